@@ -1,0 +1,32 @@
+# demo, test, lint, bench: the words a newcomer needs; `setup` is called by them.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench setup
+
+demo: setup
+	$(PYTHON) lab/setup.py
+	$(BIN)/commune-monitor demo
+
+test: lint
+	$(PYTHON) lab/setup.py $(if $(CI),--strict)
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m bench.load
+
+setup: .venv/.stamp
+
+.venv/.stamp: pyproject.toml requirements-dev.txt
+	$(PYTHON) -c 'import ensurepip' || { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq -y install python3-venv; } \
+		|| { echo 'Python cannot make virtual environments; as root: apt-get install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,57 @@
+"""PURE: who is told of an incident event, and why: (event, contacts, inventory, who was told before) → Notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from monitor.core.model import Contact, Happening, IncidentEvent, Inventory, Notification
+
+
+def notify(
+    event: IncidentEvent, contacts: Iterable[Contact], inventory: Inventory, told: Collection[str] = ()
+) -> list[Notification]:
+    """One notification for each contact that the event concerns.
+
+    `told` are the ids of those who had mail of this incident before: they hear its end, even when it has become one
+    that they would not have been told of.
+    """
+    notifications = []
+    for contact in contacts:
+        reason = _reason(event, contact, inventory, told)
+        if reason:
+            notifications.append(
+                Notification(
+                    id=f"{event.incident.id}.{_step(event)}.{contact.id}",
+                    thread=event.incident.id,
+                    contact=contact,
+                    event=event,
+                    reason=reason,
+                )
+            )
+    return notifications
+
+
+def first_of_thread(notification: Notification) -> str:
+    """Id of the notification that opened the thread for this contact."""
+    return f"{notification.thread}.{Happening.OPENED}.{notification.contact.id}"
+
+
+def _step(event: IncidentEvent) -> str:
+    """What tells this event from the others of its incident, also after a restart."""
+    return f"{event.what}-{event.at:%H%M%S%f}" if event.what is Happening.CHANGED else event.what.value
+
+
+def _reason(event: IncidentEvent, contact: Contact, inventory: Inventory, told: Collection[str]) -> str:
+    """Why the contact is told; "" when it is not."""
+    if contact.id in told:
+        return "was told of this incident"
+    if event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
+        return ""  # never told of it, so its end is no news
+    incident = event.incident
+    if contact.causes and incident.cause not in contact.causes:
+        return ""
+    if not contact.areas:
+        return "is told of every incident" if not contact.causes else f"is told of cause {incident.cause}"
+    root = inventory.targets.get(incident.root)
+    area = inventory.sites[root.site].area if root else ""
+    return f"is told of area {area}" if area in contact.areas else ""

@@ -1,0 +1,292 @@
+"""The composition root: builds the parts, joins them, reloads and stops them. The only place that knows all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from aiohttp import web
+
+from alerts.compose import Composer
+from alerts.mailer import Mailer, Relay
+from alerts.outbox import Outbox
+from monitor.control import make_control, serve
+from monitor.core.model import Contact, Incident, Inventory, Observation, State
+from monitor.inventory.load import SecretReader, load_contacts, load_inventory
+from monitor.metrics import Metrics, Present
+from monitor.pipeline import Pipeline
+from monitor.scheduler import Scheduler
+from monitor.settings import RelaySettings, Settings, load_settings
+from monitor.store import Store, StoreError
+from monitor.web.routes import make_app
+from monitor.web.view import TargetView
+from monitor.yamlfile import ConfigError, Problem
+from probes import registry
+
+log = logging.getLogger(__name__)
+
+OUTBOX_LOOK_SECONDS = 2.0
+READY_RATIO = 0.95
+"""The daemon is ready when this part of the checks was observed at least once."""
+
+
+class StartError(Exception):
+    """The daemon cannot start; the message says what is wrong and what to do."""
+
+
+def utc_now() -> datetime:
+    """The wall clock of the daemon."""
+    return datetime.now(UTC)
+
+
+def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
+    """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them."""
+    read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
+    settings = load_settings(path, read_secret)
+    problems: list[Problem] = []
+    inventory, contacts = None, None
+    try:
+        inventory = load_inventory(settings.path(settings.inventory), read_secret)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        contacts = load_contacts(settings.path(settings.contacts))
+    except ConfigError as error:
+        problems += error.problems
+    if inventory is None or contacts is None:
+        raise ConfigError(tuple(problems))
+    return settings, inventory, contacts
+
+
+def _relay(settings: RelaySettings) -> Relay:
+    return Relay(
+        host=settings.host,
+        port=settings.port,
+        tls=settings.tls,
+        username=settings.username,
+        password=settings.password.get_secret_value() if settings.password else "",
+        verify=settings.verify,
+        ca_pem=settings.ca.get_secret_value() if settings.ca else "",
+        timeout_seconds=settings.timeout_seconds,
+    )
+
+
+def make_composer(settings: Settings) -> Composer:
+    """The composer of these settings."""
+    mail = settings.mail
+    return Composer(
+        sender=mail.sender,
+        message_id_domain=mail.message_id_domain,
+        board=settings.links.board.rstrip("/"),
+        grafana=settings.links.grafana.rstrip("/"),
+        template_folder=settings.path(mail.templates) if mail.templates else None,
+    )
+
+
+class App:
+    """One running daemon."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` is settings.yaml; raises ConfigError or StartError."""
+        self._path = path
+        self._settings, inventory, contacts = load_all(path)
+        self._kinds = registry.load()
+        try:
+            self._store = Store(self._settings.database_url)
+        except StoreError as error:
+            raise StartError(str(error)) from error
+        self._inventory, self._contacts = inventory, contacts
+        self._outbox_counts: Mapping[str, int] = {}
+        self._outbox_oldest: datetime | None = None
+        self._started = utc_now()
+        self._reload_ok = True
+        self._observed_once: set[str] = set()
+        self._closed_before: tuple[Incident, ...] = ()
+
+    async def run(self) -> None:
+        """Watch until SIGTERM or SIGINT; raises StartError when a port or the database is not to be had."""
+        store = self._store
+        self.metrics = Metrics(self._kinds, self._present, version("commune-monitor"))
+        self.metrics.reloaded(True, self._started)
+        open_incidents = await store.open_incidents()
+        self._closed_before = await store.recent_incidents(20)
+        released = await store.release()
+        log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
+        self.outbox = Outbox(
+            queue=store,
+            composer=make_composer(self._settings),
+            mailer=Mailer([_relay(each) for each in self._settings.mail.relays]),
+            inventory=lambda: self._inventory,
+            clock=utc_now,
+            on_result=self.metrics.mailed,
+        )
+        self.scheduler = Scheduler(self._kinds, self._observe)
+        self.pipeline = Pipeline(
+            inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=await store.told(),
+            store=store,
+            clock=utc_now, recheck=self.scheduler.recheck, stored=self.outbox.wake,
+        )  # fmt: skip
+        runners = await self._listen()
+        stop = self._handle_signals()
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in (
+                ("pipeline", self.pipeline.run()),
+                ("outbox", self.outbox.run()),
+                ("outbox figures", self._look_at_outbox()),
+                ("loop lag", self.metrics.watch_loop()),
+                ("stop", stop.wait()),
+            )
+        ]
+        self.scheduler.adopt(self._inventory.checks())
+        self.scheduler.start()
+        log.info("watching %d targets with %d checks", len(self._inventory.targets), len(self._inventory.checks()))
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a part that ended by an error ends the daemon, loudly; systemd starts it again
+        finally:
+            await self._stop(tasks, runners)
+
+    async def _stop(self, tasks: Sequence[asyncio.Task[object]], runners: Sequence[web.AppRunner]) -> None:
+        await self.scheduler.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await self.pipeline.flush()
+        except StoreError as error:
+            log.error("the last changes were not written: %s", error)  # noqa: TRY400
+        for runner in runners:
+            await runner.cleanup()
+        self._store.close()
+        self._settings.path(self._settings.control).unlink(missing_ok=True)
+
+    def _handle_signals(self) -> asyncio.Event:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        return stop
+
+    async def _listen(self) -> list[web.AppRunner]:
+        host, _, port = self._settings.listen.rpartition(":")
+        runner = web.AppRunner(make_app(self, self.metrics.expose), access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise StartError(
+                f"{self._path}: listen: cannot listen on {self._settings.listen}: {error.strerror or error}; "
+                "is another commune-monitor running? Choose another port or stop what uses it (ss -ltnp)"
+            ) from error
+        control = self._settings.path(self._settings.control)
+        try:
+            return [runner, await serve(make_control(self.reload), control)]
+        except OSError as error:
+            await runner.cleanup()
+            raise StartError(f"{self._path}: control: cannot make the socket {control}: {error.strerror}") from error
+
+    def _observe(self, observation: Observation) -> None:
+        check = self.pipeline.judge.checks.get(observation.check)
+        if check is None:
+            return
+        self._observed_once.add(observation.check)
+        self.metrics.observed(check.check.probe, observation)
+        self.pipeline.observed(observation)
+
+    async def _look_at_outbox(self) -> None:
+        while True:
+            with contextlib.suppress(StoreError):  # shown by the counter of write errors
+                self._outbox_counts, self._outbox_oldest = await self._store.outbox()
+            await asyncio.sleep(OUTBOX_LOOK_SECONDS)
+
+    def reload(self) -> str:
+        """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
+        try:
+            _, inventory, contacts = load_all(self._path)
+        except ConfigError as error:
+            self._reload_ok = False
+            self.metrics.reloaded(False, utc_now())
+            log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
+            return str(error)
+        self.pipeline.adopt(inventory, contacts)
+        self._inventory, self._contacts = inventory, contacts
+        self.scheduler.adopt(inventory.checks())
+        self._observed_once &= set(inventory.checks())
+        self._reload_ok = True
+        self.metrics.reloaded(True, utc_now())
+        log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
+        return ""
+
+    def _present(self) -> Present:
+        oldest = self._outbox_oldest
+        return Present(
+            inventory=self._inventory,
+            held=self.pipeline.correlator.held,
+            last=self.pipeline.last,
+            judge=self.pipeline.judge,
+            open_incidents=self.pipeline.correlator.incidents(),
+            event_counts=self.pipeline.event_counts,
+            outbox=self._outbox_counts,
+            outbox_oldest_seconds=(utc_now() - oldest).total_seconds() if oldest else 0.0,
+            late=self.scheduler.late,
+            missed=self.scheduler.missed,
+            streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
+            write_errors=self.pipeline.write_errors,
+        )
+
+    # -- monitor.web.view.View -----------------------------------------------------------------------------------
+
+    def inventory(self) -> Inventory:
+        """The settings in force."""
+        return self._inventory
+
+    def states(self) -> Mapping[str, TargetView]:
+        """Every judged target as it is held now, with the last observation of each check."""
+        last = self.pipeline.last
+        views = {}
+        for target_id, held in self.pipeline.correlator.held.items():
+            checks = {
+                check.name: last[check.id] for check in self._inventory.targets[target_id].checks if check.id in last
+            }
+            views[target_id] = TargetView(
+                state=held.state, since=held.since, reason=held.reason, says=held.says, evidence=held.evidence,
+                checks=checks,
+            )  # fmt: skip
+        return views
+
+    def incidents(self) -> Sequence[Incident]:
+        """Open ones first, then those closed lately, also before the last restart."""
+        return [*self.pipeline.correlator.incidents(), *self.pipeline.closed, *self._closed_before]
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether nearly every check was observed once."""
+        checks = self._inventory.checks()
+        seen = len(self._observed_once)
+        if seen < READY_RATIO * len(checks):
+            return False, f"{seen} of {len(checks)} checks observed so far"
+        return True, ""
+
+    def health(self) -> Mapping[str, object]:
+        """The daemon's own figures for the foot of the board."""
+        oldest = self._outbox_oldest
+        return {
+            "version": version("commune-monitor"),
+            "started": self._started,
+            "targets": len(self._inventory.targets),
+            "checks": len(self._inventory.checks()),
+            "observations": self.metrics.observations_total(),
+            "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
+            "outbox": sum(self._outbox_counts.get(each, 0) for each in ("queued", "sending", "deferred")),
+            "outbox_oldest_seconds": (utc_now() - oldest).total_seconds() if oldest else 0.0,
+            "reload_ok": self._reload_ok,
+        }

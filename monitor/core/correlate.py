@@ -1,0 +1,393 @@
+"""From state changes to incidents: what is whose fault, and one incident per cause.
+
+A target is *unreachable* when everything in front of it is down; what is left, down or degraded with nothing to blame in
+front, is a problem. A problem waits a short hold, so that what failed with it can be seen too; then the rules below name
+its root, and it either joins an open incident or opens one. Pure: time comes in with each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from monitor.core.graph import Graph
+from monitor.core.model import (
+    PATH_REASONS,
+    Cause,
+    Happening,
+    Held,
+    Incident,
+    IncidentEvent,
+    Inventory,
+    Role,
+    State,
+    StateChange,
+)
+
+HOLD_DOWN = timedelta(seconds=3)
+"""A neighbour asked every second is sure of its own failure within this time of the first one's."""
+HOLD_PATH_DEGRADED = timedelta(seconds=30)
+"""Loss shows at different times along a line; the line itself must have had its window."""
+TAKE_OVER = timedelta(seconds=90)
+"""A root found this long after a part of it was announced takes that incident over; later it is another cause."""
+SETTLE = timedelta(seconds=10)
+"""An incident is over when its root was well for this long: a line that flutters stays one incident."""
+GRACE = timedelta(seconds=90)
+"""What comes back from behind a mended root has this long to be asked again before it is a problem of its own."""
+POWER_MEMORY = timedelta(minutes=15)
+"""A site that goes silent within this time of its UPS reporting battery has lost power."""
+
+BAD = (State.DOWN, State.DEGRADED)
+CUT = (State.DOWN, State.UNREACHABLE)
+PATH_SAYS = frozenset({"loss", "delay", "jitter"})
+BATTERY_SAYS = frozenset({"on-battery", "battery-low"})
+EVIDENCE_LINES = 8
+
+
+@dataclass(slots=True, kw_only=True)
+class Decision:
+    """What follows from one input."""
+
+    states: list[Held] = field(default_factory=list)
+    events: list[IncidentEvent] = field(default_factory=list)
+    recheck: set[str] = field(default_factory=set)
+    """Targets to ask again at once."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Open:
+    """An open incident and what it has swallowed."""
+
+    incident: Incident
+    members: set[str]
+    well_since: datetime | None = None
+
+
+def _is_path(held: Held | StateChange) -> bool:
+    """Whether the way to the target could be the reason, rather than the target itself."""
+    return held.reason in PATH_REASONS or held.says in PATH_SAYS
+
+
+class Correlator:
+    """The states of all targets seen together, and the open incidents."""
+
+    def __init__(self, inventory: Inventory, open_incidents: Iterable[Incident] = ()) -> None:
+        self.inventory = inventory
+        self.graph = Graph(inventory.targets)
+        self.own: dict[str, StateChange] = {}
+        self.held: dict[str, Held] = {}
+        self._due: dict[str, datetime] = {}
+        self._battery: dict[str, tuple[str, datetime]] = {}
+        self.open = {each.id: _Open(incident=each, members={each.root}) for each in open_incidents}
+
+    def incidents(self) -> tuple[Incident, ...]:
+        """The open incidents."""
+        return tuple(each.incident for each in self.open.values())
+
+    def adopt(self, inventory: Inventory, now: datetime) -> Decision:
+        """Take over a new inventory: targets that stay keep their states, incidents of roots that are gone end."""
+        self.inventory, self.graph = inventory, Graph(inventory.targets)
+        for table in (self.own, self.held, self._due):
+            for target in [each for each in table if each not in inventory.targets]:
+                del table[target]
+        decision = Decision()
+        for entry in list(self.open.values()):
+            if entry.incident.root not in inventory.targets:
+                self._close(entry, now, Happening.WITHDRAWN, decision)
+        return decision
+
+    # -- states ------------------------------------------------------------------------------------------------------
+
+    def changed(self, change: StateChange, now: datetime) -> Decision:
+        """Take one target's change of its own state; what is behind it is seen anew."""
+        decision = Decision()
+        target = self.graph.targets.get(change.target)
+        if target is None:
+            return decision
+        self.own[change.target] = change
+        if change.says in BATTERY_SAYS:
+            self._battery[target.site] = (target.id, change.at)
+        # A gateway of our own changes how everything is seen, not only what the graph has behind it.
+        order = tuple(self.graph.targets) if target.vantage else (change.target, *self.graph.behind(change.target))
+        for each in order:
+            self._see(each, now, decision)
+        if change.new is State.DOWN:
+            decision.recheck |= self.graph.ancestors(change.target)
+        elif change.new is State.UP and change.old in CUT:
+            decision.recheck.update(self.graph.behind(change.target))
+        return decision
+
+    def _blind(self) -> bool:
+        vantages = self.graph.vantages
+        return bool(vantages) and all(
+            (own := self.own.get(each)) is not None and own.new is State.DOWN for each in vantages
+        )
+
+    def _see(self, target_id: str, now: datetime, decision: Decision) -> None:
+        own = self.own.get(target_id)
+        if own is None:
+            return
+        target = self.graph.targets[target_id]
+        state = own.new
+        if state is State.DOWN and not target.vantage:
+            fronts = [self.held.get(parent) for parent in target.behind]
+            if self._blind():
+                state = State.UNKNOWN
+            elif fronts and all(front is not None and front.state in CUT for front in fronts):
+                state = State.UNREACHABLE
+        before = self.held.get(target_id)
+        if before and (before.state, before.reason, before.says) == (state, own.reason, own.says):
+            return
+        same = before is not None and before.state is state
+        since = before.since if before and same else (own.since if state is own.new else now)
+        held = Held(target=target_id, state=state, since=since, reason=own.reason, says=own.says, evidence=own.evidence)
+        self.held[target_id] = held
+        if not same:
+            decision.states.append(held)
+        self._schedule(held, before, now)
+
+    def _schedule(self, held: Held, before: Held | None, now: datetime) -> None:
+        if held.state not in BAD:
+            self._due.pop(held.target, None)
+            return
+        if before is not None and before.state in (State.UNREACHABLE, State.UNKNOWN) and held.state is State.DOWN:
+            wait = GRACE  # the way is back, but it has not been asked since
+        elif held.state is State.DEGRADED and _is_path(held):
+            wait = HOLD_PATH_DEGRADED
+        else:
+            wait = HOLD_DOWN
+        self._due[held.target] = now + wait
+
+    # -- incidents ---------------------------------------------------------------------------------------------------
+
+    def tick(self, now: datetime) -> Decision:
+        """Open, grow, re-root and close what is due."""
+        decision = Decision()
+        due = [target for target, at in self._due.items() if at <= now]
+        for target in sorted(due, key=lambda each: (self.held[each].since, each)):
+            if target in self._due:
+                self._decide(self.held[target], now, decision)
+        for entry in list(self.open.values()):
+            self._mend(entry, now, decision)
+        return decision
+
+    def _bad(self, target: str) -> bool:
+        held = self.held.get(target)
+        return held is not None and held.state in BAD
+
+    def _decide(self, problem: Held, now: datetime, decision: Decision) -> None:
+        """A problem whose hold is over: whose is it?"""
+        self._due.pop(problem.target, None)
+        root, cause, why = self._root_of(problem, now)
+        entry = self._owner(root, problem)
+        if entry is not None:
+            self._join(entry, problem.target)
+            return
+        parts = self._parts(root, now)
+        if parts:
+            self._take_over(parts, root, cause, why, now, decision)
+        else:
+            self._open(root, problem, cause, why, now, decision)
+
+    def _root_of(self, problem: Held, now: datetime) -> tuple[str, Cause, str]:
+        """The rules, first that fits: root, cause, key of the rule."""
+        target = self.graph.targets[problem.target]
+        if target.vantage:
+            return target.id, Cause.VANTAGE, "own-gateway"
+        battery = self._battery.get(target.site)
+        if problem.says in BATTERY_SAYS:
+            return target.id, Cause.POWER, "ups-on-battery"
+        if battery and problem.state is State.DOWN and now - battery[1] <= POWER_MEMORY:
+            return battery[0], Cause.POWER, "ups-on-battery"
+        if problem.state is State.DOWN and (router := self._all_lines(target.site)):
+            return router, Cause.DEVICE, "all-lines"
+        root = self._front(problem)
+        return (root, *self._kind_of(root))
+
+    def _all_lines(self, site: str) -> str | None:
+        """The router of a site all of whose lines went down together; their far ends are on it."""
+        members = self.graph.by_site[site]
+        lines = [self.held.get(each.id) for each in members if each.role is Role.LINK]
+        down = [each for each in lines if each is not None and each.state is State.DOWN]
+        if len(lines) < 2 or len(down) < len(lines):
+            return None
+        times = [each.since for each in down]
+        if max(times) - min(times) > HOLD_PATH_DEGRADED:
+            return None
+        ids = {each.target for each in down}
+        near = (each for each in members if each.role is Role.DEVICE and ids & set(each.behind))
+        return next((each.id for each in near), None)
+
+    def _front(self, problem: Held) -> str:
+        """The highest thing in front that is itself bad in a way that explains the problem."""
+        if not _is_path(problem):
+            return problem.target
+        fronts = [
+            each for each in self.graph.ancestors(problem.target) if self._bad(each) and _is_path(self.held[each])
+        ]
+        return max(fronts, key=lambda each: len(self.graph.behind(each)), default=problem.target)
+
+    def _kind_of(self, root: str) -> tuple[Cause, str]:
+        target = self.graph.targets[root]
+        behind = self.graph.behind(root)
+        if target.role is Role.LINK:
+            return Cause.LINK, "by-kind"
+        if target.role is Role.SERVICE:
+            return Cause.SERVICE, "by-kind"
+        if len({self.graph.targets[each].site for each in behind} - {target.site}) > 1:
+            return Cause.SHARED, "many-sites"
+        if target.kind == "switch" and any(self._state(each) in CUT for each in behind):
+            return Cause.LAN, "all-behind-switch"
+        return Cause.DEVICE, "by-kind"
+
+    def _state(self, target: str) -> State:
+        held = self.held.get(target)
+        return held.state if held else State.UNKNOWN
+
+    def _owner(self, root: str, problem: Held) -> _Open | None:
+        """The open incident that this problem belongs to."""
+        fronts = self.graph.ancestors(problem.target) if _is_path(problem) else set()
+        for entry in self.open.values():
+            incident = entry.incident
+            if incident.root in (root, problem.target) or problem.target in entry.members:
+                return entry
+            if incident.root in fronts and self._state(incident.root) is not State.UP:
+                return entry
+            if incident.cause is Cause.POWER and self._same_site(incident.root, problem.target):
+                return entry
+        return None
+
+    def _same_site(self, one: str, other: str) -> bool:
+        return self.graph.targets[one].site == self.graph.targets[other].site
+
+    def _parts(self, root: str, now: datetime) -> list[_Open]:
+        """Incidents that were announced moments ago and turn out to be a part of this root's."""
+        behind = set(self.graph.behind(root))
+        blind = self.graph.targets[root].vantage
+        lines = {each for each in self.graph.targets[root].behind if self._same_site(each, root)}
+        return sorted(
+            (
+                entry
+                for entry in self.open.values()
+                if (blind or entry.incident.root in behind or entry.incident.root in lines)
+                and now - entry.incident.began <= TAKE_OVER
+            ),
+            key=lambda entry: entry.incident.opened,
+        )
+
+    def _join(self, entry: _Open, target: str) -> None:
+        entry.members.add(target)
+        incident = entry.incident
+        impact = self._impact(incident.root, entry.members)
+        evidence = self._evidence(incident.evidence, [target])
+        entry.incident = replace(incident, impact=impact, evidence=evidence)
+
+    def _impact(self, root: str, members: Iterable[str]) -> tuple[str, ...]:
+        """All that the incident hurts: what hangs behind root and members, nearest first, without the root."""
+        found: dict[str, None] = {}
+        for each in (root, *sorted(members)):
+            if each != root:
+                found[each] = None
+            if self._state(each) in CUT or each == root:
+                found.update(dict.fromkeys(self.graph.behind(each)))
+        found.pop(root, None)
+        held = self.held.get(root)
+        if held is not None and held.state is State.DEGRADED:  # what hangs behind a lossy line is hurt only if it shows
+            return tuple(each for each in found if self._state(each) not in (State.UP, State.UNKNOWN))
+        return tuple(found)
+
+    def _evidence(self, lines: tuple[str, ...], targets: Iterable[str]) -> tuple[str, ...]:
+        more = [f"{each}: {held.evidence}" for each in targets if (held := self.held.get(each)) and held.evidence]
+        return tuple(dict.fromkeys((*lines, *more)))[:EVIDENCE_LINES]
+
+    def _open(self, root: str, problem: Held, cause: Cause, why: str, now: datetime, decision: Decision) -> None:
+        held = self.held.get(root, problem)
+        if held.state not in BAD:  # the router behind its own dead lines
+            held = problem
+        members = {root, problem.target, *self._siblings(root, why)}
+        incident = Incident(
+            id=f"{held.since:%Y%m%d-%H%M%S}-{root.replace('/', '.')}",
+            root=root,
+            cause=cause,
+            state=held.state,
+            began=min(held.since, problem.since),
+            opened=now,
+            reason=held.reason,
+            says=held.says,
+            evidence=self._evidence((), [root, problem.target, *sorted(members)]),
+            impact=self._impact(root, members),
+            why=why,
+        )
+        for each in members:
+            self._due.pop(each, None)
+        self.open[incident.id] = _Open(incident=incident, members=members)
+        decision.events.append(IncidentEvent(incident=incident, what=Happening.OPENED, at=now))
+
+    def _siblings(self, root: str, why: str) -> set[str]:
+        """Lines that went with the root."""
+        if why not in ("all-lines", "ups-on-battery"):
+            return set()
+        members = self.graph.by_site[self.graph.targets[root].site]
+        return {each.id for each in members if each.role is Role.LINK and self._bad(each.id)}
+
+    def _take_over(
+        self, parts: list[_Open], root: str, cause: Cause, why: str, now: datetime, decision: Decision
+    ) -> None:
+        """The oldest part becomes the incident of the root that was found; the others are withdrawn into it."""
+        first, *others = parts
+        first.members |= {root, *(each for part in others for each in part.members), *self._siblings(root, why)}
+        held = self.held[root]
+        first.incident = replace(
+            first.incident,
+            root=root, cause=cause, why=why, reason=held.reason, says=held.says,
+            state=held.state if held.state in BAD else first.incident.state,
+            began=min(first.incident.began, held.since),
+            evidence=self._evidence((), [root, *sorted(first.members)]),
+            impact=self._impact(root, first.members),
+        )  # fmt: skip
+        first.well_since = None
+        decision.events.append(IncidentEvent(incident=first.incident, what=Happening.CHANGED, at=now))
+        for part in others:
+            self._close(part, now, Happening.WITHDRAWN, decision)
+
+    def _close(self, entry: _Open, at: datetime, what: Happening, decision: Decision) -> None:
+        incident = replace(entry.incident, closed=at)
+        del self.open[incident.id]
+        decision.events.append(IncidentEvent(incident=incident, what=what, at=at))
+
+    def _mend(self, entry: _Open, now: datetime, decision: Decision) -> None:
+        """Follow an open incident: worse, well again, or over."""
+        incident = entry.incident
+        root = self.held.get(incident.root)
+        ill = {each for each in entry.members if self._bad(each) and each != incident.root}
+        if root is None or root.state is not State.UP:
+            entry.well_since = None
+            self._follow(entry, root, ill, now, decision)
+            return
+        if entry.well_since is None:
+            entry.well_since = now
+            decision.recheck.update(incident.impact)
+        patience = GRACE if ill else SETTLE
+        if now - entry.well_since >= patience:
+            for each in ill:  # well root, ill part: it has a reason of its own
+                self._due[each] = now
+            self._close(entry, max(root.since, incident.began), Happening.RECOVERED, decision)
+
+    def _follow(self, entry: _Open, root: Held | None, ill: set[str], now: datetime, decision: Decision) -> None:
+        incident = entry.incident
+        if root is not None and root.state in BAD and (root.state, root.says) != (incident.state, incident.says):
+            worse = root.state is State.DOWN and incident.state is State.DEGRADED
+            entry.incident = replace(incident, state=root.state, reason=root.reason, says=root.says)
+            if worse:
+                evidence = self._evidence((f"{root.target}: {root.evidence}",), incident.evidence)
+                impact = self._impact(root.target, entry.members)
+                entry.incident = replace(entry.incident, evidence=evidence, impact=impact)
+                decision.events.append(IncidentEvent(incident=entry.incident, what=Happening.CHANGED, at=now))
+        elif incident.why == "all-lines" and len(lines := {each for each in ill if self._is_line(each)}) == 1:
+            others = [each for each in entry.members if self._is_line(each) and each not in lines]
+            if all(self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others):
+                self._take_over([entry], lines.pop(), Cause.LINK, "other-line-back", now, decision)
+
+    def _is_line(self, target: str) -> bool:
+        return target in self.graph.targets and self.graph.targets[target].role is Role.LINK

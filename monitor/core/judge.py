@@ -1,0 +1,274 @@
+"""From observations to the state of each target by its own checks alone: Observation → StateChange.
+
+A check stands well, failed or unknown; the table `NEXT` says what moves it, and every move must be confirmed by a run of
+equal outcomes. Measurements are held against limits with hysteresis; loss is judged statistically over a window, so that
+one lost echo in a short window is not "50 % loss". The worst of its checks is the state of the target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from monitor.core.model import Check, Limit, Observation, Outcome, Reason, State, StateChange
+
+LOSS = "loss_ratio"
+"""The measurement that the judge itself makes: failed runs in the check's window, 0 to 1."""
+
+Z_90 = 1.6449
+"""One-sided 95 % quantile of the normal distribution, for the lower bound of the loss."""
+
+STALE_INTERVALS = 3
+"""A check is unknown when it was silent for this many intervals and a time-out."""
+
+
+class Standing(StrEnum):
+    """Where a check stands."""
+
+    UNKNOWN = "unknown"
+    WELL = "well"
+    FAILED = "failed"
+
+
+class Input(StrEnum):
+    """What can happen to a check."""
+
+    OK = "ok"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    SILENT = "silent"
+
+
+ONCE = 1
+CONFIRMED = 0
+"""Stands for the check's own `confirm`."""
+
+NEXT: Mapping[tuple[Standing, Input], tuple[Standing, int]] = {
+    (Standing.UNKNOWN, Input.OK): (Standing.WELL, ONCE),
+    (Standing.UNKNOWN, Input.FAILED): (Standing.FAILED, CONFIRMED),
+    (Standing.WELL, Input.FAILED): (Standing.FAILED, CONFIRMED),
+    (Standing.FAILED, Input.OK): (Standing.WELL, CONFIRMED),
+    (Standing.WELL, Input.INCONCLUSIVE): (Standing.UNKNOWN, CONFIRMED),
+    (Standing.FAILED, Input.INCONCLUSIVE): (Standing.UNKNOWN, CONFIRMED),
+    (Standing.WELL, Input.SILENT): (Standing.UNKNOWN, ONCE),
+    (Standing.FAILED, Input.SILENT): (Standing.UNKNOWN, ONCE),
+}
+"""(standing, input) → (next standing, equal inputs in a row that it takes). What is not here changes nothing."""
+
+
+def wilson_lower(failed: int, runs: int, z: float = Z_90) -> float:
+    """Lower bound of the true failure ratio when `failed` of `runs` failed.
+
+    Score interval without continuity correction; source: E. B. Wilson, J. Am. Stat. Assoc. 22 (1927), 209-212.
+    """
+    if not runs:
+        return 0.0
+    ratio = failed / runs
+    z2 = z * z / runs
+    spread = z * math.sqrt((ratio * (1 - ratio) + z2 / 4) / runs)
+    return max(0.0, (ratio + z2 / 2 - spread) / (1 + z2))
+
+
+@dataclass(slots=True)
+class _LimitState:
+    limit: Limit
+    needed: int
+    broken: bool = False
+    streak: int = 0
+    since: datetime | None = None
+    seen: float = 0.0
+
+    def hold(self, value: float, at: datetime) -> None:
+        """Hold one measurement against the limit; it turns after `needed` in a row beyond its bound or its clearance."""
+        limit = self.limit
+        bound = limit.clear if self.broken else (limit.above if limit.above is not None else limit.below)
+        assert bound is not None
+        beyond = value > bound if limit.above is not None else value < bound
+        self.seen = value
+        self._turn(beyond, at)
+
+    def hold_loss(self, lost: int, runs: int, at: datetime) -> None:
+        """Hold the loss of a window against the limit: broken when even its lower bound is beyond, no streak needed."""
+        assert self.limit.above is not None
+        self.seen = lost / runs
+        beyond = self.seen > self.limit.clear if self.broken else wilson_lower(lost, runs) > self.limit.above
+        self.streak = self.needed
+        self._turn(beyond, at)
+
+    def _turn(self, beyond: bool, at: datetime) -> None:
+        if beyond == self.broken:
+            self.streak = 0
+            return
+        if self.streak == 0 or self.since is None:
+            self.since = at
+        self.streak += 1
+        if self.streak >= self.needed:
+            self.broken, self.streak = beyond, 0
+
+    def sentence(self) -> str:
+        bound, word = (self.limit.above, "above") if self.limit.above is not None else (self.limit.below, "below")
+        return f"{self.limit.value} {self.seen:.4g}, {word} {bound:g}"
+
+
+@dataclass(slots=True)
+class CheckState:
+    """What the judge keeps about one check."""
+
+    check: Check
+    heard: datetime
+    """When it was last observed (or first known)."""
+    standing: Standing = Standing.UNKNOWN
+    since: datetime | None = None
+    last: Input | None = None
+    streak: int = 0
+    streak_began: datetime | None = None
+    reason: Reason = Reason.OK
+    evidence: str = ""
+    lost: int = 0
+    """Bits, newest lowest: 1 for a failed run of the window."""
+    runs: int = 0
+    limits: list[_LimitState] = field(default_factory=list)
+    _by_key: dict[str, tuple[_LimitState, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.limits = [_LimitState(limit, needed=limit.confirm or self.check.confirm) for limit in self.check.limits]
+
+    @property
+    def loss_ratio(self) -> float | None:
+        """Failed runs in the window, 0 to 1; None without a window or a run."""
+        return self.lost.bit_count() / self.runs if self.runs else None
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the last run points elsewhere than the standing: worth asking again at once."""
+        return self.streak > 0 and (self.standing, self.last) in NEXT
+
+    def limits_of(self, key: str) -> tuple[_LimitState, ...]:
+        """Limits on the measurement `key`, labels or not."""
+        known = self._by_key.get(key)
+        if known is None:
+            name = key.partition("{")[0]
+            known = self._by_key[key] = tuple(each for each in self.limits if each.limit.value == name)
+        return known
+
+    def move(self, what: Input, at: datetime) -> bool:
+        """Take one input; True when the standing changed."""
+        if what is self.last:
+            self.streak += 1
+        else:
+            self.last, self.streak, self.streak_began = what, 1, at
+        to, needed = NEXT.get((self.standing, what), (self.standing, 0))
+        if to is self.standing:
+            return False
+        if self.streak < (needed or self.check.confirm):
+            return False
+        if self.standing is Standing.FAILED:
+            self.lost = self.runs = 0  # an outage that is over is not loss
+        self.standing, self.since = to, self.streak_began
+        return True
+
+    def verdict(self) -> tuple[State, Reason, str, str, datetime | None]:
+        """State, reason, sentence key, evidence and beginning of what this check says about its target."""
+        if self.standing is Standing.UNKNOWN:
+            return State.UNKNOWN, self.reason, "", self.evidence, self.since
+        if self.standing is Standing.FAILED:
+            return self.check.when_failed, self.reason, "", self.evidence, self.since
+        for each in self.limits:
+            if each.broken:
+                evidence = f"{each.sentence()}; {self.evidence}" if self.evidence else each.sentence()
+                return State.DEGRADED, Reason.LIMIT, each.limit.says, evidence, each.since
+        return State.UP, Reason.OK, "", self.evidence, self.since
+
+
+_SEVERITY = {State.DOWN: 3, State.DEGRADED: 2, State.UP: 1, State.UNKNOWN: 0, State.UNREACHABLE: 0}
+
+
+class Judge:
+    """All checks of an inventory and the states of their targets."""
+
+    def __init__(self) -> None:
+        self.checks: dict[str, CheckState] = {}
+        self._of_target: dict[str, list[CheckState]] = {}
+        self._held: dict[str, StateChange] = {}
+
+    def adopt(self, checks: Mapping[str, Check], now: datetime) -> None:
+        """Take over a new inventory: unchanged checks keep what is known about them."""
+        kept = self.checks
+        self.checks = {
+            id_: kept[id_] if id_ in kept and kept[id_].check == check else CheckState(check, now)
+            for id_, check in checks.items()
+        }
+        self._of_target = {}
+        for state in self.checks.values():
+            self._of_target.setdefault(state.check.target, []).append(state)
+        self._held = {target: held for target, held in self._held.items() if target in self._of_target}
+
+    def observe(self, observation: Observation) -> tuple[StateChange | None, bool]:
+        """Judge one observation; returns the change it made, and whether the check should be asked again at once."""
+        state = self.checks.get(observation.check)
+        if state is None:  # of an inventory that is gone
+            return None, False
+        at = state.heard = observation.at
+        what = Input(observation.outcome.value)
+        before = (state.standing, state.reason)
+        moved = state.move(what, at)
+        if what is not Input.OK or state.standing is Standing.WELL:
+            state.reason, state.evidence = observation.reason, observation.evidence
+        turned = self._measure(state, observation, at)
+        if moved or turned or before != (state.standing, state.reason):
+            return self._settle(state, at), state.undecided
+        return None, state.undecided
+
+    @staticmethod
+    def _measure(state: CheckState, observation: Observation, at: datetime) -> bool:
+        """Window and limits; True when a limit turned."""
+        check = state.check
+        counts = not observation.out_of_turn and observation.outcome is not Outcome.INCONCLUSIVE
+        if check.window and counts:
+            mask = (1 << check.window) - 1
+            state.lost = (state.lost << 1 | (observation.outcome is Outcome.FAILED)) & mask
+            state.runs = min(state.runs + 1, check.window)
+        if not state.limits or observation.outcome is not Outcome.OK:
+            # Loss shows between answers: while nothing answers at all, the question is whether it is down.
+            return False
+        before = [each.broken for each in state.limits]
+        for key, value in observation.values.items():
+            for each in state.limits_of(key):
+                each.hold(value, at)
+        if check.window:
+            for each in state.limits_of(LOSS):
+                each.hold_loss(state.lost.bit_count(), state.runs, at)
+        return before != [each.broken for each in state.limits]
+
+    def expire(self, now: datetime) -> list[StateChange]:
+        """Turn checks unknown that were not observed for too long."""
+        changes = []
+        for state in self.checks.values():
+            check = state.check
+            patience = timedelta(seconds=STALE_INTERVALS * check.interval_seconds + check.timeout_seconds)
+            if now - state.heard > patience and state.move(Input.SILENT, now):
+                state.reason, state.evidence = Reason.STALE, f"not observed since {state.heard:%H:%M:%S} UTC"
+                change = self._settle(state, now)
+                if change:
+                    changes.append(change)
+        return changes
+
+    def _settle(self, state: CheckState, at: datetime) -> StateChange | None:
+        """The target's state is that of its worst check; a change when state or reason turned."""
+        target = state.check.target
+        verdicts = ((each.check.id, *each.verdict()) for each in self._of_target[target])
+        check, new, reason, says, evidence, since = max(verdicts, key=lambda verdict: _SEVERITY[verdict[1]])
+        held = self._held.get(target)
+        old = held.new if held else State.UNKNOWN
+        if new is old and (new in (State.UP, State.UNKNOWN) or (held and (held.reason, held.says) == (reason, says))):
+            return None
+        began = held.since if held and new is old else since or at
+        change = StateChange(
+            target=target, at=at, since=began, old=old, new=new, reason=reason, check=check, says=says,
+            evidence=evidence,
+        )  # fmt: skip
+        self._held[target] = change
+        return change

@@ -1,0 +1,318 @@
+"""The words of the project as values: read this page first.
+
+Every stage of the daemon hands one of these to the next. They are immutable, know no library, no clock and no
+socket, and use base units: seconds, bytes, ratios from 0 to 1. Wall times are aware UTC datetimes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a target is: a line of a site, a piece of equipment, or something that people use."""
+
+    LINK = "link"
+    DEVICE = "device"
+    SERVICE = "service"
+
+
+class State(StrEnum):
+    """What we hold a target to be; the order is from best to worst only for display."""
+
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+    UNREACHABLE = "unreachable"
+    """Something in front of it is down: not its fault."""
+    UNKNOWN = "unknown"
+    """We cannot tell: our own trouble, no data yet, or data too old."""
+
+
+class Outcome(StrEnum):
+    """How one run of a check ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    """The run says nothing about the target: our own socket, permission or code failed."""
+
+
+class Reason(StrEnum):
+    """Why a run ended as it did: the same codes for every probe kind, in metrics, mails and the API."""
+
+    OK = "ok"
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    RESET = "reset"
+    UNREACHABLE = "unreachable"
+    """A router on the way, or our own routing table, said that there is no way."""
+    NAME = "name-resolution"
+    TLS = "tls"
+    CERTIFICATE = "certificate"
+    PROTOCOL = "protocol"
+    """The peer answered with something that is not the protocol."""
+    TOO_LARGE = "too-large"
+    STATUS = "status"
+    """The peer answered in form, but with an answer that is not the expected one."""
+    CONTENT = "content"
+    AUTH = "authentication"
+    PERMISSION = "permission"
+    """We are not allowed to do this on our own host."""
+    LOCAL = "local"
+    """Our own host or code is in trouble (no buffers, no descriptors, an unexpected exception)."""
+    LIMIT = "limit"
+    """Never from a probe: the judge found a measurement beyond its limit."""
+    STALE = "stale"
+    """Never from a probe: the judge had no observation for too long."""
+
+
+PATH_REASONS = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.RESET, Reason.NAME})
+"""Reasons that the way to a target can cause as well as the target itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A bound on one measurement; beyond it the check is degraded, back within `clear` it is well again.
+
+    `value` is the name of a measurement without its labels; a measurement with several label sets is held against
+    the limit by each of them. Exactly one of `above` and `below` is set.
+    """
+
+    value: str
+    above: float | None = None
+    below: float | None = None
+    clear: float
+    """Hysteresis: where the measurement must be again before the limit counts as kept."""
+    says: str = ""
+    """Key of the sentence that a mail uses for this limit (`loss`, `delay`, `on-battery`, …)."""
+    confirm: int = 0
+    """How many runs in a row must be beyond it; 0: as many as the check confirms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that is measured about one target, by one probe kind, at an interval."""
+
+    id: str
+    """`<target id>#<name>`, stable over reloads."""
+    target: str
+    name: str
+    probe: str
+    """Kind in the probe registry."""
+    address: str
+    options: object
+    """The options model of the probe kind, already validated."""
+    interval_seconds: float
+    timeout_seconds: float
+    confirm: int
+    """How many failed runs in a row make the check fail (and good ones make it well again)."""
+    when_failed: State
+    """What a failed check makes of its target: down, or degraded when people can still work."""
+    limits: tuple[Limit, ...] = ()
+    window: int = 0
+    """Length in runs of the window for `loss_ratio`; 0: none is kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A link, a device or a service: what has a state, an availability, and can own an incident."""
+
+    id: str
+    """`<site>/<name>`."""
+    site: str
+    name: str
+    role: Role
+    kind: str
+    """tslcd, internet, router, switch, ups, vc-endpoint, website, doc-management …"""
+    label: Mapping[str, str] = field(default_factory=dict)
+    """Human name by language (`vi`, `en`)."""
+    address: str = ""
+    behind: tuple[str, ...] = ()
+    """Targets in front of it; it is cut off when all of them are."""
+    checks: tuple[Check, ...] = ()
+    vantage: bool = False
+    """Our own gateway: when it is gone, we are blind, and no site is to blame."""
+    provider: str = ""
+    circuit: str = ""
+    bandwidth_bits: float = 0.0
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Who delivers lines, and whom to call about them."""
+
+    id: str
+    name: str
+    hotline: str
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A commune, ward, provincial data centre or point of presence."""
+
+    id: str
+    name: str
+    code: str = ""
+    area: str = ""
+    """Former district; groups sites under points of presence."""
+    kind: str = "commune"
+    latitude: float | None = None
+    longitude: float | None = None
+    contact: str = ""
+    """Whom to call at the site: one line, name and number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """Everything that is watched, as one immutable snapshot; a reload makes a new one."""
+
+    sites: Mapping[str, Site]
+    targets: Mapping[str, Target]
+    providers: Mapping[str, Provider]
+
+    def checks(self) -> dict[str, Check]:
+        """All checks by id."""
+        return {check.id: check for target in self.targets.values() for check in target.checks}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """The answer to one run of a check, without any judgement in it."""
+
+    check: str
+    target: str
+    at: datetime
+    """When the run ended."""
+    outcome: Outcome
+    reason: Reason
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Measurements by Prometheus name, further labels inside the key: `ifHCInOctets{ifName="wan1"}`."""
+    evidence: str = ""
+    """One line for a person: what was asked and what came back."""
+    duration_seconds: float = 0.0
+    out_of_turn: bool = False
+    """Asked only to be sure sooner: it counts for up or down, but would falsify the loss of the window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChange:
+    """A target turned from `old` to `new`, by its own checks alone, because of one observation.
+
+    Also made when the state stays and its reason turns (a slow line becomes a lossy one).
+    """
+
+    target: str
+    at: datetime
+    """When it was sure."""
+    since: datetime
+    """When it began: the first of the observations that made it sure."""
+    old: State
+    new: State
+    reason: Reason
+    check: str = ""
+    says: str = ""
+    """Key of the broken limit's sentence, when `reason` is LIMIT."""
+    evidence: str = ""
+
+
+class Cause(StrEnum):
+    """What an incident most likely is."""
+
+    LINK = "link"
+    POWER = "power"
+    LAN = "lan"
+    DEVICE = "device"
+    SERVICE = "service"
+    SHARED = "shared"
+    """One thing in front of several sites: a point of presence, the core."""
+    VANTAGE = "vantage"
+    """Our own gateway: we cannot see, and say so."""
+
+
+class Happening(StrEnum):
+    """What just happened to an incident; the reason that a mail carries."""
+
+    OPENED = "opened"
+    CHANGED = "changed"
+    """Root or cause were recognised anew."""
+    RECOVERED = "recovered"
+    WITHDRAWN = "withdrawn"
+    """It turned out to be a part of another incident, or its root left the inventory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a target is held to be, seen together with what is in front of it."""
+
+    target: str
+    state: State
+    since: datetime
+    reason: Reason = Reason.OK
+    says: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One cause, from opening to recovery, with all targets that it hurts."""
+
+    id: str
+    root: str
+    cause: Cause
+    state: State
+    """State of the root: down or degraded."""
+    began: datetime
+    """When the root turned bad, not when we decided to open."""
+    opened: datetime
+    closed: datetime | None = None
+    reason: Reason
+    says: str = ""
+    evidence: tuple[str, ...] = ()
+    """One line each, oldest first, root first."""
+    impact: tuple[str, ...] = ()
+    """Targets behind the root, or hurt with it."""
+    why: str = ""
+    """Key of the rule that recognised the cause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentEvent:
+    """One happening in the life of an incident, with the incident as it is afterwards."""
+
+    incident: Incident
+    what: Happening
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Somebody who gets mail."""
+
+    id: str
+    name: str
+    email: str
+    language: str = "vi"
+    areas: tuple[str, ...] = ()
+    """Only incidents whose root's site is in these areas; empty: all."""
+    causes: tuple[Cause, ...] = ()
+    """Only these causes; empty: all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """One message about one incident event to one recipient, kept until it is delivered."""
+
+    id: str
+    """Stable: the Message-ID is made from it."""
+    thread: str
+    """Incident id; the first message of a thread is the one that the others answer."""
+    contact: Contact
+    event: IncidentEvent
+    reason: str
+    """Why this recipient is told, in a few words for the log and the foot of the mail."""

@@ -1,0 +1,227 @@
+"""The sentences for states, causes and reasons, in Vietnamese and English; a key that is missing is shown as it is.
+
+Mails and pages say the same things with the same words, so both take them from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from monitor.core.model import Reason, Target
+
+LOCAL = timezone(timedelta(hours=7), "ICT")
+"""Viet Nam has one zone and no summer time, so no time-zone data is needed on the host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """The texts of one language that mails and pages share."""
+
+    language: str
+    units: tuple[str, str, str, str]
+    """Day, hour, minute, second, each with the space before it."""
+    states: Mapping[str, str]
+    causes: Mapping[str, str]
+    reasons: Mapping[str, str]
+    says: Mapping[str, str]
+    why: Mapping[str, str]
+    kinds: Mapping[str, str]
+
+    def lasted(self, since: datetime, until: datetime) -> str:
+        """A span in its two largest units, such as `2 giờ 5 phút`; never negative."""
+        seconds = max(0, int((until - since).total_seconds()))
+        parts = (seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
+        largest = next((index for index, part in enumerate(parts) if part), len(parts) - 1)
+        shown = [f"{parts[index]}{self.units[index]}" for index in range(largest, min(largest + 2, len(parts)))]
+        return " ".join(shown[:1] if len(shown) > 1 and shown[1].startswith("0") else shown)
+
+    def moment(self, at: datetime) -> str:
+        """A time of day in Viet Nam with its date."""
+        return at.astimezone(LOCAL).strftime("%H:%M:%S %d/%m/%Y")
+
+    def name(self, target: Target | None, fallback: str = "") -> str:
+        """What a person calls a target."""
+        if target is None:
+            return fallback
+        return target.label.get(self.language) or self.kinds.get(target.kind) or target.name
+
+    def trouble(self, reason: Reason, says: str) -> str:
+        """What is seen, in a few words: the broken limit where there is one, else the reason."""
+        if reason is Reason.LIMIT and says:
+            return self.says.get(says, says)
+        return self.reasons.get(reason.value, reason.value)
+
+
+VI = Words(
+    language="vi",
+    units=(" ngày", " giờ", " phút", " giây"),
+    states={
+        "up": "Bình thường",
+        "degraded": "Suy giảm",
+        "down": "Ngừng",
+        "unreachable": "Bị cắt theo",
+        "unknown": "Chưa rõ",
+    },
+    causes={
+        "link": "đường truyền",
+        "power": "mất điện",
+        "lan": "mạng nội bộ (LAN)",
+        "device": "thiết bị",
+        "service": "dịch vụ",
+        "shared": "điểm dùng chung phía trước nhiều nơi",
+        "vantage": "đường ra của chính trạm giám sát",
+    },
+    reasons={
+        "ok": "bình thường",
+        "timeout": "không trả lời trong thời hạn",
+        "refused": "từ chối kết nối",
+        "reset": "kết nối bị ngắt giữa chừng",
+        "unreachable": "thiết bị trên đường báo không có lối tới",
+        "name-resolution": "không phân giải được tên miền",
+        "tls": "không bắt tay được TLS",
+        "certificate": "chứng thư số không hợp lệ",
+        "protocol": "trả lời không đúng giao thức",
+        "too-large": "trả lời lớn quá mức cho phép",
+        "status": "trả lời báo lỗi",
+        "content": "nội dung trả về không đúng",
+        "authentication": "thông tin đăng nhập bị từ chối",
+        "permission": "trạm giám sát thiếu quyền",
+        "local": "trục trặc của chính trạm giám sát",
+        "limit": "vượt ngưỡng",
+        "stale": "lâu không có số liệu mới",
+    },
+    says={
+        "limit": "vượt ngưỡng",
+        "loss": "mất gói nhiều",
+        "delay": "độ trễ cao",
+        "jitter": "độ trễ dao động mạnh",
+        "slow": "trả lời chậm",
+        "on-battery": "UPS đang chạy bằng ắc quy",
+        "low-battery": "ắc quy UPS sắp cạn",
+        "port-down": "cổng mạng bị ngắt",
+        "errors": "cổng mạng nhiều lỗi",
+        "busy": "đường truyền gần đầy",
+        "certificate-ends": "chứng thư số sắp hết hạn",
+        "rebooted": "thiết bị vừa khởi động lại",
+    },
+    why={
+        "own-gateway": "Cổng ra của chính trạm giám sát không trả lời: trạm không nhìn thấy các nơi, nên không kết luận lỗi cho nơi nào.",
+        "ups-on-battery": "UPS tại chỗ báo chạy bằng ắc quy: nhiều khả năng mất điện lưới, không phải lỗi đường truyền.",
+        "all-lines": "Mọi đường truyền của điểm này ngừng gần như cùng lúc: nhiều khả năng do bộ định tuyến hoặc nguồn điện tại chỗ.",
+        "many-sites": "Nhiều nơi nằm sau thiết bị này cùng mất liên lạc một lúc.",
+        "all-behind-switch": "Bộ chuyển mạch ngừng, các thiết bị sau nó cũng mất, còn bộ định tuyến vẫn tốt: lỗi trong mạng nội bộ.",
+        "by-kind": "Chính đối tượng này có lỗi, còn mọi thứ phía trước nó vẫn tốt.",
+        "other-line-back": "Đường còn lại đã thông trở lại nên thiết bị không hỏng: chỉ đường này ngừng.",
+    },
+    kinds={
+        "tslcd": "Đường TSLCĐ",
+        "internet": "Đường Internet",
+        "router": "Bộ định tuyến",
+        "switch": "Bộ chuyển mạch",
+        "ups": "UPS",
+        "vc-endpoint": "Phòng họp trực tuyến",
+        "website": "Trang thông tin điện tử",
+        "access-point": "Điểm phát Wi-Fi",
+        "camera": "Camera",
+        "server": "Máy chủ",
+        "doc-management": "Quản lý văn bản",
+        "public-portal": "Cổng dịch vụ công",
+        "procedure-system": "Giải quyết thủ tục hành chính",
+        "lgsp": "Nền tảng tích hợp, chia sẻ dữ liệu (LGSP)",
+        "gateway": "Cổng ra của trạm giám sát",
+        "registrar": "Máy chủ đăng ký họp trực tuyến",
+        "digital-signature": "Chữ ký số",
+        "official-mail": "Thư điện tử công vụ",
+        "national-database": "Cơ sở dữ liệu quốc gia",
+        "name-server": "Máy chủ tên miền (DNS)",
+    },
+)
+
+EN = Words(
+    language="en",
+    units=(" d", " h", " min", " s"),
+    states={
+        "up": "Up",
+        "degraded": "Degraded",
+        "down": "Down",
+        "unreachable": "Cut off",
+        "unknown": "Unknown",
+    },
+    causes={
+        "link": "the line",
+        "power": "a power cut",
+        "lan": "the local network",
+        "device": "the device",
+        "service": "the service",
+        "shared": "something shared in front of several sites",
+        "vantage": "the monitor's own uplink",
+    },
+    reasons={
+        "ok": "well",
+        "timeout": "no answer in time",
+        "refused": "connection refused",
+        "reset": "connection broken off",
+        "unreachable": "a router on the way says there is no way",
+        "name-resolution": "name not found",
+        "tls": "TLS handshake failed",
+        "certificate": "certificate not valid",
+        "protocol": "the answer is not the protocol",
+        "too-large": "the answer is too large",
+        "status": "the answer reports an error",
+        "content": "the content is wrong",
+        "authentication": "log-in refused",
+        "permission": "the monitor lacks a permission",
+        "local": "trouble of the monitor itself",
+        "limit": "beyond its limit",
+        "stale": "no fresh data",
+    },
+    says={
+        "limit": "beyond its limit",
+        "loss": "packets are lost",
+        "delay": "long delay",
+        "jitter": "unsteady delay",
+        "slow": "slow answers",
+        "on-battery": "the UPS runs on battery",
+        "low-battery": "the UPS battery is nearly empty",
+        "port-down": "a port is down",
+        "errors": "errors on a port",
+        "busy": "the line is nearly full",
+        "certificate-ends": "the certificate ends soon",
+        "rebooted": "the device has just rebooted",
+    },
+    why={
+        "own-gateway": "The monitor's own gateway does not answer: it cannot see the sites, and blames none of them.",
+        "ups-on-battery": "The UPS on site reported running on battery: most likely a power cut, not a fault of the line.",
+        "all-lines": "All lines of the site went down at about the same time: most likely its router or its power.",
+        "many-sites": "Many sites behind this device lost contact at the same time.",
+        "all-behind-switch": "The switch and all behind it are gone while the router is well: a fault of the local network.",
+        "by-kind": "It is this target itself that fails; everything in front of it is well.",
+        "other-line-back": "The other line came back, so the device is well: only this line is down.",
+    },
+    kinds={
+        "tslcd": "TSLCĐ line",
+        "internet": "Internet line",
+        "router": "Router",
+        "switch": "Switch",
+        "ups": "UPS",
+        "vc-endpoint": "Video-conference room",
+        "website": "Web site",
+        "access-point": "Wi-Fi access point",
+        "camera": "Camera",
+        "server": "Server",
+        "doc-management": "Document management",
+        "public-portal": "Public-service portal",
+        "procedure-system": "Procedure system",
+        "lgsp": "Data integration platform (LGSP)",
+        "gateway": "Gateway of the monitor",
+        "registrar": "Video-conference registrar",
+        "digital-signature": "Digital signature",
+        "official-mail": "Official e-mail",
+        "national-database": "National database",
+        "name-server": "Name server (DNS)",
+    },
+)
+
+WORDS: Mapping[str, Words] = {"vi": VI, "en": EN}

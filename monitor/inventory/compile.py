@@ -1,0 +1,366 @@
+"""Pure: documents → Inventory. Templates are merged in, names are resolved, and what does not fit together is told."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from monitor.core.graph import find_loop
+from monitor.core.judge import LOSS
+from monitor.core.model import Check, Inventory, Limit, Provider, Role, Site, State, Target
+from monitor.inventory.schema import (
+    CheckModel,
+    DeviceModel,
+    Document,
+    LimitModel,
+    LinkModel,
+    ProfileModel,
+    ServiceModel,
+    SiteBody,
+    SiteModel,
+    TargetModel,
+)
+from monitor.yamlfile import Layers, Problem, Source, Where, fit, near, place
+from probes import registry
+
+CLEAR_MARGIN = 0.2
+"""Where no `clear` is written, a measurement must be this part on the good side of its bound."""
+
+ROLES: tuple[tuple[str, Role, type[TargetModel]], ...] = (
+    ("links", Role.LINK, LinkModel),
+    ("devices", Role.DEVICE, DeviceModel),
+    ("services", Role.SERVICE, ServiceModel),
+)
+_HOST = re.compile(
+    r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+)
+_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+
+V = TypeVar("V")
+
+
+def compile_inventory(
+    documents: Sequence[tuple[Source, Document]],
+    read_secret: Callable[[str, str], str] | None,
+    *,
+    complete: bool = True,
+) -> tuple[Inventory, list[Problem]]:
+    """The inventory and every problem found; it is only good when there is none.
+
+    `complete` is False when some file could not be read: names that are not found are then no problem of their own.
+    """
+    compiler = _Compiler(documents, read_secret, complete=complete)
+    inventory = compiler.run()
+    return inventory, compiler.problems
+
+
+def _merge(base: object, over: object) -> object:
+    """`over` wins, key by key; a null takes away."""
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
+        merged = {key: _merge(base[key], over[key]) if key in base and key in over else over.get(key, base.get(key))
+                  for key in (*base, *(key for key in over if key not in base))}  # fmt: skip
+        return {key: value for key, value in merged.items() if value is not None}
+    return over
+
+
+class _Compiler:
+    """One pass over the documents."""
+
+    def __init__(
+        self,
+        documents: Sequence[tuple[Source, Document]],
+        read_secret: Callable[[str, str], str] | None,
+        *,
+        complete: bool,
+    ) -> None:
+        self.problems: list[Problem] = []
+        self._complete = complete
+        self._context = {"read_secret": read_secret}
+        self._kinds = registry.load()
+        self._measures = {
+            name: {LOSS, *(metric.name for metric in (*registry.COMMON_METRICS, *kind.metrics))}
+            for name, kind in self._kinds.items()
+        }
+        self._documents = documents
+        self._providers = self._collect("providers")
+        self._profiles: dict[str, tuple[Source, ProfileModel]] = self._collect("profiles")
+        self._templates: dict[str, tuple[Source, SiteBody]] = self._collect("templates")
+        self._limits: dict[tuple[str, str], tuple[Limit, ...]] = {}
+        self._targets: dict[str, Target] = {}
+        self._of_site: dict[str, list[Target]] = {}
+        self._places: dict[str, Layers] = {}
+
+    def _collect(self, table: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for source, document in self._documents:
+            for name, value in getattr(document, table).items():
+                if name in found:
+                    first = found[name][0].problem((table, name), "", at_key=True)
+                    text = f"`{name}` is already written in {first.file}:{first.line}"
+                    self.problems.append(source.problem((table, name), text, "remove one of the two", at_key=True))
+                else:
+                    found[name] = (source, value)
+        return found
+
+    def run(self) -> Inventory:
+        for name, (source, profile) in self._profiles.items():
+            for check_name, check in profile.checks.items():
+                self._limits[name, check_name] = self._check_limits(
+                    source, ("profiles", name, "checks", check_name), check
+                )
+        sites: dict[str, Site] = {}
+        for source, index, model in self._site_models():
+            if model.id in sites:
+                self.problems.append(
+                    source.problem(
+                        ("sites", index, "id"), f"site `{model.id}` is already written", "give it another id"
+                    )
+                )
+                continue
+            sites[model.id] = _site(model, self._site_kind(model))
+            self._take_site(source, index, model)
+        self._resolve()
+        providers = {
+            name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email)
+            for name, (_, each) in self._providers.items()
+        }
+        return Inventory(sites=sites, targets=self._targets, providers=providers)
+
+    def _site_models(self) -> Iterator[tuple[Source, int, SiteModel]]:
+        for source, document in self._documents:
+            for index, model in enumerate(document.sites):
+                yield source, index, model
+
+    def _site_kind(self, model: SiteModel) -> str:
+        inherited = self._templates.get(model.like or "") if "kind" not in model.model_fields_set else None
+        return inherited[1].kind if inherited else model.kind
+
+    # -- profiles ------------------------------------------------------------------------------------------------
+
+    def _check_limits(self, source: Source, where: Where, check: CheckModel) -> tuple[Limit, ...]:
+        kind = self._kinds.get(check.probe)
+        if kind is None:
+            text = f"there is no probe kind `{check.probe}`"
+            self.problems.append(source.problem((*where, "probe"), text, near(check.probe, self._kinds)))
+            return ()
+        limits = []
+        for name, limit in check.limits.items():
+            here = (*where, "limits", name)
+            if name not in self._measures[check.probe]:
+                text = f"the probe `{check.probe}` does not measure `{name}`"
+                hint = near(name, self._measures[check.probe])
+                self.problems.append(source.problem(here, text, hint, at_key=True))
+            elif name == LOSS and not check.window:
+                text = "loss_ratio needs a window"
+                self.problems.append(source.problem(here, text, "add `window: 60` (runs) to the check", at_key=True))
+            limits.append(_limit(name, limit))
+        return tuple(limits)
+
+    # -- sites ---------------------------------------------------------------------------------------------------
+
+    def _take_site(self, source: Source, index: int, model: SiteModel) -> None:
+        base = ("sites", index)
+        template: tuple[Source, SiteBody] | None = None
+        if model.like is not None:
+            template = self._named(self._templates, model.like, "template", [(source, base)], ("like",))
+        words = {"id": model.id, "name": model.name, "code": model.code, "area": model.area}
+        words |= {key: str(value) for key, value in model.vars.items()}
+        for table, role, kind in ROLES:
+            inherited = getattr(template[1], table) if template else {}
+            own = getattr(model, table)
+            for name in dict.fromkeys((*inherited, *own)):
+                layers: list[tuple[Source, Where]] = [(source, (*base, table, name))]
+                if template is not None and model.like is not None and name in inherited:
+                    layers.append((template[0], ("templates", model.like, table, name)))
+                if name in own and own[name] is None:
+                    continue
+                value = _merge(inherited.get(name) or {}, own.get(name) or {})
+                filled = self._fill(value, words, layers, ())
+                self._take_target(model.id, name, role, kind, filled, layers, words)
+
+    def _fill(self, value: object, words: Mapping[str, str], layers: Layers, where: Where) -> Any:
+        if isinstance(value, dict):
+            return {key: self._fill(each, words, layers, (*where, key)) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._fill(each, words, layers, (*where, index)) for index, each in enumerate(value)]
+        if not isinstance(value, str) or "{" not in value:
+            return value
+
+        def word(match: re.Match[str]) -> str:
+            name = match[1]
+            if name is None:
+                return match[0][0]
+            if name not in words:
+                text = f"nothing fills {{{name}}}"
+                hint = near(name, words) or f"write `vars: {{{name}: …}}` at the site"
+                self.problems.append(place(layers, where, text, hint))
+            return words.get(name, "")
+
+        return _BRACES.sub(word, value)
+
+    def _take_target(
+        self, site: str, name: str, role: Role, kind: type[TargetModel], value: object, layers: Layers,
+        words: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        model, problems = fit(layers, kind, value)
+        self.problems += problems
+        if model is None:
+            return
+        id_ = f"{site}/{name}"
+        if id_ in self._targets:
+            self.problems.append(
+                place(layers, (), f"`{name}` is already a target of this site", "give it another name", at_key=True)
+            )
+            return
+        found = self._named(self._profiles, model.profile, "profile", layers, ("profile",))
+        self._check_address(model.address, role, layers)
+        link = model if isinstance(model, LinkModel) else None
+        if link and link.provider not in self._providers and self._complete:
+            self._unknown("provider", link.provider, self._providers, layers, ("provider",))
+        profile = found[1] if found else None
+        self._places[id_] = layers
+        self._targets[id_] = Target(
+            id=id_, site=site, name=name, role=role, kind=profile.kind if profile else "",
+            label=_labels(profile.label if profile else {}, model.label),
+            address=model.address,
+            behind=tuple(model.behind) if model.behind is not None else ("",),
+            checks=tuple(self._checks(id_, model, found, layers, words)) if found else (),
+            vantage=isinstance(model, DeviceModel) and model.vantage,
+            provider=link.provider if link else "",
+            circuit=link.circuit if link else "",
+            bandwidth_bits=link.bandwidth if link else 0.0,
+            model=profile.model if profile else "",
+        )  # fmt: skip
+
+    def _named(self, table: Mapping[str, V], name: str, what: str, layers: Layers, where: Where) -> V | None:
+        found = table.get(name)
+        if found is None and self._complete:
+            self._unknown(what, name, table, layers, where)
+        return found
+
+    def _unknown(self, what: str, name: str, known: Mapping[str, object], layers: Layers, where: Where) -> None:
+        self.problems.append(place(layers, where, f"there is no {what} `{name}`", near(name, known)))
+
+    def _check_address(self, address: str, role: Role, layers: Layers) -> None:
+        try:
+            found = ipaddress.ip_address(address) if address else None
+        except ValueError:
+            if role is Role.SERVICE and _HOST.fullmatch(address) and not address.replace(".", "").isdigit():
+                return
+            hint = "write an IPv4 or IPv6 address" + (", or a host name" if role is Role.SERVICE else "")
+            self.problems.append(place(layers, ("address",), f"`{address}` is not an address", hint))
+            return
+        if found is not None and (found.is_multicast or found.is_unspecified or str(found) == "255.255.255.255"):
+            self.problems.append(
+                place(layers, ("address",), f"`{address}` is no address of one host", "write its own address")
+            )
+
+    def _checks(
+        self,
+        target: str,
+        model: TargetModel,
+        found: tuple[Source, ProfileModel],
+        layers: Layers,
+        words: Mapping[str, str],
+    ) -> Iterator[Check]:
+        source, profile = found
+        for name in model.options:
+            if name not in profile.checks:
+                text = f"profile `{model.profile}` has no check `{name}`"
+                self.problems.append(place(layers, ("options", name), text, near(name, profile.checks), at_key=True))
+        for name, check in profile.checks.items():
+            kind = self._kinds.get(check.probe)
+            if kind is None:
+                continue
+            where = ("profiles", model.profile, "checks", name, "options")
+            merged = _merge(self._fill(check.options, words, [(source, where)], ()), model.options.get(name, {}))
+            both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
+            options, problems = fit(both, kind.options, merged, self._context)
+            self.problems += problems
+            yield Check(
+                id=f"{target}#{name}", target=target, name=name, probe=check.probe, address=model.address,
+                options=options, interval_seconds=check.interval, timeout_seconds=check.timeout,
+                confirm=check.confirm, when_failed=State(check.when_failed),
+                limits=self._limits[model.profile, name], window=check.window,
+            )  # fmt: skip
+
+    # -- the whole -----------------------------------------------------------------------------------------------
+
+    def _resolve(self) -> None:
+        """Parents, and what only shows when all sites are known."""
+        for target in self._targets.values():
+            self._of_site.setdefault(target.site, []).append(target)
+        for id_, target in self._targets.items():
+            behind = self._default_behind(target) if target.behind == ("",) else self._parents(target)
+            self._targets[id_] = replace(target, behind=behind)
+        loop = find_loop({id_: target.behind for id_, target in self._targets.items()})
+        if loop:
+            text = f"goes round in a ring: {' → '.join(loop)}"
+            self.problems.append(place(self._places[loop[0]], ("behind",), text, "take one of these out of `behind`"))
+        seen: dict[str, str] = {}
+        for id_, target in self._targets.items():
+            if not target.address or target.role is Role.SERVICE:
+                continue
+            first = seen.setdefault(target.address, id_)
+            if first != id_:
+                text = f"address {target.address} already belongs to {first}"
+                self.problems.append(place(self._places[id_], ("address",), text, "give one of the two its own"))
+        if self._targets and self._complete and not any(target.vantage for target in self._targets.values()):
+            first_source = self._documents[0][0]
+            text = "no device is our own gateway, so trouble of our own would be blamed on the sites"
+            self.problems.append(
+                Problem(first_source.file, 0, 0, text, "add `vantage: true` to the device next to the monitor")
+            )
+
+    def _default_behind(self, target: Target) -> tuple[str, ...]:
+        """Where nothing is written: equipment and services are behind the site's router, a router behind its lines."""
+        if target.vantage:
+            return ()
+        site = [each for each in self._of_site[target.site] if each.id != target.id]
+        routers = tuple(each.id for each in site if each.kind == "router")
+        if target.role is Role.LINK:
+            return ()
+        if target.kind == "router":
+            return tuple(each.id for each in site if each.role is Role.LINK)
+        return routers[:1]
+
+    def _parents(self, target: Target) -> tuple[str, ...]:
+        parents = []
+        for index, name in enumerate(target.behind):
+            parent = name if "/" in name else f"{target.site}/{name}"
+            if parent in self._targets:
+                parents.append(parent)
+            elif self._complete:
+                known = [
+                    each.partition("/")[2] if each.startswith(f"{target.site}/") else each for each in self._targets
+                ]
+                self._unknown("target", name, dict.fromkeys(known), self._places[target.id], ("behind", index))
+        return tuple(parents)
+
+
+def _labels(*tables: Mapping[Any, str]) -> dict[str, str]:
+    return {str(language): text for table in tables for language, text in table.items()}
+
+
+def _site(model: SiteModel, kind: str) -> Site:
+    return Site(
+        id=model.id,
+        name=model.name,
+        code=model.code,
+        area=model.area,
+        kind=kind,
+        latitude=model.location[0] if model.location else None,
+        longitude=model.location[1] if model.location else None,
+        contact=model.contact,
+    )
+
+
+def _limit(name: str, model: LimitModel) -> Limit:
+    bound = model.above if model.above is not None else model.below
+    assert bound is not None
+    margin = CLEAR_MARGIN * abs(bound) * (-1 if model.above is not None else 1)
+    clear = model.clear if model.clear is not None else bound + margin
+    return Limit(value=name, above=model.above, below=model.below, clear=clear, says=model.says, confirm=model.confirm)

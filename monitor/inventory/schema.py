@@ -1,0 +1,203 @@
+"""The YAML format of the inventory as models: what an admin may write, and what each key means.
+
+A file holds any of the top-level keys of `Document`; a folder of files is read as one. Templates keep a commune short:
+a site that is `like: commune` takes the template's links, devices and services, and what it writes itself wins,
+key by key. In a template's strings `{id}`, `{code}`, `{name}`, `{area}` and the site's own `vars` are filled in.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+Slug = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63, description="small letters, digits, hyphens"),
+]
+TargetRef = Annotated[
+    str, Field(description="`name` of a target of the same site, or `site/name`", max_length=160, min_length=1)
+]
+
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str):
+        found = _DURATION.match(value)
+        if not found:
+            raise ValueError("expected a duration with its unit, such as 500ms, 30s, 5m or 1h")
+        return float(found[1]) * _SECONDS[found[2]]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise ValueError(f"a duration needs its unit: write {value}s")
+    return value
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("must be more than zero")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(_seconds), AfterValidator(_positive)]
+
+_BITS = re.compile(r"^(\d+(?:\.\d+)?)([kMG])$")
+
+
+def _bits(value: object) -> object:
+    if isinstance(value, str):
+        found = _BITS.match(value)
+        if not found:
+            raise ValueError("expected a bandwidth such as 512k, 50M or 1G (bits per second)")
+        return float(found[1]) * {"k": 1e3, "M": 1e6, "G": 1e9}[found[2]]
+    return value
+
+
+Bandwidth = Annotated[float, BeforeValidator(_bits)]
+
+
+class Model(BaseModel):
+    """Base: unknown keys are refused, types are not guessed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class LimitModel(Model):
+    """A bound on one measurement of a check; beyond it the target is degraded."""
+
+    above: float | None = None
+    below: float | None = None
+    clear: float | None = Field(None, description="where it is well again; default: 20 % on the good side of the bound")
+    confirm: int = Field(0, ge=0, le=20, description="runs in a row beyond it before it counts; 0: as the check")
+    says: Slug = Field("limit", description="which sentence the mail uses: loss, delay, slow, on-battery, …")
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> LimitModel:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("write exactly one of `above` and `below`")
+        if self.clear is not None and (
+            (self.above is not None and self.clear > self.above) or (self.below is not None and self.clear < self.below)
+        ):
+            raise ValueError("`clear` must lie on the good side of the bound")
+        return self
+
+
+class CheckModel(Model):
+    """One check of a profile."""
+
+    probe: str = Field(description="kind of probe: icmp, snmp, http, tcp, dns, tls, smtp, sip or a plug-in's")
+    interval: Duration = 60.0
+    timeout: Duration = 5.0
+    confirm: int = Field(3, ge=1, le=20, description="failed runs in a row before it counts")
+    when_failed: Literal["down", "degraded"] = "down"
+    window: int = Field(0, ge=0, le=3600, description="runs over which loss_ratio is kept; 0: none")
+    options: dict[str, object] = Field(default_factory=dict, description="options of the probe kind")
+    limits: dict[str, LimitModel] = Field(default_factory=dict, description="measurement → bound")
+
+    @model_validator(mode="after")
+    def _fits(self) -> CheckModel:
+        # A streaming kind has several requests in flight, so a time-out may be as long as a few intervals,
+        # but a run must not outlive the interval by so much that nothing is ever known in time.
+        if self.timeout > max(self.interval, 2.0):
+            raise ValueError(f"timeout ({self.timeout:g}s) is longer than the interval ({self.interval:g}s)")
+        return self
+
+
+class ProfileModel(Model):
+    """One kind of equipment, line or service: which checks it gets."""
+
+    kind: Slug = Field(description="kind of target that it fits: tslcd, router, ups, website, …")
+    label: dict[Literal["vi", "en"], str] = Field(default_factory=dict, description="human name by language")
+    model: str = Field("", max_length=80, description="make and model, for shared-fault hints")
+    checks: dict[Slug, CheckModel]
+
+
+class TargetModel(Model):
+    """What links, devices and services have in common."""
+
+    profile: Slug
+    address: str = Field("", max_length=253, description="IP address (or host name of a service) that is probed")
+    behind: list[TargetRef] | None = Field(
+        None, description="what is in front; cut off when all of it is; default: the site's router, for it its lines"
+    )
+    label: dict[Literal["vi", "en"], str] = Field(default_factory=dict)
+    options: dict[Slug, dict[str, object]] = Field(
+        default_factory=dict, description="options by check name, over those of the profile"
+    )
+
+
+class LinkModel(TargetModel):
+    """A line of a site."""
+
+    provider: Slug
+    circuit: str = Field(min_length=1, max_length=64, description="the provider's circuit id")
+    bandwidth: Bandwidth = 0.0
+
+
+class DeviceModel(TargetModel):
+    """A piece of equipment at a site."""
+
+    vantage: bool = Field(False, description="true for our own gateway: without it we are blind")
+
+
+class ServiceModel(TargetModel):
+    """Something that people use."""
+
+
+class SiteBody(Model):
+    """Links, devices and services by name; shared by templates and sites. Values are merged before they are read."""
+
+    kind: Slug = "commune"
+    links: dict[Slug, dict[str, object] | None] = Field(default_factory=dict)
+    devices: dict[Slug, dict[str, object] | None] = Field(default_factory=dict)
+    services: dict[Slug, dict[str, object] | None] = Field(default_factory=dict)
+
+
+class SiteModel(SiteBody):
+    """A site."""
+
+    id: Slug
+    name: str = Field(min_length=1, max_length=120)
+    code: str = Field("", max_length=16, description="official code, in quotes")
+    area: str = Field("", max_length=120)
+    like: Slug | None = Field(None, description="template that it takes everything from that it does not write itself")
+    location: list[float] | None = Field(None, min_length=2, max_length=2, description="latitude, longitude in degrees")
+    contact: str = Field("", max_length=200, description="whom to call at the site")
+    vars: dict[str, str | int] = Field(default_factory=dict, description="fills {…} in the template's strings")
+
+
+class ProviderModel(Model):
+    """Who delivers lines."""
+
+    name: str = Field(min_length=1, max_length=120)
+    hotline: str = Field(min_length=1, max_length=60)
+    email: str = ""
+
+
+class Document(Model):
+    """One file of the inventory; a folder of files is read as one."""
+
+    providers: dict[Slug, ProviderModel] = Field(default_factory=dict)
+    profiles: dict[Slug, ProfileModel] = Field(default_factory=dict)
+    templates: dict[Slug, SiteBody] = Field(default_factory=dict)
+    sites: list[SiteModel] = Field(default_factory=list)
+
+
+class ContactModel(Model):
+    """Somebody who gets mail."""
+
+    name: str = Field(min_length=1, max_length=120)
+    email: str = Field(pattern=r"^[^@\s<>,;\x00-\x1f]+@[^@\s<>,;\x00-\x1f]+$", max_length=254)
+    language: Literal["vi", "en"] = "vi"
+    areas: list[str] = Field(default_factory=list, description="only incidents of sites in these areas; empty: all")
+    causes: list[Literal["link", "power", "lan", "device", "service", "shared", "vantage"]] = Field(
+        default_factory=list, description="only these causes; empty: all"
+    )
+
+
+class ContactsFile(Model):
+    """contacts.yaml: who is told."""
+
+    contacts: dict[Slug, ContactModel]

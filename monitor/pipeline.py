@@ -1,0 +1,161 @@
+"""One observation in, one transaction out: judge → correlate → policy → store.
+
+Deciding happens in memory and at once; what was decided is written in batches by one task, in the order of deciding, and a
+batch that cannot be written is kept and tried again. Mails leave only after they are written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from alerts.policy import notify
+from monitor.core.correlate import Correlator, Decision
+from monitor.core.judge import Judge
+from monitor.core.model import Contact, Happening, Held, Incident, IncidentEvent, Inventory, Notification, Observation
+from monitor.store import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.5
+EXPIRE_SECONDS = 5.0
+RETRY_SECONDS = 2.0
+KEPT_CLOSED = 50
+"""Closed incidents that are kept in memory for the board."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    states: list[Held] = field(default_factory=list)
+    events: list[IncidentEvent] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.states or self.events or self.notifications)
+
+
+class Pipeline:
+    """Holds the judge and the correlator of the running inventory."""
+
+    def __init__(
+        self,
+        *,
+        inventory: Inventory,
+        contacts: Sequence[Contact],
+        open_incidents: Iterable[Incident],
+        told: Mapping[str, set[str]],
+        store: Store,
+        clock: Callable[[], datetime],
+        recheck: Callable[[str], None],
+        stored: Callable[[], None],
+    ) -> None:
+        self.inventory, self.contacts = inventory, contacts
+        self._store, self._clock, self._recheck, self._stored = store, clock, recheck, stored
+        self.judge = Judge()
+        self.judge.adopt(inventory.checks(), clock())
+        self.correlator = Correlator(inventory, open_incidents)
+        self.last: dict[str, Observation] = {}
+        self.closed: list[Incident] = []
+        self._told = dict(told)
+        """Contacts that had mail of each open incident."""
+        self.event_counts: dict[tuple[str, str], int] = {}
+        self.write_errors = 0
+        self._batch = _Batch()
+        self._wake = asyncio.Event()
+
+    def adopt(self, inventory: Inventory, contacts: Sequence[Contact]) -> None:
+        """Go on with a new inventory; whatever did not change keeps its state and its incident."""
+        now = self._clock()
+        checks = inventory.checks()
+        self.judge.adopt(checks, now)
+        self.last = {check: seen for check, seen in self.last.items() if check in checks}
+        decision = self.correlator.adopt(inventory, now)  # told with the old names: theirs are what was announced
+        self._take(decision)
+        self.inventory, self.contacts = inventory, contacts
+
+    def observed(self, observation: Observation) -> None:
+        """Take one observation."""
+        self.last[observation.check] = observation
+        change, again = self.judge.observe(observation)
+        if again:
+            self._recheck(observation.check)
+        if change is not None:
+            self._take(self.correlator.changed(change, observation.at))
+
+    def _take(self, decision: Decision) -> None:
+        for target in decision.recheck:
+            for check in self.inventory.targets[target].checks if target in self.inventory.targets else ():
+                self._recheck(check.id)
+        self._batch.states.extend(decision.states)
+        for event in decision.events:
+            self._batch.events.append(event)
+            self._tell(event)
+            self._note(event)
+        if self._batch:
+            self._wake.set()
+
+    def _tell(self, event: IncidentEvent) -> None:
+        told = self._told.setdefault(event.incident.id, set())
+        notifications = notify(event, self.contacts, self.inventory, told)
+        told.update(each.contact.id for each in notifications)
+        self._batch.notifications.extend(notifications)
+
+    def _note(self, event: IncidentEvent) -> None:
+        key = (event.incident.cause.value, event.what.value)
+        self.event_counts[key] = self.event_counts.get(key, 0) + 1
+        if event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
+            self._told.pop(event.incident.id, None)
+            self.closed = [event.incident, *self.closed][:KEPT_CLOSED]
+        log.info(
+            "incident %s: %s %s at %s", event.what, event.incident.cause, event.incident.state, event.incident.root,
+            extra={"incident": event.incident.id},
+        )  # fmt: skip
+
+    async def run(self) -> None:
+        """Let time pass for judge and correlator, and write what was decided, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._tick())
+            group.create_task(self._write())
+
+    async def _tick(self) -> None:
+        expire = 0.0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = self._clock()
+            expire += TICK_SECONDS
+            if expire >= EXPIRE_SECONDS:
+                expire = 0.0
+                for change in self.judge.expire(now):
+                    self._take(self.correlator.changed(change, now))
+            self._take(self.correlator.tick(now))
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._flush_until_written()
+
+    async def _flush_until_written(self) -> None:
+        while self._batch:
+            batch, self._batch = self._batch, _Batch()
+            try:
+                await self._store.record(batch.states, batch.events, batch.notifications, self._clock())
+            except StoreError as error:
+                self.write_errors += 1
+                log.error("not written, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
+                self._batch.states[:0] = batch.states
+                self._batch.events[:0] = batch.events
+                self._batch.notifications[:0] = batch.notifications
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                if batch.notifications:
+                    self._stored()
+
+    async def flush(self) -> None:
+        """Write what is left, at the end."""
+        if self._batch:
+            batch, self._batch = self._batch, _Batch()
+            await self._store.record(batch.states, batch.events, batch.notifications, self._clock())

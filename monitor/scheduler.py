@@ -1,0 +1,176 @@
+"""When checks run (only user of APScheduler).
+
+Starts are spread over the interval by a hash of the check's id, so that 1,000 checks of a minute are 17 a second and not
+1,000 at once, and a restart does not change who runs when. A run that is still under way when its next turn comes makes
+that turn a missed one: nothing piles up behind a target that hangs. Kinds with a stream run there instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from monitor.core.model import Check, Observation
+from probes.registry import Kind, Request, Result, Stream, observe, run_once
+
+log = logging.getLogger(__name__)
+
+RECHECK_SECONDS = 1.5
+"""Pause before a check that is not sure of itself is asked again."""
+
+MAX_RUNS_AT_ONCE = 200
+"""Bound on sockets and memory when a whole province hangs."""
+
+LATE_SECONDS = 1.0
+"""A start this long after its time counts as late."""
+
+
+@dataclass(slots=True)
+class _Planned:
+    check: Check
+    request: Request[Any]
+    running: bool = False
+    again: asyncio.TimerHandle | None = None
+
+
+class Scheduler:
+    """Runs all checks of an inventory and hands each observation on."""
+
+    def __init__(self, kinds: Mapping[str, Kind], observed: Callable[[Observation], None]) -> None:
+        self._kinds = kinds
+        self._observed = observed
+        self._planned: dict[str, _Planned] = {}
+        self._streams: dict[str, Stream] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(MAX_RUNS_AT_ONCE)
+        self._jobs = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        self._jobs.add_listener(self._count_missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        self.late = 0
+        """Runs that started more than LATE_SECONDS after their time."""
+        self.missed = 0
+        """Runs that were left out because the one before was still under way."""
+
+    @property
+    def streams(self) -> Mapping[str, Stream]:
+        """The running streams by kind."""
+        return self._streams
+
+    def start(self) -> None:
+        """Begin; needs a running event loop."""
+        self._jobs.start()
+
+    async def stop(self) -> None:
+        """End all runs; returns when no probe holds a socket any more."""
+        if self._jobs.running:
+            self._jobs.shutdown(wait=False)
+        for planned in self._planned.values():
+            if planned.again:
+                planned.again.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def adopt(self, checks: Mapping[str, Check]) -> None:
+        """Take over a new set of checks; those that did not change keep their turns, sessions and counters."""
+        for id_ in [each for each, planned in self._planned.items() if checks.get(each) != planned.check]:
+            planned = self._planned.pop(id_)
+            if planned.again:
+                planned.again.cancel()
+            if self._jobs.get_job(id_):
+                self._jobs.remove_job(id_)
+        for id_, check in checks.items():
+            if id_ not in self._planned:
+                self._planned[id_] = _Planned(
+                    check, Request(address=check.address, options=check.options, timeout_seconds=check.timeout_seconds)
+                )
+                if self._kinds[check.probe].stream is None:
+                    self._add_job(check)
+        self._feed_streams()
+
+    def _add_job(self, check: Check) -> None:
+        offset = zlib.crc32(check.id.encode()) / 2**32 * check.interval_seconds
+        first = datetime.now(UTC) + timedelta(seconds=offset)
+        trigger = IntervalTrigger(seconds=check.interval_seconds, start_date=first, timezone=UTC)
+        self._jobs.add_job(self._turn, trigger, id=check.id, args=(check.id,), next_run_time=first)
+
+    def _feed_streams(self) -> None:
+        for name, kind in self._kinds.items():
+            if kind.stream is None:
+                continue
+            requests = {
+                id_: (each.request, each.check.interval_seconds)
+                for id_, each in self._planned.items()
+                if each.check.probe == name
+            }
+            if name not in self._streams and requests:
+                self._streams[name] = stream = kind.stream(self._streamed)
+                self._keep(stream.run(), f"stream {name}")
+            if name in self._streams:
+                self._streams[name].update(requests)
+
+    def _streamed(self, check_id: str, result: Result, duration_seconds: float) -> None:
+        planned = self._planned.get(check_id)
+        if planned is not None:
+            self._observed(observe(planned.check, result, duration_seconds))
+
+    def _keep(self, work: Any, name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("%s ended: %s", task.get_name(), error, exc_info=error)
+
+    def _count_missed(self, _event: JobEvent) -> None:
+        self.missed += 1
+
+    async def _turn(self, check_id: str) -> None:
+        """One turn of the timetable. APScheduler calls it in a task of its own."""
+        job, planned = self._jobs.get_job(check_id), self._planned.get(check_id)
+        if planned is None:
+            return
+        if job is not None and job.next_run_time is not None:
+            due = job.next_run_time - timedelta(seconds=planned.check.interval_seconds)
+            if (datetime.now(UTC) - due).total_seconds() > LATE_SECONDS:
+                self.late += 1
+        await self._run(planned)
+
+    async def _run(self, planned: _Planned) -> None:
+        if planned.running:
+            self.missed += 1
+            return
+        planned.running = True
+        try:
+            async with self._slots:
+                result, duration = await run_once(self._kinds[planned.check.probe], planned.request)
+        finally:
+            planned.running = False
+        self._observed(observe(planned.check, result, duration))
+
+    def recheck(self, check_id: str, delay_seconds: float = RECHECK_SECONDS) -> None:
+        """Ask again soon; asking twice is asking once."""
+        planned = self._planned.get(check_id)
+        if planned is None:
+            return
+        stream = self._streams.get(planned.check.probe)
+        if stream is not None:
+            stream.recheck(check_id)
+        elif planned.again is None and not planned.running:
+            planned.again = asyncio.get_running_loop().call_later(delay_seconds, self._again, planned)
+
+    def _again(self, planned: _Planned) -> None:
+        planned.again = None
+        self._keep(self._run(planned), f"recheck {planned.check.id}")

@@ -1,0 +1,94 @@
+"""The daemon's own settings: where things are, what to listen on, how mail leaves. Only `app` and `cli` read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from monitor import yamlfile
+from probes.registry import Secret
+
+
+class Model(BaseModel):
+    """Base: unknown keys are refused, types are not guessed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _host_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError("expected an address and a port, such as 127.0.0.1:9469 or [::1]:9469")
+    return value
+
+
+HostPort = Annotated[str, AfterValidator(_host_port)]
+
+
+class RelaySettings(Model):
+    """A mail server that takes our mails; several are tried in order."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(25, ge=1, le=65535)
+    tls: Literal["none", "starttls", "implicit"] = "starttls"
+    username: str = ""
+    password: Secret | None = None
+    verify: bool = True
+    ca: Secret | None = None
+    timeout_seconds: float = Field(10.0, gt=0, le=120)
+
+    @model_validator(mode="after")
+    def _together(self) -> RelaySettings:
+        if bool(self.username) != (self.password is not None):
+            raise ValueError("`username` and `password` go together")
+        if self.username and self.tls == "none":
+            raise ValueError("a password would go over the line in the clear: use tls: starttls or implicit")
+        return self
+
+
+class MailSettings(Model):
+    """How alert mails leave."""
+
+    sender: str = Field(alias="from", min_length=3, pattern=r"^[^\r\n]+@[^\r\n]+$")
+    relays: list[RelaySettings] = Field(min_length=1)
+    message_id_domain: str = Field(pattern=r"^[A-Za-z0-9.-]+$")
+    templates: str = Field("", description="folder of templates that replace ours, relative to this file")
+
+
+class LinkSettings(Model):
+    """Addresses that the mails point at."""
+
+    board: str = ""
+    grafana: str = ""
+
+
+class Settings(Model):
+    """settings.yaml; file names are relative to it."""
+
+    inventory: str = "inventory"
+    contacts: str = "contacts.yaml"
+    database: str = "state.db"
+    listen: HostPort = "127.0.0.1:9469"
+    control: str = "control.sock"
+    links: LinkSettings = LinkSettings()
+    mail: MailSettings
+    folder: Path = Field(Path(), exclude=True)
+
+    def path(self, name: str) -> Path:
+        """A file named in the settings."""
+        return self.folder / name
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL, or a file name."""
+        return self.database if "://" in self.database else str(self.path(self.database))
+
+
+def load_settings(path: Path, read_secret: Callable[[str, str], str] | None) -> Settings:
+    """Read settings.yaml; raises yamlfile.ConfigError with every mistake and its place."""
+    source = yamlfile.read(path)
+    settings = yamlfile.validate(source, Settings, context={"read_secret": read_secret})
+    return settings.model_copy(update={"folder": path.parent})

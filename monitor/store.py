@@ -1,0 +1,318 @@
+"""What must outlive the process: state changes, incidents, and mails until they are delivered (only user of SQLAlchemy).
+
+One writer thread does all writing, so that a slow disk never stalls a probe, and each batch is one transaction: an
+incident event and the mails that it causes are on disk together or not at all. SQLite in WAL mode by default.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.pool import NullPool
+
+from alerts.outbox import Queued, QueueError
+from monitor.core.model import Held, Incident, IncidentEvent, Notification
+
+SCHEMA_VERSION = 1
+LEASE = timedelta(minutes=5)
+"""A mail whose sending was not finished after this time (the process died) is due again."""
+
+_metadata = sa.MetaData()
+
+_meta = sa.Table("meta", _metadata, sa.Column("key", sa.String, primary_key=True), sa.Column("value", sa.String))
+
+_states = sa.Table(
+    "state_change",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("target", sa.String, nullable=False, index=True),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("since", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("evidence", sa.String, nullable=False),
+)
+
+_incidents = sa.Table(
+    "incident",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("opened", sa.String, nullable=False, index=True),
+    sa.Column("closed", sa.String, index=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+_events = sa.Table(
+    "incident_event",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("incident", sa.String, nullable=False, index=True),
+    sa.Column("what", sa.String, nullable=False),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+_outbox = sa.Table(
+    "outbox",
+    _metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String, nullable=False, unique=True),
+    sa.Column("thread", sa.String, nullable=False),
+    sa.Column("contact", sa.String, nullable=False),
+    sa.Column("status", sa.String, nullable=False, index=True),  # queued, sending, deferred, sent, failed
+    sa.Column("queued_at", sa.String, nullable=False),
+    sa.Column("due", sa.String, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("answer", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+UNSENT = ("queued", "sending", "deferred")
+
+_incident_json = TypeAdapter(Incident)
+_notification_json = TypeAdapter(Notification)
+
+T = TypeVar("T")
+
+
+class StoreError(QueueError):
+    """The database cannot be used; the message says which and what to do."""
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+class Store:
+    """The database of the daemon. Every method may be called from the event loop; none blocks it."""
+
+    def __init__(self, url: str) -> None:
+        """`url` is a file name, or an SQLAlchemy URL; raises StoreError when it cannot be opened or written."""
+        self._url = url if "://" in url else f"sqlite:///{url}"
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._engine = sa.create_engine(self._url, connect_args=self._arguments(), poolclass=self._pool())
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _sqlite_pragmas)
+        try:
+            self._prepare()
+        except sa.exc.OperationalError as error:
+            raise StoreError(self._explain(error)) from error
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"timeout": 5, "check_same_thread": False} if self._url.startswith("sqlite") else {}
+
+    def _pool(self) -> type[sa.pool.Pool] | None:
+        return sa.pool.QueuePool if self._url.startswith("sqlite") else NullPool
+
+    def _prepare(self) -> None:
+        _metadata.create_all(self._engine)
+        with self._engine.begin() as connection:
+            found = connection.scalar(sa.select(_meta.c.value).where(_meta.c.key == "schema"))
+            if found is None:
+                connection.execute(_meta.insert().values(key="schema", value=str(SCHEMA_VERSION)))
+            elif int(found) > SCHEMA_VERSION:
+                raise StoreError(f"{self._url}: written by a newer version (schema {found}); upgrade commune-monitor")
+            # Writing is tried now: a read-only file shall be told at start, not at 02:10.
+            connection.execute(_meta.update().where(_meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
+
+    def _explain(self, error: sa.exc.OperationalError) -> str:
+        text = str(error.orig).lower()
+        place = self._url.removeprefix("sqlite:///")
+        if "locked" in text:
+            return f"{place}: the database is locked; is another commune-monitor running on it? Stop that one first"
+        if "readonly" in text or "read-only" in text:
+            return f"{place}: the database cannot be written; give its owner write permission on file and folder"
+        if "unable to open" in text:
+            return f"{place}: cannot be opened; does the folder exist, and may this user write in it?"
+        return f"{place}: {error.orig}"
+
+    async def _run(self, work: Callable[[sa.Connection], T]) -> T:
+        def in_thread() -> T:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._writer, in_thread)
+        except sa.exc.OperationalError as error:
+            raise StoreError(self._explain(error)) from error
+
+    def close(self) -> None:
+        """Wait for the last write and close the database."""
+        self._writer.shutdown(wait=True)
+        self._engine.dispose()
+
+    # -- the pipeline's side -------------------------------------------------------------------------------------
+
+    async def record(
+        self,
+        states: Sequence[Held],
+        events: Sequence[IncidentEvent],
+        notifications: Sequence[Notification],
+        at: datetime,
+    ) -> None:
+        """Write what one batch decided, in one transaction; repeating a batch changes nothing."""
+
+        def work(connection: sa.Connection) -> None:
+            if states:
+                connection.execute(_states.insert(), [_state_row(each) for each in states])
+            for event in events:
+                _put_incident(connection, event.incident)
+                body = _incident_json.dump_json(event.incident).decode()
+                connection.execute(
+                    _events.insert().values(
+                        incident=event.incident.id, what=event.what.value, at=_text(event.at), body=body
+                    )
+                )
+            for each in notifications:
+                known = connection.scalar(sa.select(_outbox.c.seq).where(_outbox.c.id == each.id))
+                if known is None:
+                    connection.execute(_outbox.insert().values(**_outbox_row(each, at)))
+
+        await self._run(work)
+
+    async def open_incidents(self) -> tuple[Incident, ...]:
+        """Incidents that were open when the daemon last wrote."""
+        query = sa.select(_incidents.c.body).where(_incidents.c.closed.is_(None)).order_by(_incidents.c.opened)
+        return await self._incidents(query)
+
+    async def told(self) -> dict[str, set[str]]:
+        """Ids of the contacts who had mail of each open incident."""
+        query = sa.select(_outbox.c.thread, _outbox.c.contact).where(
+            _outbox.c.thread.in_(sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None)))
+        )
+        rows = await self._run(lambda connection: connection.execute(query).all())
+        found: dict[str, set[str]] = {}
+        for thread, contact in rows:
+            found.setdefault(thread, set()).add(contact)
+        return found
+
+    async def recent_incidents(self, limit: int) -> tuple[Incident, ...]:
+        """The last closed incidents, newest first."""
+        query = (
+            sa.select(_incidents.c.body)
+            .where(_incidents.c.closed.is_not(None))
+            .order_by(_incidents.c.closed.desc())
+            .limit(limit)
+        )
+        return await self._incidents(query)
+
+    async def _incidents(self, query: sa.Select[Any]) -> tuple[Incident, ...]:
+        rows = await self._run(lambda connection: connection.execute(query).scalars().all())
+        return tuple(_incident_json.validate_json(row) for row in rows)
+
+    # -- the outbox's side (alerts.outbox.Queue) -------------------------------------------------------------------
+
+    async def take(self, now: datetime, limit: int) -> Sequence[Queued]:
+        """Mails that are due, leased to the caller; of one thread and recipient only the oldest unsent one."""
+
+        def work(connection: sa.Connection) -> list[Queued]:
+            oldest = (
+                sa.select(sa.func.min(_outbox.c.seq))
+                .where(_outbox.c.status.in_(UNSENT))
+                .group_by(_outbox.c.thread, _outbox.c.contact)
+            )
+            due = (
+                sa.select(_outbox)
+                .where(_outbox.c.seq.in_(oldest), _outbox.c.due <= _text(now))
+                .order_by(_outbox.c.seq)
+                .limit(limit)
+            )
+            rows = connection.execute(due).mappings().all()
+            for row in rows:
+                connection.execute(
+                    _outbox.update()
+                    .where(_outbox.c.seq == row["seq"])
+                    .values(status="sending", due=_text(now + LEASE), attempts=row["attempts"] + 1)
+                )
+            return [_queued(row) for row in rows]
+
+        return await self._run(work)
+
+    async def release(self) -> int:
+        """At start: what a process before us was sending when it ended is due at once; returns how many."""
+
+        def work(connection: sa.Connection) -> int:
+            stuck = _outbox.update().where(_outbox.c.status == "sending")
+            return connection.execute(stuck.values(status="deferred", due="")).rowcount
+
+        return await self._run(work)
+
+    async def sent(self, id: str, at: datetime, answer: str) -> None:  # noqa: A002  the Protocol's word
+        """The relay has taken it."""
+        await self._mark(id, status="sent", due=_text(at), answer=answer)
+
+    async def defer(self, id: str, until: datetime, error: str) -> None:  # noqa: A002
+        """Try again later."""
+        await self._mark(id, status="deferred", due=_text(until), answer=error)
+
+    async def fail(self, id: str, at: datetime, error: str) -> None:  # noqa: A002
+        """Given up: refused for good."""
+        await self._mark(id, status="failed", due=_text(at), answer=error)
+
+    async def _mark(self, notification: str, **values: str) -> None:
+        query = _outbox.update().where(_outbox.c.id == notification).values(**values)
+        await self._run(lambda connection: connection.execute(query).rowcount)
+
+    async def outbox(self) -> tuple[dict[str, int], datetime | None]:
+        """Number of mails by status, and when the oldest unsent one was queued."""
+
+        def work(connection: sa.Connection) -> tuple[dict[str, int], datetime | None]:
+            counts = connection.execute(sa.select(_outbox.c.status, sa.func.count()).group_by(_outbox.c.status)).all()
+            oldest = connection.scalar(sa.select(sa.func.min(_outbox.c.queued_at)).where(_outbox.c.status.in_(UNSENT)))
+            return {str(row[0]): int(row[1]) for row in counts}, datetime.fromisoformat(oldest) if oldest else None
+
+        return await self._run(work)
+
+
+def _sqlite_pragmas(connection: Any, _record: object) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _state_row(held: Held) -> dict[str, str]:
+    return {
+        "target": held.target,
+        "state": held.state.value,
+        "since": _text(held.since),
+        "reason": held.reason.value,
+        "evidence": held.evidence,
+    }
+
+
+def _put_incident(connection: sa.Connection, incident: Incident) -> None:
+    values = {
+        "opened": _text(incident.opened),
+        "closed": _text(incident.closed) if incident.closed else None,
+        "body": _incident_json.dump_json(incident).decode(),
+    }
+    updated = connection.execute(_incidents.update().where(_incidents.c.id == incident.id).values(**values))
+    if not updated.rowcount:
+        connection.execute(_incidents.insert().values(id=incident.id, **values))
+
+
+def _outbox_row(notification: Notification, at: datetime) -> dict[str, Any]:
+    return {
+        "id": notification.id,
+        "thread": notification.thread,
+        "contact": notification.contact.id,
+        "status": "queued",
+        "queued_at": _text(at),
+        "due": _text(at),
+        "attempts": 0,
+        "answer": "",
+        "body": _notification_json.dump_json(notification).decode(),
+    }
+
+
+def _queued(row: Any) -> Queued:
+    return Queued(
+        id=row["id"],
+        notification=_notification_json.validate_json(row["body"]),
+        attempts=row["attempts"] + 1,
+        queued_at=datetime.fromisoformat(row["queued_at"]),
+    )

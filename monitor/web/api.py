@@ -1,0 +1,172 @@
+"""JSON of the read-only API: plain dictionaries from the values of the core, filtered and bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from monitor.core.model import Incident, Inventory, Observation, State, Target
+from monitor.web.overview import case_of, site_of, view_of
+from monitor.web.view import TargetView, View
+from monitor.web.words import machine_time
+
+MAX_ITEMS = 2000
+"""The most that one answer lists (a province is about 1,000); the rest is fetched with `offset`.
+
+Rendering takes about 10 µs an item on the loop that also probes, so this keeps a stall near 20 ms.
+"""
+MAX_OFFSET = 10_000_000
+
+Json = dict[str, object]
+T = TypeVar("T")
+
+
+class BadQueryError(ValueError):
+    """A query that we do not understand; the message tells the caller what would be right."""
+
+
+class Query:
+    """The query of one request: every parameter may be given several times and is then an `or`."""
+
+    def __init__(self, pairs: Collection[tuple[str, str]], known: Collection[str]) -> None:
+        for name, _ in pairs:
+            if name not in known:
+                raise BadQueryError(f"unknown parameter {name[:40]!r}; known: {', '.join(known)}")
+        self._pairs = pairs
+
+    def values(self, name: str) -> frozenset[str]:
+        """All values of a parameter."""
+        return frozenset(value for key, value in self._pairs if key == name)
+
+    def choice(self, name: str, allowed: type[StrEnum]) -> frozenset[str]:
+        """All values of a parameter, each of which must be one of the enumeration."""
+        return self._checked(name, [item.value for item in allowed])
+
+    def flag(self, name: str) -> bool | None:
+        """A parameter that is `true` or `false`; None when absent or both."""
+        found = self._checked(name, ["true", "false"])
+        return None if len(found) != 1 else "true" in found
+
+    def number(self, name: str, default: int, lowest: int, highest: int) -> int:
+        """A whole number; the last one given counts."""
+        text = next((value for key, value in reversed(list(self._pairs)) if key == name), None)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and lowest <= int(text) <= highest):
+            raise BadQueryError(f"{name} must be a whole number from {lowest} to {highest}")
+        return int(text)
+
+    def _checked(self, name: str, allowed: Collection[str]) -> frozenset[str]:
+        found = self.values(name)
+        for value in found.difference(allowed):
+            raise BadQueryError(f"{name}={value[:40]!r} is not known; known: {', '.join(allowed)}")
+        return found
+
+
+def targets(view: View, pairs: Collection[tuple[str, str]]) -> Json:
+    """Answer of /api/v1/targets."""
+    query = Query(pairs, ("site", "state", "kind", "limit", "offset"))
+    sites, kinds, wanted = query.values("site"), query.values("kind"), query.choice("state", State)
+    inventory, states = view.inventory(), view.states()
+    found = [
+        target
+        for target in inventory.targets.values()
+        if (not sites or target.site in sites)
+        and (not kinds or target.kind in kinds)
+        and (not wanted or view_of(states, target.id).state.value in wanted)
+    ]
+    page, rest = _page(found, query)
+    return {"targets": [target_json(target, view_of(states, target.id), inventory) for target in page], **rest}
+
+
+def incidents(view: View, pairs: Collection[tuple[str, str]]) -> Json:
+    """Answer of /api/v1/incidents."""
+    query = Query(pairs, ("open", "limit", "offset"))
+    wanted = query.flag("open")
+    inventory = view.inventory()
+    found = [incident for incident in view.incidents() if wanted is None or (incident.closed is None) == wanted]
+    page, rest = _page(found, query)
+    return {"incidents": [incident_json(incident, inventory) for incident in page], **rest}
+
+
+def incident(view: View, wanted: str) -> Json | None:
+    """Answer of /api/v1/incidents/{id}; None when there is none."""
+    found = next((each for each in view.incidents() if each.id == wanted), None)
+    return incident_json(found, view.inventory()) if found else None
+
+
+def _page(found: list[T], query: Query) -> tuple[list[T], Json]:
+    offset = query.number("offset", 0, 0, MAX_OFFSET)
+    limit = query.number("limit", MAX_ITEMS, 1, MAX_ITEMS)
+    return found[offset : offset + limit], {"total": len(found), "offset": offset}
+
+
+def target_json(target: Target, view: TargetView, inventory: Inventory) -> Json:
+    """One target with its state; options of checks stay out, they may hold secrets."""
+    provider = inventory.providers.get(target.provider)
+    return {
+        "id": target.id,
+        "site": target.site,
+        "name": target.name,
+        "role": target.role.value,
+        "kind": target.kind,
+        "label": dict(target.label),
+        "address": target.address,
+        "behind": list(target.behind),
+        "provider": target.provider or None,
+        "provider_name": provider.name if provider else None,
+        "hotline": provider.hotline if provider else None,
+        "circuit": target.circuit or None,
+        "state": view.state.value,
+        "since": _time(view.since),
+        "reason": view.reason.value,
+        "says": view.says,
+        "evidence": view.evidence,
+        "checks": [_check_json(name, seen) for name, seen in _checks(target, view.checks)],
+    }
+
+
+def _checks(target: Target, seen: Mapping[str, Observation]) -> list[tuple[str, Observation | None]]:
+    return [(check.name, seen.get(check.name)) for check in target.checks]
+
+
+def _check_json(name: str, seen: Observation | None) -> Json:
+    return {
+        "name": name,
+        "at": _time(seen.at) if seen else None,
+        "outcome": seen.outcome.value if seen else None,
+        "reason": seen.reason.value if seen else None,
+        "evidence": seen.evidence if seen else "",
+        "duration_seconds": seen.duration_seconds if seen else None,
+    }
+
+
+def incident_json(incident: Incident, inventory: Inventory) -> Json:
+    """One incident; site, provider and circuit are those of its root."""
+    case = case_of(incident, inventory)
+    return {
+        "id": incident.id,
+        "root": incident.root,
+        "cause": incident.cause.value,
+        "state": incident.state.value,
+        "began": _time(incident.began),
+        "opened": _time(incident.opened),
+        "closed": _time(incident.closed),
+        "reason": incident.reason.value,
+        "says": incident.says,
+        "evidence": list(incident.evidence),
+        "impact": list(incident.impact),
+        "why": incident.why,
+        "site": site_of(incident.root),
+        "site_name": case.site.name if case.site else None,
+        "provider": case.target.provider or None if case.target else None,
+        "provider_name": case.provider.name if case.provider else None,
+        "hotline": case.provider.hotline if case.provider else None,
+        "circuit": case.target.circuit or None if case.target else None,
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return machine_time(at) if at else None

@@ -1,0 +1,222 @@
+"""The status board: from the view to HTML. Pages are plain documents without scripts that reload themselves.
+
+Every text from outside passes Jinja2's autoescape; lists and texts are cut to a length, so no page grows without end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import datetime
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from monitor.core.model import Incident, State
+from monitor.web.overview import (
+    HURT,
+    WORST_FIRST,
+    Case,
+    backbone,
+    by_area,
+    case_of,
+    central_services,
+    communes,
+    count_states,
+    draw_map,
+    one_site,
+    open_cases,
+    site_of,
+    site_views,
+    view_of,
+)
+from monitor.web.view import View
+from monitor.web.words import VI, WORDS, Words
+
+REFRESH_SECONDS = 10
+MAIL_LATE_SECONDS = 300.0
+"""A mail that waits longer is told on the board: the relay is in trouble, and mail cannot say so itself."""
+MAX_CARDS = 12
+MAX_CLOSED = 5
+MAX_IMPACT = 500
+MAX_EVIDENCE = 50
+MAX_TEXT = 400
+MAX_HEALTH = 16
+
+SIGNS = {State.UP: "●", State.DEGRADED: "▲", State.DOWN: "■", State.UNREACHABLE: "◆", State.UNKNOWN: "○"}
+"""A shape for each state, so that nothing depends on telling red from green."""
+
+LETTERS = {State.DEGRADED: "!", State.DOWN: "×", State.UNREACHABLE: "–", State.UNKNOWN: "?"}
+"""What stands in the shapes of the map."""
+
+# Only the words that tell nothing on a tile; the full name is on the site's page.
+TITLES = ("Phường ", "Xã ", "Đặc khu ", "Thành phố ", "Thị xã ", "Huyện ")
+
+
+class Board:
+    """Renders the pages."""
+
+    def __init__(self) -> None:
+        self._pages = Environment(
+            loader=PackageLoader("monitor.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._pages.filters.update(clip=clip, short=short_name, digits=digits)
+        style = self._pages.get_template("style.css").render()
+        self.style_hash = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        """For the content security policy: this style sheet and no other."""
+
+    def wall(self, view: View, words: Words, now: datetime) -> str:
+        """The province at a glance."""
+        inventory, states = view.inventory(), view.states()
+        sites = site_views(inventory, states)
+        ours = communes(sites.values())
+        incidents = view.incidents()
+        cases = open_cases(incidents, inventory)
+        closed = [case_of(incident, inventory) for incident in incidents if incident.closed is not None]
+        return self._render(
+            "board.html",
+            words,
+            now,
+            view=view,
+            counts=count_states(ours),
+            hurt=sum(1 for site in ours if site.state in HURT),
+            communes=len(ours),
+            cases=cases[:MAX_CARDS],
+            open=len(cases),
+            closed=closed[:MAX_CLOSED],
+            map=draw_map(sites.values()),
+            areas=by_area(ours),
+            services=central_services(sites.values()),
+            backbone=backbone(sites.values()),
+            severity=severity,
+        )
+
+    def site(self, view: View, site_id: str, words: Words, now: datetime) -> str | None:
+        """One site with all its targets; None when there is none."""
+        inventory = view.inventory()
+        found = one_site(inventory, view.states(), site_id)
+        if found is None:
+            return None
+        touching = [
+            case_of(incident, inventory)
+            for incident in view.incidents()
+            if incident.closed is None and _touches(incident, site_id)
+        ]
+        return self._render(
+            "site.html", words, now, view=view, found=found, cases=touching[:MAX_CARDS], severity=severity
+        )
+
+    def incident(self, view: View, incident_id: str, words: Words, now: datetime) -> str | None:
+        """One incident with its facts, evidence and impact; None when there is none."""
+        incident = next((each for each in view.incidents() if each.id == incident_id), None)
+        if incident is None:
+            return None
+        inventory, states = view.inventory(), view.states()
+        hurt = [(target, inventory.targets.get(target), view_of(states, target)) for target in incident.impact]
+        sites = {target: inventory.sites.get(site_of(target)) for target, *_ in hurt[:MAX_IMPACT]}
+        case = case_of(incident, inventory)
+        return self._render(
+            "incident.html",
+            words,
+            now,
+            view=view,
+            case=case,
+            level=severity(case),
+            hurt=hurt[:MAX_IMPACT],
+            hurt_sites=sites,
+            hurt_total=len(hurt),
+            evidence=incident.evidence[:MAX_EVIDENCE],
+        )
+
+    def missing(self, view: View, sentence: str, words: Words, now: datetime) -> str:
+        """The page for what does not exist; `sentence` is a key of the words."""
+        return self._render("missing.html", words, now, view=view, sentence=sentence)
+
+    def _render(self, template: str, words: Words, now: datetime, *, view: View, **given: object) -> str:
+        health = view.health()
+        return self._pages.get_template(template).render(
+            given,
+            w=words,
+            t=words.page,
+            now=now,
+            lang="" if words is VI else f"?lang={words.language}",
+            other_lang="?lang=en" if words is VI else "?lang=vi",
+            refresh=REFRESH_SECONDS,
+            signs=SIGNS,
+            letters=LETTERS,
+            max_rows=MAX_IMPACT,
+            order=WORST_FIRST,
+            name_of=words.name,
+            trouble=lambda of: words.trouble(of.reason, of.says),
+            health=health_shown(health, words),
+            warnings=warnings(view, health, words),
+        )
+
+
+def words_for(language: str | None) -> Words:
+    """The texts of a language; Vietnamese for all that we do not speak."""
+    return WORDS.get(language or "", VI)
+
+
+def severity(case: Case) -> str:
+    """Colour of a card: `down` stops people, `degraded` hinders them, `unknown` is our own blindness."""
+    if case.target is not None and case.target.vantage:
+        return State.UNKNOWN.value
+    return case.incident.state.value
+
+
+def warnings(view: View, health: Mapping[str, object], words: Words) -> list[str]:
+    """Trouble of the monitor itself that everyone who looks at the board must know."""
+    ready, why = view.ready()
+    late = health.get("outbox_oldest_seconds")
+    told = [] if ready else [f"{words.page['not_ready']}: {clip(why)}"]
+    if isinstance(late, (int, float)) and late > MAIL_LATE_SECONDS:
+        told.append(words.page["mail_late"])
+    if health.get("reload_ok") is False:
+        told.append(words.page["reload_failed"])
+    return told
+
+
+def health_shown(health: Mapping[str, object], words: Words) -> list[tuple[str, str]]:
+    """The daemon's own figures as names and texts."""
+    return [(words.health.get(key, key), _figure(value, words)) for key, value in list(health.items())[:MAX_HEALTH]]
+
+
+def _figure(value: object, words: Words) -> str:
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return words.page["yes" if value else "no"]
+        case float():
+            return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        case int():
+            return f"{value:,}"
+        case datetime():
+            return words.moment(value)
+    return clip(str(value), 80)
+
+
+def clip(text: str, length: int = MAX_TEXT) -> str:
+    """A text of at most this many characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def short_name(name: str) -> str:
+    """A commune's or area's name without its title, for a tile or the map."""
+    for title in TITLES:
+        name = name.removeprefix(title)
+    return clip(name, 24)
+
+
+def digits(hotline: str) -> str:
+    """What a telephone can dial of a hotline; empty when that is nothing."""
+    return "".join(sign for sign in hotline if sign in "0123456789+")[:20]
+
+
+def _touches(incident: Incident, site_id: str) -> bool:
+    return any(site_of(target) == site_id for target in (incident.root, *incident.impact))

@@ -1,0 +1,152 @@
+"""The API's own description (OpenAPI 3.1); the enumerations come from the core, so they cannot drift from it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from monitor.core.model import Cause, Outcome, Reason, Role, State
+from monitor.web.api import MAX_ITEMS, MAX_OFFSET, Json
+
+TEXT: Json = {"type": "string"}
+TEXT_OR_NONE: Json = {"type": ["string", "null"]}
+TIME: Json = {"type": "string", "format": "date-time", "description": "ISO 8601, UTC"}
+TIME_OR_NONE: Json = {"type": ["string", "null"], "format": "date-time"}
+TEXTS: Json = {"type": "array", "items": TEXT}
+COUNT: Json = {"type": "integer", "minimum": 0}
+
+
+def description() -> Json:
+    """The document behind /api/v1/openapi.json."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "commune-monitor",
+            "version": "1",
+            "description": "Read-only. What changes state goes over the control socket of the daemon.",
+        },
+        "paths": {
+            "/api/v1/targets": {"get": _list("targets", "Target", _target_parameters())},
+            "/api/v1/incidents": {"get": _list("incidents", "Incident", [_parameter("open", {"type": "boolean"})])},
+            "/api/v1/incidents/{id}": {"get": _one_incident()},
+        },
+        "components": {"schemas": {"Target": _target(), "Check": _check(), "Incident": _incident(), "Error": _error()}},
+    }
+
+
+def _one_of(values: type[StrEnum]) -> Json:
+    return {"type": "string", "enum": [value.value for value in values]}
+
+
+def _object(**properties: Json) -> Json:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _target_parameters() -> list[Json]:
+    return [_parameter("site", TEXT), _parameter("state", _one_of(State)), _parameter("kind", TEXT)]
+
+
+def _parameter(name: str, schema: Json) -> Json:
+    return {"name": name, "in": "query", "description": "may be repeated: or", "schema": schema}
+
+
+def _page_parameters() -> list[Json]:
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS, "default": MAX_ITEMS}
+    offset = {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}
+    return [
+        {"name": "limit", "in": "query", "schema": limit},
+        {"name": "offset", "in": "query", "schema": offset},
+    ]
+
+
+def _answer(says: str, schema: Json) -> Json:
+    return {"description": says, "content": {"application/json": {"schema": schema}}}
+
+
+def _reference(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list(key: str, item: str, parameters: list[Json]) -> Json:
+    items: Json = {"type": "array", "maxItems": MAX_ITEMS, "items": _reference(item)}
+    return {
+        "summary": f"All {key}, filtered",
+        "parameters": [*parameters, *_page_parameters()],
+        "responses": {
+            "200": _answer(
+                f"`total` is the number before `limit`: {key}", _object(**{key: items}, total=COUNT, offset=COUNT)
+            ),
+            "400": _answer("A parameter that is not understood", _reference("Error")),
+        },
+    }
+
+
+def _one_incident() -> Json:
+    return {
+        "summary": "One incident",
+        "parameters": [{"name": "id", "in": "path", "required": True, "schema": TEXT}],
+        "responses": {
+            "200": _answer("The incident", _reference("Incident")),
+            "404": _answer("None has this id", _reference("Error")),
+        },
+    }
+
+
+def _error() -> Json:
+    return _object(error=TEXT)
+
+
+def _target() -> Json:
+    return _object(
+        id={"type": "string", "description": "`site/name`"},
+        site=TEXT,
+        name=TEXT,
+        role=_one_of(Role),
+        kind=TEXT,
+        label={"type": "object", "additionalProperties": TEXT, "description": "human name by language"},
+        address=TEXT,
+        behind=TEXTS,
+        provider=TEXT_OR_NONE,
+        provider_name=TEXT_OR_NONE,
+        hotline=TEXT_OR_NONE,
+        circuit=TEXT_OR_NONE,
+        state=_one_of(State),
+        since=TIME_OR_NONE,
+        reason=_one_of(Reason),
+        says={"type": "string", "description": "which limit is broken, when reason is `limit`"},
+        evidence=TEXT,
+        checks={"type": "array", "items": _reference("Check")},
+    )
+
+
+def _check() -> Json:
+    return _object(
+        name=TEXT,
+        at=TIME_OR_NONE,
+        outcome={"enum": [*(outcome.value for outcome in Outcome), None]},
+        reason={"enum": [*(reason.value for reason in Reason), None]},
+        evidence=TEXT,
+        duration_seconds={"type": ["number", "null"]},
+    )
+
+
+def _incident() -> Json:
+    return _object(
+        id=TEXT,
+        root={"type": "string", "description": "target id of what broke"},
+        cause=_one_of(Cause),
+        state=_one_of(State),
+        began=TIME,
+        opened=TIME,
+        closed=TIME_OR_NONE,
+        reason=_one_of(Reason),
+        says=TEXT,
+        evidence=TEXTS,
+        impact={**TEXTS, "description": "ids of the targets that it hurts"},
+        why={"type": "string", "description": "key of the rule that recognised the cause"},
+        site={"type": "string", "description": "site id of the root"},
+        site_name=TEXT_OR_NONE,
+        provider=TEXT_OR_NONE,
+        provider_name=TEXT_OR_NONE,
+        hotline=TEXT_OR_NONE,
+        circuit=TEXT_OR_NONE,
+    )

@@ -1,0 +1,235 @@
+"""Pure: from inventory, states and incidents to what a page shows: sites by their worst state, places on the map."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from monitor.core.model import Incident, Inventory, Provider, Role, Site, State, Target
+from monitor.web.view import UNSEEN, TargetView
+
+COMMUNE = "commune"
+WORST_FIRST = (State.DOWN, State.UNREACHABLE, State.DEGRADED, State.UNKNOWN, State.UP)
+"""What a site shows of its targets: trouble that we know of before what we do not know."""
+RANK = {state: rank for rank, state in enumerate(WORST_FIRST)}
+HURT = frozenset({State.DOWN, State.UNREACHABLE, State.DEGRADED})
+
+MAP_WIDTH = 600.0
+MAP_MARGIN = 14.0
+MAP_MAX_HEIGHT = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A target with how it is held."""
+
+    target: Target
+    view: TargetView
+    provider: Provider | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteView:
+    """A site with its targets, worst first."""
+
+    site: Site
+    state: State
+    members: tuple[Member, ...]
+
+    @property
+    def hurt(self) -> tuple[Member, ...]:
+        """Targets that are not well, as far as we know."""
+        return tuple(member for member in self.members if member.view.state in HURT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A site on the map; x and y in units of the drawing, y downwards."""
+
+    site: SiteView
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """The name of an area in the middle of its communes."""
+
+    area: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map:
+    """Places in drawing order: the worst come last and so on top."""
+
+    width: float
+    height: float
+    places: tuple[Place, ...]
+    labels: tuple[Label, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An incident with what the inventory knows about its root; what has left the inventory is None."""
+
+    incident: Incident
+    site: Site | None
+    target: Target | None
+    provider: Provider | None
+    communes: int
+    """Communes among the hurt, that of the root included."""
+
+
+def view_of(states: Mapping[str, TargetView], target: str) -> TargetView:
+    """How a target is held; unknown when the daemon says nothing about it."""
+    return states.get(target, UNSEEN)
+
+
+def site_views(inventory: Inventory, states: Mapping[str, TargetView]) -> dict[str, SiteView]:
+    """All sites by id. A site without targets is unknown."""
+    members: dict[str, list[Member]] = {site: [] for site in inventory.sites}
+    for target in inventory.targets.values():
+        provider = inventory.providers.get(target.provider)
+        members[target.site].append(Member(target=target, view=view_of(states, target.id), provider=provider))
+    return {site.id: _site_view(site, members[site.id]) for site in inventory.sites.values()}
+
+
+def one_site(inventory: Inventory, states: Mapping[str, TargetView], site: str) -> SiteView | None:
+    """One site; None when there is none."""
+    if site not in inventory.sites:
+        return None
+    targets = {target.id: target for target in inventory.targets.values() if target.site == site}
+    alone = replace(inventory, sites={site: inventory.sites[site]}, targets=targets)
+    return site_views(alone, states)[site]
+
+
+def _site_view(site: Site, members: list[Member]) -> SiteView:
+    members.sort(key=lambda member: RANK[member.view.state])
+    worst = members[0].view.state if members else State.UNKNOWN
+    return SiteView(site=site, state=worst, members=tuple(members))
+
+
+def communes(sites: Iterable[SiteView]) -> list[SiteView]:
+    """The communes and wards among the sites."""
+    return [site for site in sites if site.site.kind == COMMUNE]
+
+
+def count_states(sites: Iterable[SiteView]) -> dict[State, int]:
+    """How many sites there are of each state, worst first, zeroes included."""
+    counted = Counter(site.state for site in sites)
+    return {state: counted[state] for state in WORST_FIRST}
+
+
+def by_area(sites: Iterable[SiteView]) -> dict[str, list[SiteView]]:
+    """Sites by area, both in the order of the inventory; those without an area come last."""
+    areas: dict[str, list[SiteView]] = {}
+    for site in sites:
+        areas.setdefault(site.site.area, []).append(site)
+    rest = areas.pop("", [])
+    return areas | ({"": rest} if rest else {})
+
+
+def central_services(sites: Iterable[SiteView]) -> list[Member]:
+    """Services that belong to no single commune, in the order of the inventory's names."""
+    found = [
+        member
+        for site in sites
+        if site.site.kind != COMMUNE
+        for member in site.members
+        if member.target.role is Role.SERVICE
+    ]
+    return sorted(found, key=lambda member: member.target.id)
+
+
+def backbone(sites: Iterable[SiteView]) -> list[SiteView]:
+    """Sites that are no communes, judged by their links and devices only: their services have a row of their own."""
+    found = []
+    for site in sites:
+        if site.site.kind != COMMUNE:
+            members = [member for member in site.members if member.target.role is not Role.SERVICE]
+            if members:
+                found.append(_site_view(site.site, members))
+    return found
+
+
+def draw_map(sites: Iterable[SiteView]) -> Map:
+    """Places in an equirectangular projection, true to scale at the middle latitude; empty when nothing has a place."""
+    placed = [
+        (site, latitude, longitude)
+        for site in sites
+        if _on_earth(latitude := site.site.latitude, longitude := site.site.longitude)
+        and latitude is not None
+        and longitude is not None
+    ]
+    if not placed:
+        return Map(width=MAP_WIDTH, height=0.0, places=())
+    north, south = max(lat for _, lat, _ in placed), min(lat for _, lat, _ in placed)
+    west, east = min(lon for *_, lon in placed), max(lon for *_, lon in placed)
+    squeeze = math.cos(math.radians((north + south) / 2))
+    inside = MAP_WIDTH - 2 * MAP_MARGIN
+    scale = min(
+        inside / max((east - west) * squeeze, 1e-3), (MAP_MAX_HEIGHT - 2 * MAP_MARGIN) / max(north - south, 1e-3)
+    )
+    places = [
+        Place(
+            site=site,
+            x=round(MAP_WIDTH / 2 + (lon - (east + west) / 2) * squeeze * scale, 1),
+            y=round(MAP_MARGIN + (north - lat) * scale, 1),
+        )
+        for site, lat, lon in placed
+    ]
+    places.sort(key=lambda place: -RANK[place.site.state])
+    height = round((north - south) * scale + 2 * MAP_MARGIN, 1)
+    return Map(width=MAP_WIDTH, height=height, places=tuple(places), labels=_labels(places))
+
+
+def _labels(places: Iterable[Place]) -> tuple[Label, ...]:
+    areas: dict[str, list[Place]] = {}
+    for place in places:
+        if place.site.site.area:
+            areas.setdefault(place.site.site.area, []).append(place)
+    return tuple(
+        Label(area=area, x=round(fmean(each.x for each in those), 1), y=round(fmean(each.y for each in those), 1))
+        for area, those in areas.items()
+    )
+
+
+def _on_earth(latitude: float | None, longitude: float | None) -> bool:
+    return latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180
+
+
+def case_of(incident: Incident, inventory: Inventory) -> Case:
+    """An incident with what the inventory knows about its root."""
+    target = inventory.targets.get(incident.root)
+    hurt = {site_of(each) for each in (incident.root, *incident.impact)}
+    return Case(
+        incident=incident,
+        site=inventory.sites.get(site_of(incident.root)),
+        target=target,
+        provider=inventory.providers.get(target.provider) if target else None,
+        communes=sum(1 for site in hurt if site in inventory.sites and inventory.sites[site].kind == COMMUNE),
+    )
+
+
+def site_of(target: str) -> str:
+    """The site part of a target id, which also holds when the target has left the inventory."""
+    return target.partition("/")[0]
+
+
+def open_cases(incidents: Sequence[Incident], inventory: Inventory) -> list[Case]:
+    """Open incidents: the gravest first, what all share before single communes, then by impact, then the newest."""
+    cases = [case_of(incident, inventory) for incident in incidents if incident.closed is None]
+    return sorted(
+        cases,
+        key=lambda case: (
+            RANK[case.incident.state],
+            case.site is not None and case.site.kind == COMMUNE,
+            -len(case.incident.impact),
+            -case.incident.opened.timestamp(),
+        ),
+    )

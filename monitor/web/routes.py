@@ -1,0 +1,160 @@
+"""The HTTP surface: read-only, no cookies, no forms, no scripts; what changes state lives on the control socket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from aiohttp import hdrs, web
+
+from monitor.web import api
+from monitor.web.board import Board, words_for
+from monitor.web.openapi import description
+from monitor.web.view import View
+from monitor.web.words import Words
+
+Metrics = Callable[[str], tuple[bytes, str]]
+"""Given the Accept header: the exposition and its content type."""
+
+RELOAD_SENTENCE = (
+    "Reloading changes state, so it is not offered over HTTP: "
+    "it lives on the control socket (commune-monitor reload) or send SIGHUP.\n"
+)
+BOARD_KEPT = timedelta(seconds=1)
+"""The board is rendered at most this often in a language, however many look at it."""
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    hdrs.CACHE_CONTROL: "no-store",
+    hdrs.SERVER: "commune-monitor",
+}
+POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - a shell; ages on a page count from now
+
+
+def make_app(view: View, metrics: Metrics, *, clock: Callable[[], datetime] = _utc_now) -> web.Application:
+    """All routes over one view. Serve it with an `access_log` of your choice; it holds nothing to be closed."""
+    app = web.Application(client_max_size=1024)
+    app.add_routes(_Routes(view, metrics, clock).table())
+    app.on_response_prepare.append(_guard)
+    return app
+
+
+async def _guard(_: web.Request, response: web.StreamResponse) -> None:
+    """Put the safe headers on every response, errors included."""
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+
+
+class _Routes:
+    def __init__(self, view: View, metrics: Metrics, clock: Callable[[], datetime]) -> None:
+        self._view = view
+        self._metrics = metrics
+        self._clock = clock
+        self._board = Board()
+        self._page_policy = f"{POLICY}; style-src 'sha256-{self._board.style_hash}'"
+        self._openapi = json.dumps(description(), ensure_ascii=False)
+        self._walls: dict[str, tuple[datetime, str]] = {}
+
+    def table(self) -> list[web.RouteDef]:
+        return [
+            web.get("/metrics", self._show_metrics),
+            web.get("/-/healthy", self._healthy),
+            web.get("/-/ready", self._ready),
+            web.route("*", "/-/reload", self._reload),
+            web.get("/api/v1/targets", self._targets),
+            web.get("/api/v1/incidents", self._incidents),
+            web.get("/api/v1/incidents/{id:.+}", self._incident),
+            web.get("/api/v1/openapi.json", self._description),
+            web.get("/", self._wall_page),
+            web.get("/sites/{id}", self._site_page),
+            web.get("/incidents/{id:.+}", self._incident_page),
+        ]
+
+    async def _show_metrics(self, request: web.Request) -> web.Response:
+        body, content_type = self._metrics(request.headers.get(hdrs.ACCEPT, ""))
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+    async def _healthy(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        ready, why = self._view.ready()
+        return web.Response(text="ready\n" if ready else f"not ready: {why}\n", status=200 if ready else 503)
+
+    async def _reload(self, _: web.Request) -> web.Response:
+        return web.Response(text=RELOAD_SENTENCE, status=403)
+
+    async def _targets(self, request: web.Request) -> web.Response:
+        return _json(lambda: api.targets(self._view, list(request.query.items())))
+
+    async def _incidents(self, request: web.Request) -> web.Response:
+        return _json(lambda: api.incidents(self._view, list(request.query.items())))
+
+    async def _incident(self, request: web.Request) -> web.Response:
+        found = api.incident(self._view, request.match_info["id"])
+        if found is None:
+            return _answer({"error": "no incident has this id"}, status=404)
+        return _answer(found)
+
+    async def _description(self, _: web.Request) -> web.Response:
+        return web.Response(text=self._openapi, content_type="application/json")
+
+    async def _wall_page(self, request: web.Request) -> web.Response:
+        words, now = _words(request), self._clock()
+        kept = self._walls.get(words.language)
+        if kept is None or not timedelta(0) <= now - kept[0] < BOARD_KEPT:
+            kept = self._walls[words.language] = (now, self._board.wall(self._view, words, now))
+        return self._page(kept[1])
+
+    async def _site_page(self, request: web.Request) -> web.Response:
+        words, now = _words(request), self._clock()
+        page = self._board.site(self._view, request.match_info["id"], words, now)
+        return self._page(page) if page else self._missing("no_site", words, now)
+
+    async def _incident_page(self, request: web.Request) -> web.Response:
+        words, now = _words(request), self._clock()
+        page = self._board.incident(self._view, request.match_info["id"], words, now)
+        return self._page(page) if page else self._missing("no_incident", words, now)
+
+    def _missing(self, sentence: str, words: Words, now: datetime) -> web.Response:
+        return self._page(self._board.missing(self._view, sentence, words, now), status=404)
+
+    def _page(self, text: str, status: int = 200) -> web.Response:
+        headers = {"Content-Security-Policy": self._page_policy}
+        response = web.Response(
+            body=_encoded(text), status=status, content_type="text/html", charset="utf-8", headers=headers
+        )
+        response.enable_compression()
+        return response
+
+
+def _words(request: web.Request) -> Words:
+    return words_for(request.query.get("lang"))
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8; half a surrogate pair, which a peer's garbage can leave in evidence, becomes a question mark."""
+    return text.encode("utf-8", "replace")
+
+
+def _json(make: Callable[[], api.Json]) -> web.Response:
+    try:
+        return _answer(make())
+    except api.BadQueryError as error:
+        return _answer({"error": str(error)}, status=400)
+
+
+def _answer(body: Mapping[str, object], status: int = 200) -> web.Response:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    response = web.Response(body=_encoded(text), status=status, content_type="application/json")
+    response.enable_compression()
+    return response

@@ -1,0 +1,48 @@
+"""What the pages and the API need to know of the running daemon; the app provides it, the web never changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from monitor.core.model import Incident, Inventory, Observation, Reason, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetView:
+    """One target as it is held now."""
+
+    state: State
+    since: datetime | None = None
+    """None: never judged yet."""
+    reason: Reason = Reason.OK
+    says: str = ""
+    """Key of the broken limit's sentence, when `reason` is LIMIT."""
+    evidence: str = ""
+    checks: Mapping[str, Observation] = field(default_factory=dict)
+    """The last observation by check name; checks that never ran are missing."""
+
+
+UNSEEN = TargetView(state=State.UNKNOWN)
+"""A target that the daemon says nothing about."""
+
+
+class View(Protocol):
+    """The present, read between two events of the loop; every method returns at once."""
+
+    def inventory(self) -> Inventory:
+        """The settings in force."""
+
+    def states(self) -> Mapping[str, TargetView]:
+        """By target id; a missing target counts as unknown."""
+
+    def incidents(self) -> Sequence[Incident]:
+        """Open ones first, then those closed lately."""
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether the daemon watches, and if not, why."""
+
+    def health(self) -> Mapping[str, object]:
+        """The daemon's own figures, by the names of `HEALTH` in `words.py`; others are shown under their own name."""

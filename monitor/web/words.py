@@ -1,0 +1,181 @@
+"""The sentences of the pages, over those that mails use too; a key that is missing here is shown as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from monitor.core import words
+
+LANGUAGES = ("vi", "en")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words(words.Words):
+    """All texts of the pages in one language."""
+
+    page: Mapping[str, str]
+    health: Mapping[str, str]
+
+    def many(self, number: int, noun: str) -> str:
+        """A number with the noun behind it in its form; the plural is the noun's key with an `s`."""
+        return f"{number} {self.page[noun if number == 1 else noun + 's']}"
+
+
+def machine_time(at: datetime) -> str:
+    """ISO 8601 in UTC, for programs."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+VI = Words(
+    **asdict(words.VI),
+    page={
+        "title": "Giám sát CNTT xã, phường",
+        "hurt": "xã, phường đang bị ảnh hưởng",
+        "all_well": "Tất cả xã, phường hoạt động bình thường",
+        "unclear": "xã, phường chưa rõ trạng thái",
+        "nothing_known": "Chưa có số liệu về xã, phường nào",
+        "no_communes": "Chưa khai báo xã, phường nào",
+        "open": "Sự cố đang mở",
+        "none_open": "Không có sự cố nào đang mở.",
+        "more_open": "sự cố khác đang mở, xem",
+        "closed": "Vừa khắc phục",
+        "map": "Bản đồ",
+        "map_of": "Bản đồ trạng thái các xã, phường",
+        "communes_title": "Xã, phường",
+        "communes": "xã, phường",
+        "other_area": "Khác",
+        "central": "Hệ thống dùng chung",
+        "backbone": "Trung tâm và điểm trung chuyển",
+        "since": "Từ",
+        "for": "đã",
+        "lasted": "kéo dài",
+        "cause": "Khả năng",
+        "impact": "Ảnh hưởng",
+        "impact_none": "không kéo theo đối tượng nào",
+        "thing": "đối tượng",
+        "things": "đối tượng",
+        "commune": "xã, phường",
+        "provider": "Nhà cung cấp",
+        "circuit": "Mã kênh",
+        "hotline": "Tổng đài",
+        "address": "Địa chỉ",
+        "state": "Trạng thái",
+        "target": "Đối tượng",
+        "evidence": "Bằng chứng",
+        "last_evidence": "Ghi nhận cuối",
+        "check": "Phép đo",
+        "began": "Bắt đầu",
+        "opened": "Ghi nhận lúc",
+        "closed_at": "Khắc phục lúc",
+        "still_open": "chưa khắc phục",
+        "why": "Vì sao nhận định như vậy",
+        "reason": "Biểu hiện",
+        "root": "Gốc sự cố",
+        "contact": "Liên hệ tại chỗ",
+        "code": "Mã hành chính",
+        "area": "Khu vực",
+        "own": "Trạm giám sát",
+        "updated": "Cập nhật",
+        "not_ready": "Trạm giám sát chưa sẵn sàng",
+        "mail_late": "Thư cảnh báo đang bị ứ, chưa gửi được",
+        "reload_failed": "Khai báo mới có lỗi; đang chạy với khai báo cũ",
+        "back": "← Toàn tỉnh",
+        "not_found": "Không tìm thấy",
+        "no_site": "Không có xã, phường hay điểm nào mang mã này.",
+        "no_incident": "Không có sự cố nào mang mã này (có thể đã cũ).",
+        "and_more": "và còn nữa",
+        "yes": "tốt",
+        "no": "lỗi",
+        "other_language": "English",
+    },
+    health={
+        "version": "Phiên bản",
+        "checks": "Phép đo",
+        "targets": "Đối tượng",
+        "observations": "Lượt đo đã ghi nhận",
+        "outbox": "Thư chờ gửi",
+        "outbox_oldest_seconds": "Thư chờ lâu nhất (giây)",
+        "reload_ok": "Nạp khai báo lần cuối",
+        "started": "Chạy từ",
+        "loop_lag_seconds": "Độ trễ vòng lặp (giây)",
+    },
+)
+
+EN = Words(
+    **asdict(words.EN),
+    page={
+        "title": "Commune IT monitor",
+        "hurt": "communes hurt",
+        "all_well": "All communes are well",
+        "unclear": "communes of which nothing is known",
+        "nothing_known": "Nothing is known about any commune yet",
+        "no_communes": "No commune is in the inventory",
+        "open": "Open incidents",
+        "none_open": "No incident is open.",
+        "more_open": "more incidents are open, see",
+        "closed": "Recovered lately",
+        "map": "Map",
+        "map_of": "Map of the communes by state",
+        "communes_title": "Communes",
+        "communes": "communes",
+        "other_area": "Other",
+        "central": "Shared systems",
+        "backbone": "Centre and points of presence",
+        "since": "Since",
+        "for": "for",
+        "lasted": "lasted",
+        "cause": "Likely",
+        "impact": "Impact",
+        "impact_none": "nothing else is hurt",
+        "thing": "target",
+        "things": "targets",
+        "commune": "commune",
+        "provider": "Provider",
+        "circuit": "Circuit",
+        "hotline": "Hotline",
+        "address": "Address",
+        "state": "State",
+        "target": "Target",
+        "evidence": "Evidence",
+        "last_evidence": "Last evidence",
+        "check": "Check",
+        "began": "Began",
+        "opened": "Opened",
+        "closed_at": "Closed",
+        "still_open": "still open",
+        "why": "Why we think so",
+        "reason": "What is seen",
+        "root": "Root",
+        "contact": "Contact on site",
+        "code": "Official code",
+        "area": "Area",
+        "own": "The monitor itself",
+        "updated": "Updated",
+        "not_ready": "The monitor is not ready",
+        "mail_late": "Alert mails are held up and have not been delivered",
+        "reload_failed": "The new settings are faulty; the old ones stay in force",
+        "back": "← The province",
+        "not_found": "Not found",
+        "no_site": "No commune or other site has this id.",
+        "no_incident": "No incident has this id (it may be too old).",
+        "and_more": "and more",
+        "yes": "ok",
+        "no": "failed",
+        "other_language": "Tiếng Việt",
+    },
+    health={
+        "version": "Version",
+        "checks": "Checks",
+        "targets": "Targets",
+        "observations": "Observations",
+        "outbox": "Mails waiting",
+        "outbox_oldest_seconds": "Oldest mail waiting (s)",
+        "reload_ok": "Last reload",
+        "started": "Running since",
+        "loop_lag_seconds": "Loop lag (s)",
+    },
+)
+
+WORDS: Mapping[str, Words] = {"vi": VI, "en": EN}

@@ -1,0 +1,336 @@
+"""YAML files with the place of every value, and mistakes as file:line:column (only user of PyYAML).
+
+Read as YAML 1.2 core schema, so that `no`, `on`, `1_000` and `12:30:45` stay what the admin wrote: text. What invites
+mistakes or attacks is refused: duplicate keys, anchors and aliases, tags, several documents, great size or depth.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+MAX_BYTES = 16 << 20
+MAX_DEPTH = 32
+
+Key = str | int
+Where = tuple[Key, ...]
+"""Keys and list positions from the top of a file to a value."""
+
+_PARSER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_INT = re.compile(r"[-+]?[0-9]+")
+_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake of an admin: where, what, and what to do."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.message}{f'; {self.hint}' if self.hint else ''}"
+
+
+class ConfigError(Exception):
+    """Settings that cannot be taken; holds every problem found, in the order of the files."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(dict.fromkeys(problems), key=lambda each: (each.file, each.line, each.column)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a file holds, and where each value stands in it."""
+
+    file: str
+    value: object
+    marks: Mapping[Where, tuple[int, int]]
+    """Line and column (from 1) of the value."""
+    key_marks: Mapping[Where, tuple[int, int]]
+    """Line and column of the key that leads to the value."""
+
+    def problem(self, where: Where, message: str, hint: str = "", *, at_key: bool = False) -> Problem:
+        """A problem at a value, or at the nearest thing around it that the file holds."""
+        marks = self.key_marks if at_key else self.marks
+        while where and where not in marks:
+            where, marks = where[:-1], self.marks
+        line, column = marks.get(where, (1, 1))
+        return Problem(self.file, line, column, message, hint)
+
+
+def read(path: Path) -> Source:
+    """Read one file; raises ConfigError."""
+    file = str(path)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError([Problem(file, 0, 0, f"cannot be read: {error.strerror}")]) from error
+    if len(data) > MAX_BYTES:
+        raise ConfigError([Problem(file, 0, 0, f"larger than {MAX_BYTES >> 20} MiB", "split it into several files")])
+    return parse(data, file)
+
+
+def parse(data: bytes, file: str) -> Source:
+    """The contents of a file as values with places; raises ConfigError."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise ConfigError([Problem(file, line, column, "not UTF-8", "save the file as UTF-8")]) from error
+    builder = _Builder(file)
+    try:
+        builder.build(yaml.parse(data, Loader=_PARSER))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        hint = "indent with spaces, not tabs" if "\\t" in (error.problem or "") else ""
+        builder.problems.append(Problem(file, line, column, f"not YAML: {error.problem}", hint))
+    except yaml.YAMLError as error:
+        builder.problems.append(Problem(file, 1, 1, f"not YAML: {error}"))
+    if builder.problems:
+        raise ConfigError(builder.problems)
+    return Source(file, builder.top, builder.marks, builder.key_marks)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A mapping or list whose end has not come yet."""
+
+    where: Where
+    value: dict[str, object] | list[object]
+    key: str | None = None
+    key_mark: tuple[int, int] = (1, 1)
+
+
+class _Builder:
+    """Values from parser events, without recursion."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.top: object = None
+        self.marks: dict[Where, tuple[int, int]] = {}
+        self.key_marks: dict[Where, tuple[int, int]] = {}
+        self.problems: list[Problem] = []
+        self._stack: list[_Open] = []
+        self._documents = 0
+
+    def _wrong(self, mark: tuple[int, int], message: str, hint: str = "") -> None:
+        self.problems.append(Problem(self.file, *mark, message, hint))
+
+    def build(self, events: Iterator[Any]) -> None:
+        for event in events:
+            mark = (event.start_mark.line + 1, event.start_mark.column + 1)
+            if isinstance(event, yaml.AliasEvent):
+                self._wrong(mark, "aliases (*name) are not read", "write the value out, or use a template")
+                self._put(None, mark)
+            elif isinstance(event, yaml.DocumentStartEvent):
+                self._documents += 1
+                if self._documents == 2:
+                    self._wrong(mark, "a second document begins here", "put it into a file of its own")
+                    return
+            elif isinstance(event, yaml.NodeEvent):
+                self._begin(event, mark)
+            elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+                self._stack.pop()
+
+    def _begin(self, event: Any, mark: tuple[int, int]) -> None:
+        if event.anchor:
+            self._wrong(mark, f"anchors (&{event.anchor}) are not read", "use a template")
+        if event.tag:
+            self._wrong(mark, f"tags ({event.tag}) are not read", "leave the tag out")
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event, mark)
+            return
+        value: dict[str, object] | list[object] = {} if isinstance(event, yaml.MappingStartEvent) else []
+        where = self._put(value, mark)
+        if len(self._stack) >= MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH}", problem_mark=event.start_mark)
+        self._stack.append(_Open(where, value))
+
+    def _scalar(self, event: Any, mark: tuple[int, int]) -> None:
+        if _CONTROL.search(event.value):
+            self._wrong(mark, "a control character in the text", "remove it")
+        top = self._stack[-1] if self._stack else None
+        if top is None or isinstance(top.value, list) or top.key is not None:
+            self._put(_plain(event.value) if not event.style else event.value, mark)
+        elif event.value in top.value:
+            first = self.key_marks[*top.where, event.value]
+            self._wrong(mark, f"`{event.value}` is already written in line {first[0]}", "remove one of the two")
+            top.key, top.key_mark = event.value, first
+        else:
+            top.key, top.key_mark = event.value, mark
+
+    def _put(self, value: object, mark: tuple[int, int]) -> Where:
+        """Hang a value where it belongs; returns the way to it."""
+        if not self._stack:
+            self.top = value
+            self.marks[()] = mark
+            return ()
+        top = self._stack[-1]
+        if isinstance(top.value, list):
+            where = (*top.where, len(top.value))
+            top.value.append(value)
+        elif top.key is None:
+            self._wrong(mark, "a key must be plain text")
+            top.key, top.key_mark = "", mark
+            return top.where
+        else:
+            where = (*top.where, top.key)
+            top.value[top.key] = value
+            self.key_marks[where] = top.key_mark
+            top.key = None
+        self.marks[where] = mark
+        return where
+
+
+def _plain(text: str) -> object:
+    """An unquoted scalar by the core schema (YAML 1.2.2 section 10.3.2)."""
+    if text in _NULL:
+        return None
+    if text in _BOOL:
+        return _BOOL[text]
+    if _INT.fullmatch(text) and len(text) <= 19:
+        return int(text)
+    if _BASED.fullmatch(text) and len(text) <= 19:
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+# -- models ------------------------------------------------------------------------------------------------------
+
+M = TypeVar("M", bound=BaseModel)
+
+Layers = Sequence[tuple[Source, Where]]
+"""Where a value may have been written, the first that holds it wins: the site itself, then its template."""
+
+
+def place(layers: Layers, where: Where, message: str, hint: str = "", *, at_key: bool = False) -> Problem:
+    """A problem at the layer that holds the value, else at the first."""
+    for source, base in layers:
+        if (*base, *where) in (source.key_marks if at_key else source.marks):
+            return source.problem((*base, *where), message, hint, at_key=at_key)
+    source, base = layers[0]
+    return source.problem((*base, *where), message, hint, at_key=at_key)
+
+
+def validate(source: Source, model: type[M], context: Mapping[str, Any] | None = None) -> M:
+    """The whole file as `model`; raises ConfigError with every mistake."""
+    value = {} if source.value is None else source.value
+    found, problems = fit([(source, ())], model, value, context)
+    if found is None:
+        raise ConfigError(problems)
+    return found
+
+
+def fit(
+    layers: Layers, model: type[M], value: object, context: Mapping[str, Any] | None = None
+) -> tuple[M | None, list[Problem]]:
+    """`value` as `model`, or None and what is wrong with it."""
+    try:
+        return model.model_validate(value, context=context), []
+    except ValidationError as error:
+        return None, [_problem(layers, model, dict(each)) for each in error.errors(include_url=False)]
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """A hint with the known words that look like `word`, or all of them when they are few."""
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(f'`{each}`' for each in close)}?"
+    return f"known: {', '.join(known)}" if 0 < len(known) <= 16 else ""
+
+
+_SAYINGS = {
+    "string_type": "expected text",
+    "int_type": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "bool_type": "expected true or false",
+    "list_type": "expected a list (lines that begin with `- `)",
+    "dict_type": "expected keys with values",
+    "model_type": "expected keys with values",
+    "string_too_short": "must not be empty",
+}
+
+
+def _problem(layers: Layers, model: type[BaseModel], error: Mapping[str, Any]) -> Problem:
+    where: Where = tuple(error["loc"])
+    kind, given = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        return place(
+            layers, where, f"unknown key `{where[-1]}`", near(str(where[-1]), _keys(model, where[:-1])), at_key=True
+        )
+    if kind == "missing":
+        return place(layers, where[:-1], f"key `{where[-1]}` is missing")
+    if where and where[-1] == "[key]":
+        return place(
+            layers,
+            where[:-1],
+            f"`{where[-2]}` is not a valid name",
+            "use small letters, digits and hyphens",
+            at_key=True,
+        )
+    message = _SAYINGS.get(kind) or _lower(str(error["msg"]).removeprefix("Value error, "))
+    hint = ""
+    if kind == "string_type" and isinstance(given, (int, float)):
+        hint = f"put it in quotes: '{given}'"
+    elif kind == "literal_error":
+        message = f"{given!r} is none of {error['ctx']['expected']}"
+    elif kind == "string_pattern_mismatch":
+        message = f"{given!r} is not written as expected"
+        hint = f"it must match {error['ctx']['pattern']}"
+    elif kind in _SAYINGS and given is not None and not isinstance(given, (dict, list)):
+        message += f", found {given!r}"
+    return place(layers, where, message, hint)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _keys(model: Any, where: Where) -> set[str]:
+    """The keys that may stand at `where` below `model`; empty when any may."""
+    for step in where:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            fields = {info.alias or name: info.annotation for name, info in model.model_fields.items()}
+            model = _inner(fields.get(str(step)))
+        else:
+            model = _inner(typing.get_args(model)[-1]) if typing.get_args(model) else None
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return {info.alias or name for name, info in model.model_fields.items() if not info.exclude}
+    return set()
+
+
+def _inner(annotation: Any) -> Any:
+    """The annotation without `| None` and Annotated."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _inner(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        return _inner(next((each for each in typing.get_args(annotation) if each is not type(None)), None))
+    return annotation

@@ -1,0 +1,272 @@
+"""The registry of probe kinds: what a probe is given, what it answers, and what is the same for all of them.
+
+Deadline, mapping of errors to reason codes and isolation from each other happen here, once, so that a probe file holds
+only its protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import importlib
+import pkgutil
+import socket
+import ssl
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Annotated, Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationInfo
+
+import probes
+from monitor.core.model import Check, Observation, Outcome, Reason
+
+ENTRY_POINT_GROUP = "commune_monitor.probes"
+
+
+class Options(BaseModel):
+    """Base of every options model: unknown keys are refused, values are not changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _resolve_secret(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, SecretStr):
+        return value
+    read = (info.context or {}).get("read_secret")
+    if not (isinstance(value, dict) and len(value) == 1 and set(value) <= {"file", "env"}):
+        raise ValueError("write where the secret is, never the secret itself: {file: NAME} or {env: NAME}")
+    if read is None:
+        return SecretStr("")
+    ((where, name),) = value.items()
+    return SecretStr(read(where, str(name)))
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_resolve_secret)]
+"""An option that is a password: YAML holds `{file: NAME}` or `{env: NAME}`. The validation context's `read_secret`
+(where, name) returns the text or raises ValueError; without one the secret is left empty."""
+
+O = TypeVar("O", bound=Options)  # noqa: E741
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A measurement that a kind may emit; `labels` are those beyond the ones that every series has."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    counter: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Request(Generic[O]):
+    """What a probe is asked: where, how, and how long it may take."""
+
+    address: str
+    options: O
+    timeout_seconds: float
+    trace: Callable[[str], None] = field(default=lambda _: None)
+    """Told each step in plain words; the command `probe` prints them."""
+    memory: dict[str, Any] = field(default_factory=dict)
+    """Kept between runs of one check: last counters, an open session. Cleared when the check changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a probe found out."""
+
+    outcome: Outcome
+    reason: Reason = Reason.OK
+    values: Mapping[str, float] = field(default_factory=dict)
+    evidence: str = ""
+    out_of_turn: bool = False
+    """Asked only to be sure sooner: it counts for up or down, but would falsify a ratio of losses."""
+
+
+def ok(evidence: str = "", **values: float) -> Result:
+    """A run that got what it asked for."""
+    return Result(outcome=Outcome.OK, values=values, evidence=evidence)
+
+
+def failed(
+    reason: Reason, evidence: str, values: Mapping[str, float] | None = None, *, out_of_turn: bool = False
+) -> Result:
+    """A run that shows trouble at the target or on the way."""
+    return Result(
+        outcome=Outcome.FAILED, reason=reason, values=values or {}, evidence=evidence, out_of_turn=out_of_turn
+    )
+
+
+def inconclusive(reason: Reason, evidence: str) -> Result:
+    """A run that says nothing about the target, because we ourselves could not ask."""
+    return Result(outcome=Outcome.INCONCLUSIVE, reason=reason, evidence=evidence)
+
+
+def labelled(name: str, **labels: str) -> str:
+    """Key of a measurement with further labels, escaped as the Prometheus text format wants it.
+
+    >>> labelled("ifOperStatus", ifName="wan1")
+    'ifOperStatus{ifName="wan1"}'
+    """
+    escaped = (
+        f'{key}="{value.replace(chr(92), chr(92) * 2).replace(chr(34), chr(92) + chr(34)).replace(chr(10), " ")}"'
+        for key, value in labels.items()
+    )
+    return f"{name}{{{','.join(escaped)}}}"
+
+
+Run = Callable[[Request[Any]], Awaitable[Result]]
+Emit = Callable[[str, Result, float], None]
+"""Called by a stream: check id, result, duration in seconds."""
+
+
+class Stream(Protocol):
+    """A kind that watches many targets at once and better than run by run."""
+
+    def update(self, requests: Mapping[str, tuple[Request[Any], float]]) -> None:
+        """Replace the set of watched checks: id → (request, interval in seconds). Known ids keep their state."""
+
+    def recheck(self, check_id: str) -> None:
+        """Ask again at once."""
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One registered probe kind."""
+
+    name: str
+    options: type[Options]
+    run: Run
+    metrics: tuple[Metric, ...]
+    module: str
+    doc: str
+    stream: Callable[[Emit], Stream] | None = None
+
+
+COMMON_METRICS = (
+    Metric(name="probe_success", help="1 when the last run of the check was good, else 0."),
+    Metric(name="probe_duration_seconds", help="How long the last run of the check took."),
+)
+
+_KINDS: dict[str, Kind] = {}
+_loaded: list[ModuleType] = []
+
+
+def probe(
+    name: str,
+    options: type[O],
+    *,
+    metrics: Sequence[Metric] = (),
+    stream: Callable[[Emit], Stream] | None = None,
+) -> Callable[[Callable[[Request[O]], Awaitable[Result]]], Callable[[Request[O]], Awaitable[Result]]]:
+    """Register the decorated function as the probe kind `name`."""
+
+    def register(run: Callable[[Request[O]], Awaitable[Result]]) -> Callable[[Request[O]], Awaitable[Result]]:
+        known = _KINDS.get(name)
+        if known and known.module != run.__module__:
+            raise ValueError(f"probe kind {name!r} is registered twice: by {known.module} and by {run.__module__}")
+        doc = (sys.modules[run.__module__].__doc__ or "").strip()
+        _KINDS[name] = Kind(
+            name=name, options=options, run=run, metrics=tuple(metrics), module=run.__module__, doc=doc, stream=stream
+        )
+        return run
+
+    return register
+
+
+def load() -> Mapping[str, Kind]:
+    """Import every module of this folder, then those of other packages, and return the kinds by name."""
+    if not _loaded:
+        names = (module.name for module in pkgutil.iter_modules(probes.__path__) if not module.ispkg)
+        _loaded.extend(importlib.import_module(f"probes.{name}") for name in names if name != "registry")
+        _loaded.extend(entry.load() for entry in entry_points(group=ENTRY_POINT_GROUP))
+    return dict(sorted(_KINDS.items()))
+
+
+_ERRNO_REASONS = {
+    errno.ECONNREFUSED: Reason.REFUSED,
+    errno.ECONNRESET: Reason.RESET,
+    errno.EPIPE: Reason.RESET,
+    errno.ECONNABORTED: Reason.RESET,
+    errno.EHOSTUNREACH: Reason.UNREACHABLE,
+    errno.ENETUNREACH: Reason.UNREACHABLE,
+    errno.ENETDOWN: Reason.UNREACHABLE,
+    errno.EHOSTDOWN: Reason.UNREACHABLE,
+    errno.ETIMEDOUT: Reason.TIMEOUT,
+    errno.EACCES: Reason.PERMISSION,
+    errno.EPERM: Reason.PERMISSION,
+}
+
+
+_ERROR_REASONS: tuple[tuple[type[BaseException], Reason], ...] = (  # the first that fits
+    (ssl.SSLCertVerificationError, Reason.CERTIFICATE),
+    (ssl.SSLError, Reason.TLS),
+    (TimeoutError, Reason.TIMEOUT),
+    (socket.gaierror, Reason.NAME),
+    (EOFError, Reason.RESET),  # asyncio.IncompleteReadError: the peer closed in the middle
+)
+
+
+def reason_of(error: BaseException) -> Reason:
+    """The reason code of an error that a socket, the resolver or TLS raised; LOCAL for what is our own trouble."""
+    for kind, reason in _ERROR_REASONS:
+        if isinstance(error, kind):
+            return reason
+    if isinstance(error, OSError):
+        return _ERRNO_REASONS.get(error.errno or 0, Reason.LOCAL)
+    return Reason.LOCAL
+
+
+def result_of(error: BaseException) -> Result:
+    """An error as a result: trouble of our own is inconclusive, everything else is a failure of the target."""
+    reason = reason_of(error)
+    evidence = str(error) or type(error).__name__
+    if reason in (Reason.LOCAL, Reason.PERMISSION):
+        return inconclusive(reason, evidence)
+    return failed(reason, evidence)
+
+
+async def run_once(kind: Kind, request: Request[Any]) -> tuple[Result, float]:
+    """Run a probe once, never longer than its time-out; returns the result and the duration in seconds.
+
+    Whatever the peer does comes back as a result. An exception that is neither the network's nor the deadline's is
+    a bug of ours: inconclusive, with its traceback in the trace.
+    """
+    clock = asyncio.get_running_loop().time
+    start = clock()
+    try:
+        async with asyncio.timeout(request.timeout_seconds):
+            result = await kind.run(request)
+    except TimeoutError:
+        result = failed(Reason.TIMEOUT, f"no answer within {request.timeout_seconds:g} s")
+    except (OSError, EOFError) as error:  # ssl.SSLError and socket.gaierror are OSErrors
+        result = result_of(error)
+    except Exception as error:  # noqa: BLE001  the one place where our own bugs are caught
+        for line in traceback.format_exc().splitlines():
+            request.trace(line)
+        result = inconclusive(Reason.LOCAL, f"{type(error).__name__}: {error}")
+    return result, clock() - start
+
+
+def observe(check: Check, result: Result, duration_seconds: float) -> Observation:
+    """The result of a run as the observation that the core reads."""
+    return Observation(
+        check=check.id,
+        target=check.target,
+        at=datetime.now(UTC),
+        outcome=result.outcome,
+        reason=result.reason,
+        values=result.values,
+        evidence=result.evidence,
+        duration_seconds=duration_seconds,
+        out_of_turn=result.out_of_turn,
+    )

@@ -1,0 +1,155 @@
+"""Echo requests and what comes back, as bytes and values. No I/O.
+
+Sources: RFC 792 (ICMP), RFC 4443 (ICMPv6), RFC 791 and 8200 (the quoted headers), RFC 1071 (checksum). The parsers are total:
+any bytes give a value or None.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from dataclasses import dataclass
+
+ECHO_REQUEST_4, ECHO_REPLY_4 = 8, 0
+ECHO_REQUEST_6, ECHO_REPLY_6 = 128, 129
+
+PAYLOAD = struct.Struct("!8sII")
+"""Nonce of the engine, number of the target, and its generation check (low bits of the sequence count)."""
+_ECHO = struct.Struct("!BBHHH")
+
+_SAYS_4 = {
+    (3, 0): "network unreachable",
+    (3, 1): "host unreachable",
+    (3, 2): "protocol unreachable",
+    (3, 3): "port unreachable",
+    (3, 4): "packet too big",
+    (3, 9): "network administratively prohibited",
+    (3, 10): "host administratively prohibited",
+    (3, 13): "administratively prohibited",
+    (11, 0): "TTL exceeded (a routing loop?)",
+}
+_SAYS_6 = {
+    (1, 0): "no route",
+    (1, 1): "administratively prohibited",
+    (1, 3): "host unreachable",
+    (1, 4): "port unreachable",
+    (1, 5): "source address refused",
+    (1, 6): "route rejected",
+    (2, 0): "packet too big",
+    (3, 0): "hop limit exceeded (a routing loop?)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EchoReply:
+    """An echo that came back."""
+
+    identifier: int
+    sequence: int
+    payload: bytes
+    hop_limit: int | None = None
+    """TTL of the reply, where the header was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class EchoError:
+    """A router or host on the way refused an echo of ours."""
+
+    says: str
+    identifier: int
+    sequence: int
+    destination: str
+    """Whom the refused echo was for."""
+    payload: bytes
+    """As much of it as was quoted, maybe nothing."""
+
+
+def checksum(data: bytes) -> int:
+    """Internet checksum (RFC 1071)."""
+    if len(data) % 2:
+        data += b"\0"
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
+
+
+def echo_request(version: int, identifier: int, sequence: int, payload: bytes) -> bytes:
+    """An echo request; the kernel fills the checksum of ICMPv6, which covers addresses that we do not choose."""
+    if version == 6:
+        return _ECHO.pack(ECHO_REQUEST_6, 0, 0, identifier, sequence) + payload
+    blank = _ECHO.pack(ECHO_REQUEST_4, 0, 0, identifier, sequence) + payload
+    return _ECHO.pack(ECHO_REQUEST_4, 0, checksum(blank), identifier, sequence) + payload
+
+
+def parse_ip4(packet: bytes) -> EchoReply | EchoError | None:
+    """What a raw IPv4 socket delivers: header and all."""
+    if len(packet) < 20:
+        return None
+    header = (packet[0] & 0x0F) * 4
+    if packet[0] >> 4 != 4 or header < 20 or packet[9] != 1:
+        return None
+    return parse(4, packet[header:], packet[8])
+
+
+def parse(version: int, message: bytes, hop_limit: int | None = None) -> EchoReply | EchoError | None:
+    """An ICMP or ICMPv6 message; None when it is neither an echo reply nor an error about an echo of ours."""
+    if len(message) < 8:
+        return None
+    kind, code, _, identifier, sequence = _ECHO.unpack_from(message)
+    if kind == (ECHO_REPLY_4 if version == 4 else ECHO_REPLY_6):
+        return EchoReply(identifier, sequence, message[8:], hop_limit)
+    if version == 4 and kind in (3, 11, 12):
+        return _quoted_4(_SAYS_4.get((kind, code), f"ICMP type {kind} code {code}"), message[8:])
+    if version == 6 and 1 <= kind <= 4:
+        return _quoted_6(_SAYS_6.get((kind, code), f"ICMPv6 type {kind} code {code}"), message[8:])
+    return None
+
+
+def _quoted_4(says: str, quoted: bytes) -> EchoError | None:
+    if len(quoted) < 28:
+        return None
+    header = (quoted[0] & 0x0F) * 4
+    if header < 20 or quoted[9] != 1 or len(quoted) < header + 8:
+        return None
+    kind, _, _, identifier, sequence = _ECHO.unpack_from(quoted, header)
+    if kind != ECHO_REQUEST_4:
+        return None
+    destination = str(ipaddress.IPv4Address(quoted[16:20]))
+    return EchoError(says, identifier, sequence, destination, quoted[header + 8 :])
+
+
+def _quoted_6(says: str, quoted: bytes) -> EchoError | None:
+    if len(quoted) < 48 or quoted[6] != 58:
+        return None
+    kind, _, _, identifier, sequence = _ECHO.unpack_from(quoted, 40)
+    if kind != ECHO_REQUEST_6:
+        return None
+    return EchoError(says, identifier, sequence, str(ipaddress.IPv6Address(quoted[24:40])), quoted[48:])
+
+
+def filter_program(version: int, identifier: int) -> bytes:
+    """Classic BPF for a raw socket: only replies to `identifier`, and errors that quote it, wake us.
+
+    As `struct sock_filter`s: load, compare, return. A raw IPv4 socket shows the IP header first, an IPv6 one does not.
+    """
+    load_byte, load_half = (0x50, 0x48) if version == 4 else (0x30, 0x28)
+    quoted = 8 + (20 if version == 4 else 40) + 4
+    reply = ECHO_REPLY_4 if version == 4 else ECHO_REPLY_6
+    errors = (3, 11, 12) if version == 4 else (1, 2, 3, 4)
+    code: list[tuple[int, int, int, int]] = []
+    if version == 4:
+        code.append((0xB1, 0, 0, 0))  # x = length of the IP header
+    code.append((load_byte, 0, 0, 0))  # type
+    # Layout: one test a type, a drop, then the two loads of the identifier and the comparison.
+    tests = [reply, *errors]
+    for index, kind in enumerate(tests):
+        to_loads = len(tests) - index  # over the remaining tests and the drop
+        code.append((0x15, to_loads if kind == reply else to_loads + 2, 0, kind))
+    code.append((0x06, 0, 0, 0))
+    code.append((load_half, 0, 0, 4))
+    code.append((0x05, 0, 0, 1))
+    code.append((load_half, 0, 0, quoted))
+    code.append((0x15, 0, 1, identifier))
+    code.append((0x06, 0, 0, 0xFFFF))
+    code.append((0x06, 0, 0, 0))
+    return b"".join(struct.pack("=HBBI", *each) for each in code)

@@ -1,0 +1,12 @@
+"""What strangers say, made fit for one line of ours."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def one_line(text: str, limit: int = 160) -> str:
+    """`text` without control and formatting characters, white space folded, no longer than `limit` characters."""
+    kept = "".join(" " if unicodedata.category(each).startswith(("C", "Z")) else each for each in text[: limit * 4])
+    folded = " ".join(kept.split())
+    return folded if len(folded) <= limit else folded[: limit - 1] + "…"

@@ -1,0 +1,164 @@
+"""A small province, held in memory: what the web tests look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from monitor.core.model import (
+    Cause,
+    Check,
+    Incident,
+    Inventory,
+    Observation,
+    Outcome,
+    Provider,
+    Reason,
+    Role,
+    Site,
+    State,
+    Target,
+)
+from monitor.web.view import TargetView
+
+NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
+SECRET = "hunter2-secret"
+
+
+def _target(site: str, name: str, role: Role, kind: str, *behind: str, provider: str = "", circuit: str = "") -> Target:
+    target = f"{site}/{name}"
+    check = Check(
+        id=f"{target}#echo",
+        target=target,
+        name="echo",
+        probe="icmp",
+        address="10.64.0.9",
+        options={"community": SECRET},
+        interval_seconds=1.0,
+        timeout_seconds=1.0,
+        confirm=3,
+        when_failed=State.DOWN,
+    )
+    return Target(
+        id=target,
+        site=site,
+        name=name,
+        role=role,
+        kind=kind,
+        address="10.64.0.9",
+        behind=behind,
+        checks=(check,),
+        provider=provider,
+        circuit=circuit,
+        vantage=name == "gateway",
+    )
+
+
+def commune(site: str, name: str, latitude: float, longitude: float, area: str = "Phủ Lý") -> tuple[Site, list[Target]]:
+    """A commune with a line, a router behind it and a UPS behind that."""
+    return (
+        Site(id=site, name=name, code="13291", area=area, latitude=latitude, longitude=longitude, contact="Bà Hoa"),
+        [
+            _target(site, "tslcd", Role.LINK, "tslcd", "centre/gateway", provider="vnpt", circuit=f"C-{site}"),
+            _target(site, "router", Role.DEVICE, "router", f"{site}/tslcd"),
+            _target(site, "ups", Role.DEVICE, "ups", f"{site}/router"),
+        ],
+    )
+
+
+def inventory_of(*sites: tuple[Site, list[Target]]) -> Inventory:
+    """An inventory of communes, with a centre that has a gateway and one system."""
+    centre = Site(id="centre", name="Trung tâm dữ liệu", kind="centre")
+    shared = [
+        _target("centre", "gateway", Role.DEVICE, "router"),
+        _target("centre", "doc-management", Role.SERVICE, "doc-management", "centre/gateway"),
+    ]
+    targets = [*shared, *(target for _, members in sites for target in members)]
+    return Inventory(
+        sites={site.id: site for site in (centre, *(site for site, _ in sites))},
+        targets={target.id: target for target in targets},
+        providers={"vnpt": Provider(id="vnpt", name="VNPT Ninh Bình", hotline="1800 1260 (24/7)")},
+    )
+
+
+@dataclass(slots=True)
+class Province:
+    """A View whose every part the test can set."""
+
+    settings: Inventory
+    held: dict[str, TargetView] = field(default_factory=dict)
+    cases: list[Incident] = field(default_factory=list)
+    is_ready: tuple[bool, str] = (True, "")
+    figures: dict[str, object] = field(default_factory=lambda: {"checks": 9, "reload_ok": True, "started": NOW})
+
+    def inventory(self) -> Inventory:
+        return self.settings
+
+    def states(self) -> Mapping[str, TargetView]:
+        return self.held
+
+    def incidents(self) -> Sequence[Incident]:
+        return sorted(self.cases, key=lambda case: case.closed is not None)
+
+    def ready(self) -> tuple[bool, str]:
+        return self.is_ready
+
+    def health(self) -> Mapping[str, object]:
+        return self.figures
+
+    def set_all(self, state: State) -> None:
+        """Hold every target to be this."""
+        self.held = {target: TargetView(state=state, since=NOW - timedelta(days=3)) for target in self.settings.targets}
+
+    def cut(self, site: str, evidence: str = "10 of 10 echoes lost") -> Incident:
+        """Cut the line of a commune: its router and UPS become unreachable, one incident opens."""
+        began = NOW - timedelta(minutes=12, seconds=5)
+        bad = TargetView(
+            state=State.DOWN, since=began, reason=Reason.TIMEOUT, evidence=evidence, checks=_seen(site, evidence)
+        )
+        behind = TargetView(state=State.UNREACHABLE, since=began, reason=Reason.TIMEOUT)
+        self.held |= {f"{site}/tslcd": bad, f"{site}/router": behind, f"{site}/ups": behind}
+        case = Incident(
+            id=f"i-{site}",
+            root=f"{site}/tslcd",
+            cause=Cause.LINK,
+            state=State.DOWN,
+            began=began,
+            opened=began + timedelta(seconds=4),
+            reason=Reason.TIMEOUT,
+            evidence=(evidence,),
+            impact=(f"{site}/router", f"{site}/ups"),
+        )
+        self.cases.append(case)
+        return case
+
+    def close(self, case: Incident) -> None:
+        """Close an incident a minute ago."""
+        self.cases[self.cases.index(case)] = replace(case, closed=NOW - timedelta(minutes=1))
+
+
+def _seen(site: str, evidence: str) -> dict[str, Observation]:
+    return {
+        "echo": Observation(
+            check=f"{site}/tslcd#echo",
+            target=f"{site}/tslcd",
+            at=NOW,
+            outcome=Outcome.FAILED,
+            reason=Reason.TIMEOUT,
+            evidence=evidence,
+            duration_seconds=1.0,
+        )
+    }
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time that the pages are told."""
+
+    now: datetime = NOW
+    step: timedelta = timedelta(seconds=1)
+
+    def __call__(self) -> datetime:
+        self.now += self.step
+        return self.now

@@ -1,0 +1,155 @@
+"""The API: shapes, filters, bounds, and that the description tells the truth."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+import pytest
+
+from monitor.core.model import Observation, State
+from monitor.web import api
+from monitor.web.openapi import description
+from tests.web.province import SECRET, Province, commune, inventory_of
+
+
+async def _json(http: aiohttp.ClientSession, path: str, status: int = 200) -> Any:
+    async with http.get(path) as answer:
+        assert answer.status == status, await answer.text()
+        assert answer.content_type == "application/json"
+        return await answer.json()
+
+
+async def test_targets_tell_state_line_and_last_observation(http: aiohttp.ClientSession, province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    body = await _json(http, "/api/v1/targets?site=phuong-phu-ly&kind=tslcd")
+    (line,) = body["targets"]
+    assert body["total"] == 1
+    assert line["id"] == "phuong-phu-ly/tslcd"
+    assert (line["state"], line["reason"]) == ("down", "timeout")
+    assert (line["provider"], line["circuit"]) == ("vnpt", "C-phuong-phu-ly")
+    assert line["since"] == "2026-11-24T04:47:55Z"
+    assert datetime.fromisoformat(line["since"]).tzinfo is not None
+    assert line["checks"][0]["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("query", "total"),
+    [
+        ("", 11),
+        ("?site=phuong-phu-ly", 3),
+        ("?site=phuong-phu-ly&site=xa-kim-dong", 6),
+        ("?state=down", 1),
+        ("?state=down&state=unreachable", 3),
+        ("?kind=ups&state=up", 2),
+        ("?site=nowhere", 0),
+    ],
+)
+async def test_filters_are_an_and_of_ors(
+    http: aiohttp.ClientSession, province: Province, query: str, total: int
+) -> None:
+    province.cut("phuong-phu-ly")
+    body = await _json(http, f"/api/v1/targets{query}")
+    assert body["total"] == len(body["targets"]) == total
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("targets?state=broken", "state='broken' is not known; known: up, degraded, down, unreachable, unknown"),
+        ("targets?stat=down", "unknown parameter 'stat'; known: site, state, kind, limit, offset"),
+        ("targets?limit=0", "limit must be a whole number from 1 to 2000"),
+        ("targets?limit=٣", "limit must be a whole number from 1 to 2000"),
+        ("targets?offset=-1", "offset must be a whole number from 0 to 10000000"),
+        ("incidents?open=yes", "open='yes' is not known; known: true, false"),
+    ],
+)
+async def test_what_is_not_understood_is_said(http: aiohttp.ClientSession, path: str, says: str) -> None:
+    assert await _json(http, f"/api/v1/{path}", 400) == {"error": says}
+
+
+async def test_a_long_list_comes_in_pages(http: aiohttp.ClientSession) -> None:
+    first = await _json(http, "/api/v1/targets?limit=4")
+    second = await _json(http, "/api/v1/targets?limit=4&offset=8")
+    assert [len(first["targets"]), len(second["targets"]), first["total"], second["offset"]] == [4, 3, 11, 8]
+
+
+def test_no_answer_lists_more_than_the_bound(province: Province) -> None:
+    province.settings = inventory_of(*(commune(f"xa-{number}", f"Xã {number}", 20.0, 106.0) for number in range(2000)))
+    body = api.targets(province, [])
+    assert isinstance(body["targets"], list)
+    assert len(body["targets"]) == api.MAX_ITEMS
+    assert body["total"] == 6002
+
+
+async def test_a_target_that_nobody_judged_is_unknown(http: aiohttp.ClientSession, province: Province) -> None:
+    province.held = {}
+    body = await _json(http, "/api/v1/targets?site=xa-kim-dong")
+    assert {(each["state"], each["since"]) for each in body["targets"]} == {("unknown", None)}
+
+
+async def test_incidents_name_the_line_of_their_root(http: aiohttp.ClientSession, province: Province) -> None:
+    province.close(province.cut("xa-kim-dong"))
+    province.cut("phuong-phu-ly")
+    assert [case["id"] for case in (await _json(http, "/api/v1/incidents"))["incidents"]] == [
+        "i-phuong-phu-ly",
+        "i-xa-kim-dong",
+    ]
+    (case,) = (await _json(http, "/api/v1/incidents?open=true"))["incidents"]
+    assert case["impact"] == ["phuong-phu-ly/router", "phuong-phu-ly/ups"]
+    assert (case["site"], case["provider"], case["circuit"]) == ("phuong-phu-ly", "vnpt", "C-phuong-phu-ly")
+    assert case["closed"] is None
+    (closed,) = (await _json(http, "/api/v1/incidents?open=false"))["incidents"]
+    assert closed["closed"] == "2026-11-24T04:59:00Z"
+    assert await _json(http, "/api/v1/incidents/i-phuong-phu-ly") == case
+    assert await _json(http, "/api/v1/incidents/none", 404) == {"error": "no incident has this id"}
+
+
+async def test_an_incident_outlives_its_root(http: aiohttp.ClientSession, province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    province.settings = inventory_of()
+    (case,) = (await _json(http, "/api/v1/incidents"))["incidents"]
+    assert (case["site"], case["provider"], case["site_name"]) == ("phuong-phu-ly", None, None)
+
+
+async def test_options_of_checks_never_show(http: aiohttp.ClientSession, province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    for path in ("/api/v1/targets", "/api/v1/incidents", "/", "/sites/phuong-phu-ly", "/incidents/i-phuong-phu-ly"):
+        async with http.get(path) as answer:
+            assert SECRET not in await answer.text()
+
+
+async def test_half_a_surrogate_pair_in_evidence_breaks_nothing(
+    http: aiohttp.ClientSession, province: Province
+) -> None:
+    province.cut("phuong-phu-ly", evidence="got \udcff\x00")
+    await _json(http, "/api/v1/targets")
+    for path in ("/sites/phuong-phu-ly", "/incidents/i-phuong-phu-ly"):
+        async with http.get(path) as answer:
+            assert answer.status == 200
+
+
+async def test_the_description_names_every_key(http: aiohttp.ClientSession, province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    document = await _json(http, "/api/v1/openapi.json")
+    schemas = document["components"]["schemas"]
+    (target, *_) = (await _json(http, "/api/v1/targets"))["targets"]
+    (case,) = (await _json(http, "/api/v1/incidents"))["incidents"]
+    assert schemas["Target"]["required"] == list(target)
+    assert schemas["Check"]["required"] == list(target["checks"][0])
+    assert schemas["Incident"]["required"] == list(case)
+    assert schemas["Target"]["properties"]["state"]["enum"] == [state.value for state in State]
+    for path in description()["paths"]:  # type: ignore[attr-defined]
+        await _json(http, path.replace("{id}", "i-phuong-phu-ly"))
+
+
+def test_an_observation_of_a_check_that_is_gone_is_left_out(province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    held = province.held["phuong-phu-ly/tslcd"]
+    stale: dict[str, Observation] = {"old": held.checks["echo"]}
+    target = province.settings.targets["phuong-phu-ly/tslcd"]
+    shown = api.target_json(target, type(held)(state=State.UP, checks=stale), province.settings)["checks"]
+    assert shown == [
+        {"name": "echo", "at": None, "outcome": None, "reason": None, "evidence": "", "duration_seconds": None}
+    ]

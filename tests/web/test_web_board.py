@@ -1,0 +1,312 @@
+"""The board: what stands on it, in both languages, whatever the names are."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64encode
+from dataclasses import replace
+from datetime import timedelta
+from html.parser import HTMLParser
+
+import aiohttp
+import pytest
+
+from monitor.core.model import Cause, Provider, Reason, State
+from monitor.web.board import MAX_CARDS, Board
+from monitor.web.overview import WORST_FIRST, draw_map, site_views
+from monitor.web.view import TargetView
+from monitor.web.words import EN, VI, WORDS
+from tests.web.province import NOW, Province, commune, inventory_of
+
+HOSTILE = """"><script>alert(1)</script><img src=x onerror='x'>{{ 7*7 }}&amp;"""
+FIRST_VIEW_BYTES = 100_000
+
+
+class Page(HTMLParser):
+    """Counts what a browser would see, and that every tag is closed."""
+
+    VOID = frozenset({"meta", "link", "br", "use", "circle", "path"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.links: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+        self.links += [value for name, value in attrs if name == "href" and value and value.startswith("/")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        assert tag in self.VOID
+
+    def handle_endtag(self, tag: str) -> None:
+        # HTML lets a parser close these by itself; our templates close everything.
+        assert self.open.pop() == tag
+
+
+def _wall(province: Province, language: str = "vi") -> str:
+    return Board().wall(province, WORDS[language], NOW)
+
+
+def test_a_well_province_says_so(province: Province) -> None:
+    assert VI.page["all_well"] in _wall(province)
+    assert VI.page["none_open"] in _wall(province)
+
+
+def test_a_cut_line_is_one_card_with_whom_to_call(province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    page = _wall(province)
+    assert '<span class="big">1</span>/3 xã, phường đang bị ảnh hưởng' in page
+    assert page.count('class="card down"') == 1
+    for fact in ("Phường Phủ Lý – Đường TSLCĐ", "12 phút 5 giây", "11:47:55 24/11/2026", "2 đối tượng, 1 xã, phường"):
+        assert fact in page
+    assert "VNPT Ninh Bình 1800 1260 (24/7) · C-phuong-phu-ly" in page
+    english = _wall(province, "en")
+    assert "1</span>/3 communes hurt" in english
+    assert "2 targets, 1 commune ·" in english
+    assert 'href="/incidents/i-phuong-phu-ly?lang=en"' in english
+
+
+def test_the_map_and_the_tiles_show_state_by_shape_and_not_by_colour_alone(province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    page = _wall(province)
+    assert page.count("<use ") == 3
+    assert '<use href="#down"' in page
+    assert "■</span> Phủ Lý" in page
+    assert "<h3>Khác</h3>" in page
+
+
+def test_what_everybody_shares_stands_first(province: Province) -> None:
+    line = province.cut("phuong-phu-ly")
+    province.cases.append(
+        replace(line, id="i-docs", root="centre/doc-management", cause=Cause.SERVICE, impact=(), opened=NOW)
+    )
+    page = _wall(province)
+    assert page.index("Quản lý văn bản</b>") < page.index("Phường Phủ Lý – ")
+
+
+def test_our_own_blindness_blames_nobody(province: Province) -> None:
+    line = province.cut("phuong-phu-ly")
+    province.cases = [replace(line, root="centre/gateway", cause=Cause.VANTAGE)]
+    province.set_all(State.UNKNOWN)
+    page = _wall(province)
+    assert 'class="card unknown"' in page
+    assert VI.page["nothing_known"] in page
+    assert "đang bị ảnh hưởng" not in page
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_renders_in_every_language(province: Province, state: State) -> None:
+    province.set_all(state)
+    for language, words in WORDS.items():
+        assert words.states[state] in _wall(province, language)
+        site = Board().site(province, "xa-kim-dong", words, NOW)
+        assert site is not None
+        assert words.states[state] in site
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_and_cause_has_words(reason: Reason) -> None:
+    for words in WORDS.values():
+        assert words.reasons[reason]
+        assert all(words.causes[cause] for cause in Cause)
+
+
+def test_both_languages_have_the_same_keys() -> None:
+    for part in ("page", "states", "causes", "reasons", "says", "why", "kinds", "health"):
+        assert set(getattr(VI, part)) == set(getattr(EN, part)), part
+
+
+def test_trouble_of_the_monitor_itself_is_on_every_page(province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    province.figures = {"reload_ok": False, "outbox_oldest_seconds": 900.0, "note": "<b>"}
+    province.is_ready = False, "<i>database locked</i>"
+    board = Board()
+    for page in (
+        board.wall(province, EN, NOW),
+        board.site(province, "phuong-phu-ly", EN, NOW),
+        board.incident(province, "i-phuong-phu-ly", EN, NOW),
+        board.missing(province, "no_site", EN, NOW),
+    ):
+        assert page is not None
+        assert page.count('role="alert"') == 3
+        assert "&lt;i&gt;database locked" in page
+        assert "note: &lt;b&gt;" in page
+
+
+def test_the_site_page_tells_whom_to_call_and_what_was_seen_last(province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    page = Board().site(province, "phuong-phu-ly", VI, NOW)
+    assert page is not None
+    assert 'href="tel:18001260247"' in page
+    for fact in ("C-phuong-phu-ly", "10 of 10 echoes lost", "Bà Hoa", "13291", "không trả lời trong thời hạn"):
+        assert fact in page
+    assert page.index("Đường TSLCĐ</strong>") < page.index("Bộ định tuyến</strong>")
+
+
+def test_the_incident_page_shows_facts_evidence_and_impact(province: Province) -> None:
+    case = province.cut("phuong-phu-ly")
+    province.cases = [replace(case, why="line-silent-power-well", says="loss", reason=Reason.LIMIT)]
+    page = Board().incident(province, case.id, VI, NOW)
+    assert page is not None
+    for fact in (
+        "line-silent-power-well",
+        "mất gói nhiều",
+        "10 of 10 echoes lost",
+        "Phường Phủ Lý – UPS",
+        "chưa khắc phục",
+    ):
+        assert fact in page
+    province.cases = [replace(province.cases[0], closed=NOW - timedelta(minutes=1))]
+    page = Board().incident(province, case.id, VI, NOW)
+    assert page is not None
+    assert "kéo dài 11 phút 5 giây" in page
+
+
+def test_hostile_names_stay_text(province: Province) -> None:
+    province.settings = inventory_of(commune("phuong-phu-ly", HOSTILE, 20.5, 105.9, HOSTILE))
+    target = province.settings.targets["phuong-phu-ly/tslcd"]
+    province.settings = replace(
+        province.settings,
+        targets={
+            **province.settings.targets,
+            target.id: replace(target, label={"vi": HOSTILE}, circuit=HOSTILE, address=HOSTILE),
+        },
+        providers={"vnpt": Provider(id="vnpt", name=HOSTILE, hotline="javascript:alert(1)")},
+    )
+    case = province.cut("phuong-phu-ly", evidence=HOSTILE)
+    province.cases = [replace(case, id=HOSTILE, why=HOSTILE, says=HOSTILE, reason=Reason.LIMIT, impact=(HOSTILE,))]
+    board = Board()
+    for page in (
+        board.wall(province, VI, NOW),
+        board.site(province, "phuong-phu-ly", VI, NOW),
+        board.incident(province, HOSTILE, VI, NOW),
+    ):
+        assert page is not None
+        seen = Page(page)
+        assert not seen.open
+        assert not {"script", "img", "b8"} & set(seen.tags)
+        assert not [name for name in seen.attributes if name.startswith("on") or name == "style"]
+        assert "{{ 7*7 }}" in page
+        assert "javascript:alert(1)" not in re.findall(r'href="([^"]*)"', page)
+
+
+def test_the_style_sheet_is_the_one_that_the_policy_allows(province: Province) -> None:
+    board = Board()
+    found = re.findall(r"<style>(.*?)</style>", board.wall(province, VI, NOW), re.DOTALL)
+    assert [b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in found] == [board.style_hash]
+
+
+def test_the_first_view_of_129_communes_all_hurt_is_under_100_kb(province: Province) -> None:
+    province.settings = inventory_of(
+        *(
+            commune(
+                f"phuong-thien-truong-{n}", f"Phường Thiên Trường {n}", 20 + n / 200, 105.5 + n / 129, f"Huyện {n % 22}"
+            )
+            for n in range(129)
+        )
+    )
+    for number in range(129):
+        province.cut(f"phuong-thien-truong-{number}", evidence="x" * 100_000)
+    page = _wall(province, "en")
+    assert len(page.encode()) < FIRST_VIEW_BYTES
+    assert page.count('class="card down"') == MAX_CARDS
+    assert "117 more incidents are open" in page
+
+
+def test_one_incident_that_hurts_all_stays_a_page(province: Province) -> None:
+    case = province.cut("phuong-phu-ly")
+    province.cases = [
+        replace(case, impact=tuple(f"gone-{n}/tslcd" for n in range(20_000)), evidence=("y" * 9999,) * 999)
+    ]
+    page = Board().incident(province, case.id, EN, NOW)
+    assert page is not None
+    assert len(page.encode()) < FIRST_VIEW_BYTES
+    assert "and more: 19500" in page
+
+
+def test_places_keep_their_proportions_and_stay_inside(province: Province) -> None:
+    drawn = draw_map(site_views(province.settings, province.held).values())
+    assert all(0 < place.x < drawn.width and 0 < place.y < drawn.height for place in drawn.places)
+    by_id = {place.site.site.id: place for place in drawn.places}
+    assert by_id["phuong-phu-ly"].y < by_id["xa-kim-dong"].y
+    assert by_id["xa-cuc-phuong"].x < by_id["xa-kim-dong"].x
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(20.0, 106.0), (float("nan"), 1.0), (900.0, 0.0)])
+def test_one_place_or_an_impossible_one_draws_no_nonsense(
+    province: Province, latitude: float, longitude: float
+) -> None:
+    province.settings = inventory_of(commune("a", "Xã A", latitude, longitude))
+    drawn = draw_map(site_views(province.settings, {}).values())
+    assert len(drawn.places) == (1 if latitude == 20.0 else 0)
+    assert "nan" not in _wall(province)
+
+
+def test_the_worst_is_drawn_last(province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    drawn = draw_map(site_views(province.settings, province.held).values())
+    assert drawn.places[-1].site.site.id == "phuong-phu-ly"
+    assert WORST_FIRST[0] is State.DOWN
+
+
+def test_an_empty_inventory_has_a_page(province: Province) -> None:
+    province.settings = inventory_of()
+    assert VI.page["no_communes"] in _wall(province)
+
+
+def test_a_site_without_targets_is_unknown(province: Province) -> None:
+    site, _ = commune("xa-moi", "Xã Mới", 20.0, 106.0)
+    province.settings = inventory_of((site, []))
+    assert site_views(province.settings, {})["xa-moi"].state is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [
+        (0, "0 giây"),
+        (59, "59 giây"),
+        (60, "1 phút"),
+        (3661, "1 giờ 1 phút"),
+        (90_061, "1 ngày 1 giờ"),
+        (-5, "0 giây"),
+        (3605, "1 giờ"),
+    ],
+)
+def test_spans_are_told_in_two_units(seconds: int, says: str) -> None:
+    assert VI.lasted(NOW, NOW + timedelta(seconds=seconds)) == says
+
+
+async def test_every_link_of_the_board_leads_somewhere(http: aiohttp.ClientSession, province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    province.close(province.cut("xa-kim-dong"))
+    province.cases.append(replace(province.cases[0], id="xa-kim-dong/tslcd@2026#1 ?"))
+    todo, done = {"/", "/?lang=en"}, set[str]()
+    while todo - done:
+        path = (todo - done).pop()
+        done.add(path)
+        async with http.get(path) as answer:
+            assert answer.status == 200, path
+            if answer.content_type == "text/html":
+                page = Page(await answer.text())
+                assert not page.open
+                todo |= {link.replace("&amp;", "&") for link in page.links}
+    assert len(done) >= 14
+
+
+def test_a_limit_is_told_by_its_sentence_and_an_unknown_one_by_its_key(province: Province) -> None:
+    line = "phuong-phu-ly/tslcd"
+    for says, shown in (("loss", "mất gói nhiều"), ("vendor-thing", "vendor-thing")):
+        province.held[line] = TargetView(state=State.DEGRADED, since=NOW, reason=Reason.LIMIT, says=says)
+        page = Board().site(province, "phuong-phu-ly", VI, NOW)
+        assert page is not None
+        assert shown in page

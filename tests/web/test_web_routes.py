@@ -1,0 +1,117 @@
+"""The HTTP surface as a stranger meets it: status codes, headers, methods, hostile paths."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import aiohttp
+import pytest
+
+from monitor.core.model import State
+from tests.web.province import Clock, Province
+
+PAGES = ["/", "/?lang=en", "/sites/phuong-phu-ly", "/incidents/i-phuong-phu-ly?lang=en"]
+
+
+async def _get(http: aiohttp.ClientSession, path: str, **given: str) -> tuple[int, str, aiohttp.ClientResponse]:
+    async with http.get(path, headers=given) as answer:
+        return answer.status, await answer.text(), answer
+
+
+async def test_metrics_pass_through_with_the_content_type_that_was_asked_for(http: aiohttp.ClientSession) -> None:
+    status, text, answer = await _get(http, "/metrics")
+    assert (status, text) == (200, "monitor_checks 9\n")
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4"
+    *_, answer = await _get(http, "/metrics", Accept="application/openmetrics-text")
+    assert answer.headers["Content-Type"] == "application/openmetrics-text"
+
+
+async def test_ready_says_why_not_while_healthy_stays_well(http: aiohttp.ClientSession, province: Province) -> None:
+    assert (await _get(http, "/-/ready"))[0] == 200
+    province.is_ready = False, "no permission for ICMP"
+    status, text, _ = await _get(http, "/-/ready")
+    assert (status, text) == (503, "not ready: no permission for ICMP\n")
+    assert (await _get(http, "/-/healthy"))[0] == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+async def test_reload_is_refused_over_tcp(http: aiohttp.ClientSession, method: str) -> None:
+    async with http.request(method, "/-/reload", data=b"x" * 100_000 if method != "GET" else None) as answer:
+        assert answer.status == 403
+        assert "control socket" in await answer.text()
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/targets", "/api/v1/incidents", "/sites/phuong-phu-ly", "/metrics"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+async def test_nothing_can_be_changed(http: aiohttp.ClientSession, path: str, method: str) -> None:
+    async with http.request(method, path) as answer:
+        assert answer.status == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/metrics", 200),
+        ("/api/v1/targets", 200),
+        ("/api/v1/targets?state=broken", 400),
+        ("/api/v1/incidents/none", 404),
+        ("/sites/none", 404),
+        ("/nowhere", 404),
+    ],
+)
+async def test_every_answer_has_the_safe_headers(http: aiohttp.ClientSession, path: str, status: int) -> None:
+    got, _, answer = await _get(http, path)
+    assert got == status
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Server"] == "commune-monitor"
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+    assert "unsafe" not in policy
+
+
+async def test_our_own_bug_is_an_answer_too(http: aiohttp.ClientSession, province: Province) -> None:
+    del province.settings
+    status, text, answer = await _get(http, "/")
+    assert status == 500
+    assert "Traceback" not in text
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert (await _get(http, "/-/healthy"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/sites/%3Cscript%3E", "/sites/..%2f..%2fetc", "/incidents/%ff%fe", "/sites/" + "a" * 4000, "/?lang=%3Cb%3E"],
+)
+async def test_hostile_paths_are_answered_and_not_echoed(http: aiohttp.ClientSession, path: str) -> None:
+    status, text, _ = await _get(http, path)
+    assert status in (200, 404)
+    assert "<script" not in text
+    assert "aaaa" not in text
+
+
+async def test_pages_are_compressed_for_those_who_can(http: aiohttp.ClientSession) -> None:
+    *_, answer = await _get(http, "/", **{"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+
+
+async def test_the_board_is_rendered_anew_when_the_province_changes(
+    http: aiohttp.ClientSession, province: Province
+) -> None:
+    assert "Tất cả xã, phường hoạt động bình thường" in (await _get(http, "/"))[1]
+    province.cut("phuong-phu-ly")
+    assert "Tất cả" not in (await _get(http, "/"))[1]
+    province.set_all(State.UNKNOWN)
+    assert "nothing" in (await _get(http, "/?lang=en"))[1].lower()
+
+
+async def test_many_viewers_within_a_second_cost_one_rendering(
+    http: aiohttp.ClientSession, province: Province, clock: Clock
+) -> None:
+    clock.step = timedelta(0)
+    first = (await _get(http, "/"))[1]
+    province.cut("phuong-phu-ly")
+    assert (await _get(http, "/"))[1] == first
+    assert "i-phuong-phu-ly" in (await _get(http, "/?lang=en"))[1]
