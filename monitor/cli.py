@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from alerts.compose import check_templates
+from lab import demo as lab_demo
+from lab.scenarios import SCENARIOS
 from monitor.app import App, StartError, load_all
 from monitor.control import ask
 from monitor.core.model import Check, Inventory, Outcome, Target
@@ -210,3 +212,13 @@ def reload(path: Path) -> None:
         return
     click.echo(text.rstrip(), err=code != 200)
     sys.exit(0 if code == 200 else 1)
+
+
+@main.command()
+@click.option("--scenario", type=click.Choice(list(SCENARIOS)), help="Run one scenario unattended.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write what happened as JSON.")
+@click.option("--duration", type=float, help="Seconds that the fault (or the quiet) lasts.")
+@click.option("--config", type=click.Path(path_type=Path, exists=True), default=Path("config"), show_default=True)
+def demo(scenario: str | None, report: Path | None, duration: float | None, config: Path) -> None:
+    """Raise the simulated province on this machine, watch it, and break something."""
+    sys.exit(lab_demo.main(scenario, report, duration, config))

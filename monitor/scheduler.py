@@ -30,6 +30,9 @@ RECHECK_SECONDS = 1.5
 MAX_RUNS_AT_ONCE = 200
 """Bound on sockets and memory when a whole province hangs."""
 
+FIRST_LOOK_SECONDS = 20.0
+"""Every check is run once within this time of being new, whatever its interval: after a start nobody waits an hour to know."""
+
 LATE_SECONDS = 1.0
 """A start this long after its time counts as late."""
 
@@ -96,11 +99,13 @@ class Scheduler:
                 )
                 if self._kinds[check.probe].stream is None:
                     self._add_job(check)
+                    if check.interval_seconds > FIRST_LOOK_SECONDS:
+                        self.recheck(id_, zlib.crc32(id_.encode()) / 2**32 * FIRST_LOOK_SECONDS)
         self._feed_streams()
 
     def _add_job(self, check: Check) -> None:
-        offset = zlib.crc32(check.id.encode()) / 2**32 * check.interval_seconds
-        first = datetime.now(UTC) + timedelta(seconds=offset)
+        share = zlib.crc32(check.id.encode()) / 2**32
+        first = datetime.now(UTC) + timedelta(seconds=share * check.interval_seconds)
         trigger = IntervalTrigger(seconds=check.interval_seconds, start_date=first, timezone=UTC)
         self._jobs.add_job(self._turn, trigger, id=check.id, args=(check.id,), next_run_time=first)
 

@@ -1,0 +1,119 @@
+"""What can be broken, and how: one entry a scenario."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab.province import Province
+
+Do = Callable[[Province], None]
+
+POLL_OF_UPS_SECONDS = 17.0
+"""The battery is asked every 15 s: a power cut of a UPS that holds this long has been seen on battery."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing done to the province."""
+
+    what: str
+    do: Do
+    wait_seconds: float = 0.0
+    """Before the next step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """Steps that break something, and the steps that mend it."""
+
+    says: str
+    steps: Sequence[Step] = ()
+    mend: Sequence[Step] = ()
+    lasts_seconds: float = 30.0
+    """Between the last fault's mail and mending; for a scenario without steps, how long it watches."""
+    mail: bool = True
+    """Whether it ends in a mail."""
+
+
+def commune(province: Province, number: int = 17) -> str:
+    """Id of a commune to hurt."""
+    return [each.id for each in province.inventory.sites.values() if each.kind == "commune"][number]
+
+
+def _mend(*hosts: str) -> Sequence[Step]:
+    return (Step(what="everything is mended", do=lambda province: province.mend(hosts)),)
+
+
+def _power(province: Province) -> None:
+    site = commune(province)
+    province.on_battery(f"{site}/ups")
+
+
+def _dark(province: Province) -> None:
+    site = commune(province)
+    province.cut(f"{site}/tslcd", f"{site}/internet")
+
+
+DOCUMENTS = "qlvb.ninhbinh.example"
+
+SCENARIOS: dict[str, Scenario] = {
+    "quiet": Scenario(says="nothing happens, so no mail may come", lasts_seconds=300.0, mail=False),
+    "wan-cut": Scenario(
+        says="a commune's TSLCĐ line is cut",
+        steps=(Step(what="TSLCĐ line of a commune cut", do=lambda p: p.cut(f"{commune(p)}/tslcd")),),
+        mend=_mend(),
+    ),
+    "core-cut": Scenario(
+        says="the core router is gone, and with it 129 communes",
+        steps=(Step(what="core router cut", do=lambda p: p.cut("center/core")),),
+        mend=_mend(),
+    ),
+    "own-uplink-cut": Scenario(
+        says="the monitor's own gateway is gone",
+        steps=(Step(what="the monitor's own uplink cut", do=Province.cut_own_uplink),),
+        mend=_mend(),
+    ),
+    "device-down": Scenario(
+        says="a commune's video-conference endpoint dies",
+        steps=(Step(what="video-conference endpoint dead", do=lambda p: p.cut(f"{commune(p)}/vc-endpoint")),),
+        mend=_mend(),
+    ),
+    "lan-down": Scenario(
+        says="a commune's switch dies",
+        steps=(Step(what="switch dead", do=lambda p: p.cut(f"{commune(p)}/switch")),),
+        mend=_mend(),
+    ),
+    "service-broken": Scenario(
+        says="document management answers 200 with an error text",
+        steps=(Step(what="document management shows an error text", do=lambda p: p.break_page(DOCUMENTS)),),
+        mend=_mend(DOCUMENTS),
+    ),
+    "service-slow": Scenario(
+        says="document management trickles",
+        steps=(Step(what="document management answers slowly", do=lambda p: p.slow_page(DOCUMENTS)),),
+        mend=_mend(DOCUMENTS),
+    ),
+    "lossy-line": Scenario(
+        says="a commune's line loses one packet in five",
+        steps=(Step(what="20 % loss on a TSLCĐ line", do=lambda p: p.lose(f"{commune(p)}/tslcd")),),
+        mend=_mend(),
+    ),
+    "power-cut": Scenario(
+        says="a commune's mains fails, later its battery is empty",
+        steps=(
+            Step(what="UPS on battery", do=_power, wait_seconds=POLL_OF_UPS_SECONDS),
+            Step(what="battery empty: everything at the commune is gone", do=_dark),
+        ),
+        mend=_mend(),
+    ),
+}
+
+
+def take(steps: Sequence[Step], province: Province, note: Callable[[str], None]) -> None:
+    """Do the steps, one after the other."""
+    for step in steps:
+        step.do(province)
+        note(step.what)
+        time.sleep(step.wait_seconds)
