@@ -11,9 +11,10 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.headerregistry import Address
+from email.header import Header
+from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,30 @@ SHOWN_TARGETS = 12
 SHOWN_EVIDENCE = 6
 
 
+class _Whole(UniqueUnstructuredHeader):
+    """A header that is never broken but between encoded words.
+
+    Identifiers are compared as they stand, and the folding of Python 3.11 loses a space between encoded words, which the
+    older `email.header` does not.
+    """
+
+    name: str
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        """The header on the wire."""
+        text = str(self)
+        if not text.isascii():
+            text = Header(text, "utf-8", header_name=self.name).encode(linesep=policy.linesep)
+        return f"{self.name}: {text}{policy.linesep}"
+
+
+def _policy() -> EmailPolicy:
+    headers = HeaderRegistry()
+    for name in ("subject", "message-id", "in-reply-to", "references", "x-commune-monitor-incident"):
+        headers.map_to_type(name, _Whole)  # type: ignore[arg-type]  # the stubs want what the registry makes of it
+    return SMTP.clone(header_factory=headers)  # type: ignore[return-value]  # the stubs disagree with each other
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hurt:
     """One site that the incident hurts, and what of it."""
@@ -74,6 +99,7 @@ class Composer:
         name, address = parseaddr(sender)
         self._sender = Address(name, addr_spec=address)
         self._domain = message_id_domain
+        self._policy = _policy()
         self._board, self._grafana = board, grafana
         self._text = _environment(template_folder, html=False)
         self._html = _environment(template_folder, html=True)
@@ -86,7 +112,7 @@ class Composer:
         except Exception:
             log.exception("templates of %s failed, a plain mail goes out instead", notification.event.what)
             subject, text, html = *_plain(given), ""
-        message = EmailMessage(policy=SMTP)
+        message = EmailMessage(policy=self._policy)
         message["Subject"] = subject
         message["From"] = self._sender
         contact = notification.contact
@@ -98,9 +124,9 @@ class Composer:
             message["In-Reply-To"] = message["References"] = self._message_id(first)
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
         message["X-Commune-Monitor-Incident"] = notification.thread
-        message.set_content(text)
+        message.set_content(text, cte="quoted-printable")
         if html:
-            message.add_alternative(html, subtype="html")
+            message.add_alternative(html, subtype="html", cte="quoted-printable")
         return message
 
     def render(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -119,6 +145,7 @@ class Composer:
         words = WORDS[notification.contact.language]
         root = inventory.targets.get(incident.root)
         site = inventory.sites.get(root.site) if root else None
+        hurt = tuple(_hurt(incident, inventory, words))
         return {
             "incident": incident,
             "event": notification.event,
@@ -131,7 +158,8 @@ class Composer:
             "trouble": words.trouble(incident.reason, incident.says),
             "cause": words.causes[incident.cause.value],
             "why": words.why.get(incident.why, ""),
-            "hurt": tuple(_hurt(incident, inventory, words)),
+            "hurt": hurt,
+            "communes": sum(each.site.kind == "commune" for each in hurt),
             "shown_sites": SHOWN_SITES,
             "shown_targets": SHOWN_TARGETS,
             "evidence": incident.evidence[:SHOWN_EVIDENCE],

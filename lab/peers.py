@@ -203,7 +203,7 @@ modparam("usrloc", "db_mode", 0)
 request_route {{
   if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
   if (is_method("REGISTER")) {{ save("location"); exit; }}
-  if (is_method("OPTIONS") && $rU == $null) {{ sl_send_reply("200", "OK"); exit; }}
+  if (is_method("OPTIONS") && ($rU == $null || $rd != "10.68.0.10")) {{ sl_send_reply("200", "OK"); exit; }}
   if (!lookup("location")) {{ sl_send_reply("404", "Not Registered"); exit; }}
   t_relay();
 }}
@@ -211,7 +211,8 @@ request_route {{
         runtime = self.folder / "kamailio"
         runtime.mkdir()
         self.spawn(
-            "kamailio", in_field([_program("kamailio"), "-f", str(settings), "-DD", "-m", "64", "-M", "8", "-Y", str(runtime)])
+            "kamailio",
+            in_field([_program("kamailio"), "-f", str(settings), "-DD", "-m", "64", "-M", "8", "-Y", str(runtime)]),
         )
 
     def _start_baresip(self) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import sys
 import threading
@@ -33,6 +34,9 @@ class Taken:
         """The text part."""
         body = self.message.get_body(("plain",))
         return str(body.get_content()) if body else ""
+
+
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd warns of its own deprecated attribute at each log-in
 
 
 class Sink:

@@ -240,6 +240,7 @@ class App:
             outbox_oldest_seconds=(utc_now() - oldest).total_seconds() if oldest else 0.0,
             late=self.scheduler.late,
             missed=self.scheduler.missed,
+            errors=self.scheduler.errors,
             streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
             write_errors=self.pipeline.write_errors,
         )

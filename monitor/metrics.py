@@ -59,6 +59,7 @@ class Present:
     outbox_oldest_seconds: float
     late: int
     missed: int
+    errors: int
     streams: Mapping[str, Mapping[str, int]]
     """Counters of the streams by kind: late and duplicate replies and the like."""
     write_errors: int
@@ -247,6 +248,7 @@ class Metrics:
             {"": present.missed},
             counter=True,
         )
+        family("monitor_errors_total", "Observations lost by a mistake of ours.", {"": present.errors}, counter=True)
         family("monitor_store_errors_total", "Failed writes to the database.", {"": present.write_errors}, counter=True)
         by_probe: dict[str, float] = {}
         for target in present.inventory.targets.values():

@@ -63,6 +63,8 @@ class Scheduler:
         """Runs that started more than LATE_SECONDS after their time."""
         self.missed = 0
         """Runs that were left out because the one before was still under way."""
+        self.errors = 0
+        """Observations that were lost by a mistake of ours."""
 
     @property
     def streams(self) -> Mapping[str, Stream]:
@@ -120,14 +122,32 @@ class Scheduler:
             }
             if name not in self._streams and requests:
                 self._streams[name] = stream = kind.stream(self._streamed)
-                self._keep(stream.run(), f"stream {name}")
+                self._keep(self._run_stream(name, stream), f"stream {name}")
             if name in self._streams:
                 self._streams[name].update(requests)
+
+    @staticmethod
+    async def _run_stream(name: str, stream: Stream) -> None:
+        """A stream carries hundreds of checks: whatever ends it, it goes on."""
+        while True:
+            try:
+                await stream.run()
+            except Exception:
+                log.exception("stream %s broke off, started again", name)
+            await asyncio.sleep(1)
 
     def _streamed(self, check_id: str, result: Result, duration_seconds: float) -> None:
         planned = self._planned.get(check_id)
         if planned is not None:
-            self._observed(observe(planned.check, result, duration_seconds))
+            self._hand_on(planned.check, result, duration_seconds)
+
+    def _hand_on(self, check: Check, result: Result, duration_seconds: float) -> None:
+        """Give an observation away; a mistake of ours in judging it must not stop the checks of others."""
+        try:
+            self._observed(observe(check, result, duration_seconds))
+        except Exception:
+            self.errors += 1
+            log.exception("the observation of %s was lost", check.id)
 
     def _keep(self, work: Any, name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -151,19 +171,19 @@ class Scheduler:
             due = job.next_run_time - timedelta(seconds=planned.check.interval_seconds)
             if (datetime.now(UTC) - due).total_seconds() > LATE_SECONDS:
                 self.late += 1
-        await self._run(planned)
-
-    async def _run(self, planned: _Planned) -> None:
         if planned.running:
             self.missed += 1
-            return
+        else:
+            await self._run(planned)
+
+    async def _run(self, planned: _Planned) -> None:
         planned.running = True
         try:
             async with self._slots:
                 result, duration = await run_once(self._kinds[planned.check.probe], planned.request)
         finally:
             planned.running = False
-        self._observed(observe(planned.check, result, duration))
+        self._hand_on(planned.check, result, duration)
 
     def recheck(self, check_id: str, delay_seconds: float = RECHECK_SECONDS) -> None:
         """Ask again soon; asking twice is asking once."""
@@ -178,4 +198,6 @@ class Scheduler:
 
     def _again(self, planned: _Planned) -> None:
         planned.again = None
+        if planned.running:
+            return
         self._keep(self._run(planned), f"recheck {planned.check.id}")

@@ -476,7 +476,9 @@ async def run(request: Request[IcmpOptions]) -> Result:
         except icmplib.ICMPLibError as error:
             return inconclusive(Reason.LOCAL, str(error))
     seconds = max(0.0, reply.time - echo.time)
-    return Result(outcome=_OK, values={RTT: seconds}, evidence=f"echo from {reply.source} in {seconds * 1000:.2f} ms")
+    return Result(
+        outcome=_OK, values={RTT: seconds}, evidence=f"echo from {request.address} in {seconds * 1000:.2f} ms"
+    )
 
 
 def _open_once(make: Any, request: Request[IcmpOptions]) -> Any:

@@ -114,8 +114,8 @@ class Correlator:
             self._see(each, now, decision)
         if change.new is State.DOWN:
             decision.recheck |= self.graph.ancestors(change.target)
-        elif change.new is State.UP and change.old in CUT:
-            decision.recheck.update(self.graph.behind(change.target))
+        elif change.new in (State.UP, State.DEGRADED) and change.old in CUT:
+            decision.recheck.update((change.target, *self.graph.behind(change.target)))
         return decision
 
     def _blind(self) -> bool:
@@ -376,14 +376,13 @@ class Correlator:
 
     def _follow(self, entry: _Open, root: Held | None, ill: set[str], now: datetime, decision: Decision) -> None:
         incident = entry.incident
-        if root is not None and root.state in BAD and (root.state, root.says) != (incident.state, incident.says):
-            worse = root.state is State.DOWN and incident.state is State.DEGRADED
-            entry.incident = replace(incident, state=root.state, reason=root.reason, says=root.says)
-            if worse:
-                evidence = self._evidence((f"{root.target}: {root.evidence}",), incident.evidence)
-                impact = self._impact(root.target, entry.members)
-                entry.incident = replace(entry.incident, evidence=evidence, impact=impact)
-                decision.events.append(IncidentEvent(incident=entry.incident, what=Happening.CHANGED, at=now))
+        if root is not None and root.state is State.DOWN and incident.state is State.DEGRADED:
+            evidence = tuple(dict.fromkeys((f"{root.target}: {root.evidence}", *incident.evidence)))[:EVIDENCE_LINES]
+            entry.incident = replace(
+                incident, state=root.state, reason=root.reason, says=root.says, evidence=evidence,
+                impact=self._impact(root.target, entry.members),
+            )  # fmt: skip
+            decision.events.append(IncidentEvent(incident=entry.incident, what=Happening.CHANGED, at=now))
         elif incident.why == "all-lines" and len(lines := {each for each in ill if self._is_line(each)}) == 1:
             others = [each for each in entry.members if self._is_line(each) and each not in lines]
             if all(self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others):

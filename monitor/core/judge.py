@@ -79,6 +79,9 @@ class _LimitState:
     broken: bool = False
     streak: int = 0
     since: datetime | None = None
+    """Beginning of the streak."""
+    turned: datetime | None = None
+    """Since when it is as it is: the beginning of the streak that turned it."""
     seen: float = 0.0
 
     def hold(self, value: float, at: datetime) -> None:
@@ -95,7 +98,7 @@ class _LimitState:
         assert self.limit.above is not None
         self.seen = lost / runs
         beyond = self.seen > self.limit.clear if self.broken else wilson_lower(lost, runs) > self.limit.above
-        self.streak = self.needed
+        self.streak, self.since = self.needed, at
         self._turn(beyond, at)
 
     def _turn(self, beyond: bool, at: datetime) -> None:
@@ -106,7 +109,7 @@ class _LimitState:
             self.since = at
         self.streak += 1
         if self.streak >= self.needed:
-            self.broken, self.streak = beyond, 0
+            self.broken, self.streak, self.turned = beyond, 0, self.since
 
     def sentence(self) -> str:
         bound, word = (self.limit.above, "above") if self.limit.above is not None else (self.limit.below, "below")
@@ -179,8 +182,9 @@ class CheckState:
         for each in self.limits:
             if each.broken:
                 evidence = f"{each.sentence()}; {self.evidence}" if self.evidence else each.sentence()
-                return State.DEGRADED, Reason.LIMIT, each.limit.says, evidence, each.since
-        return State.UP, Reason.OK, "", self.evidence, self.since
+                return State.DEGRADED, Reason.LIMIT, each.limit.says, evidence, each.turned
+        turns = [at for at in (self.since, *(each.turned for each in self.limits)) if at is not None]
+        return State.UP, Reason.OK, "", self.evidence, max(turns, default=None)
 
 
 _SEVERITY = {State.DOWN: 3, State.DEGRADED: 2, State.UP: 1, State.UNKNOWN: 0, State.UNREACHABLE: 0}
@@ -238,7 +242,7 @@ class Judge:
         for key, value in observation.values.items():
             for each in state.limits_of(key):
                 each.hold(value, at)
-        if check.window:
+        if counts and check.window:
             for each in state.limits_of(LOSS):
                 each.hold_loss(state.lost.bit_count(), state.runs, at)
         return before != [each.broken for each in state.limits]

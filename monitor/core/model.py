@@ -266,7 +266,7 @@ class Incident:
     root: str
     cause: Cause
     state: State
-    """State of the root: down or degraded."""
+    """The worst that the root has been: down or degraded."""
     began: datetime
     """When the root turned bad, not when we decided to open."""
     opened: datetime
