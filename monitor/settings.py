@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -22,6 +24,19 @@ def _host_port(value: str) -> str:
     host, _, port = value.rpartition(":")
     if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
         raise ValueError("expected an address and a port, such as 127.0.0.1:9469 or [::1]:9469")
+    return value
+
+
+def _sender(value: str) -> str:
+    _, address = parseaddr(value)
+    if "@" not in address.strip("@") or any(each in value for each in "\r\n"):
+        raise ValueError(f"`{value}` is no sender: write Name <address>")
+    return value
+
+
+def _domain(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.-]+", value):
+        raise ValueError(f"`{value}` is not a domain, such as noc.example.org")
     return value
 
 
@@ -52,9 +67,9 @@ class RelaySettings(Model):
 class MailSettings(Model):
     """How alert mails leave."""
 
-    sender: str = Field(alias="from", min_length=3, pattern=r"^[^\r\n]+@[^\r\n]+$")
+    sender: Annotated[str, AfterValidator(_sender)] = Field(alias="from")
     relays: list[RelaySettings] = Field(min_length=1)
-    message_id_domain: str = Field(pattern=r"^[A-Za-z0-9.-]+$")
+    message_id_domain: Annotated[str, AfterValidator(_domain)]
     templates: str = Field("", description="folder of templates that replace ours, relative to this file")
 
 

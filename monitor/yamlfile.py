@@ -275,6 +275,13 @@ _SAYINGS = {
     "dict_type": "expected keys with values",
     "model_type": "expected keys with values",
     "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be less than {lt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be more than {gt:g}",
+    "string_too_long": "must not be longer than {max_length} characters",
+    "literal_error": "must be {expected}",
 }
 
 
@@ -287,7 +294,7 @@ def _problem(layers: Layers, model: type[BaseModel], error: Mapping[str, Any]) -
         )
     if kind == "missing":
         return place(layers, where[:-1], f"key `{where[-1]}` is missing")
-    if where and where[-1] == "[key]":
+    if where and where[-1] == "[key]":  # pydantic's name for a key of a mapping
         return place(
             layers,
             where[:-1],
@@ -295,17 +302,14 @@ def _problem(layers: Layers, model: type[BaseModel], error: Mapping[str, Any]) -
             "use small letters, digits and hyphens",
             at_key=True,
         )
-    message = _SAYINGS.get(kind) or _lower(str(error["msg"]).removeprefix("Value error, "))
+    message = _SAYINGS.get(kind, "").format_map(error.get("ctx", {})) or _lower(
+        str(error["msg"]).removeprefix("Value error, ")
+    )
     hint = ""
     if kind == "string_type" and isinstance(given, (int, float)):
         hint = f"put it in quotes: '{given}'"
-    elif kind == "literal_error":
-        message = f"{given!r} is none of {error['ctx']['expected']}"
-    elif kind == "string_pattern_mismatch":
-        message = f"{given!r} is not written as expected"
-        hint = f"it must match {error['ctx']['pattern']}"
-    elif kind in _SAYINGS and given is not None and not isinstance(given, (dict, list)):
-        message += f", found {given!r}"
+    elif kind in _SAYINGS and isinstance(given, (str, int, float)) and given != "":
+        message += f", not {given!r}"
     return place(layers, where, message, hint)
 
 

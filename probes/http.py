@@ -175,6 +175,7 @@ def _judge_body(options: HttpOptions, body: bytes, charset: str | None) -> str:
 @probe(
     "http",
     HttpOptions,
+    needs_address=False,
     metrics=[
         Metric(name="probe_http_status_code", help="Status code of the last answer."),
         Metric(name=PHASE, help="Seconds by phase; connect holds TCP and TLS.", labels=("phase",)),

@@ -149,6 +149,8 @@ class Kind:
     metrics: tuple[Metric, ...]
     module: str
     doc: str
+    needs_address: bool = True
+    """Whether the target must have an address; False: the options say where to ask."""
     stream: Callable[[Emit], Stream] | None = None
 
 
@@ -166,6 +168,7 @@ def probe(
     options: type[O],
     *,
     metrics: Sequence[Metric] = (),
+    needs_address: bool = True,
     stream: Callable[[Emit], Stream] | None = None,
 ) -> Callable[[Callable[[Request[O]], Awaitable[Result]]], Callable[[Request[O]], Awaitable[Result]]]:
     """Register the decorated function as the probe kind `name`."""
@@ -176,8 +179,9 @@ def probe(
             raise ValueError(f"probe kind {name!r} is registered twice: by {known.module} and by {run.__module__}")
         doc = (sys.modules[run.__module__].__doc__ or "").strip()
         _KINDS[name] = Kind(
-            name=name, options=options, run=run, metrics=tuple(metrics), module=run.__module__, doc=doc, stream=stream
-        )
+            name=name, options=options, run=run, metrics=tuple(metrics), module=run.__module__, doc=doc,
+            needs_address=needs_address, stream=stream,
+        )  # fmt: skip
         return run
 
     return register

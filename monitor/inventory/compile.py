@@ -90,6 +90,7 @@ class _Compiler:
         self._templates: dict[str, tuple[Source, SiteBody]] = self._collect("templates")
         self._limits: dict[tuple[str, str], tuple[Limit, ...]] = {}
         self._targets: dict[str, Target] = {}
+        self._unfilled: list[tuple[str, int, int]] = []
         self._of_site: dict[str, list[Target]] = {}
         self._places: dict[str, Layers] = {}
 
@@ -178,7 +179,10 @@ class _Compiler:
                 if name in own and own[name] is None:
                     continue
                 value = _merge(inherited.get(name) or {}, own.get(name) or {})
+                before = len(self._unfilled)
                 filled = self._fill(value, words, layers, ())
+                if len(self._unfilled) > before:
+                    continue
                 self._take_target(model.id, name, role, kind, filled, layers, words)
 
     def _fill(self, value: object, words: Mapping[str, str], layers: Layers, where: Where) -> Any:
@@ -194,9 +198,12 @@ class _Compiler:
             if name is None:
                 return match[0][0]
             if name not in words:
-                text = f"nothing fills {{{name}}}"
-                hint = near(name, words) or f"write `vars: {{{name}: …}}` at the site"
-                self.problems.append(place(layers, where, text, hint))
+                text = f"nothing fills {{{name}}} of site `{words['id']}`"
+                hint = f"write `vars: {{{name}: …}}` at the site; it knows {', '.join(sorted(words))}"
+                problem = place(layers, where, text, hint)
+                self._unfilled.append((problem.file, problem.line, problem.column))
+                if self._unfilled.count(self._unfilled[-1]) == 1:  # not once for each commune of a template
+                    self.problems.append(problem)
             return words.get(name, "")
 
         return _BRACES.sub(word, value)
@@ -275,6 +282,9 @@ class _Compiler:
             kind = self._kinds.get(check.probe)
             if kind is None:
                 continue
+            if kind.needs_address and not model.address:
+                text = f"the check `{name}` of profile `{model.profile}` needs an address"
+                self.problems.append(place(layers, (), text, "write `address: …`"))
             where = ("profiles", model.profile, "checks", name, "options")
             merged = _merge(self._fill(check.options, words, [(source, where)], ()), model.options.get(name, {}))
             both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]

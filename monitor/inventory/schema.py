@@ -12,10 +12,16 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Slug = Annotated[
-    str,
-    Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63, description="small letters, digits, hyphens"),
-]
+_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+def _slug(value: str) -> str:
+    if not _SLUG.fullmatch(value):
+        raise ValueError(f"`{value}` is not a valid id: use small letters, digits and hyphens, such as xa-tan-thanh")
+    return value
+
+
+Slug = Annotated[str, AfterValidator(_slug), Field(max_length=63, json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})]
 TargetRef = Annotated[
     str, Field(description="`name` of a target of the same site, or `site/name`", max_length=160, min_length=1)
 ]
@@ -185,11 +191,23 @@ class Document(Model):
     sites: list[SiteModel] = Field(default_factory=list)
 
 
+_MAIL = re.compile(r"[^@\s<>,;\x00-\x1f]+@[^@\s<>,;\x00-\x1f]+")
+
+
+def _mail_address(value: str) -> str:
+    if not _MAIL.fullmatch(value):
+        raise ValueError(f"`{value}` is not a mail address, such as noc@example.org")
+    return value
+
+
+MailAddress = Annotated[str, AfterValidator(_mail_address), Field(max_length=254)]
+
+
 class ContactModel(Model):
     """Somebody who gets mail."""
 
     name: str = Field(min_length=1, max_length=120)
-    email: str = Field(pattern=r"^[^@\s<>,;\x00-\x1f]+@[^@\s<>,;\x00-\x1f]+$", max_length=254)
+    email: MailAddress
     language: Literal["vi", "en"] = "vi"
     areas: list[str] = Field(default_factory=list, description="only incidents of sites in these areas; empty: all")
     causes: list[Literal["link", "power", "lan", "device", "service", "shared", "vantage"]] = Field(

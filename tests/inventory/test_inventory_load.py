@@ -1,0 +1,203 @@
+"""What a good inventory becomes."""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor import yamlfile
+from monitor.core.model import Inventory, Role, State
+from monitor.inventory.load import SecretReader, load_contacts, load_inventory
+from monitor.yamlfile import ConfigError
+
+HERE = Path(__file__).parent
+EXAMPLE = HERE.parent.parent / "config"
+
+
+def load(folder: Path, text: str) -> Inventory:
+    shutil.copy(HERE / "good" / "base.yaml", folder)
+    (folder / "more.yaml").write_text(text, encoding="utf-8")
+    return load_inventory(folder, None)
+
+
+def test_a_site_takes_what_its_template_has(tmp_path: Path) -> None:
+    found = load(tmp_path, "sites: [{id: a, name: Xã A, code: '1', like: commune, vars: {n: 7}}]")
+    assert found.targets["a/tslcd"].address == "10.1.7.2"
+    assert found.targets["a/tslcd"].circuit == "C-1"
+    assert found.targets["a/tslcd"].role is Role.LINK
+
+
+def test_what_a_site_writes_wins_key_by_key_and_null_takes_away(tmp_path: Path) -> None:
+    text = """
+sites:
+  - id: a
+    name: A
+    like: commune
+    vars: {n: 7}
+    links: {tslcd: {circuit: OTHER}}
+    devices: {router: null}
+"""
+    found = load(tmp_path, text)
+    assert found.targets["a/tslcd"].circuit == "OTHER"
+    assert found.targets["a/tslcd"].address == "10.1.7.2"
+    assert "a/router" not in found.targets
+
+
+def test_where_nothing_is_written_equipment_is_behind_the_router_and_the_router_behind_the_lines(
+    tmp_path: Path,
+) -> None:
+    text = """
+sites:
+  - id: a
+    name: A
+    like: commune
+    vars: {n: 7}
+    devices:
+      box: {profile: page, address: 10.1.7.9}
+"""
+    found = load(tmp_path, text)
+    assert found.targets["a/box"].behind == ("a/router",)
+    assert found.targets["a/router"].behind == ("a/tslcd",)
+    assert found.targets["a/tslcd"].behind == ("home/gateway",)
+    assert found.targets["home/gateway"].behind == ()
+
+
+def test_a_limit_without_clear_gets_a_fifth_of_hysteresis(tmp_path: Path) -> None:
+    (limit,) = load(tmp_path, "").targets["home/gateway"].checks[0].limits or (None,)
+    assert limit is None
+    found = load(tmp_path, "sites: [{id: a, name: A, like: commune, vars: {n: 1}}]")
+    (limit,) = found.targets["a/tslcd"].checks[0].limits
+    assert limit is not None
+    assert limit.clear == pytest.approx(0.04)
+
+
+def test_an_option_of_one_target_goes_over_that_of_its_profile(tmp_path: Path) -> None:
+    text = """
+sites:
+  - id: a
+    name: A
+    services:
+      web: {profile: page, options: {page: {url: 'https://other.example/', text: '{{x}}'}}}
+"""
+    options = load(tmp_path, text).targets["a/web"].checks[0].options
+    assert options.url == "https://other.example/"  # type: ignore[attr-defined]
+    assert options.text == "{x}"  # type: ignore[attr-defined]
+
+
+def test_an_inventory_without_an_own_gateway_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(
+        "profiles: {box: {kind: router, checks: {}}}\nsites: [{id: a, name: A, devices: {r: {profile: box, address: 10.0.0.1}}}]"
+    )
+    with pytest.raises(ConfigError, match="no device is our own gateway"):
+        load_inventory(tmp_path, None)
+
+
+def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no \*.yaml file here"):
+        load_inventory(tmp_path, None)
+
+
+def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("sites: [\n")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, "sites: [{id: a, name: A, like: comune}, {id: b, nam: B}]")
+    files = [(Path(each.file).name, each.line) for each in caught.value.problems]
+    assert ("broken.yaml", 2) in files
+    assert files.count(("more.yaml", 1)) >= 2
+    # `like: comune` may well be in the file that could not be read, so it is not blamed.
+    assert "comune" not in str(caught.value)
+
+
+# -- secrets ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_comes_from_systemd_s_credentials_when_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "systemd").mkdir()
+    (tmp_path / "own" / "word").write_text("own\n")
+    (tmp_path / "systemd" / "word").write_text("systemd\n")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    assert SecretReader(tmp_path / "own")("file", "word") == "own"
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "systemd"))
+    assert SecretReader(tmp_path / "own")("file", "word") == "systemd"
+
+
+@pytest.mark.parametrize("name", ["../shadow", "/etc/shadow", "", "."])
+def test_a_secret_s_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="is not the plain name of a file"):
+        SecretReader(tmp_path)("file", name)
+
+
+def test_a_secret_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_WORD", "x")
+    assert SecretReader(tmp_path)("env", "SOME_WORD") == "x"
+    with pytest.raises(ValueError, match="the environment has no OTHER_WORD"):
+        SecretReader(tmp_path)("env", "OTHER_WORD")
+
+
+# -- YAML ------------------------------------------------------------------------------------------------------------
+
+
+def test_plain_words_stay_what_the_admin_wrote() -> None:
+    source = yamlfile.parse(b"[no, on, 1_000, 12:30:45, 0o17, 0x1F, 1e3, .5, ~, true, 010, =, 2026-11-24]", "f")
+    assert source.value == ["no", "on", "1_000", "12:30:45", 15, 31, 1000.0, 0.5, None, True, 10, "=", "2026-11-24"]
+
+
+@given(st.one_of(st.binary(max_size=200), st.text(alphabet="ab:-[]{}&*!#|>'\"\n\t ,?%@", max_size=80).map(str.encode)))
+def test_any_bytes_give_values_or_told_problems(data: bytes) -> None:
+    try:
+        yamlfile.parse(data, "f")
+    except ConfigError as error:
+        assert all(each.file == "f" for each in error.problems)  # noqa: PT017  either end is right
+
+
+# -- the example -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def province() -> Inventory:
+    return load_inventory(EXAMPLE / "inventory", None)
+
+
+def test_the_example_has_every_commune_with_its_official_code(province: Inventory) -> None:
+    communes = [site for site in province.sites.values() if site.kind == "commune"]
+    assert len(communes) == 129
+    assert len({site.code for site in communes}) == 129
+    assert all(len(site.code) == 5 and site.code.isdigit() and site.area and site.latitude for site in communes)
+
+
+def test_every_commune_of_the_example_has_its_lines_equipment_room_and_web_site(province: Inventory) -> None:
+    for site in province.sites.values():
+        if site.kind == "commune":
+            names = {target.name for target in province.targets.values() if target.site == site.id}
+            assert names == {"tslcd", "internet", "router", "switch", "ups", "vc-endpoint", "website"}
+            line = province.targets[f"{site.id}/tslcd"]
+            assert line.circuit
+            assert province.providers[line.provider].hotline
+
+
+def test_all_addresses_of_the_example_are_private_and_in_its_scheme(province: Inventory) -> None:
+    scheme = ipaddress.ip_network("10.64.0.0/12")
+    assert all(ipaddress.ip_address(target.address) in scheme for target in province.targets.values())
+
+
+def test_a_website_shows_the_name_of_its_commune(province: Inventory) -> None:
+    options = province.targets["phuong-chau-son/website"].checks[0].options
+    assert options.text == "Phường Châu Sơn"  # type: ignore[attr-defined]
+
+
+def test_links_and_routers_of_the_example_decide_between_up_and_down(province: Inventory) -> None:
+    for target in province.targets.values():
+        assert any(check.when_failed is State.DOWN for check in target.checks), target.id
+
+
+def test_the_example_s_contacts_load() -> None:
+    contacts = load_contacts(EXAMPLE / "contacts.yaml")
+    assert {contact.language for contact in contacts} == {"vi", "en"}
