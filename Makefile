@@ -19,7 +19,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	$(BIN)/python -m bench.load
+	$(BIN)/python -m bench
 
 setup: .venv/.stamp
 

@@ -164,7 +164,7 @@ class Inner:
         self._say(f"scenario {name}: {scenario.says}")
         # Let the last start-up reading settle, then measure the daemon for as long as the scenario goes.
         time.sleep(5)
-        started, runs = time.monotonic(), self._runs()
+        started, runs = time.monotonic(), self.province.observations()
         cpu, _ = self.province.daemon_figures()
         take(scenario.steps, self.province, self._note)
         if scenario.mail:
@@ -183,13 +183,13 @@ class Inner:
             "faults": self._faults,
             "incidents": self._incidents(),
             "mails": [_mail(each) for each in self._mails],
-            "probes_run": self._runs(),
+            "probes_run": self.province.observations(),
             "targets": len(self.province.inventory.targets),
             "checks": len(self.province.inventory.checks()),
             "seconds_cut_to_mail": self._cut_to_mail(),
             "daemon": {
                 "seconds": round(spent, 1),
-                "observations_per_second": round((self._runs() - runs) / spent, 1),
+                "observations_per_second": round((self.province.observations() - runs) / spent, 1),
                 "cpu_ratio": round((cpu_now - cpu) / spent, 4),
                 "memory_mib": round(memory, 1),
             },
@@ -219,13 +219,6 @@ class Inner:
         if not self._mails or not self._faults:
             return None
         return round((self._mails[0].at - datetime.fromisoformat(self._faults[0]["at"])).total_seconds(), 2)
-
-    def _runs(self) -> int:
-        """Observations that the daemon has made."""
-        lines = self.province.text("/metrics").splitlines()
-        return int(
-            sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("monitor_observations_total{"))
-        )
 
     def _incidents(self) -> list[dict[str, Any]]:
         found = self.province.get("/api/v1/incidents")["incidents"]

@@ -158,6 +158,13 @@ mail:
         """JSON that the daemon answers."""
         return json.loads(self.text(path))
 
+    def observations(self) -> int:
+        """Observations that the daemon has made since its start."""
+        lines = self.text("/metrics").splitlines()
+        return int(
+            sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith("monitor_observations_total{"))
+        )
+
     def daemon_figures(self) -> tuple[float, float]:
         """CPU seconds that the daemon has used, and its resident memory in MiB."""
         pid = self.peers.processes["daemon"].pid

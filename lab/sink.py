@@ -80,7 +80,7 @@ class Sink:
         self, _server: object, _session: object, _envelope: object, _mechanism: str, data: Any
     ) -> AuthResult:
         good = isinstance(data, LoginPassword) and (data.login.decode(), data.password.decode()) == self._login
-        return AuthResult(success=good)
+        return AuthResult(success=good, handled=False)  # not handled: aiosmtpd answers, also with its 535
 
     async def handle_RCPT(
         self, _server: object, _session: object, envelope: Any, address: str, _options: object

@@ -42,6 +42,8 @@ class _Planned:
     check: Check
     request: Request[Any]
     running: bool = False
+    once_more: bool = False
+    """Asked for again while a run was under way, which may have begun before the news."""
     again: asyncio.TimerHandle | None = None
 
 
@@ -183,6 +185,9 @@ class Scheduler:
                 result, duration = await run_once(self._kinds[planned.check.probe], planned.request)
         finally:
             planned.running = False
+        if planned.once_more:
+            planned.once_more = False
+            self.recheck(planned.check.id)
         self._hand_on(planned.check, result, duration)
 
     def recheck(self, check_id: str, delay_seconds: float = RECHECK_SECONDS) -> None:
@@ -193,7 +198,9 @@ class Scheduler:
         stream = self._streams.get(planned.check.probe)
         if stream is not None:
             stream.recheck(check_id)
-        elif planned.again is None and not planned.running:
+        elif planned.running:
+            planned.once_more = True
+        elif planned.again is None:
             planned.again = asyncio.get_running_loop().call_later(delay_seconds, self._again, planned)
 
     def _again(self, planned: _Planned) -> None:

@@ -1,0 +1,172 @@
+"""The daemon against the whole simulated province: real servers, real faults, real mails."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.dashboards.queries import queries
+
+DASHBOARD = Path(__file__).parents[2] / "dashboards" / "province-overview.json"
+COMMUNE = "xa-tan-thanh"
+pytestmark = pytest.mark.lab
+
+
+def opened(lab: Any, root: str) -> dict[str, Any]:
+    """The incident at `root`, once it was mailed."""
+    incident = lab.wait(f"incident at {root}", lambda: [each for each in lab.open_incidents() if each["root"] == root])[
+        0
+    ]
+    lab.wait(f"mail about {root}", lambda: lab.thread(incident["id"]))
+    return incident
+
+
+def recovered(lab: Any, incident: dict[str, Any]) -> list[dict[str, Any]]:
+    """The whole thread of an incident, once its last mail came."""
+    lab.mend(["qlvb.ninhbinh.example"])
+    lab.wait("recovery mail", lambda: any(".recovered." in each["id"] for each in lab.thread(incident["id"])))
+    return lab.thread(incident["id"])
+
+
+def since(lab: Any, before: int) -> list[dict[str, Any]]:
+    return lab.mails()[before:]
+
+
+def test_the_whole_province_is_up_when_nothing_is_broken(lab: Any) -> None:
+    found = lab.get("/api/v1/targets?limit=2000")["targets"]
+    assert len(found) == 940
+    assert {each["state"] for each in found} == {"up"}
+
+
+def test_a_cut_line_is_one_mail_with_commune_provider_circuit_and_impact(lab: Any) -> None:
+    before = len(lab.mails())
+    lab.cut(f"{COMMUNE}/tslcd")
+    incident = opened(lab, f"{COMMUNE}/tslcd")
+    assert incident["cause"] == "link"
+    cut = {"router", "switch", "ups", "vc-endpoint"}
+    expected = {"tslcd": "down", "internet": "up", "website": "up"} | dict.fromkeys(cut, "unreachable")
+    lab.wait("everything behind the line to be unreachable", lambda: lab.states(COMMUNE) == expected)
+    first, last = recovered(lab, incident)
+    assert len(since(lab, before)) == 2
+    for said in (
+        "Xã Tân Thanh",
+        "VNPT Ninh Bình",
+        "0229 000 8001",
+        "NB-TSL-",
+        "Bộ định tuyến",
+        "Thiết bị họp trực tuyến",
+    ):
+        assert said in first["text"]
+    assert first["subject"] == "NGỪNG: Đường truyền TSLCĐ – Xã Tân Thanh"
+    assert last["answers"] == first["id"]
+
+
+def test_a_line_that_the_gateway_refuses_is_the_same_and_names_the_hop(lab: Any) -> None:
+    lab.refuse(f"{COMMUNE}/tslcd")
+    incident = opened(lab, f"{COMMUNE}/tslcd")
+    assert incident["cause"] == "link"
+    assert "10.69.0.1 says about" in lab.thread(incident["id"])[0]["text"]
+
+
+def test_a_cut_core_is_one_incident_and_one_mail(lab: Any) -> None:
+    before = len(lab.mails())
+    lab.cut("center/core")
+    incident = opened(lab, "center/core")
+    assert incident["cause"] == "shared"
+    hurt = {each.partition("/")[0] for each in incident["impact"]}
+    assert sum(each.startswith(("xa-", "phuong-")) for each in hurt) == 129
+    recovered(lab, incident)
+    assert [each["subject"] for each in since(lab, before)] == [
+        "NGỪNG: Bộ định tuyến lõi – Trung tâm dữ liệu tỉnh (129 xã, phường bị cắt)",
+        "ĐÃ TRỞ LẠI: Bộ định tuyến lõi – Trung tâm dữ liệu tỉnh (129 xã, phường bị cắt)",
+    ]
+
+
+def test_our_own_uplink_blames_no_commune(lab: Any) -> None:
+    before = len(lab.mails())
+    lab.cut_own_uplink()
+    incident = opened(lab, "center/gateway")
+    assert incident["cause"] == "vantage"
+    assert set(lab.states(COMMUNE).values()) <= {"unknown", "up"}
+    recovered(lab, incident)
+    assert len(since(lab, before)) == 2
+    assert all("Trạm giám sát" in each["subject"] for each in since(lab, before))
+
+
+def test_a_dead_switch_is_the_local_network(lab: Any) -> None:
+    lab.cut(f"{COMMUNE}/switch")
+    incident = opened(lab, f"{COMMUNE}/switch")
+    assert incident["cause"] == "lan"
+    assert lab.states(COMMUNE)["vc-endpoint"] == "unreachable"
+
+
+def test_a_ups_on_battery_and_then_darkness_is_a_power_cut_and_not_a_line(lab: Any) -> None:
+    before = len(lab.mails())
+    lab.on_battery(f"{COMMUNE}/ups")
+    incident = opened(lab, f"{COMMUNE}/ups")
+    assert incident["cause"] == "power"
+    lab.cut(f"{COMMUNE}/tslcd", f"{COMMUNE}/internet")
+    lab.wait("dark commune", lambda: lab.states(COMMUNE)["tslcd"] == "down")
+    time.sleep(8)  # longer than the hold of a line: it must not become an incident of its own
+    assert [each["root"] for each in lab.open_incidents()] == [f"{COMMUNE}/ups"]
+    recovered(lab, incident)
+    assert all("Mất điện" in each["subject"] for each in since(lab, before))
+
+
+def test_a_page_that_answers_200_with_an_error_text_is_a_broken_service(lab: Any) -> None:
+    lab.break_page("qlvb.ninhbinh.example")
+    incident = opened(lab, "center/doc-management")
+    assert incident["cause"] == "service"
+    to = {
+        each["to"][0]: each
+        for each in lab.wait(
+            "mail to both", lambda: len(lab.thread(incident["id"])) == 2 and lab.thread(incident["id"])
+        )
+    }
+    assert "Lỗi kết nối cơ sở dữ liệu" in to["truc@noc.ninhbinh.example"]["text"]
+    assert to["support@systems.example"]["subject"].startswith("DOWN: Document management")
+
+
+def test_kill_9_with_the_mail_server_refusing_loses_and_repeats_no_mail(lab: Any) -> None:
+    before, refused = len(lab.mails()), lab.refused()
+    lab.refuse_mail("451 try later")
+    lab.cut(f"{COMMUNE}/tslcd")
+    lab.wait("refusal", lambda: lab.refused() > refused)
+    lab.kill_daemon()
+    lab.start_daemon()
+    lab.wait_ready()
+    lab.refuse_mail("")
+    lab.wait("the mail", lambda: since(lab, before))
+    lab.mend()
+    lab.wait("both mails", lambda: len(since(lab, before)) >= 2)
+    time.sleep(3)  # long enough for a repeated one to come too
+    ids = [each["id"] for each in since(lab, before)]
+    assert len(ids) == len(set(ids)) == 2
+    assert since(lab, before)[1]["answers"] == ids[0]
+
+
+def test_no_query_of_the_dashboard_is_empty_against_the_lab_s_prometheus(lab: Any) -> None:
+    lab.cut(f"{COMMUNE}/tslcd")
+    opened(lab, f"{COMMUNE}/tslcd")
+    asked = queries(json.loads(DASHBOARD.read_text(encoding="utf-8")))
+
+    def empty() -> list[str]:
+        return [title for title, expr in asked if not series(lab, expr)]
+
+    lab.wait("data for every panel", lambda: not empty())
+
+
+def series(lab: Any, expr: str) -> list[Any]:
+    answer = json.loads(lab.fetch(f"http://10.69.0.2:9090/api/v1/query?query={quote(expr)}"))
+    found: list[Any] = answer["data"]["result"]
+    return found
+
+
+def test_prometheus_takes_every_scrape_of_the_daemon(lab: Any) -> None:
+    assert series(lab, 'up{job="commune-monitor"}')[0]["value"][1] == "1"
+    assert int(series(lab, 'count({site!=""})')[0]["value"][1]) > 10_000
