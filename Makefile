@@ -24,9 +24,9 @@ bench: setup
 setup: .venv/.stamp
 
 .venv/.stamp: pyproject.toml requirements-dev.txt
-	$(PYTHON) -c 'import ensurepip' || { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq -y install python3-venv; } \
+	@$(PYTHON) -c 'import ensurepip' || { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq -y install python3-venv; } \
 		|| { echo 'Python cannot make virtual environments; as root: apt-get install python3-venv' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@touch $@

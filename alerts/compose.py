@@ -173,11 +173,11 @@ class Composer:
 def _grafana(base: str, root: Target | None) -> str:
     if not base or root is None:
         return ""
-    return f"{base}/d/province-overview?var-site={root.site}"
+    return f"{base}/d/commune-province?var-site={root.site}"
 
 
 def _hurt(incident: Incident, inventory: Inventory, words: Words) -> Iterator[Hurt]:
-    """What the incident hurts, by site in the order of the impact; the root's own site comes first."""
+    """What the incident hurts, by site: the root's own first, then communes, then the rest, each in the order of the impact."""
     by_site: dict[str, list[str]] = {}
     root = inventory.targets.get(incident.root)
     if root is not None:
@@ -186,9 +186,10 @@ def _hurt(incident: Incident, inventory: Inventory, words: Words) -> Iterator[Hu
         target = inventory.targets.get(each)
         if target is not None:
             by_site.setdefault(target.site, []).append(words.name(target))
-    for site, names in by_site.items():
-        if names:
-            yield Hurt(site=inventory.sites[site], names=tuple(names))
+    own = root.site if root else ""
+    for site in sorted(by_site, key=lambda each: (each != own, inventory.sites[each].kind != "commune")):
+        if by_site[site]:
+            yield Hurt(site=inventory.sites[site], names=tuple(by_site[site]))
 
 
 def _plain(given: Mapping[str, Any]) -> tuple[str, str]:

@@ -97,7 +97,8 @@ class Mailer:
 def _context(relay: Relay) -> ssl.SSLContext | None:
     if relay.tls == "none":
         return None
-    context = ssl.create_default_context(cadata=relay.ca_pem or None)
+    # Remarks between the certificates may be in any language; ssl wants ASCII and reads only the certificates.
+    context = ssl.create_default_context(cadata=relay.ca_pem.encode("ascii", "ignore").decode() or None)
     if not relay.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerts.compose import Composer
-from alerts.mailer import Delivery, Mailer
+from alerts.mailer import Delivery, Mailer, Outcome
 from monitor.core.model import Inventory, Notification
 
 log = logging.getLogger(__name__)
@@ -105,8 +105,14 @@ class Outbox:
     async def _deliver(self, queued: Queued) -> None:
         contact = queued.notification.contact
         async with self._slots:
-            message = self._composer.compose(queued.notification, self._inventory(), self._clock())
-            outcome = await self._mailer.send(message, contact.email)
+            try:
+                message = self._composer.compose(queued.notification, self._inventory(), self._clock())
+            except Exception as error:
+                # An address that the e-mail package cannot write: it would not be better next time, nor after a restart.
+                log.exception("mail %s to %s cannot be written", queued.id, contact.id)
+                outcome = Outcome(delivery=Delivery.REFUSED, answer=f"cannot be written: {error}")
+            else:
+                outcome = await self._mailer.send(message, contact.email)
         now = self._clock()
         self._on_result(outcome.delivery.value)
         if outcome.delivery is Delivery.SENT:

@@ -146,13 +146,20 @@ class Pipeline:
             except StoreError as error:
                 self.write_errors += 1
                 log.error("not written, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
-                self._batch.states[:0] = batch.states
-                self._batch.events[:0] = batch.events
-                self._batch.notifications[:0] = batch.notifications
+                self._keep(batch)
                 await asyncio.sleep(RETRY_SECONDS)
+            except asyncio.CancelledError:
+                self._keep(batch)  # perhaps not begun yet; flush() writes it, which changes nothing when it was
+                raise
             else:
                 if batch.notifications:
                     self._stored()
+
+    def _keep(self, batch: _Batch) -> None:
+        """Put back a batch that is not on disk for certain, before what was decided since."""
+        self._batch.states[:0] = batch.states
+        self._batch.events[:0] = batch.events
+        self._batch.notifications[:0] = batch.notifications
 
     async def flush(self) -> None:
         """Write what is left, at the end."""

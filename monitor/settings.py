@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from email.errors import MessageError
+from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,7 +30,11 @@ def _host_port(value: str) -> str:
 
 
 def _sender(value: str) -> str:
-    _, address = parseaddr(value)
+    name, address = parseaddr(value)
+    try:
+        Address(name, addr_spec=address)  # what the mail will be written with
+    except (ValueError, MessageError, AttributeError) as error:  # AttributeError: cpython on `a@[1`
+        raise ValueError(f"`{value}` is no sender: write Name <address>") from error
     if "@" not in address.strip("@") or any(each in value for each in "\r\n"):
         raise ValueError(f"`{value}` is no sender: write Name <address>")
     return value

@@ -72,6 +72,17 @@ _outbox = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 
+
+def _unless_known(table: sa.Table) -> sa.Insert:
+    """Insert a row, but not when the very same is there: a batch whose commit was in doubt is written again."""
+    columns = [each for each in table.columns if not each.primary_key]
+    given = {each.name: sa.bindparam(f"new_{each.name}", type_=each.type) for each in columns}
+    known = sa.exists(sa.select(table.c.id).where(*(each == given[each.name] for each in columns)))
+    return table.insert().from_select(list(given), sa.select(*given.values()).where(~known))
+
+
+_NEW_STATE, _NEW_EVENT = _unless_known(_states), _unless_known(_events)
+
 UNSENT = ("queued", "sending", "deferred")
 
 _incident_json = TypeAdapter(Incident)
@@ -100,7 +111,7 @@ class Store:
             sa.event.listen(self._engine, "connect", _sqlite_pragmas)
         try:
             self._prepare()
-        except sa.exc.OperationalError as error:
+        except sa.exc.DatabaseError as error:
             raise StoreError(self._explain(error)) from error
 
     def _arguments(self) -> dict[str, Any]:
@@ -120,7 +131,7 @@ class Store:
             # Writing is tried now: a read-only file shall be told at start, not at 02:10.
             connection.execute(_meta.update().where(_meta.c.key == "schema").values(value=str(SCHEMA_VERSION)))
 
-    def _explain(self, error: sa.exc.OperationalError) -> str:
+    def _explain(self, error: sa.exc.DatabaseError) -> str:
         text = str(error.orig).lower()
         place = self._url.removeprefix("sqlite:///")
         if "locked" in text:
@@ -129,6 +140,8 @@ class Store:
             return f"{place}: the database cannot be written; give its owner write permission on file and folder"
         if "unable to open" in text:
             return f"{place}: cannot be opened; does the folder exist, and may this user write in it?"
+        if "not a database" in text or "malformed" in text:
+            return f"{place}: {error.orig}; move the file away, or let `database` name another one"
         return f"{place}: {error.orig}"
 
     async def _run(self, work: Callable[[sa.Connection], T]) -> T:
@@ -159,15 +172,11 @@ class Store:
 
         def work(connection: sa.Connection) -> None:
             if states:
-                connection.execute(_states.insert(), [_state_row(each) for each in states])
+                connection.execute(_NEW_STATE, [_state_row(each) for each in states])
             for event in events:
                 _put_incident(connection, event.incident)
-                body = _incident_json.dump_json(event.incident).decode()
-                connection.execute(
-                    _events.insert().values(
-                        incident=event.incident.id, what=event.what.value, at=_text(event.at), body=body
-                    )
-                )
+            if events:
+                connection.execute(_NEW_EVENT, [_event_row(each) for each in events])
             for each in notifications:
                 known = connection.scalar(sa.select(_outbox.c.seq).where(_outbox.c.id == each.id))
                 if known is None:
@@ -276,11 +285,20 @@ def _sqlite_pragmas(connection: Any, _record: object) -> None:
 
 def _state_row(held: Held) -> dict[str, str]:
     return {
-        "target": held.target,
-        "state": held.state.value,
-        "since": _text(held.since),
-        "reason": held.reason.value,
-        "evidence": held.evidence,
+        "new_target": held.target,
+        "new_state": held.state.value,
+        "new_since": _text(held.since),
+        "new_reason": held.reason.value,
+        "new_evidence": held.evidence,
+    }
+
+
+def _event_row(event: IncidentEvent) -> dict[str, str]:
+    return {
+        "new_incident": event.incident.id,
+        "new_what": event.what.value,
+        "new_at": _text(event.at),
+        "new_body": _incident_json.dump_json(event.incident).decode(),
     }
 
 

@@ -10,12 +10,15 @@ import asyncio
 import socket
 import ssl
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Annotated, Literal
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from pydantic import AfterValidator, Field, SecretStr
 
 from monitor.core.model import Reason
@@ -29,7 +32,7 @@ READ_BYTES = 65536
 
 def _check_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # `port` raises ValueError
         raise ValueError("expected an address such as https://name/path")
     return value
 
@@ -69,7 +72,7 @@ class _Timing:
 
     phases: dict[str, float] = field(default_factory=dict)
     mark: float = 0.0
-    certificate: dict[str, float] = field(default_factory=dict)
+    certificate: Mapping[str, float] = field(default_factory=dict)
 
     def lap(self, phase: str) -> None:
         now = asyncio.get_running_loop().time()
@@ -100,8 +103,12 @@ class _Refused(Exception):
 
 
 def _next_url(url: str, location: str) -> str:
-    target = urljoin(url, location)
-    old, new = urlsplit(url), urlsplit(target)
+    try:
+        target = urljoin(url, location)
+        old, new = urlsplit(url), urlsplit(target)
+        _ = new.port  # raises when it is no number below 65536
+    except ValueError as error:
+        raise _Refused(failed(Reason.PROTOCOL, one_line(f"redirects to no address: {error}"))) from error
     if new.hostname != old.hostname or (new.scheme, old.scheme) not in (
         ("https", "https"),
         ("https", "http"),
@@ -137,7 +144,8 @@ async def _exchange(
         request.trace(f"{options.method} {_shown(url)}{f' at {request.address}' if request.address else ''}")
         async with session.request(options.method, url, headers=options.headers, allow_redirects=False) as response:
             timing.lap("processing")
-            timing.certificate = _certificate(response) or timing.certificate
+            assert isinstance(response, _Response)
+            timing.certificate = response.certificate
             request.trace(f"{response.status} {one_line(response.reason or '')}")
             location = response.headers.get("Location")
             if response.status not in (301, 302, 303, 307, 308) or not location or response.status in options.status:
@@ -150,10 +158,15 @@ async def _exchange(
         url = _next_url(url, location)
 
 
-def _certificate(response: aiohttp.ClientResponse) -> dict[str, float]:
-    connection = response.connection
-    transport = connection.transport if connection else None
-    return tls.days_left(transport.get_extra_info("ssl_object")) if transport else {}
+class _Response(aiohttp.ClientResponse):
+    """Looks at the certificate before the answer is read: a short page has released the connection by the time we get it."""
+
+    certificate: Mapping[str, float] = MappingProxyType({})
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        if connection.transport is not None:
+            self.certificate = tls.days_left(connection.transport.get_extra_info("ssl_object"))
+        return await super().start(connection)
 
 
 def _judge_body(options: HttpOptions, body: bytes, charset: str | None) -> str:
@@ -203,7 +216,7 @@ async def run(request: Request[HttpOptions]) -> Result:
     try:
         async with aiohttp.ClientSession(
             connector=connector, timeout=no_limit, trace_configs=[_tracing(timing)], trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "commune-monitor"},
+            cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "commune-monitor"}, response_class=_Response,
         ) as session:  # fmt: skip
             response, body, hops = await _exchange(session, request, timing)
     except _Refused as refused:

@@ -195,6 +195,13 @@ async def run(request: Request[SnmpOptions]) -> Result:
             # After a restart of the agent its clock (RFC 3414 section 2.2) must be learnt anew.
             request.memory.pop("session", None)
             error = failed(Reason.PROTOCOL, f"not a good SNMP answer: {one_line(str(wrong) or type(wrong).__name__)}")
+        except BaseException as panic:
+            # The decoder of gufo-snmp 0.13 panics on some garbage (b"\xff\xff\xff" is enough), and pyo3's PanicException
+            # is no Exception: one datagram would pass every `except Exception` of the daemon.
+            if type(panic).__name__ != "PanicException":
+                raise
+            request.memory.pop("session", None)
+            error = failed(Reason.PROTOCOL, f"not a good SNMP answer: {one_line(str(panic))}")
         else:
             return _result(request, values, ports)
     assert error is not None

@@ -23,6 +23,7 @@ from monitor.core.model import (
     Role,
     State,
     StateChange,
+    Target,
 )
 
 HOLD_DOWN = timedelta(seconds=3)
@@ -41,7 +42,7 @@ POWER_MEMORY = timedelta(minutes=15)
 BAD = (State.DOWN, State.DEGRADED)
 CUT = (State.DOWN, State.UNREACHABLE)
 PATH_SAYS = frozenset({"loss", "delay", "jitter"})
-BATTERY_SAYS = frozenset({"on-battery", "battery-low"})
+BATTERY_SAYS = frozenset({"on-battery", "low-battery"})
 EVIDENCE_LINES = 8
 
 
@@ -69,6 +70,22 @@ def _is_path(held: Held | StateChange) -> bool:
     return held.reason in PATH_REASONS or held.says in PATH_SAYS
 
 
+def _is_part(incident: Incident, root: Held | None) -> bool:
+    """Whether what was announced of something behind a root is how the root's trouble looks from there."""
+    travelled = incident.reason in PATH_REASONS or incident.says in PATH_SAYS
+    return travelled and _explains(root, incident.state)
+
+
+def _explains(front: Held | None, state: State) -> bool:
+    """Whether what a front is held to be can make what is behind it look like `state`.
+
+    A slow front makes nothing silent, and one whose agent or port alone is in trouble hurts nothing behind it.
+    """
+    if front is None or front.state is not State.DEGRADED:
+        return front is None or front.state is not State.UP
+    return front.says == "loss" or (front.says in PATH_SAYS and state is State.DEGRADED)
+
+
 class Correlator:
     """The states of all targets seen together, and the open incidents."""
 
@@ -91,11 +108,22 @@ class Correlator:
         for table in (self.own, self.held, self._due):
             for target in [each for each in table if each not in inventory.targets]:
                 del table[target]
+        self._battery = {site: known for site, known in self._battery.items() if known[0] in inventory.targets}
         decision = Decision()
-        for entry in list(self.open.values()):
-            if entry.incident.root not in inventory.targets:
-                self._close(entry, now, Happening.WITHDRAWN, decision)
+        self._withdraw_gone(now, decision)
+        for entry in self.open.values():
+            entry.members &= inventory.targets.keys()
+            impact = tuple(each for each in entry.incident.impact if each in inventory.targets)
+            entry.incident = replace(entry.incident, impact=impact)
+        for each in self.graph.order:  # something else may be in front of it now
+            self._see(each, now, decision)
         return decision
+
+    def _withdraw_gone(self, now: datetime, decision: Decision) -> None:
+        """End incidents whose root left the inventory, by a reload or while the daemon was stopped."""
+        for entry in list(self.open.values()):
+            if entry.incident.root not in self.graph.targets:
+                self._close(entry, now, Happening.WITHDRAWN, decision)
 
     # -- states ------------------------------------------------------------------------------------------------------
 
@@ -108,8 +136,10 @@ class Correlator:
         self.own[change.target] = change
         if change.says in BATTERY_SAYS:
             self._battery[target.site] = (target.id, change.at)
+        elif change.new is State.UP and (known := self._battery.get(target.site)) and known[0] == change.target:
+            del self._battery[target.site]  # back on mains
         # A gateway of our own changes how everything is seen, not only what the graph has behind it.
-        order = tuple(self.graph.targets) if target.vantage else (change.target, *self.graph.behind(change.target))
+        order = tuple(self.graph.order) if target.vantage else (change.target, *self.graph.after(change.target))
         for each in order:
             self._see(each, now, decision)
         if change.new is State.DOWN:
@@ -130,7 +160,9 @@ class Correlator:
             return
         target = self.graph.targets[target_id]
         state = own.new
-        if state is State.DOWN and not target.vantage:
+        # A limit is seen by an answer; what does not answer, down or not, may be cut off.
+        silent = state is State.DOWN or (state is State.DEGRADED and own.reason in PATH_REASONS)
+        if silent and not target.vantage:
             fronts = [self.held.get(parent) for parent in target.behind]
             if self._blind():
                 state = State.UNKNOWN
@@ -151,7 +183,10 @@ class Correlator:
         if held.state not in BAD:
             self._due.pop(held.target, None)
             return
-        if before is not None and before.state in (State.UNREACHABLE, State.UNKNOWN) and held.state is State.DOWN:
+        if before is not None and before.state is held.state and held.target in self._due:
+            return  # only the reason turned: it waits on
+        silent = held.state is State.DOWN or held.reason in PATH_REASONS
+        if before is not None and before.state in (State.UNREACHABLE, State.UNKNOWN) and silent:
             wait = GRACE  # the way is back, but it has not been asked since
         elif held.state is State.DEGRADED and _is_path(held):
             wait = HOLD_PATH_DEGRADED
@@ -164,6 +199,7 @@ class Correlator:
     def tick(self, now: datetime) -> Decision:
         """Open, grow, re-root and close what is due."""
         decision = Decision()
+        self._withdraw_gone(now, decision)
         due = [target for target, at in self._due.items() if at <= now]
         for target in sorted(due, key=lambda each: (self.held[each].since, each)):
             if target in self._due:
@@ -184,7 +220,7 @@ class Correlator:
         if entry is not None:
             self._join(entry, problem.target)
             return
-        parts = self._parts(root, now)
+        parts = self._parts(root, why, now)
         if parts:
             self._take_over(parts, root, cause, why, now, decision)
         else:
@@ -195,15 +231,24 @@ class Correlator:
         target = self.graph.targets[problem.target]
         if target.vantage:
             return target.id, Cause.VANTAGE, "own-gateway"
-        battery = self._battery.get(target.site)
+        here = self._stands_at_site(target)
+        battery = self._battery.get(target.site) if here else None
         if problem.says in BATTERY_SAYS:
             return target.id, Cause.POWER, "ups-on-battery"
         if battery and problem.state is State.DOWN and now - battery[1] <= POWER_MEMORY:
             return battery[0], Cause.POWER, "ups-on-battery"
-        if problem.state is State.DOWN and (router := self._all_lines(target.site)):
+        if here and problem.state is State.DOWN and (router := self._all_lines(target.site)):
             return router, Cause.DEVICE, "all-lines"
         root = self._front(problem)
+        if self.graph.targets[root].vantage:
+            return root, Cause.VANTAGE, "own-gateway"
         return (root, *self._kind_of(root))
+
+    def _stands_at_site(self, target: Target) -> bool:
+        """Whether a target shares power and lines of its site; a service that is hosted elsewhere does not."""
+        if target.role is not Role.SERVICE:
+            return True
+        return any(self.graph.targets[each].site == target.site for each in self.graph.ancestors(target.id))
 
     def _all_lines(self, site: str) -> str | None:
         """The router of a site all of whose lines went down together; their far ends are on it."""
@@ -221,12 +266,21 @@ class Correlator:
 
     def _front(self, problem: Held) -> str:
         """The highest thing in front that is itself bad in a way that explains the problem."""
+        suspects = {each for each in self.graph.ancestors(problem.target) if self._bad(each)}
+        return max(
+            self._explaining(suspects, problem),
+            key=lambda each: (len(self.graph.after(each)), -self.graph.order[each]),
+            default=problem.target,
+        )
+
+    def _explaining(self, suspects: Iterable[str], problem: Held) -> set[str]:
+        """Those of the suspects in front of a problem that explain it; a target is down only if no good way is left."""
         if not _is_path(problem):
-            return problem.target
-        fronts = [
-            each for each in self.graph.ancestors(problem.target) if self._bad(each) and _is_path(self.held[each])
-        ]
-        return max(fronts, key=lambda each: len(self.graph.behind(each)), default=problem.target)
+            return set()
+        found = {each for each in suspects if _explains(self.held.get(each), problem.state)}
+        if problem.state is State.DOWN and not self.graph.leads_only_through(problem.target, found):
+            return set()
+        return found
 
     def _kind_of(self, root: str) -> tuple[Cause, str]:
         target = self.graph.targets[root]
@@ -247,30 +301,39 @@ class Correlator:
 
     def _owner(self, root: str, problem: Held) -> _Open | None:
         """The open incident that this problem belongs to."""
-        fronts = self.graph.ancestors(problem.target) if _is_path(problem) else set()
+        ancestors = self.graph.ancestors(problem.target)
+        here = self._stands_at_site(self.graph.targets[problem.target])
+        roots = {entry.incident.root for entry in self.open.values()}
+        suspects = {each for each in ancestors if each in roots or self._state(each) in (*BAD, State.UNREACHABLE)}
+        fronts = self._explaining(suspects, problem)
         for entry in self.open.values():
             incident = entry.incident
             if incident.root in (root, problem.target) or problem.target in entry.members:
                 return entry
-            if incident.root in fronts and self._state(incident.root) is not State.UP:
+            if incident.root in fronts:
                 return entry
-            if incident.cause is Cause.POWER and self._same_site(incident.root, problem.target):
+            if incident.cause is Cause.POWER and here and self._same_site(incident.root, problem.target):
                 return entry
         return None
 
     def _same_site(self, one: str, other: str) -> bool:
         return self.graph.targets[one].site == self.graph.targets[other].site
 
-    def _parts(self, root: str, now: datetime) -> list[_Open]:
+    def _parts(self, root: str, why: str, now: datetime) -> list[_Open]:
         """Incidents that were announced moments ago and turn out to be a part of this root's."""
         behind = set(self.graph.behind(root))
         blind = self.graph.targets[root].vantage
-        lines = {each for each in self.graph.targets[root].behind if self._same_site(each, root)}
+        held = self.held.get(root)
+        lines = set(self.graph.targets[root].behind if why == "all-lines" else ())
         return sorted(
             (
                 entry
                 for entry in self.open.values()
-                if (blind or entry.incident.root in behind or entry.incident.root in lines)
+                if (
+                    blind
+                    or entry.incident.root in lines
+                    or (entry.incident.root in behind and _is_part(entry.incident, held))
+                )
                 and now - entry.incident.began <= TAKE_OVER
             ),
             key=lambda entry: entry.incident.opened,
@@ -291,6 +354,8 @@ class Correlator:
                 found[each] = None
             if self._state(each) in CUT or each == root:
                 found.update(dict.fromkeys(self.graph.behind(each)))
+                cut = (far for far in self.graph.after(each) if self._state(far) is State.UNREACHABLE)
+                found.update(dict.fromkeys(cut))  # with another way, but that is cut too
         found.pop(root, None)
         held = self.held.get(root)
         if held is not None and held.state is State.DEGRADED:  # what hangs behind a lossy line is hurt only if it shows
@@ -307,7 +372,7 @@ class Correlator:
             held = problem
         members = {root, problem.target, *self._siblings(root, why)}
         incident = Incident(
-            id=f"{held.since:%Y%m%d-%H%M%S}-{root.replace('/', '.')}",
+            id=f"{now:%Y%m%d-%H%M%S}-{root.replace('/', '.')}",
             root=root,
             cause=cause,
             state=held.state,
@@ -337,12 +402,15 @@ class Correlator:
         """The oldest part becomes the incident of the root that was found; the others are withdrawn into it."""
         first, *others = parts
         first.members |= {root, *(each for part in others for each in part.members), *self._siblings(root, why)}
-        held = self.held[root]
+        held = self.held.get(root)
+        if held is not None and held.state in BAD:  # else the router behind its own dead lines
+            first.incident = replace(
+                first.incident,
+                state=held.state, reason=held.reason, says=held.says, began=min(first.incident.began, held.since),
+            )  # fmt: skip
         first.incident = replace(
             first.incident,
-            root=root, cause=cause, why=why, reason=held.reason, says=held.says,
-            state=held.state if held.state in BAD else first.incident.state,
-            began=min(first.incident.began, held.since),
+            root=root, cause=cause, why=why,
             evidence=self._evidence((), [root, *sorted(first.members)]),
             impact=self._impact(root, first.members),
         )  # fmt: skip
@@ -361,7 +429,8 @@ class Correlator:
         incident = entry.incident
         root = self.held.get(incident.root)
         ill = {each for each in entry.members if self._bad(each) and each != incident.root}
-        if root is None or root.state is not State.UP:
+        dark = incident.why == "all-lines" and self._all_lines(self.graph.targets[incident.root].site) is not None
+        if root is None or root.state is not State.UP or dark:  # a router is not well while none of its lines is
             entry.well_since = None
             self._follow(entry, root, ill, now, decision)
             return
@@ -384,8 +453,12 @@ class Correlator:
             )  # fmt: skip
             decision.events.append(IncidentEvent(incident=entry.incident, what=Happening.CHANGED, at=now))
         elif incident.why == "all-lines" and len(lines := {each for each in ill if self._is_line(each)}) == 1:
-            others = [each for each in entry.members if self._is_line(each) and each not in lines]
-            if all(self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others):
+            # All of the site, not only those that joined: after a restart they join one by one.
+            site = self.graph.by_site[self.graph.targets[incident.root].site]
+            others = [each.id for each in site if each.role is Role.LINK and each.id not in lines]
+            if others and all(
+                self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others
+            ):
                 self._take_over([entry], lines.pop(), Cause.LINK, "other-line-back", now, decision)
 
     def _is_line(self, target: str) -> bool:

@@ -5,7 +5,7 @@ A target is behind its parents; with several parents it is cut off only when all
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
 from monitor.core.model import Target
@@ -45,6 +45,7 @@ class Graph:
             for parent in target.behind:
                 self.children[parent].append(target.id)
         self._descendants: dict[str, tuple[str, ...]] = {}
+        self._after: dict[str, tuple[str, ...]] = {}
 
     @cached_property
     def vantages(self) -> tuple[str, ...]:
@@ -58,6 +59,36 @@ class Graph:
         for target in self.targets.values():
             sites.setdefault(target.site, []).append(target)
         return {site: tuple(members) for site, members in sites.items()}
+
+    @cached_property
+    def order(self) -> Mapping[str, int]:
+        """All targets, parents before children, each with its place."""
+        missing = {target.id: len(target.behind) for target in self.targets.values()}
+        order = [target for target, count in missing.items() if not count]
+        for node in order:
+            for child in self.children[node]:
+                missing[child] -= 1
+                if not missing[child]:
+                    order.append(child)
+        return {target: place for place, target in enumerate(order)}
+
+    def after(self, target: str) -> tuple[str, ...]:
+        """Everything that has `target` in front of it on any way, parents before children."""
+        known = self._after.get(target)
+        if known is None:
+            found: set[str] = set()
+            queue = [target]
+            for node in queue:
+                new = [child for child in self.children[node] if child not in found]
+                found.update(new)
+                queue.extend(new)
+            known = self._after[target] = tuple(sorted(found, key=self.order.__getitem__))
+        return known
+
+    def leads_only_through(self, target: str, nodes: Collection[str]) -> bool:
+        """Whether every way to `target` has one of `nodes` in it."""
+        parents = self.targets[target].behind
+        return bool(parents) and all(each in nodes or self.leads_only_through(each, nodes) for each in parents)
 
     def behind(self, target: str) -> tuple[str, ...]:
         """All that is cut off when `target` is down and everything else in front is well, parents before children.

@@ -8,7 +8,7 @@ one lost echo in a short window is not "50 % loss". The worst of its checks is t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -97,7 +97,9 @@ class _LimitState:
         """Hold the loss of a window against the limit: broken when even its lower bound is beyond, no streak needed."""
         assert self.limit.above is not None
         self.seen = lost / runs
-        beyond = self.seen > self.limit.clear if self.broken else wilson_lower(lost, runs) > self.limit.above
+        # In the first runs of a window the bound of a single loss is beyond any usual limit, and one is never enough.
+        sure = lost > 1 and wilson_lower(lost, runs) > self.limit.above
+        beyond = self.seen > self.limit.clear if self.broken else sure
         self.streak, self.since = self.needed, at
         self._turn(beyond, at)
 
@@ -157,6 +159,16 @@ class CheckState:
             known = self._by_key[key] = tuple(each for each in self.limits if each.limit.value == name)
         return known
 
+    def worst(self, values: Mapping[str, float]) -> Iterable[tuple[_LimitState, float]]:
+        """Each limit with its worst measurement: of several label sets one beyond the limit breaks it, all must clear it."""
+        found: dict[int, tuple[_LimitState, float]] = {}
+        for key, value in values.items():
+            for each in self.limits_of(key):
+                known = found.get(id(each))
+                if known is None or (value > known[1]) is (each.limit.above is not None):
+                    found[id(each)] = each, value
+        return found.values()
+
     def move(self, what: Input, at: datetime) -> bool:
         """Take one input; True when the standing changed."""
         if what is self.last:
@@ -170,6 +182,8 @@ class CheckState:
             return False
         if self.standing is Standing.FAILED:
             self.lost = self.runs = 0  # an outage that is over is not loss
+            for each in self.limits_of(LOSS):
+                each.broken, each.turned = False, None
         self.standing, self.since = to, self.streak_began
         return True
 
@@ -182,7 +196,8 @@ class CheckState:
         for each in self.limits:
             if each.broken:
                 evidence = f"{each.sentence()}; {self.evidence}" if self.evidence else each.sentence()
-                return State.DEGRADED, Reason.LIMIT, each.limit.says, evidence, each.turned
+                began = max((turn for turn in (self.since, each.turned) if turn), default=None)
+                return State.DEGRADED, Reason.LIMIT, each.limit.says, evidence, began
         turns = [at for at in (self.since, *(each.turned for each in self.limits)) if at is not None]
         return State.UP, Reason.OK, "", self.evidence, max(turns, default=None)
 
@@ -219,7 +234,8 @@ class Judge:
         what = Input(observation.outcome.value)
         before = (state.standing, state.reason)
         moved = state.move(what, at)
-        if what is not Input.OK or state.standing is Standing.WELL:
+        # A run that says nothing, or one good run of an outage, does not change why the check failed.
+        if what is Input.FAILED or state.standing is not Standing.FAILED:
             state.reason, state.evidence = observation.reason, observation.evidence
         turned = self._measure(state, observation, at)
         if moved or turned or before != (state.standing, state.reason):
@@ -239,10 +255,9 @@ class Judge:
             # Loss shows between answers: while nothing answers at all, the question is whether it is down.
             return False
         before = [each.broken for each in state.limits]
-        for key, value in observation.values.items():
-            for each in state.limits_of(key):
-                each.hold(value, at)
-        if counts and check.window:
+        for limit, value in state.worst(observation.values):
+            limit.hold(value, at)
+        if counts and check.window and state.standing is not Standing.FAILED:  # the window still holds the outage
             for each in state.limits_of(LOSS):
                 each.hold_loss(state.lost.bit_count(), state.runs, at)
         return before != [each.broken for each in state.limits]
@@ -263,12 +278,14 @@ class Judge:
     def _settle(self, state: CheckState, at: datetime) -> StateChange | None:
         """The target's state is that of its worst check; a change when state or reason turned."""
         target = state.check.target
-        verdicts = ((each.check.id, *each.verdict()) for each in self._of_target[target])
+        verdicts = [(each.check.id, *each.verdict()) for each in self._of_target[target]]
         check, new, reason, says, evidence, since = max(verdicts, key=lambda verdict: _SEVERITY[verdict[1]])
         held = self._held.get(target)
         old = held.new if held else State.UNKNOWN
         if new is old and (new in (State.UP, State.UNKNOWN) or (held and (held.reason, held.says) == (reason, says))):
             return None
+        if _SEVERITY[new] < _SEVERITY[old]:  # better only since the last of its checks turned, whichever speaks for it
+            since = max((each[5] for each in verdicts if each[5] is not None), default=None)
         began = held.since if held and new is old else since or at
         change = StateChange(
             target=target, at=at, since=began, old=old, new=new, reason=reason, check=check, says=says,

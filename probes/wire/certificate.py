@@ -21,5 +21,5 @@ def read(der: bytes) -> Certificate | None:
     try:
         certificate = x509.load_der_x509_certificate(der)
         return Certificate(ends=certificate.not_valid_after_utc, subject=certificate.subject.rfc4514_string()[:120])
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):  # the latter is no ValueError
         return None

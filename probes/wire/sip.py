@@ -118,17 +118,17 @@ def _headers(lines: list[str]) -> dict[str, str]:
     if len(lines) > MAX_HEADERS:
         raise ProtocolError(f"more than {MAX_HEADERS} headers")
     found: dict[str, str] = {}
-    last = ""
+    last, first = "", True
     for line in lines:
         if line[:1] in (" ", "\t") and last:  # folded (RFC 3261 section 7.3.1)
-            found[last] += " " + line.strip()
+            if first:
+                found[last] += " " + line.strip()
             continue
         name, colon, value = line.partition(":")
         if not colon or not name.strip():
             raise ProtocolError("a header without a colon")
         last = _COMPACT.get(name.strip().lower(), name.strip().lower())
-        if last in found:
-            last = ""
-        else:
+        first = last not in found
+        if first:
             found[last] = value.strip()
     return found

@@ -1,0 +1,279 @@
+"""What the mails look like on the wire."""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts import compose
+from alerts.compose import check_templates
+from monitor.core.model import Cause, Contact, Happening, Incident, Inventory, Notification, Reason, State
+from tests.alerts.sample import INCIDENT, NOW, ON_CALL, composer, inventory, notification
+
+LETTERS = "aăâbcdđeêghiklmnoôơpqrstuưvxyAĂÂĐÊÔƠƯàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ"
+VIETNAMESE = st.text(
+    alphabet=st.one_of(
+        st.sampled_from(LETTERS),
+        st.sampled_from(" -–,.'’\"()<>@:;\\=?_&/%#\u0301\u0309\u0303\u0300\u0323"),
+        st.characters(blacklist_categories=("Cs",)),
+    ),
+    min_size=1,
+    max_size=120,
+)
+LINE_BREAKS = st.sampled_from(("\r\n", "\n", "\r", "\u2028", "\x85", "\x0b", "\x00"))
+ROOTS = {Cause.SERVICE: "xa-kim-dong/website", Cause.SHARED: "center/router", Cause.VANTAGE: "center/router"}
+INVENTORY = inventory()
+WRITER = composer()
+untimed = settings(deadline=None, max_examples=150)
+
+
+def sent(told: Notification, known: Inventory = INVENTORY, folder: Path | None = None) -> EmailMessage:
+    """The mail as its reader's program sees it: made, written as bytes, read again."""
+    writer = composer(folder) if folder else WRITER
+    message = message_from_bytes(writer.compose(told, known, NOW).as_bytes(), policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    found = message.get_body((kind,))
+    return str(found.get_content()) if found else ""
+
+
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("what", Happening)
+def test_every_happening_of_every_cause_has_its_own_words_in_both_languages(
+    what: Happening, language: str, cause: Cause, caplog: pytest.LogCaptureFixture
+) -> None:
+    contact = replace(ON_CALL, language=language)
+    for state, reason in ((State.DOWN, Reason.TIMEOUT), (State.DEGRADED, Reason.LIMIT)):
+        incident = replace(
+            INCIDENT, cause=cause, root=ROOTS.get(cause, INCIDENT.root), state=state, reason=reason, says="loss"
+        )
+        mail = sent(notification(what, contact, incident))
+        text, page = part(mail, "plain"), part(mail, "html")
+        assert mail["Subject"] in html.unescape(page)
+        assert f"/incidents/{incident.id}" in text
+        assert "{{" not in text + page
+        assert f'<html lang="{language}">' in page
+    assert not caplog.records
+
+
+def test_a_line_that_is_cut_says_whom_to_call_and_what_is_hurt() -> None:
+    mail = sent(notification())
+    assert mail["Subject"] == "NGỪNG: Đường TSLCĐ – Xã Kim Đông"
+    text = part(mail, "plain")
+    assert "Gọi VNPT Ninh Bình, 0229 000 8001, báo mã kênh C-1." in text
+    assert "Ảnh hưởng:     Bộ định tuyến, Trang thông tin điện tử – Xã Kim Đông" in text
+    assert "12:00:00 24/11/2026" in text, "times are those of Viet Nam"
+    assert "- 10 of 10 echoes lost" in text
+
+
+def test_a_mail_of_a_target_that_left_the_inventory_names_it() -> None:
+    assert "no/longer" in sent(notification(incident=replace(INCIDENT, root="no/longer", impact=())))["Subject"]
+
+
+def test_a_mail_says_that_a_machine_wrote_it() -> None:
+    mail = sent(notification())
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["X-Commune-Monitor-Incident"] == INCIDENT.id
+    assert mail["Date"].datetime == NOW
+
+
+def test_composing_again_gives_the_same_mail() -> None:
+    first, again = (composer().compose(notification(), INVENTORY, NOW) for _ in range(2))
+    assert dict(first.items()) | {"Content-Type": ""} == dict(again.items()) | {"Content-Type": ""}
+    assert part(first, "plain") == part(again, "plain")
+
+
+def test_the_mails_of_an_incident_make_one_thread() -> None:
+    opened = sent(notification(Happening.OPENED))
+    assert opened["Message-ID"] == f"<{INCIDENT.id}.opened.on-call@noc.example.org>"
+    assert opened["In-Reply-To"] is opened["References"] is None
+    for what in (Happening.CHANGED, Happening.RECOVERED, Happening.WITHDRAWN):
+        later = sent(notification(what))
+        assert later["In-Reply-To"] == later["References"] == opened["Message-ID"]
+        assert later["Message-ID"] != opened["Message-ID"]
+
+
+def test_a_message_id_of_the_longest_names_is_not_broken() -> None:
+    incident = replace(INCIDENT, id=f"20261124-050000-{'a' * 63}.{'b' * 63}")
+    contact = Contact(id="c" * 63, name="C", email="c@example.org")
+    written = composer().compose(notification(Happening.RECOVERED, contact, incident), INVENTORY, NOW).as_bytes()
+    assert f"\r\nIn-Reply-To: <{incident.id}.opened.{contact.id}@noc.example.org>\r\n".encode() in written
+
+
+@untimed
+@given(name=VIETNAMESE.filter(lambda name: "\n" not in name))  # a subject ends where its line ends
+def test_the_subject_survives_its_way_through_bytes_for_any_name(name: str) -> None:
+    expected = compose._shorten(compose._clean(f"NGỪNG: Đường TSLCĐ – {name}"), compose.SUBJECT_LENGTH)
+    mail = sent(notification(), inventory(name=name))
+    assert mail["Subject"] == expected
+    assert len(mail["Subject"]) <= compose.SUBJECT_LENGTH
+
+
+@untimed
+@given(name=VIETNAMESE)
+def test_the_address_of_a_recipient_survives_any_name(name: str) -> None:
+    (address,) = sent(notification(contact=replace(ON_CALL, name=name)))["To"].addresses
+    assert address.addr_spec == ON_CALL.email
+
+
+@untimed
+@given(rest=st.text(alphabet=LETTERS + " -", max_size=120))
+def test_the_name_of_a_recipient_survives_its_way_through_bytes(rest: str) -> None:
+    name = compose._clean(f"Đội {rest}")
+    made = WRITER.compose(notification(contact=replace(ON_CALL, name=name)), INVENTORY, NOW)
+    # Read by the older decoder: the newer one of Python 3.11 puts a space between encoded words (RFC 2047 6.2 says none).
+    to = message_from_bytes(made.as_bytes())["To"]
+    assert str(make_header(decode_header(to))) == f"{name} <{ON_CALL.email}>"
+
+
+@untimed
+@given(
+    before=VIETNAMESE, line_break=LINE_BREAKS, after=st.sampled_from(("Bcc: spy@example.com", "", " x", "\r\n\r\nbody"))
+)
+def test_no_name_can_put_in_a_header_or_end_the_headers(before: str, line_break: str, after: str) -> None:
+    name = before + line_break + after
+    told = notification(contact=replace(ON_CALL, name=name))
+    raw = WRITER.compose(told, inventory(name=name, contact=name), NOW).as_bytes()
+    headers, _, _ = raw.partition(b"\r\n\r\n")
+    names = [line.partition(b":")[0].decode() for line in headers.split(b"\r\n") if not line[:1].isspace()]
+    assert names == [
+        "Subject", "From", "To", "Date", "Message-ID", "Auto-Submitted", "X-Commune-Monitor-Incident",
+        "MIME-Version", "Content-Type",
+    ]  # fmt: skip
+
+
+@untimed
+@given(name=VIETNAMESE, evidence=VIETNAMESE)
+def test_html_shows_names_and_evidence_and_never_runs_them(name: str, evidence: str) -> None:
+    bad = f"<script>alert(1)</script>{name}"
+    told = notification(incident=replace(INCIDENT, evidence=(f"<img src=x>{evidence}",)))
+    page = part(sent(told, inventory(name=bad, contact='"><b>')), "html")
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "<b>" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_long_evidence_and_a_long_impact_are_cut() -> None:
+    known = inventory()
+    extra = {
+        f"site-{number}/router": replace(known.targets["xa-kim-dong/router"], site=f"site-{number}")
+        for number in range(40)
+    }
+    sites = {
+        f"site-{number}": replace(known.sites["xa-kim-dong"], id=f"site-{number}", name=f"Xã {number}")
+        for number in range(40)
+    }
+    wide = replace(known, targets={**known.targets, **extra}, sites={**known.sites, **sites})
+    incident = replace(INCIDENT, impact=tuple(extra), evidence=tuple(f"line {number}" for number in range(30)))
+    text = part(sent(notification(incident=incident), wide), "plain")
+    assert "40 đối tượng tại 40 nơi (40 xã, phường): Xã 0, Xã 1" in text
+    assert "và 28 nơi khác" in text
+    assert "line 5" in text
+    assert "line 6" not in text
+
+
+def test_addresses_that_are_not_set_leave_no_empty_link() -> None:
+    made = composer(board="").compose(notification(), INVENTORY, NOW)
+    assert "Bảng trạng thái" not in part(made, "plain") + part(made, "html")
+    assert "href" not in part(made, "html")
+
+
+def test_grafana_is_pointed_at_the_site_of_the_root() -> None:
+    made = composer(grafana="http://g").compose(notification(), INVENTORY, NOW)
+    assert "http://g/d/" in part(made, "plain")
+    assert "?var-site=xa-kim-dong" in part(made, "plain")
+
+
+# -- an admin's own templates --------------------------------------------------------------------------------------
+
+
+def folder_with(folder: Path, files: Mapping[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_our_own_templates_have_no_mistake() -> None:
+    assert check_templates(None) == []
+
+
+def test_an_admins_template_replaces_ours_and_only_that_one(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, {"vi/opened.txt": "Alô {{ place }}\n\nGọi ngay.\n"})
+    assert check_templates(folder) == []
+    mail = sent(notification(), folder=folder)
+    assert mail["Subject"] == "Alô Xã Kim Đông"
+    assert part(mail, "plain").splitlines() == ["Gọi ngay."]
+    assert sent(notification(Happening.RECOVERED), folder=folder)["Subject"].startswith("ĐÃ TRỞ LẠI")
+
+
+BROKEN = {
+    "syntax": ("Alô\n\n{% if %}\n", 3, "Expected an expression"),
+    "unknown word": ("Alô\n{{ plaice }}\n", 2, "'plaice' is undefined"),
+    "unknown attribute": ("Alô {{ incident.rot }}\n", 1, "has no attribute 'rot'"),
+    "division by zero": ("Alô\n\n\n{{ 1 // 0 }}\n", 4, "ZeroDivisionError"),
+    "attribute of nothing": ("Alô\n{{ provider.name.first }}\n", 2, "'first'"),
+    "sandbox": ("Alô\n{{ ''.__class__.__mro__ }}\n", 2, "SecurityError"),
+    "missing include": ('Alô\n{% include "vi/none.txt" %}\n', 0, "there is no such template"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_template_is_told_with_file_and_line_and_costs_no_mail(
+    text: str, line: int, message: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = folder_with(tmp_path, {"vi/opened.txt": text})
+    found = check_templates(folder)
+    assert any(each[1] == line and message in each[2] for each in found), found
+    assert all(each[0] == str(folder / "vi/opened.txt") for each in found) or line == 0, found
+    with caplog.at_level(logging.ERROR, logger="alerts.compose"):
+        mail = sent(notification(), folder=folder)
+    assert mail["Subject"] == "OPENED down: xa-kim-dong/tslcd"
+    assert "10 of 10 echoes lost" in part(mail, "plain")
+    assert mail["Message-ID"] == f"<{INCIDENT.id}.opened.on-call@noc.example.org>"
+    assert "a plain mail goes out instead" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [
+        "{{ incident.__class__ }}",
+        "{{ words.moment.__globals__ }}",
+        "{{ (incident|attr('__class__')).__subclasses__() }}",
+        "{{ ''.format.__self__.__class__.__base__ }}",
+        "{{ '{0.__class__.__mro__}'.format(incident) }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ self._TemplateReference__context }}",
+        "{% for each in incident.impact.__class__ %}{% endfor %}",
+    ],
+)
+def test_a_template_that_reaches_out_of_its_box_gives_the_plain_mail(reach: str, tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, {"vi/opened.html": f"<p>{reach}</p>", "vi/opened.txt": f"x\n\n{reach}\n"})
+    mail = sent(notification(), folder=folder)
+    assert mail["Subject"] == "OPENED down: xa-kim-dong/tslcd"
+    assert "class" not in part(mail, "plain") + part(mail, "html")
+
+
+@pytest.mark.parametrize("what", Happening)
+def test_the_plain_mail_is_in_form_for_any_incident(what: Happening, tmp_path: Path) -> None:
+    folder = folder_with(tmp_path, {f"vi/{each.value}.txt": "{{ nothing.at.all }}" for each in Happening})
+    incident: Incident = replace(INCIDENT, root="no/longer", evidence=("Lỗi\r\nBcc: x",))
+    mail = sent(notification(what, incident=incident), folder=folder)
+    assert mail["Subject"] == f"{what.upper()} down: no/longer"
+    assert mail["Bcc"] is None

@@ -1,0 +1,258 @@
+"""A mail leaves the outbox once, in order, and only when a relay has decided; with a real database and a real relay."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.mailer import Mailer, Relay
+from alerts.outbox import FIRST_RETRY, LONGEST_RETRY, Outbox, backoff
+from lab.sink import Taken
+from monitor.core.model import Contact, Happening, Notification
+from monitor.store import LEASE, Store
+from tests.alerts.conftest import MakeSink
+from tests.alerts.sample import INCIDENT, NOW, ON_CALL, composer, inventory, notification
+
+OPENED, RECOVERED = notification(Happening.OPENED), notification(Happening.RECOVERED)
+OTHER = replace(INCIDENT, id="another")
+GIVE_UP_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class Post:
+    """An outbox with a clock that the test sets."""
+
+    store: Store
+    relay: Relay
+    file: Path
+    now: datetime = NOW
+    results: list[str] = field(default_factory=list)
+    outbox: Outbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outbox = Outbox(
+            queue=self.store, composer=composer(), mailer=Mailer([self.relay]), inventory=inventory,
+            clock=lambda: self.now, on_result=self.results.append,
+        )  # fmt: skip
+
+    async def queue(self, *notifications: Notification) -> None:
+        await self.store.record([], [], notifications, self.now)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.outbox.run())
+        try:
+            yield
+            assert not task.done(), "the outbox goes on whatever happens"
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def until(self, **counts: int) -> None:
+        """Until the mails stand so."""
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while (await self.store.outbox())[0] != counts:
+                self.outbox.wake()
+                await asyncio.sleep(0.01)
+
+    async def results_are(self, *results: str) -> None:
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while len(self.results) < len(results):
+                self.outbox.wake()
+                await asyncio.sleep(0.01)
+        assert self.results == list(results)
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        connection = sqlite3.connect(self.file)
+        try:
+            found = connection.execute(query).fetchall()
+            connection.commit()
+            return found
+        finally:
+            connection.close()
+
+    def break_table(self) -> None:
+        """From now on the queue cannot be used."""
+        self.rows("ALTER TABLE outbox RENAME TO away")
+
+    def mend_table(self) -> None:
+        self.rows("ALTER TABLE away RENAME TO outbox")
+
+
+@pytest.fixture
+def post(tmp_path: Path, relay: Relay) -> Iterator[Post]:
+    store = Store(str(tmp_path / "state.db"))
+    yield Post(store, relay, tmp_path / "state.db")
+    store.close()
+
+
+def subjects(mails: list[Taken]) -> list[str]:
+    return [str(each.message["Subject"]).partition(":")[0] for each in mails]
+
+
+@given(attempts=st.integers(min_value=1, max_value=10**6))
+def test_the_pause_doubles_from_five_seconds_up_to_five_minutes(attempts: int) -> None:
+    pause = backoff(attempts)
+    assert FIRST_RETRY <= pause <= LONGEST_RETRY
+    assert backoff(attempts + 1) == min(LONGEST_RETRY, 2 * pause)
+
+
+def test_the_pauses_are_these() -> None:
+    assert [backoff(each).total_seconds() for each in range(1, 9)] == [5, 10, 20, 40, 80, 160, 300, 300]
+
+
+async def test_a_mail_is_sent_once_however_often_the_outbox_is_woken(
+    make_sink: MakeSink, port: int, post: Post
+) -> None:
+    sink = make_sink(port)
+    await post.queue(OPENED)
+    await post.queue(OPENED)
+    async with post.running():
+        await post.until(sent=1)
+        for _ in range(20):
+            post.outbox.wake()
+            post.now += timedelta(days=1)
+            await asyncio.sleep(0)
+        await post.queue(notification(contact=replace(ON_CALL, id="second")))
+        await post.until(sent=2)
+    assert [each.message["Message-ID"] for each in sink.mails] == [
+        f"<{INCIDENT.id}.opened.{who}@noc.example.org>" for who in ("on-call", "second")
+    ]
+    assert post.results == ["sent", "sent"]
+
+
+async def test_what_is_queued_while_it_runs_goes_at_once_when_woken(make_sink: MakeSink, port: int, post: Post) -> None:
+    sink = make_sink(port)
+    async with post.running():
+        for number in range(3):
+            await post.queue(notification(contact=replace(ON_CALL, id=f"c{number}")))
+            await post.until(sent=number + 1)
+    assert len(sink.mails) == 3
+
+
+async def test_many_mails_more_than_a_batch_all_go_once(make_sink: MakeSink, port: int, post: Post) -> None:
+    sink = make_sink(port)
+    await post.queue(*(notification(contact=replace(ON_CALL, id=f"c{number}")) for number in range(40)))
+    async with post.running():
+        await post.until(sent=40)
+    assert len({each.message["Message-ID"] for each in sink.mails}) == len(sink.mails) == 40
+
+
+async def test_the_end_of_an_incident_waits_for_the_mail_of_its_beginning(
+    make_sink: MakeSink, port: int, post: Post
+) -> None:
+    sink = make_sink(port)
+    sink.refuse = "451 later"
+    await post.queue(OPENED, RECOVERED)
+    async with post.running():
+        await post.until(deferred=1, queued=1)
+        sink.refuse = ""
+        post.now += timedelta(seconds=4)
+        await post.queue(notification(incident=OTHER))
+        await post.until(deferred=1, queued=1, sent=1)
+        post.now += timedelta(seconds=1)
+        await post.until(sent=3)
+    assert [each.message["X-Commune-Monitor-Incident"] for each in sink.mails] == ["another", INCIDENT.id, INCIDENT.id]
+    assert subjects(sink.mails)[1:] == ["NGỪNG", "ĐÃ TRỞ LẠI"]
+    assert sink.refused == 1
+
+
+async def test_one_recipients_trouble_does_not_hold_up_another(make_sink: MakeSink, port: int, post: Post) -> None:
+    sink = make_sink(port)
+    await post.queue(notification(contact=replace(ON_CALL, id="odd", email="a..b@example.org")), RECOVERED)
+    async with post.running():
+        await post.until(failed=1, sent=1)
+    assert subjects(sink.mails) == ["ĐÃ TRỞ LẠI"]
+    assert sorted(post.results) == ["refused", "sent"]
+
+
+async def test_a_mail_that_is_not_taken_is_tried_again_after_the_pause_and_not_before(
+    make_sink: MakeSink, port: int, post: Post
+) -> None:
+    sink = make_sink(port)
+    sink.refuse = "451 later"
+    await post.queue(OPENED)
+    due = []
+    async with post.running():
+        for tries in range(1, 5):
+            await post.results_are(*["retry"] * tries)
+            await post.until(deferred=1)
+            ((until, answer),) = post.rows("SELECT due, answer FROM outbox")
+            assert "451 later" in str(answer)
+            due.append((datetime.fromisoformat(str(until)) - post.now).total_seconds())
+            post.now = datetime.fromisoformat(str(until)) - timedelta(microseconds=1)
+            assert await post.store.take(post.now, 10) == []
+            post.now += timedelta(microseconds=1)
+    assert due[:3] == [5, 10, 20]
+
+
+async def test_a_mail_that_is_refused_for_good_is_given_up_and_kept_with_the_answer(
+    make_sink: MakeSink, port: int, post: Post
+) -> None:
+    sink = make_sink(port)
+    sink.refuse = "550 no such user"
+    await post.queue(OPENED)
+    async with post.running():
+        await post.until(failed=1)
+        sink.refuse = ""
+        await post.queue(RECOVERED)
+        await post.until(failed=1, sent=1)
+    assert post.results == ["refused", "sent"]
+    assert post.rows("SELECT answer FROM outbox WHERE status = 'failed'") == [("550 no such user",)]
+
+
+async def test_mails_wait_for_a_relay_that_is_away_and_all_arrive_once(
+    make_sink: MakeSink, port: int, post: Post
+) -> None:
+    contacts = [Contact(id=f"c{number}", name="C", email=f"c{number}@example.org") for number in range(5)]
+    await post.queue(*(notification(contact=each) for each in contacts))
+    async with post.running():
+        await post.until(deferred=5)
+        sink = make_sink(port)
+        post.now += FIRST_RETRY
+        await post.until(sent=5)
+    assert {each.to for each in sink.mails} == {(each.email,) for each in contacts}
+    assert len(sink.mails) == 5
+
+
+async def test_a_queue_that_cannot_be_read_does_not_end_the_outbox(
+    make_sink: MakeSink, port: int, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_sink(port)
+    await post.queue(OPENED)
+    post.break_table()
+    async with post.running():
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while "the outbox cannot be read" not in caplog.text:
+                await asyncio.sleep(0.01)
+        post.mend_table()
+        await post.until(sent=1)
+
+
+async def test_a_mail_whose_delivery_could_not_be_noted_goes_again_only_after_the_lease_under_the_same_id(
+    make_sink: MakeSink, port: int, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    once: list[Callable[[], None]] = [post.break_table]
+    sink = make_sink(port, on_mail=lambda _: once.pop()() if once else None)
+    await post.queue(OPENED)
+    async with post.running():
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while "the outbox cannot be" not in caplog.text:
+                await asyncio.sleep(0.01)
+        post.mend_table()
+        await post.until(sending=1)
+        post.now += LEASE - timedelta(seconds=1)
+        assert await post.store.take(post.now, 10) == []
+        post.now += timedelta(seconds=1)
+        await post.until(sent=1)
+    assert len(sink.mails) == 2
+    assert len({each.message["Message-ID"] for each in sink.mails}) == 1

@@ -1,0 +1,105 @@
+"""Who is told of what, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.policy import first_of_thread, notify
+from monitor.core.model import Cause, Contact, Happening
+from tests.alerts.sample import INCIDENT, ON_CALL, event, inventory
+
+INVENTORY = inventory()
+ENDS = (Happening.RECOVERED, Happening.WITHDRAWN)
+
+
+def somebody(id_: str = "a", *, areas: tuple[str, ...] = (), causes: tuple[Cause, ...] = ()) -> Contact:
+    return Contact(id=id_, name=id_, email=f"{id_}@example.org", areas=areas, causes=causes)
+
+
+def why(contact: Contact, what: Happening = Happening.OPENED, told: tuple[str, ...] = ()) -> list[str]:
+    return [each.reason for each in notify(event(what), [contact], INVENTORY, told)]
+
+
+def test_a_contact_without_areas_and_causes_is_told_of_everything() -> None:
+    assert why(somebody()) == ["is told of every incident"]
+
+
+def test_an_area_hears_of_its_own_sites_only() -> None:
+    assert why(somebody(areas=("Kim Sơn", "Nho Quan"))) == ["is told of area Kim Sơn"]
+    assert why(somebody(areas=("Phủ Lý",))) == []
+
+
+def test_a_cause_hears_of_its_own_incidents_only() -> None:
+    assert why(somebody(causes=(Cause.LINK,))) == ["is told of cause link"]
+    assert why(somebody(causes=(Cause.SERVICE, Cause.POWER))) == []
+
+
+@pytest.mark.parametrize(
+    ("area", "cause", "told"),
+    [("Kim Sơn", Cause.LINK, True), ("Kim Sơn", Cause.LAN, False), ("Phủ Lý", Cause.LINK, False)],
+)
+def test_area_and_cause_must_both_fit(area: str, cause: Cause, *, told: bool) -> None:
+    assert bool(why(somebody(areas=(area,), causes=(cause,)))) is told
+
+
+def test_an_incident_whose_root_left_the_inventory_is_told_to_those_of_every_area_only() -> None:
+    gone = event(incident=replace(INCIDENT, root="no/longer"))
+    told = notify(gone, [somebody("all"), somebody("some", areas=("Kim Sơn",))], INVENTORY)
+    assert [each.contact.id for each in told] == ["all"]
+
+
+@pytest.mark.parametrize("what", ENDS)
+def test_the_end_is_told_to_those_who_were_told_before_and_to_nobody_else(what: Happening) -> None:
+    assert why(somebody(), what) == []
+    assert why(somebody(), what, told=("a",)) == ["was told of this incident"]
+
+
+@pytest.mark.parametrize("what", Happening)
+def test_who_was_told_before_hears_on_even_when_the_incident_is_not_theirs_any_more(what: Happening) -> None:
+    assert why(somebody(areas=("Phủ Lý",), causes=(Cause.POWER,)), what, told=("a",)) == ["was told of this incident"]
+
+
+def test_a_change_that_makes_it_theirs_is_told_to_who_did_not_know_of_it() -> None:
+    assert why(somebody(causes=(Cause.LINK,)), Happening.CHANGED) == ["is told of cause link"]
+
+
+def test_a_notification_carries_the_incident_as_its_thread_and_the_event_as_it_was() -> None:
+    happened = event()
+    (told,) = notify(happened, [ON_CALL], INVENTORY)
+    assert (told.thread, told.event, told.contact) == (INCIDENT.id, happened, ON_CALL)
+    assert told.id == first_of_thread(told)
+
+
+def test_deciding_again_gives_the_same_ids() -> None:
+    happened = event(Happening.CHANGED, after=7.25)
+    assert notify(happened, [ON_CALL], INVENTORY) == notify(happened, [ON_CALL], INVENTORY)
+
+
+@given(
+    contacts=st.lists(st.sampled_from(("a", "b", "c-d")), unique=True, min_size=1),
+    incidents=st.lists(st.sampled_from(("i-1", "i-2", "i-3")), unique=True, min_size=1),
+    changed_after=st.lists(st.integers(min_value=1, max_value=10**9), unique=True, max_size=4),
+)
+def test_ids_of_different_mails_differ(contacts: list[str], incidents: list[str], changed_after: list[int]) -> None:
+    ids = []
+    for incident in incidents:
+        opened = replace(INCIDENT, id=incident)
+        for what, after in [
+            (Happening.OPENED, 0.0),
+            *((Happening.CHANGED, each / 1e6) for each in changed_after),
+            (Happening.RECOVERED, 2000.0),
+        ]:
+            told = notify(event(what, opened, after), [somebody(each) for each in contacts], INVENTORY, contacts)
+            ids += [each.id for each in told]
+    assert len(set(ids)) == len(ids) == len(contacts) * len(incidents) * (len(changed_after) + 2)
+
+
+@given(contact=st.sampled_from(("a", "b")), what=st.sampled_from(tuple(Happening)))
+def test_every_mail_but_the_first_points_at_the_first_of_its_contact(contact: str, what: Happening) -> None:
+    (told,) = notify(event(what), [somebody(contact)], INVENTORY, (contact,))
+    assert first_of_thread(told) == f"{INCIDENT.id}.opened.{contact}"
+    assert (told.id == first_of_thread(told)) is (what is Happening.OPENED)

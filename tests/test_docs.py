@@ -1,0 +1,466 @@
+"""The manual against the code: what the code has, the right page names, with its default; what the manual shows, works."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import importlib
+import importlib.util
+import json
+import pkgutil
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+import click
+import promql_parser
+import pytest
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+import alerts
+import lab
+import monitor
+import probes
+from alerts.compose import OURS, _grafana
+from lab.scenarios import SCENARIOS
+from monitor.cli import main
+from monitor.core.correlate import BATTERY_SAYS, PATH_SAYS
+from monitor.core.judge import NEXT, ONCE, wilson_lower
+from monitor.core.model import Cause, Happening, Outcome, Reason, Role, State, Target
+from monitor.core.words import EN, VI
+from monitor.inventory import schema
+from monitor.inventory.load import load_contacts, load_inventory
+from monitor.settings import Settings, load_settings
+from probes import registry
+from probes.registry import Request, run_once
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+KINDS = {name: kind for name, kind in registry.load().items() if kind.module.startswith("probes.")}
+_FENCE = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def headings(page: str) -> list[tuple[int, str, int, int]]:
+    """Level, title, begin and end of the section with all that is below it."""
+    body = _FENCE.sub(lambda found: " " * len(found[0]), text(page))
+    found = [(len(each[1]), each[2], each.start()) for each in re.finditer(r"^(#+) (.+)$", body, re.MULTILINE)]
+    return [
+        (level, title, begin, next((other[2] for other in found[index + 1 :] if other[0] <= level), len(body)))
+        for index, (level, title, begin) in enumerate(found)
+    ]
+
+
+def section(page: str, title: str) -> str:
+    """A section without its heading."""
+    for _, name, begin, end in headings(page):
+        if name == title:
+            return text(page)[begin:end].partition("\n")[2]
+    raise AssertionError(f"{page} has no heading {title!r}")
+
+
+def anchors(page: str) -> set[str]:
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for _, title, _, _ in headings(page)}
+
+
+def words(body: str) -> set[str]:
+    """Everything between backticks."""
+    return {each.strip() for each in re.findall(r"`([^`\n]+)`", body)}
+
+
+def rows(body: str) -> dict[str, str]:
+    """Tables as first cell → second cell, with one entry for each word in backticks of the first."""
+    cells = [line.strip().strip("|").split("|") for line in body.splitlines() if line.startswith("|")]
+    return {name: row[1].strip() for row in cells if len(row) > 1 for name in re.findall(r"`([^`]+)`", row[0])}
+
+
+# -- links and constants -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if link.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = link.partition("#")
+        to = (page.parent / name).resolve() if name else page
+        if not to.is_file() or (anchor and anchor not in anchors(str(to.relative_to(ROOT)))):
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_page_of_the_manual_can_be_reached_from_the_readme() -> None:
+    linked = {each.partition("#")[0] for each in re.findall(r"\]\(([^)\s]+)\)", text("README.md"))}
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= linked
+
+
+def modules() -> Iterator[ModuleType]:
+    for package in (monitor, probes, alerts, lab):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not found.name.startswith("probes.wire") and not found.name.endswith("__main__"):
+                yield importlib.import_module(found.name)
+
+
+def constants() -> dict[str, object]:
+    return {
+        f"{module.__name__.rpartition('.')[2]}.{name}": value
+        for module in modules()
+        for name, value in vars(module).items()
+        if re.fullmatch(r"[A-Z][A-Z0-9_]+", name) and isinstance(value, (int, float, timedelta))
+    }
+
+
+def shown(value: object) -> str:
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+        return f"{seconds / 60:g} min" if seconds >= 120 else f"{seconds:g} s"
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
+def test_every_constant_that_the_manual_quotes_has_the_value_of_the_code() -> None:
+    known, wrong, seen = constants(), [], 0
+    for page in PAGES:
+        for name, after in re.findall(r"`([a-z_]+\.[A-Z][A-Z0-9_]+)`(.{0,40})", page.read_text(encoding="utf-8")):
+            seen += 1
+            value = shown(known[name]) if name in known else "no such constant"
+            if not after.startswith((f" ({value})", f" | {value} |")):
+                wrong.append(f"{page.name}: {name} is {value}")
+    assert wrong == []
+    assert seen > 30
+
+
+@pytest.mark.parametrize("module", ["monitor.core.correlate", "monitor.core.judge", "alerts.outbox", "alerts.compose"])
+def test_every_time_and_bound_of_the_deciding_modules_is_quoted(module: str) -> None:
+    short = module.rpartition(".")[2]
+    loaded = importlib.import_module(module)
+    own = {
+        f"{short}.{name}"
+        for name, value in vars(loaded).items()
+        if name.isupper() and isinstance(value, (int, float, timedelta)) and name not in ("ONCE", "CONFIRMED")
+    }
+    assert own <= words(text("docs/deciding.md") + text("docs/mail.md"))
+
+
+# -- models: every key with its default ------------------------------------------------------------------------------
+
+
+def written(name: str, field: FieldInfo) -> str:
+    """A default as the manual writes it."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        return ""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, SecretStr) or value in ("", [], {}):
+        return "empty"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, float) and name in ("interval", "timeout"):
+        return f"`{value:g}s`"
+    return f"`{value}`" if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def keys(model: type[BaseModel]) -> dict[str, str]:
+    return {
+        field.alias or name: written(name, field) for name, field in model.model_fields.items() if not field.exclude
+    }
+
+
+def inner(annotation: Any) -> tuple[Any, str]:
+    """A model inside `list[…]` or `… | None`, with the brackets that lists get."""
+    if get_origin(annotation) is list:
+        return get_args(annotation)[0], "[]"
+    if get_origin(annotation) in (Union, UnionType):
+        return next(each for each in get_args(annotation) if each is not type(None)), ""
+    return annotation, ""
+
+
+def nested(model: type[BaseModel], prefix: str = "") -> dict[str, str]:
+    found = {}
+    for name, field in model.model_fields.items():
+        if field.exclude:
+            continue
+        key = prefix + (field.alias or name)
+        found[key] = written(name, field)
+        below, brackets = inner(field.annotation)
+        if isinstance(below, type) and issubclass(below, BaseModel):
+            found |= nested(below, f"{key}{brackets}.")
+    return found
+
+
+def test_the_settings_page_names_every_key_with_its_default_and_no_other() -> None:
+    assert rows(section("docs/settings.md", "Keys")) == nested(Settings)
+
+
+SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
+    "File": (schema.Document,),
+    "Site": (schema.SiteModel,),
+    "Service": (schema.ServiceModel,),
+    "Device": (schema.DeviceModel,),
+    "Link": (schema.LinkModel,),
+    "Profile": (schema.ProfileModel,),
+    "Check": (schema.CheckModel,),
+    "Limit": (schema.LimitModel,),
+    "Provider": (schema.ProviderModel,),
+    "Contact": (schema.ContactsFile, schema.ContactModel),
+}
+
+
+@pytest.mark.parametrize("title", SCHEMA)
+def test_the_inventory_page_names_every_key_with_its_default_and_no_other(title: str) -> None:
+    expected = {key: default for model in SCHEMA[title] for key, default in keys(model).items()}
+    if title in ("Device", "Link"):  # the page writes what they share once
+        expected = {key: default for key, default in expected.items() if key not in keys(schema.TargetModel)}
+    assert rows(section("docs/inventory.md", title)) == expected
+
+
+def test_every_model_of_the_inventory_has_its_heading() -> None:
+    models = {
+        each
+        for each in vars(schema).values()
+        if isinstance(each, type) and issubclass(each, schema.Model) and each.__module__ == schema.__name__
+    }
+    bases = {schema.Model, schema.TargetModel, schema.SiteBody}
+    assert models - bases == {model for group in SCHEMA.values() for model in group}
+
+
+def test_every_sentence_of_a_limit_is_named_and_those_that_decide_exist() -> None:
+    # A word that only the correlator knew would silently never match: `battery-low` was one.
+    assert set(VI.says) == set(EN.says)
+    assert set(VI.says) <= words(section("docs/inventory.md", "Limits and hysteresis"))
+    assert set(VI.says) >= (PATH_SAYS | BATTERY_SAYS)
+
+
+# -- probes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_probe_kind_has_a_heading_with_its_options_metrics_and_a_word_on_permission(kind: str) -> None:
+    body = section("docs/probes.md", kind)
+    tables = rows(body)
+    options = keys(KINDS[kind].options)
+    assert {name: tables.get(name) for name in options} == options
+    metrics = {metric.name for metric in KINDS[kind].metrics}
+    assert metrics <= tables.keys()
+    constant = re.compile(r"[a-z]+\.[A-Z_]+")
+    extra = {name for name in tables if not constant.fullmatch(name)} - metrics - options.keys()
+    assert extra <= {each.value for each in Reason}
+    assert "#permission" in body
+
+
+def test_the_page_of_probes_has_no_heading_for_a_kind_that_is_gone() -> None:
+    kinds = {title for level, title, _, _ in headings("docs/probes.md") if level == 2 and title.islower()}
+    assert kinds == set(KINDS)
+
+
+def test_reasons_and_common_metrics_are_on_the_page_of_probes() -> None:
+    assert {each.value for each in Reason} == set(rows(section("docs/probes.md", "Reasons")))
+    assert {each.name for each in registry.COMMON_METRICS} <= words(text("docs/probes.md"))
+
+
+# -- deciding ------------------------------------------------------------------------------------------------------
+
+
+def test_the_diagram_is_the_table_of_the_judge() -> None:
+    diagram = next(body for language, _, body in _FENCE.findall(text("docs/deciding.md")) if language == "mermaid")
+    drawn = {line.strip() for line in diagram.splitlines()[2:]}
+    assert drawn == {
+        f"{at} --> {to}: {what} × {1 if times == ONCE else 'confirm'}" for (at, what), (to, times) in NEXT.items()
+    }
+
+
+def test_states_outcomes_causes_happenings_and_rules_are_on_the_page_of_deciding() -> None:
+    named = words(text("docs/deciding.md"))
+    assert {each.value for kind in (State, Outcome, Cause, Happening) for each in kind} <= named
+    rules = set(rows(section("docs/deciding.md", "Whose fault")))
+    assert set(VI.why) == set(EN.why) <= rules
+
+
+def test_the_example_of_loss_is_true() -> None:
+    assert wilson_lower(5, 60) <= 0.05 < wilson_lower(6, 60)
+
+
+# -- commands, metrics, lab, mail --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", main.commands)
+def test_each_command_has_a_heading_with_its_arguments_and_options(command: str) -> None:
+    body = section("docs/commands.md", command)
+    named = {word.split()[0] for word in words(body)}
+    for parameter in main.commands[command].params:
+        wanted = parameter.opts if isinstance(parameter, click.Option) else [parameter.name.upper()]
+        assert set(wanted) <= named, parameter.name
+
+
+def test_no_command_or_option_is_described_that_does_not_exist() -> None:
+    titles = {title for level, title, _, _ in headings("docs/commands.md") if level == 2}
+    assert titles == set(main.commands)
+    known = {opt for each in main.commands.values() for param in each.params for opt in param.opts}
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    shown_options = {
+        option
+        for line in re.findall(r"commune-monitor (?:run|check|probe|status|reload|demo)\b[^`\n]*", pages)
+        for option in re.findall(r"(--[a-z-]+)", line)
+    }
+    assert shown_options <= known | {"--help"}
+
+
+def test_every_metric_of_the_daemon_is_on_the_page_of_metrics_and_no_other() -> None:
+    source = (ROOT / "monitor" / "metrics.py").read_text(encoding="utf-8")
+    names = {name.rstrip("_") for name in re.findall(r'"f?(monitor_[a-z_]+)', source)}
+    names |= {f"{name}_total" for name in re.findall(r'Counter\(\s*"(monitor_[a-z_]+)"', source)}
+    counters = {name.removesuffix("_total") for name in names if name.endswith("_total")}
+    page = set(rows(text("docs/metrics.md"))) - {"probe_…"}
+    assert {name for name in page if name.startswith("monitor_")} == names - counters
+    assert {f"`{role.value}`" in text("docs/metrics.md") for role in Role} == {True}
+
+
+def test_the_questions_to_prometheus_are_promql() -> None:
+    lines = re.findall(r"^    ([^#\n].+)$", section("docs/metrics.md", "Questions"), re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines:
+        promql_parser.parse(line)
+
+
+def test_every_scenario_is_on_the_page_of_the_lab_and_no_other() -> None:
+    table = {each for each in rows(section("docs/lab.md", "Scenarios")) if "." not in each}
+    assert table == set(SCENARIOS)
+
+
+def test_every_field_of_the_report_is_on_the_page_of_the_lab() -> None:
+    tree = ast.parse((ROOT / "lab" / "demo.py").read_text(encoding="utf-8"))
+    writers = ("_unattended", "_mail", "_incidents", "_note")
+    functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef) and each.name in writers]
+    fields = {
+        key.value
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Constant)
+    }
+    assert len(functions) == len(writers)
+    assert len(fields) > 15
+    assert fields <= words(section("docs/lab.md", "The report"))
+
+
+def test_every_name_that_a_template_may_use_is_on_the_page_of_mail() -> None:
+    tree = ast.parse((ROOT / "alerts" / "compose.py").read_text(encoding="utf-8"))
+    given = next(each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef) and each.name == "_given")
+    answer = next(each.value for each in ast.walk(given) if isinstance(each, ast.Return))
+    assert isinstance(answer, ast.Dict)
+    names = {key.value for key in answer.keys if isinstance(key, ast.Constant)}
+    assert set(rows(section("docs/mail.md", "What a template may use"))) - names == {
+        "compose.SHOWN_SITES", "compose.SHOWN_TARGETS", "compose.SHOWN_EVIDENCE",
+    }  # fmt: skip
+    assert names <= set(rows(section("docs/mail.md", "What a template may use")))
+
+
+def test_every_template_is_on_the_page_of_mail() -> None:
+    named = words(section("docs/mail.md", "Templates"))
+    assert {f.stem for f in OURS.rglob("*.*")} <= {word.removesuffix(".txt").removesuffix(".html") for word in named}
+
+
+def test_the_grafana_link_of_a_mail_leads_to_the_dashboard_that_is_installed() -> None:
+    dashboard = json.loads(text("dashboards/province-overview.json"))
+    root = Target(id="a/b", site="a", name="b", role=Role.LINK, kind="tslcd")
+    assert _grafana("http://g", root) == f"http://g/d/{dashboard['uid']}?var-site=a"
+    assert "site" in {each["name"] for each in dashboard["templating"]["list"]}
+
+
+# -- examples ------------------------------------------------------------------------------------------------------
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The YAML blocks as (file name, text); each must say which file it is."""
+    found = [(name, body) for language, name, body in _FENCE.findall(text(page)) if language == "yaml"]
+    assert found
+    assert all(name for name, _ in found), "write ```yaml file=NAME, so that this test can load it"
+    return found
+
+
+def secret(_where: str, name: str) -> str:
+    return f"secret of {name}"
+
+
+def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Path) -> None:
+    steps = [each for each in blocks("docs/inventory.md") if each[0] != "contacts.yaml"]
+    sizes = []
+    for count, (name, body) in enumerate(steps, 1):
+        (tmp_path / name).write_text(body, encoding="utf-8")
+        if count >= 4:  # the first four files make the first province
+            sizes.append(len(load_inventory(tmp_path, secret).targets))
+    assert sizes == [5, 9, 10, 10, 9]
+    last = load_inventory(tmp_path, secret).targets
+    assert [limit.above for limit in last["xa-binh-luc/tslcd"].checks[0].limits] == [0.15]
+    assert [limit.above for limit in last["xa-tan-thanh/tslcd"].checks[0].limits] == [0.05]
+    assert last["xa-binh-luc/switch-2"].behind == ("xa-binh-luc/switch",)
+    assert last["xa-binh-luc/switch"].behind == ("xa-binh-luc/router",)
+    assert last["xa-binh-luc/router"].behind == ("xa-binh-luc/tslcd",)
+
+
+def test_the_example_of_contacts_loads(tmp_path: Path) -> None:
+    (body,) = [body for name, body in blocks("docs/inventory.md") if name == "contacts.yaml"]
+    (tmp_path / "contacts.yaml").write_text(body, encoding="utf-8")
+    assert [each.id for each in load_contacts(tmp_path / "contacts.yaml")] == ["on-call", "north"]
+
+
+def test_the_example_of_settings_loads(tmp_path: Path) -> None:
+    ((name, body),) = blocks("docs/settings.md")
+    (tmp_path / name).write_text(body, encoding="utf-8")
+    assert len(load_settings(tmp_path / name, secret).mail.relays) == 2
+
+
+def test_the_unit_hands_over_every_secret_of_the_example_and_the_right_to_echo() -> None:
+    unit = next(body for language, _, body in _FENCE.findall(text("docs/install.md")) if language == "ini")
+    asked: set[str] = set()
+
+    def ask(_where: str, name: str) -> str:
+        asked.add(name)
+        return "secret"
+
+    load_settings(ROOT / "config" / "settings.yaml", ask)
+    load_inventory(ROOT / "config" / "inventory", ask)
+    handed = dict(re.findall(r"^LoadCredential=([^:]+):(.+)$", unit, re.MULTILINE))
+    assert handed == {name: f"/etc/commune-monitor/secrets/{name}" for name in asked}
+    assert "AmbientCapabilities=CAP_NET_RAW" in unit
+
+
+async def test_the_probe_in_ten_lines_works(tmp_path: Path) -> None:
+    body = next(body for language, _, body in _FENCE.findall(text("CONTRIBUTING.md")) if language == "python")
+    file = tmp_path / "echo_of_the_manual.py"
+    file.write_text(body, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[file.stem] = importlib.util.module_from_spec(spec)
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readexactly(5))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    try:
+        spec.loader.exec_module(module)
+        kind = registry.load()["echo-tcp"]
+        options = kind.options(port=server.sockets[0].getsockname()[1])
+        result, _ = await run_once(kind, Request(address="127.0.0.1", options=options, timeout_seconds=5))
+    finally:
+        registry._KINDS.pop("echo-tcp", None)
+        del sys.modules[file.stem]
+        server.close()
+    assert (result.outcome, result.values) == (Outcome.OK, {"probe_echo_bytes": 5.0})
