@@ -80,13 +80,17 @@ class Scheduler:
     async def stop(self) -> None:
         """End all runs; returns when no probe holds a socket any more."""
         if self._jobs.running:
-            self._jobs.shutdown(wait=False)
+            self._jobs.pause()
         for planned in self._planned.values():
             if planned.again:
                 planned.again.cancel()
+        self._planned.clear()  # a turn that has not begun yet finds nothing to do
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._jobs.running:
+            self._jobs.shutdown(wait=False)  # takes effect in the next round of the loop
+            await asyncio.sleep(0)
 
     def adopt(self, checks: Mapping[str, Check]) -> None:
         """Take over a new set of checks; those that did not change keep their turns, sessions and counters."""
@@ -151,10 +155,11 @@ class Scheduler:
             self.errors += 1
             log.exception("the observation of %s was lost", check.id)
 
-    def _keep(self, work: Any, name: str) -> None:
+    def _keep(self, work: Any, name: str) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -176,7 +181,8 @@ class Scheduler:
         if planned.running:
             self.missed += 1
         else:
-            await self._run(planned)
+            # APScheduler neither waits for its tasks at the end nor bears their being cancelled, so this one is ours.
+            await asyncio.wait([self._keep(self._run(planned), f"turn {check_id}")])
 
     async def _run(self, planned: _Planned) -> None:
         planned.running = True

@@ -143,7 +143,8 @@ class Correlator:
         for each in order:
             self._see(each, now, decision)
         if change.new is State.DOWN:
-            decision.recheck |= self.graph.ancestors(change.target)
+            # In front: whose fault is it? Behind, one step: does it still carry what hangs on it?
+            decision.recheck |= self.graph.ancestors(change.target) | set(self.graph.children[change.target])
         elif change.new in (State.UP, State.DEGRADED) and change.old in CUT:
             decision.recheck.update((change.target, *self.graph.behind(change.target)))
         return decision

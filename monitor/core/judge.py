@@ -83,14 +83,16 @@ class _LimitState:
     turned: datetime | None = None
     """Since when it is as it is: the beginning of the streak that turned it."""
     seen: float = 0.0
+    seen_key: str = ""
+    """The measurement that was seen, with its labels: which port, which phase."""
 
-    def hold(self, value: float, at: datetime) -> None:
+    def hold(self, key: str, value: float, at: datetime) -> None:
         """Hold one measurement against the limit; it turns after `needed` in a row beyond its bound or its clearance."""
         limit = self.limit
         bound = limit.clear if self.broken else (limit.above if limit.above is not None else limit.below)
         assert bound is not None
         beyond = value > bound if limit.above is not None else value < bound
-        self.seen = value
+        self.seen, self.seen_key = value, key
         self._turn(beyond, at)
 
     def hold_loss(self, lost: int, runs: int, at: datetime) -> None:
@@ -115,7 +117,7 @@ class _LimitState:
 
     def sentence(self) -> str:
         bound, word = (self.limit.above, "above") if self.limit.above is not None else (self.limit.below, "below")
-        return f"{self.limit.value} {self.seen:.4g}, {word} {bound:g}"
+        return f"{self.seen_key or self.limit.value} {self.seen:.4g}, {word} {bound:g}"
 
 
 @dataclass(slots=True)
@@ -159,14 +161,14 @@ class CheckState:
             known = self._by_key[key] = tuple(each for each in self.limits if each.limit.value == name)
         return known
 
-    def worst(self, values: Mapping[str, float]) -> Iterable[tuple[_LimitState, float]]:
+    def worst(self, values: Mapping[str, float]) -> Iterable[tuple[_LimitState, str, float]]:
         """Each limit with its worst measurement: of several label sets one beyond the limit breaks it, all must clear it."""
-        found: dict[int, tuple[_LimitState, float]] = {}
+        found: dict[int, tuple[_LimitState, str, float]] = {}
         for key, value in values.items():
             for each in self.limits_of(key):
                 known = found.get(id(each))
-                if known is None or (value > known[1]) is (each.limit.above is not None):
-                    found[id(each)] = each, value
+                if known is None or (value > known[2]) is (each.limit.above is not None):
+                    found[id(each)] = each, key, value
         return found.values()
 
     def move(self, what: Input, at: datetime) -> bool:
@@ -255,8 +257,8 @@ class Judge:
             # Loss shows between answers: while nothing answers at all, the question is whether it is down.
             return False
         before = [each.broken for each in state.limits]
-        for limit, value in state.worst(observation.values):
-            limit.hold(value, at)
+        for limit, key, value in state.worst(observation.values):
+            limit.hold(key, value, at)
         if counts and check.window and state.standing is not Standing.FAILED:  # the window still holds the outage
             for each in state.limits_of(LOSS):
                 each.hold_loss(state.lost.bit_count(), state.runs, at)

@@ -327,6 +327,7 @@ def test_one_of_several_ports_beyond_the_limit_breaks_it_and_all_must_clear_it()
         assert State.DEGRADED not in [each.new for each in bench.measured(".", "snmp", ports)]
         (change,) = bench.measured(".", "snmp", ports)
         assert (change.new, change.says) == (State.DEGRADED, "port-down")
+        assert ("wan1" if first else "lan1") in change.evidence  # which one, for the person who goes there
         assert bench.measured("....", "snmp", ports) == []
         well = dict.fromkeys(ports, 0.0)
         (change,) = bench.measured("..", "snmp", well)
