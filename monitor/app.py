@@ -193,7 +193,9 @@ class App:
             return [runner, await serve(make_control(self.reload), control)]
         except OSError as error:
             await runner.cleanup()
-            raise StartError(f"{self._path}: control: cannot make the socket {control}: {error.strerror}") from error
+            raise StartError(
+                f"{self._path}: control: cannot make the socket {control}: {error.strerror or error}"
+            ) from error
 
     def _observe(self, observation: Observation) -> None:
         check = self.pipeline.judge.checks.get(observation.check)

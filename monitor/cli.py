@@ -22,6 +22,7 @@ from lab.scenarios import SCENARIOS
 from monitor.app import App, StartError, load_all
 from monitor.control import ask
 from monitor.core.model import Check, Inventory, Outcome, Target
+from monitor.settings import load_settings
 from monitor.yamlfile import ConfigError
 from probes.registry import Request, load, run_once
 
@@ -121,6 +122,9 @@ def probe(target: str, only: str | None, path: Path) -> None:
         near = [each for each in inventory.targets if target in each][:8]
         _fail(f"no target {target!r} in the inventory{'; did you mean: ' + ', '.join(near) if near else ''}")
         return
+    if only is not None and only not in {each.name for each in found.checks}:
+        _fail(f"no check {only!r} at {target}; it has: {', '.join(each.name for each in found.checks)}")
+        return
     good = asyncio.run(_explain(inventory, found, only))
     sys.exit(0 if good else 1)
 
@@ -159,7 +163,7 @@ async def _explain_check(check: Check) -> bool:
 
 
 async def _get(path: Path, route: str) -> Any:
-    settings, _, _ = load_all(path, with_secrets=False)
+    settings = load_settings(path, None)  # not the inventory: a mistake in it must not hide what the daemon holds
     host, _, port = settings.listen.rpartition(":")
     host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104  a look at our own daemon
     async with aiohttp.ClientSession() as session, session.get(f"http://{host}:{port}{route}") as response:
@@ -202,7 +206,7 @@ def status(path: Path) -> None:
 def reload(path: Path) -> None:
     """Let the running daemon take over the files on disk; a mistake changes nothing and is told."""
     try:
-        settings, _, _ = load_all(path, with_secrets=False)
+        settings = load_settings(path, None)  # the daemon reads the rest, and notes when it is bad
         code, text = asyncio.run(ask(settings.path(settings.control), "POST", "/-/reload"))
     except ConfigError as error:
         _fail(error)

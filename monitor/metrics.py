@@ -224,7 +224,8 @@ class Metrics:
         def family(name: str, text: str, series: Mapping[str, float], *, counter: bool = False) -> None:
             _head(lines, Metric(name=name, help=text, counter=counter))
             lines.extend(
-                f"{name}{{{labels}}} {value:g}" if labels else f"{name} {value:g}" for labels, value in series.items()
+                f"{name}{{{labels}}} {value:.15g}" if labels else f"{name} {value:.15g}"
+                for labels, value in series.items()
             )
 
         open_by_cause = dict.fromkeys(Cause, 0)

@@ -31,11 +31,12 @@ _states = sa.Table(
     "state_change",
     _metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("target", sa.String, nullable=False, index=True),
+    sa.Column("target", sa.String, nullable=False),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("since", sa.String, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
     sa.Column("evidence", sa.String, nullable=False),
+    sa.Index("state_change_of_target", "target", "since"),
 )
 
 _incidents = sa.Table(
@@ -151,7 +152,7 @@ class Store:
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._writer, in_thread)
-        except sa.exc.OperationalError as error:
+        except sa.exc.DatabaseError as error:
             raise StoreError(self._explain(error)) from error
 
     def close(self) -> None:

@@ -328,7 +328,7 @@ class EchoStream:
             opened.send(sequence, payload, watch.address)
         except OSError as error:
             self.counters["send-error"] += 1
-            self._emit(watch.id, _of_send_error(error, out_of_turn), 0.0)
+            self._emit(watch.id, _of_send_error(error, out_of_turn=out_of_turn), 0.0)
             return
         self.counters["sent"] += 1
         watch.flights[sequence] = flight
@@ -433,7 +433,7 @@ def _round_trip(flight: _Flight, arrived_wall_ns: int) -> float:
     return kernels if arrived_wall_ns and 0 <= kernels <= ours + 0.001 else ours
 
 
-def _of_send_error(error: OSError, out_of_turn: bool) -> Result:
+def _of_send_error(error: OSError, *, out_of_turn: bool) -> Result:
     reason = reason_of(error)
     if reason is Reason.UNREACHABLE:
         return failed(reason, f"our own host has no way there: {error.strerror}", out_of_turn=out_of_turn)
@@ -454,27 +454,38 @@ def _of_send_error(error: OSError, out_of_turn: bool) -> Result:
 )
 async def run(request: Request[IcmpOptions]) -> Result:
     """One echo, by icmplib: a person who asks once does not need the engine."""
-    version = ipaddress.ip_address(request.address).version
+    try:
+        version = ipaddress.ip_address(request.address).version
+    except ValueError:
+        return failed(Reason.NAME, f"icmp needs an IP address, not {request.address!r}")
     make = icmplib.ICMPv4Socket if version == 4 else icmplib.ICMPv6Socket
     try:
         opened = _open_once(make, request)
     except icmplib.SocketPermissionError:
         return inconclusive(Reason.PERMISSION, NOT_ALLOWED)
     with opened:
-        echo = icmplib.ICMPRequest(
-            request.address, secrets.randbelow(0xFFFF) + 1, 1, payload=secrets.token_bytes(request.options.size)
-        )
-        request.trace(f"echo of {request.options.size} bytes to {request.address}")
+        return await _echo(opened, request)
+
+
+async def _echo(opened: Any, request: Request[IcmpOptions]) -> Result:
+    echo = icmplib.ICMPRequest(
+        request.address, secrets.randbelow(0xFFFF) + 1, 1, payload=secrets.token_bytes(request.options.size)
+    )
+    request.trace(f"echo of {request.options.size} bytes to {request.address}")
+    try:
         opened.send(echo)
-        try:
-            reply = await opened.receive(echo, request.timeout_seconds)
-            reply.raise_for_status()
-        except icmplib.TimeoutExceeded:
-            return failed(Reason.TIMEOUT, f"no echo from {request.address} within {request.timeout_seconds:g} s")
-        except icmplib.ICMPError as error:
-            return failed(Reason.UNREACHABLE, f"{reply.source} says about {request.address}: {error}")
-        except icmplib.ICMPLibError as error:
-            return inconclusive(Reason.LOCAL, str(error))
+        reply = await opened.receive(echo, request.timeout_seconds)
+        reply.raise_for_status()
+    except icmplib.TimeoutExceeded:
+        return failed(Reason.TIMEOUT, f"no echo from {request.address} within {request.timeout_seconds:g} s")
+    except icmplib.ICMPError as error:
+        # Its asynchronous socket does not tell who said so.
+        return failed(Reason.UNREACHABLE, f"a hop on the way says about {request.address}: {error}")
+    except icmplib.ICMPLibError as error:
+        cause = error.__context__  # where icmplib leaves the error of the system
+        if isinstance(cause, OSError):
+            return _of_send_error(cause, out_of_turn=False)
+        return inconclusive(Reason.LOCAL, str(error))
     seconds = max(0.0, reply.time - echo.time)
     return Result(
         outcome=_OK, values={RTT: seconds}, evidence=f"echo from {request.address} in {seconds * 1000:.2f} ms"

@@ -8,6 +8,8 @@ key by key. In a template's strings `{id}`, `{code}`, `{name}`, `{area}` and the
 from __future__ import annotations
 
 import re
+from email.errors import MessageError
+from email.headerregistry import Address
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,6 +24,17 @@ def _slug(value: str) -> str:
 
 
 Slug = Annotated[str, AfterValidator(_slug), Field(max_length=63, json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})]
+
+
+def _one_line(value: str) -> str:
+    if "\n" in value or "\r" in value:
+        raise ValueError("must be one line")
+    return value
+
+
+Line = Annotated[str, AfterValidator(_one_line)]
+"""A name that stands in subjects and headings."""
+
 TargetRef = Annotated[
     str, Field(description="`name` of a target of the same site, or `site/name`", max_length=160, min_length=1)
 ]
@@ -165,7 +178,7 @@ class SiteModel(SiteBody):
     """A site."""
 
     id: Slug
-    name: str = Field(min_length=1, max_length=120)
+    name: Line = Field(min_length=1, max_length=120)
     code: str = Field("", max_length=16, description="official code, in quotes")
     area: str = Field("", max_length=120)
     like: Slug | None = Field(None, description="template that it takes everything from that it does not write itself")
@@ -177,7 +190,7 @@ class SiteModel(SiteBody):
 class ProviderModel(Model):
     """Who delivers lines."""
 
-    name: str = Field(min_length=1, max_length=120)
+    name: Line = Field(min_length=1, max_length=120)
     hotline: str = Field(min_length=1, max_length=60)
     email: str = ""
 
@@ -191,11 +204,12 @@ class Document(Model):
     sites: list[SiteModel] = Field(default_factory=list)
 
 
-_MAIL = re.compile(r"[^@\s<>,;\x00-\x1f]+@[^@\s<>,;\x00-\x1f]+")
-
-
 def _mail_address(value: str) -> str:
-    if not _MAIL.fullmatch(value):
+    try:
+        address = Address(addr_spec=value)
+    except (ValueError, MessageError, AttributeError, IndexError) as error:  # cpython raises all of these for odd text
+        raise ValueError(f"`{value}` is not a mail address, such as noc@example.org") from error
+    if not (value.isascii() and address.username and address.domain):
         raise ValueError(f"`{value}` is not a mail address, such as noc@example.org")
     return value
 
@@ -206,7 +220,7 @@ MailAddress = Annotated[str, AfterValidator(_mail_address), Field(max_length=254
 class ContactModel(Model):
     """Somebody who gets mail."""
 
-    name: str = Field(min_length=1, max_length=120)
+    name: Line = Field(min_length=1, max_length=120)
     email: MailAddress
     language: Literal["vi", "en"] = "vi"
     areas: list[str] = Field(default_factory=list, description="only incidents of sites in these areas; empty: all")

@@ -45,6 +45,9 @@ def test_a_password_never_shows(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("contacts: {a: {name: A, email: nobody}}", "1:32: `nobody` is not a mail address, such as noc@example.org"),
+        ("contacts: {a: {name: A, email: a..b@example.org}}", "1:32: `a..b@example.org` is not a mail address"),
+        ("contacts: {a: {name: A, email: trực@example.org}}", "1:32: `trực@example.org` is not a mail address"),
+        ('contacts: {a: {name: "A\\nB", email: a@example.org}}', "1:22: must be one line"),
         ("contacts: {a: {name: A, email: a@example.org, language: fr}}", "1:57: must be 'vi' or 'en', not 'fr'"),
         ("contacts: {a: {name: A, email: a@example.org, causes: [wan]}}", "1:56: must be 'link'"),
         ("contacts: {a: {name: A, email: a@example.org, phone: 1}}", "1:47: unknown key `phone`"),

@@ -1,0 +1,223 @@
+"""The daemon as a child process, seen from outside only."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.certificates import Authority
+from tests.alerts.conftest import MakeSink
+from tests.monitor.daemon import MORE, Daemon, daemon
+from tests.monitor.making import rows
+
+STATE = 'monitor_target_state{{kind="public-portal",role="service",site="{site}",target="{site}/portal"}}'
+GATEWAY = 'monitor_target_state{kind="gateway",role="device",site="center",target="center/gateway"}'
+RELOAD_OK = "monitor_config_last_reload_successful"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon's files, not started."""
+    with daemon(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon whose one service is well."""
+    with daemon(tmp_path_factory.mktemp("daemon")) as made:
+        made.open_portal()
+        made.start()
+        yield made
+
+
+def test_it_becomes_ready_when_its_checks_were_observed(running: Daemon) -> None:
+    running.wait(lambda: running.get("/-/ready") == (200, "ready\n"))
+    assert running.get("/-/healthy") == (200, "ok\n")
+
+
+def test_what_it_holds_is_on_the_board_in_the_api_and_in_the_metrics(running: Daemon) -> None:
+    running.wait(lambda: running.metrics().get(STATE.format(site="center")) == 0.0)
+    assert '"state": "up"' in running.get("/api/v1/targets")[1].replace('":"', '": "')
+    assert "Trung tâm dữ liệu" in running.get("/sites/center")[1]
+    metrics = running.metrics()
+    assert metrics['monitor_checks{probe="tcp"}'] == 2
+    assert metrics['monitor_observations_total{outcome="ok",probe="tcp"}'] > 0
+    assert metrics['probe_success{check="port",kind="public-portal",site="center",target="center/portal"}'] == 1
+    assert metrics["monitor_loop_lag_seconds_count"] > 0
+    assert metrics["monitor_errors_total"] == metrics["monitor_store_errors_total"] == 0
+
+
+def test_nothing_is_changed_over_http(running: Daemon) -> None:
+    assert running.get("/-/reload", "POST")[0] == 403
+    assert running.get("/", "POST")[0] == 405
+
+
+def test_the_control_socket_is_for_owner_and_group_only(running: Daemon) -> None:
+    assert (running.folder / "control.sock").stat().st_mode & 0o777 == 0o660
+
+
+@pytest.mark.parametrize("by", ["signal", "control socket"])
+def test_a_reload_takes_over_good_files_and_refuses_bad_ones_as_a_whole(by: str, running: Daemon) -> None:
+    def reload(code: int, said: str) -> None:
+        if by == "signal":
+            running.tell(signal.SIGHUP)
+        else:
+            ended, output, errors = running.run("reload")
+            assert ended == code
+            assert said in (errors if code else output)
+
+    running.write_inventory(MORE)
+    reload(0, "reloaded")
+    running.wait(lambda: running.metrics().get(STATE.format(site="xa-moi")) == 0.0)
+    assert running.metrics()[RELOAD_OK] == 1.0
+
+    running.write_inventory(MORE.replace("profile: portal", "profile: portall") + "  - {id: xa-khac, name: Xã Khác}\n")
+    reload(1, "portall")
+    running.wait(lambda: running.metrics()[RELOAD_OK] == 0.0)
+    sites = {name for name in running.metrics() if name.startswith("monitor_target_state")}
+    assert sites == {GATEWAY, STATE.format(site="center"), STATE.format(site="xa-moi")}, (
+        "the last good files stay in force"
+    )
+    assert f"{running.inventory}:" in running.log()
+    assert "the last good settings stay in force" in running.log()
+
+    running.write_inventory()
+    reload(0, "reloaded")
+    running.wait(lambda: STATE.format(site="xa-moi") not in running.metrics())
+    metrics = running.metrics()
+    assert metrics[RELOAD_OK] == 1.0
+    assert not [name for name in metrics if "xa-moi" in name], "what left the inventory leaves no series"
+    assert metrics[STATE.format(site="center")] == 0.0, "what did not change keeps its state"
+
+
+def test_a_reload_of_files_that_are_away_is_refused(running: Daemon) -> None:
+    away = running.inventory.rename(running.folder / "away")
+    try:
+        code, _, errors = running.run("reload")
+    finally:
+        away.rename(running.inventory)
+    assert code == 1
+    assert "no *.yaml file here" in errors
+    assert running.run("reload")[0] == 0
+
+
+@pytest.mark.parametrize("more", ["", "a mistake"], ids=["", "whatever the files say now"])
+def test_status_shows_what_the_daemon_holds(more: str, running: Daemon) -> None:
+    running.wait(
+        lambda: sum(running.metrics().get(each, 9.0) for each in (STATE.format(site="center"), GATEWAY)) == 0.0
+    )
+    running.write_inventory(more)
+    said = running.run("status")
+    running.write_inventory()
+    assert said == (0, "up 2  degraded 0  down 0  unreachable 0  unknown 0\nno open incident\n", "")
+
+
+def test_a_second_daemon_on_the_same_port_says_so_and_leaves_the_first_alone(running: Daemon, files: Daemon) -> None:
+    files.settings.write_text(files.settings.read_text().replace(str(files.listen), str(running.listen)))
+    said = files.fails_to_start()
+    assert f"{files.settings}: listen: cannot listen on 127.0.0.1:{running.listen}: " in said
+    assert "is another commune-monitor running? Choose another port or stop what uses it (ss -ltnp)" in said
+    assert running.get("/-/healthy")[0] == 200
+    assert running.run("reload")[0] == 0
+
+
+# -- beginning and end ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_0_when_it_is_told_to(number: int, files: Daemon) -> None:
+    files.start()
+    assert files.end(number) == 0
+    assert not (files.folder / "control.sock").exists()
+    assert "Traceback" not in files.log()
+    assert sqlite3.connect(files.database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_database_that_cannot_be_written_is_told_at_the_start(files: Daemon) -> None:
+    connection = sqlite3.connect(files.database)
+    connection.execute("CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR)")
+    connection.close()
+    files.database.chmod(0o444)
+    said = files.fails_to_start(rights=False)
+    assert (
+        said.strip()
+        == f"{files.database}: the database cannot be written; give its owner write permission on file and folder"
+    )
+
+
+def test_a_control_socket_that_cannot_be_made_is_told_at_the_start(files: Daemon) -> None:
+    files.settings.write_text(f"control: none/control.sock\n{files.settings.read_text()}")
+    assert (
+        f"{files.settings}: control: cannot make the socket {files.folder}/none/control.sock: "
+        in files.fails_to_start()
+    )
+
+
+def test_a_control_socket_with_too_long_a_name_is_told_at_the_start(files: Daemon) -> None:
+    files.settings.write_text(f"control: {'c' * 150}.sock\n{files.settings.read_text()}")
+    assert "AF_UNIX path too long" in files.fails_to_start()
+
+
+def test_a_mistake_in_the_settings_is_told_at_the_start(files: Daemon) -> None:
+    files.settings.write_text(f"databse: x\n{files.settings.read_text()}")
+    assert f"{files.settings}:1:1: unknown key `databse`" in files.fails_to_start()
+
+
+def test_a_control_socket_that_a_killed_daemon_left_behind_is_no_hindrance(files: Daemon) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(files.folder / "control.sock"))
+    files.start()
+    assert files.run("reload")[0] == 0
+
+
+# -- mails ---------------------------------------------------------------------------------------------------------
+
+
+def test_mails_wait_for_a_mail_server_that_is_away_and_arrive_once(
+    tmp_path: Path, authority: Authority, port: int, make_sink: MakeSink
+) -> None:
+    with daemon(tmp_path, authority.ca.read_text(), port) as made:
+        made.start()
+        made.wait(lambda: made.mails("deferred") == 2)
+        metrics = made.metrics()
+        assert metrics["monitor_outbox_oldest_seconds"] > 0
+        assert metrics['monitor_mails_total{result="retry"}'] >= 2
+        assert metrics['monitor_incidents_open{cause="service"}'] == 1
+        assert "center/portal" in made.run("status")[1]
+        sink = make_sink(port)
+        made.wait(lambda: made.mails("sent") == 2)
+        assert made.metrics()["monitor_outbox_oldest_seconds"] == 0
+        assert made.end() == 0
+    assert sorted(to for mail in sink.mails for to in mail.to) == ["support@systems.example", "truc@noc.example.org"]
+    subjects = {str(mail.message["Subject"]) for mail in sink.mails}
+    assert "NGỪNG: Cổng dịch vụ công – Trung tâm dữ liệu" in subjects
+
+
+def test_every_mail_arrives_exactly_once_over_a_kill_in_the_middle(
+    tmp_path: Path, authority: Authority, port: int, make_sink: MakeSink
+) -> None:
+    sink = make_sink(port)
+    sink.refuse = "451 not now"
+    with daemon(tmp_path, authority.ca.read_text(), port) as made:
+        made.start()
+        made.wait(lambda: sink.refused >= 2)
+        assert made.end(signal.SIGKILL) == -signal.SIGKILL
+        before = rows(made.database, "SELECT id FROM outbox ORDER BY id")
+        assert len(before) == 2
+        sink.refuse = ""
+        made.open_portal()
+        made.start()
+        made.wait(lambda: made.mails("sent") == 4)
+        assert made.end() == 0
+        written = {str(id_) for (id_,) in rows(made.database, "SELECT id FROM outbox")}
+    arrived = Counter(str(mail.message["Message-ID"]) for mail in sink.mails)
+    assert arrived == Counter(f"<{id_}@noc.example.org>" for id_ in written)
+    assert {str(id_) for (id_,) in before} < written
+    assert len(written) == 4

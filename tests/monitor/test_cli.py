@@ -1,0 +1,154 @@
+"""What the commands print and how they exit, without a daemon; those that ask one are tested with it in test_app."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor.cli import JsonLines, main
+from tests.monitor.daemon import MORE, Daemon, daemon
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon's files, not started."""
+    with daemon(tmp_path) as made:
+        yield made
+
+
+def run(*arguments: str, files: Daemon) -> Result:
+    return CliRunner().invoke(main, [*arguments, "--settings", str(files.settings)])
+
+
+def test_check_says_what_there_is_when_all_is_well(files: Daemon) -> None:
+    said = run("check", files=files)
+    assert (said.exit_code, said.stderr) == (0, "")
+    assert said.stdout == "well: 1 sites, 2 targets, 2 checks (10 a second), 3 contacts\n"
+
+
+def test_check_tells_every_mistake_of_every_file_with_its_place(files: Daemon) -> None:
+    files.write_inventory(MORE.replace("profile: portal", "profile: portall"))
+    (files.folder / "contacts.yaml").write_text("contacts: {a: {name: A, email: nobody}}")
+    said = run("check", files=files)
+    assert said.exit_code == 1
+    assert said.stdout == ""
+    assert re.search(rf"{files.inventory}:\d+:\d+: there is no profile `portall`; did you mean `portal`\?", said.stderr)
+    assert f"{files.folder}/contacts.yaml:1:32: `nobody` is not a mail address" in said.stderr
+
+
+@pytest.mark.parametrize("bad", ["a@b..c", "Tên <giám-sát@b.example>", "N <a..b@c.example>"])
+def test_check_refuses_a_sender_that_no_mail_can_be_written_with(bad: str, files: Daemon) -> None:
+    text = files.settings.read_text(encoding="utf-8")
+    files.settings.write_text(re.sub("from: .*", f"from: {bad}", text), encoding="utf-8")
+    said = run("check", files=files)
+    assert said.exit_code == 1
+    assert f"`{bad}` is no sender: write Name <address>" in said.stderr
+
+
+def test_check_tells_a_broken_template_with_file_and_line(files: Daemon) -> None:
+    (files.folder / "mails" / "vi").mkdir(parents=True)
+    template = files.folder / "mails" / "vi" / "opened.txt"
+    template.write_text("Alô\n\n{% if %}\n")
+    with files.settings.open("a") as settings:
+        settings.write("  templates: mails\n")
+    said = run("check", files=files)
+    assert said.exit_code == 1
+    assert said.stderr.startswith(f"{template}:3: ")
+
+
+def test_check_wants_the_secrets_unless_it_is_told_not_to(files: Daemon) -> None:
+    (files.folder / "secrets" / "smtp-password").unlink()
+    said = run("check", files=files)
+    assert said.exit_code == 1
+    assert "the secret smtp-password cannot be read" in said.stderr
+    assert run("check", "--without-secrets", files=files).exit_code == 0
+
+
+def test_check_of_settings_that_are_not_there_says_so(files: Daemon) -> None:
+    files.settings.unlink()
+    said = run("check", files=files)
+    assert said.exit_code == 1
+    assert str(files.settings) in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_the_password_of_the_relay_is_never_printed(files: Daemon) -> None:
+    for command in (["check"], ["probe", "center/portal"], ["status"], ["reload"]):
+        assert "mật khẩu" not in run(*command, files=files).output
+
+
+def test_probe_explains_a_target_that_is_well(files: Daemon) -> None:
+    files.open_portal()
+    said = run("probe", "center/portal", files=files)
+    assert said.exit_code == 0
+    assert "center/portal: Cổng dịch vụ công at Trung tâm dữ liệu" in said.stdout
+    assert "check port: tcp to 127.0.0.1, at most 1 s" in said.stdout
+    assert f"connecting to 127.0.0.1 port {files.portal}" in said.stdout
+    assert f"OK (ok): port {files.portal} accepts" in said.stdout
+    assert "probe_tcp_connect_duration_seconds" in said.stdout
+
+
+def test_probe_of_a_target_that_is_down_says_why_and_exits_with_1(files: Daemon) -> None:
+    said = run("probe", "center/portal", files=files)
+    assert said.exit_code == 1
+    assert "FAILED (refused): " in said.stdout
+
+
+def test_probe_of_a_target_that_is_not_there_names_those_that_are_near(files: Daemon) -> None:
+    said = run("probe", "portal", files=files)
+    assert said.exit_code == 1
+    assert said.stderr == "no target 'portal' in the inventory; did you mean: center/portal\n"
+
+
+def test_probe_of_a_check_that_is_not_there_is_no_success(files: Daemon) -> None:
+    files.open_portal()
+    assert run("probe", "center/portal", "--check", "port", files=files).exit_code == 0
+    said = run("probe", "center/portal", "--check", "prot", files=files)
+    assert said.exit_code == 1
+    assert said.stderr == "no check 'prot' at center/portal; it has: port\n"
+
+
+@pytest.mark.parametrize("command", ["status", "reload"])
+def test_a_command_that_needs_the_daemon_says_when_none_answers(command: str, files: Daemon) -> None:
+    said = run(command, files=files)
+    assert said.exit_code == 1
+    assert "no daemon answers" in said.stderr
+    assert not isinstance(said.exception, OSError)
+
+
+@pytest.mark.parametrize("command", ["status", "reload"])
+def test_a_command_that_needs_the_daemon_tells_a_mistake_in_the_settings(command: str, files: Daemon) -> None:
+    files.settings.write_text("listen: nowhere\n")
+    said = run(command, files=files)
+    assert said.exit_code == 1
+    assert f"{files.settings}:1:9: " in said.stderr
+
+
+def test_every_command_has_its_help() -> None:
+    for name, command in main.commands.items():
+        said = CliRunner().invoke(main, [name, "--help"])
+        assert said.exit_code == 0
+        assert command.help
+        assert command.help.splitlines()[0][:40] in said.output
+
+
+def test_a_log_line_is_one_json_object_with_its_incident_and_traceback() -> None:
+    try:
+        raise ValueError("hỏng\nở đây")
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, __file__, 1, "Xã %s\nmới", ("Kim Đông",), sys.exc_info())
+    record.incident = "i-1"
+    line = JsonLines().format(record)
+    assert "\n" not in line
+    found = json.loads(line)
+    assert (found["level"], found["logger"], found["message"]) == ("error", "x", "Xã Kim Đông\nmới")
+    assert found["incident"] == "i-1"
+    assert "ValueError: hỏng" in found["traceback"]
+    assert "Kim Đông" in line

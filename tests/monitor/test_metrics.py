@@ -1,0 +1,261 @@
+"""What Prometheus reads."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from monitor.core.judge import Judge
+from monitor.core.model import (
+    Cause,
+    Check,
+    Happening,
+    Held,
+    Inventory,
+    Observation,
+    Outcome,
+    Reason,
+    Role,
+    Site,
+    State,
+    Target,
+)
+from monitor.metrics import ECHO_RTT, Metrics, Present
+from probes import registry
+from probes.registry import Options, labelled
+from tests.alerts.sample import INCIDENT, NOW
+
+untimed = settings(deadline=None, max_examples=60)
+TEXT = st.text(max_size=30)
+
+
+def target(id_: str, kind: str = "router", provider: str = "", circuit: str = "") -> Target:
+    site, _, name = id_.partition("/")
+    check = Check(
+        id=f"{id_}#echo", target=id_, name="echo", probe="icmp", address="192.0.2.1", options=Options(),
+        interval_seconds=1, timeout_seconds=1, confirm=3, when_failed=State.DOWN, window=10,
+    )  # fmt: skip
+    return Target(
+        id=id_, site=site, name=name, role=Role.DEVICE, kind=kind, checks=(check,), provider=provider, circuit=circuit
+    )
+
+
+def inventory(*targets: Target, name: str = "Xã A", area: str = "Kim Sơn") -> Inventory:
+    sites = {each.site: Site(id=each.site, name=name, code="1", area=area, latitude=20.5) for each in targets}
+    return Inventory(sites=sites, targets={each.id: each for each in targets}, providers={})
+
+
+def observation(id_: str, outcome: Outcome = Outcome.OK, **more: Any) -> Observation:
+    return Observation(check=f"{id_}#echo", target=id_, at=NOW, outcome=outcome, reason=Reason.OK, **more)
+
+
+class Scraped:
+    """Metrics over a present that the test sets."""
+
+    def __init__(self, known: Inventory) -> None:
+        judge = Judge()
+        judge.adopt(known.checks(), NOW)
+        self.present = Present(
+            inventory=known, held={}, last={}, judge=judge, open_incidents=(), event_counts={}, outbox={},
+            outbox_oldest_seconds=0, late=0, missed=0, errors=0, streams={}, write_errors=0,
+        )  # fmt: skip
+        self.metrics = Metrics(registry.load(), lambda: self.present, "1.2.3")
+
+    def set(self, **present: Any) -> None:
+        for name, value in present.items():
+            setattr(self.present, name, value)
+
+    def text(self) -> str:
+        return self.metrics.expose("")[0].decode()
+
+    def samples(self) -> Iterator[tuple[str, Mapping[str, str], float]]:
+        for family in text_string_to_metric_families(self.text()):
+            for sample in family.samples:
+                yield sample.name, sample.labels, sample.value
+
+    def value(self, name: str, **labels: str) -> float | None:
+        found = [value for each, has, value in self.samples() if each == name and labels.items() <= has.items()]
+        assert len(found) <= 1, found
+        return found[0] if found else None
+
+
+def test_a_scrape_is_well_formed_in_the_eyes_of_promtool() -> None:
+    scraped = Scraped(inventory(target("a/router"), target("a/tslcd", "tslcd", "vnpt", 'C"1\\')))
+    scraped.set(
+        last={"a/router#echo": observation("a/router", values={ECHO_RTT: 0.01, labelled("snmp_if_down", ifName="wan1"): 1.0})},
+        held={"a/router": Held(target="a/router", state=State.DOWN, since=NOW)},
+        streams={"icmp": {"late": 2}},
+    )  # fmt: skip
+    scraped.metrics.observed("icmp", observation("a/router", values={ECHO_RTT: 0.01}))
+    scraped.metrics.mailed("sent")
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=scraped.text(), text=True, capture_output=True, check=False
+    )
+    # The labels of SNMP measurements are named as in the MIBs; promtool would rather have snake_case.
+    assert [line for line in checked.stderr.splitlines() if "snake_case" not in line] == []
+    assert checked.returncode in (0, 3), "3: only remarks"
+
+
+def test_no_family_is_told_twice_and_each_has_help_and_type() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    lines = scraped.text().splitlines()
+    for mark in ("# HELP ", "# TYPE "):
+        names = [line.split(" ")[2] for line in lines if line.startswith(mark)]
+        assert len(names) == len(set(names))
+    series = [line.rpartition(" ")[0] for line in lines if not line.startswith("#")]
+    assert len(series) == len(set(series))
+
+
+@untimed
+@given(name=TEXT, area=TEXT, circuit=TEXT.filter(bool), label=TEXT)
+def test_any_text_in_a_label_comes_out_as_it_went_in(name: str, area: str, circuit: str, label: str) -> None:
+    scraped = Scraped(inventory(target("a/tslcd", "tslcd", "vnpt", circuit), name=name, area=area))
+    line = label.replace("\n", " ")
+    scraped.set(last={"a/tslcd#echo": observation("a/tslcd", values={labelled("snmp_if_down", ifName=label): 1.0})})
+    body = scraped.text()
+    found = {sample.name: sample.labels for family in text_string_to_metric_families(body) for sample in family.samples}
+    assert (found["monitor_site_info"]["name"], found["monitor_site_info"]["area"]) == (name, area)
+    assert found["monitor_link_info"]["circuit"] == circuit
+    assert found["snmp_if_down"]["ifName"] == line
+
+
+@pytest.mark.parametrize(
+    ("state", "number"),
+    [(State.UP, 0), (State.DEGRADED, 1), (State.DOWN, 2), (State.UNREACHABLE, 3), (State.UNKNOWN, 4)],
+)
+def test_a_state_is_told_as_its_number(state: State, number: int) -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    scraped.set(held={"a/router": Held(target="a/router", state=state, since=NOW)})
+    assert scraped.value("monitor_target_state", target="a/router", site="a", kind="router", role="device") == number
+
+
+def test_a_target_that_was_never_judged_is_unknown() -> None:
+    assert Scraped(inventory(target("a/router"))).value("monitor_target_state", target="a/router") == 4
+
+
+def test_a_check_that_was_never_run_has_no_series_and_one_that_failed_has_zero() -> None:
+    scraped = Scraped(inventory(target("a/router"), target("b/router")))
+    scraped.set(last={"a/router#echo": observation("a/router", Outcome.FAILED, duration_seconds=0.25)})
+    assert scraped.value("probe_success", target="a/router", check="echo") == 0
+    assert scraped.value("probe_duration_seconds", target="a/router") == 0.25
+    assert scraped.value("probe_success", target="b/router") is None
+
+
+@untimed
+@given(value=st.floats(min_value=-1e300, max_value=1e300) | st.sampled_from((math.nan, math.inf, -math.inf)))
+def test_any_number_is_told_exactly_enough(value: float) -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    scraped.set(last={"a/router#echo": observation("a/router", values={"snmp_uptime_seconds": value})})
+    told = scraped.value("snmp_uptime_seconds", target="a/router")
+    assert told is not None
+    assert (math.isnan(told) and math.isnan(value)) or math.isclose(told, value, rel_tol=1e-13)
+
+
+def test_observations_are_counted_by_kind_and_outcome() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    for outcome in (Outcome.OK, Outcome.OK, Outcome.FAILED, Outcome.INCONCLUSIVE):
+        scraped.metrics.observed("icmp", observation("a/router", outcome))
+    counts = [scraped.value("monitor_observations_total", probe="icmp", outcome=each.value) for each in Outcome]
+    assert counts == [2, 1, 1]
+    assert scraped.value("monitor_observations_total", probe="tcp", outcome="ok") == 0
+    assert scraped.metrics.observations_total() == 4
+
+
+@untimed
+@given(rtts=st.lists(st.floats(min_value=0, max_value=3), max_size=30))
+def test_the_histogram_of_round_trips_counts_each_once_and_only_grows(rtts: list[float]) -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    for rtt in rtts:
+        scraped.metrics.observed("icmp", observation("a/router", values={ECHO_RTT: rtt}))
+    found = {
+        labels["le"]: value for name, labels, value in scraped.samples() if name == "monitor_echo_rtt_seconds_bucket"
+    }
+    assert list(found.values()) == sorted(found.values())
+    for bound, count in found.items():
+        assert count == sum(rtt <= float(bound) for rtt in rtts)
+    if rtts:
+        assert found["+Inf"] == scraped.value("monitor_echo_rtt_seconds_count") == len(rtts)
+        assert math.isclose(scraped.value("monitor_echo_rtt_seconds_sum") or 0, sum(rtts), rel_tol=1e-6, abs_tol=1e-9)
+
+
+def test_a_target_that_left_leaves_no_series_and_the_counters_of_the_others_go_on() -> None:
+    scraped = Scraped(inventory(target("a/router"), target("b/router")))
+    for each in ("a/router", "b/router"):
+        scraped.metrics.observed("icmp", observation(each, values={ECHO_RTT: 0.01}))
+    scraped.set(last={f"{each}#echo": observation(each) for each in ("a/router", "b/router")})
+    assert scraped.value("monitor_echo_rtt_seconds_count", target="b/router") == 1
+    scraped.set(inventory=inventory(target("a/router")), last={"a/router#echo": observation("a/router")})
+    assert "b/router" not in scraped.text()
+    assert scraped.value("monitor_echo_rtt_seconds_count", target="a/router") == 1
+    assert scraped.value("monitor_observations_total", probe="icmp", outcome="ok") == 2
+
+
+def test_the_loss_is_that_of_the_judges_window() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    assert scraped.value("monitor_loss_ratio", target="a/router") is None
+    for number in range(4):
+        outcome = Outcome.FAILED if number == 2 else Outcome.OK
+        reason = Reason.TIMEOUT if number == 2 else Reason.OK
+        seen = replace(observation("a/router", outcome), at=NOW + timedelta(seconds=number), reason=reason)
+        scraped.present.judge.observe(seen)
+    assert scraped.value("monitor_loss_ratio", target="a/router") == 0.25
+
+
+def test_every_status_cause_and_happening_has_its_series_from_the_start() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    found = list(scraped.samples())
+    assert {labels["cause"] for name, labels, _ in found if name == "monitor_incidents_open"} == set(Cause)
+    pairs = {(labels["cause"], labels["what"]) for name, labels, _ in found if name == "monitor_incident_events_total"}
+    assert pairs == {(cause.value, what.value) for cause in Cause for what in Happening}
+    statuses = {labels["status"] for name, labels, _ in found if name == "monitor_outbox_mails"}
+    assert statuses == {"queued", "sending", "deferred", "sent", "failed"}
+
+
+def test_the_daemons_own_figures_are_those_of_the_present() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    scraped.set(
+        open_incidents=(INCIDENT, INCIDENT), event_counts={("link", "opened"): 3}, outbox={"deferred": 7},
+        outbox_oldest_seconds=61.5, late=1, missed=2, errors=3, write_errors=4, streams={"icmp": {"late": 5}},
+    )  # fmt: skip
+    assert scraped.value("monitor_incidents_open", cause="link") == 2
+    assert scraped.value("monitor_incident_events_total", cause="link", what="opened") == 3
+    assert scraped.value("monitor_outbox_mails", status="deferred") == 7
+    assert scraped.value("monitor_outbox_oldest_seconds") == 61.5
+    assert [
+        scraped.value(f"monitor_{each}_total") for each in ("runs_late", "runs_missed", "errors", "store_errors")
+    ] == [1, 2, 3, 4]
+    assert scraped.value("monitor_stream_happenings_total", probe="icmp", what="late") == 5
+    assert scraped.value("monitor_build_info", version="1.2.3") == 1
+
+
+def test_a_large_counter_of_ours_does_not_stand_still() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    values = []
+    for late in (12_345_678, 12_345_679):
+        scraped.set(late=late)
+        values.append(scraped.value("monitor_runs_late_total"))
+    assert values == [12_345_678, 12_345_679]
+
+
+def test_a_reload_that_failed_is_told_and_the_time_of_the_last_good_one_stays() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    scraped.metrics.reloaded(True, NOW)
+    scraped.metrics.reloaded(False, NOW + timedelta(hours=1))
+    assert scraped.value("monitor_config_last_reload_successful") == 0
+    assert scraped.value("monitor_config_last_reload_success_timestamp_seconds") == NOW.timestamp()
+
+
+def test_mails_are_counted_by_result() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    for result in ("retry", "retry", "sent"):
+        scraped.metrics.mailed(result)
+    assert [scraped.value("monitor_mails_total", result=each) for each in ("retry", "sent")] == [2, 1]

@@ -1,0 +1,300 @@
+"""From an observation to incident and mails on disk, with a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor import pipeline as pipeline_module
+from monitor.core.model import (
+    Check,
+    Contact,
+    Incident,
+    Inventory,
+    Observation,
+    Outcome,
+    Reason,
+    Role,
+    Site,
+    State,
+    Target,
+)
+from monitor.pipeline import KEPT_CLOSED, Pipeline
+from monitor.store import Store
+from probes.registry import Options
+from tests.alerts.sample import NOW
+from tests.monitor.making import rows
+
+GIVE_UP_SECONDS = 20.0
+ALL = Contact(id="all", name="All", email="all@example.org")
+SOUTH = Contact(id="south", name="South", email="south@example.org", areas=("South",))
+
+
+def service(site: str, *, confirm: int = 1) -> Target:
+    id_ = f"{site}/portal"
+    check = Check(
+        id=f"{id_}#port", target=id_, name="port", probe="tcp", address="127.0.0.1", options=Options(),
+        interval_seconds=60, timeout_seconds=1, confirm=confirm, when_failed=State.DOWN,
+    )  # fmt: skip
+    return Target(id=id_, site=site, name="portal", role=Role.SERVICE, kind="public-portal", checks=(check,))
+
+
+def inventory(*targets: Target) -> Inventory:
+    sites = {site: Site(id=site, name=site.title(), area=site.title()) for site in ("north", "south")}
+    return Inventory(sites=sites, targets={each.id: each for each in targets}, providers={})
+
+
+BOTH = inventory(service("north"), service("south"))
+
+
+@dataclass(slots=True)
+class Line:
+    """A pipeline with a clock that the test sets."""
+
+    file: Path
+    contacts: Sequence[Contact] = (ALL, SOUTH)
+    now: datetime = NOW
+    rechecked: list[str] = field(default_factory=list)
+    stored: int = 0
+    store: Store = field(init=False)
+    pipeline: Pipeline = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = Store(str(self.file))
+        self.begin(BOTH)
+
+    def begin(
+        self, known: Inventory, open_incidents: Sequence[Incident] = (), told: Mapping[str, set[str]] | None = None
+    ) -> None:
+        self.pipeline = Pipeline(
+            inventory=known, contacts=self.contacts, open_incidents=open_incidents, told=told or {}, store=self.store,
+            clock=lambda: self.now, recheck=self.rechecked.append, stored=self._stored,
+        )  # fmt: skip
+
+    async def restart(self, known: Inventory = BOTH) -> None:
+        """What the app does at a start."""
+        self.begin(known, await self.store.open_incidents(), await self.store.told())
+
+    def _stored(self) -> None:
+        self.stored += 1
+
+    def see(self, target: str, outcome: Outcome) -> None:
+        reason = Reason.OK if outcome is Outcome.OK else Reason.REFUSED
+        self.pipeline.observed(
+            Observation(
+                check=f"{target}#port", target=target, at=self.now, outcome=outcome, reason=reason, evidence="e"
+            )
+        )
+
+    def see_for(self, target: str, outcome: Outcome, minutes: int = 5) -> None:
+        """The same answer every few seconds, and what follows of it."""
+        for _ in range(minutes * 12):
+            self.now += timedelta(seconds=5)
+            self.see(target, outcome)
+            self.pipeline._take(self.pipeline.correlator.tick(self.now))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
+        task = asyncio.create_task(self.pipeline.run())
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def mails(self) -> list[tuple[str, str]]:
+        """Happening and contact of each mail in the order of writing."""
+        found = rows(self.file, "SELECT id, contact FROM outbox ORDER BY seq")
+        return [(str(id_).rsplit(".", 2)[1].partition("-")[0], str(contact)) for id_, contact in found]
+
+    async def until_mails(self, *mails: tuple[str, str]) -> None:
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while len(self.mails()) < len(mails):
+                await asyncio.sleep(0.01)
+        assert self.mails() == list(mails)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(pipeline_module, "RETRY_SECONDS", 0.02)
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    made = Line(tmp_path / "state.db")
+    yield made
+    made.store.close()
+
+
+async def test_a_failure_becomes_an_incident_and_mails_on_disk(line: Line) -> None:
+    async with line.running():
+        line.see("south/portal", Outcome.FAILED)
+        line.now += timedelta(minutes=1)
+        await line.until_mails(("opened", "all"), ("opened", "south"))
+    (incident,) = await line.store.open_incidents()
+    assert (incident.root, incident.reason, incident.began) == ("south/portal", Reason.REFUSED, NOW)
+    assert line.pipeline.event_counts == {("service", "opened"): 1}
+
+
+async def test_mails_may_leave_only_when_they_are_on_disk(line: Line) -> None:
+    seen: list[int] = []
+    line.pipeline._stored = lambda: seen.append(len(line.mails()))
+    async with line.running():
+        line.see_for("south/portal", Outcome.FAILED)
+        await line.until_mails(("opened", "all"), ("opened", "south"))
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while not seen:
+                await asyncio.sleep(0.01)
+    assert seen == [2]
+
+
+async def test_states_alone_wake_no_mail(line: Line) -> None:
+    async with line.running():
+        line.see("south/portal", Outcome.OK)
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while not rows(line.file, "SELECT * FROM state_change"):
+                await asyncio.sleep(0.01)
+    assert line.stored == 0
+    assert line.mails() == []
+
+
+async def test_a_target_that_nobody_hears_of_becomes_unknown_by_time_alone(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_module, "EXPIRE_SECONDS", 0.02)
+    line.see("south/portal", Outcome.OK)
+    async with line.running():
+        line.now += timedelta(minutes=5)
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while line.pipeline.correlator.held["south/portal"].state is not State.UNKNOWN:
+                await asyncio.sleep(0.01)
+    assert line.pipeline.correlator.held["south/portal"].reason is Reason.STALE
+
+
+async def test_the_end_is_told_to_those_who_were_told_of_the_beginning(line: Line) -> None:
+    line.see_for("north/portal", Outcome.FAILED)
+    line.see_for("north/portal", Outcome.OK)
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all"), ("recovered", "all")]
+    assert [each.root for each in line.pipeline.closed] == ["north/portal"]
+
+
+async def test_after_a_restart_the_end_is_told_to_those_who_were_told_before(line: Line) -> None:
+    line.see_for("south/portal", Outcome.FAILED)
+    await line.pipeline.flush()
+    late = Contact(id="late", name="Late", email="late@example.org")
+    line.contacts = (ALL, replace(SOUTH, areas=("North",)), late)
+    await line.restart()
+    line.see_for("south/portal", Outcome.FAILED)
+    line.see_for("south/portal", Outcome.OK)
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all"), ("opened", "south"), ("recovered", "all"), ("recovered", "south")]
+    assert await line.store.open_incidents() == ()
+
+
+async def test_an_incident_that_goes_on_over_a_restart_is_not_opened_again(line: Line) -> None:
+    line.see_for("north/portal", Outcome.FAILED)
+    await line.pipeline.flush()
+    (before,) = await line.store.open_incidents()
+    await line.restart()
+    line.see_for("north/portal", Outcome.FAILED)
+    await line.pipeline.flush()
+    assert [each.id for each in await line.store.open_incidents()] == [before.id]
+    assert line.mails() == [("opened", "all")]
+
+
+async def test_a_contact_that_comes_or_goes_with_a_reload_hears_what_fits(line: Line) -> None:
+    line.see_for("south/portal", Outcome.FAILED)
+    line.pipeline.adopt(BOTH, [ALL, replace(ALL, id="new")])
+    line.see_for("south/portal", Outcome.OK)
+    line.see_for("north/portal", Outcome.FAILED)
+    await line.pipeline.flush()
+    assert line.mails() == [
+        ("opened", "all"), ("opened", "south"), ("recovered", "all"), ("opened", "all"), ("opened", "new"),
+    ]  # fmt: skip
+
+
+async def test_an_incident_whose_target_leaves_with_a_reload_is_withdrawn_and_told(line: Line) -> None:
+    line.see_for("south/portal", Outcome.FAILED)
+    line.see("north/portal", Outcome.OK)
+    line.pipeline.adopt(inventory(service("north")), line.contacts)
+    line.pipeline._take(line.pipeline.correlator.tick(line.now))
+    await line.pipeline.flush()
+    assert line.mails()[2:] == [("withdrawn", "all"), ("withdrawn", "south")]
+    assert set(line.pipeline.last) == {"north/portal#port"}
+    assert await line.store.open_incidents() == ()
+
+
+async def test_a_check_that_is_not_sure_is_asked_again(line: Line) -> None:
+    line.begin(inventory(service("north", confirm=2)))
+    line.see("north/portal", Outcome.FAILED)
+    assert line.rechecked == ["north/portal#port"]
+
+
+async def test_no_more_than_so_many_closed_incidents_are_kept_in_memory(line: Line) -> None:
+    for _ in range(KEPT_CLOSED + 3):
+        line.see_for("north/portal", Outcome.FAILED, minutes=3)
+        line.see_for("north/portal", Outcome.OK, minutes=3)
+    kept = line.pipeline.closed
+    assert len(kept) <= KEPT_CLOSED
+    assert [each.closed for each in kept] == sorted((each.closed for each in kept), reverse=True)
+    await line.pipeline.flush()
+
+
+# -- trouble with writing ------------------------------------------------------------------------------------------
+
+
+async def test_what_cannot_be_written_is_kept_in_order_and_written_once_when_it_can(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows(line.file, "ALTER TABLE outbox RENAME TO away")
+    async with line.running() as task:
+        line.see_for("south/portal", Outcome.FAILED)
+        await _errors(line, 2)
+        line.see_for("south/portal", Outcome.OK)
+        line.see_for("north/portal", Outcome.FAILED)
+        await _errors(line, 4)
+        assert line.stored == 0
+        assert "tried again" in caplog.text
+        rows(line.file, "ALTER TABLE away RENAME TO outbox")
+        await line.until_mails(
+            ("opened", "all"), ("opened", "south"), ("recovered", "all"), ("recovered", "south"), ("opened", "all"),
+        )  # fmt: skip
+        assert not task.done()
+    states = rows(line.file, "SELECT target, state FROM state_change ORDER BY id")
+    assert states == [("south/portal", "down"), ("south/portal", "up"), ("north/portal", "down")]
+    assert rows(line.file, "SELECT what FROM incident_event ORDER BY id") == [("opened",), ("recovered",), ("opened",)]
+
+
+async def _errors(line: Line, count: int) -> None:
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while line.pipeline.write_errors < count:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["writing had begun", "writing had not begun"])
+async def test_what_was_being_written_at_the_end_is_on_disk_once_after_the_flush(
+    begun: bool,
+    line: Line,
+) -> None:
+    """A cancelled task must not take its batch with it."""
+    gate = threading.Event()
+    if not begun:
+        line.store._writer.submit(gate.wait, GIVE_UP_SECONDS)
+    async with line.running():
+        line.see_for("south/portal", Outcome.FAILED)
+        while line.pipeline._batch:
+            await asyncio.sleep(0)
+    gate.set()
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all"), ("opened", "south")]
+    assert rows(line.file, "SELECT target, state FROM state_change") == [("south/portal", "down")]
+    assert rows(line.file, "SELECT what FROM incident_event") == [("opened",)]

@@ -1,0 +1,332 @@
+"""Checks run in their turns, and none holds up another; with the real APScheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from monitor import scheduler as scheduler_module
+from monitor.core.model import Check, Observation, Outcome, Reason, State
+from monitor.scheduler import FIRST_LOOK_SECONDS, Scheduler
+from probes.registry import Emit, Kind, Options, Request, Result, Stream, ok
+
+GIVE_UP_SECONDS = 20.0
+
+
+def kind(
+    name: str,
+    run: Callable[[Request[Any]], Awaitable[Result]],
+    stream: Callable[[Emit], Stream] | None = None,
+) -> Kind:
+    return Kind(name=name, options=Options, run=run, metrics=(), module=__name__, doc="", stream=stream)
+
+
+def check(name: str, probe: str = "good", interval: float = 0.05) -> Check:
+    return Check(
+        id=f"site/{name}#run", target=f"site/{name}", name="run", probe=probe, address=name, options=Options(),
+        interval_seconds=interval, timeout_seconds=60, confirm=1, when_failed=State.DOWN,
+    )  # fmt: skip
+
+
+def by_id(checks: Iterable[Check]) -> dict[str, Check]:
+    return {each.id: each for each in checks}
+
+
+class Probes:
+    """Kinds of probes that misbehave in every way that a plug-in could."""
+
+    def __init__(self) -> None:
+        self.begun: Counter[str] = Counter()
+        self.running: Counter[str] = Counter()
+        self.most_at_once = 0
+        self.free = asyncio.Event()
+        self.streams: list[Breaking] = []
+
+    def kinds(self) -> dict[str, Kind]:
+        found = (kind("good", self._good), kind("hang", self._hang), kind("raise", self._raise))
+        return {each.name: each for each in (*found, kind("stream", self._good, self._stream))}
+
+    async def _good(self, request: Request[Any]) -> Result:
+        self.begun[request.address] += 1
+        request.memory["runs"] = self.begun[request.address]
+        return ok()
+
+    async def _hang(self, request: Request[Any]) -> Result:
+        self.begun[request.address] += 1
+        self.running[request.address] += 1
+        self.most_at_once = max(self.most_at_once, self.running.total())
+        try:
+            await self.free.wait()
+        finally:
+            await asyncio.sleep(0)  # closing takes a moment
+            self.running[request.address] -= 1
+        return ok()
+
+    async def _raise(self, request: Request[Any]) -> Result:
+        self.begun[request.address] += 1
+        raise RuntimeError("a mistake of ours")
+
+    def _stream(self, emit: Emit) -> Stream:
+        self.streams.append(Breaking(emit))
+        return self.streams[-1]
+
+
+class Breaking:
+    """A stream that breaks off once, then observes each check once."""
+
+    def __init__(self, emit: Emit) -> None:
+        self.emit = emit
+        self.runs = 0
+        self.watched: Mapping[str, tuple[Request[Any], float]] = {}
+        self.updates: list[set[str]] = []
+        self.asked: list[str] = []
+
+    def update(self, requests: Mapping[str, tuple[Request[Any], float]]) -> None:
+        self.watched = requests
+        self.updates.append(set(requests))
+
+    def recheck(self, check_id: str) -> None:
+        self.asked.append(check_id)
+
+    async def run(self) -> None:
+        self.runs += 1
+        if self.runs == 1:
+            raise RuntimeError("a mistake of ours")
+        for each in (*self.watched, "site/gone#run"):
+            self.emit(each, ok(), 0.001)
+        await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def scheduling(
+    probes: Probes, *checks: Check, observed: Callable[[Observation], None] = lambda _: None, start: bool = True
+) -> AsyncIterator[Scheduler]:
+    made = Scheduler(probes.kinds(), observed)
+    made.adopt(by_id(checks))
+    if start:
+        made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_check_runs_again_and_again_and_each_answer_is_handed_on() -> None:
+    probes, seen = Probes(), []
+    async with scheduling(probes, check("a"), check("b"), observed=seen.append):
+        await until(lambda: probes.begun["a"] >= 3 and probes.begun["b"] >= 3)
+    assert {each.check for each in seen} == {"site/a#run", "site/b#run"}
+    assert {each.outcome for each in seen} == {Outcome.OK}
+    assert len(seen) >= 6
+
+
+async def test_a_check_that_hangs_does_not_pile_up_and_its_missed_turns_are_counted() -> None:
+    probes, seen = Probes(), []
+    async with scheduling(probes, check("slow", "hang"), check("a"), observed=seen.append) as made:
+        await until(lambda: made.missed >= 4 and probes.begun["a"] >= 4)
+        assert (probes.begun["slow"], probes.most_at_once) == (1, 1)
+        probes.free.set()
+        await until(lambda: probes.begun["slow"] >= 3)
+    assert probes.most_at_once == 1
+    assert "site/slow#run" in {each.check for each in seen}
+
+
+async def test_a_turn_that_comes_while_a_recheck_is_under_way_is_missed() -> None:
+    probes = Probes()
+    async with scheduling(probes, check("slow", "hang")) as made:
+        made.recheck("site/slow#run", 0)
+        await until(lambda: made.missed >= 2)
+        assert probes.begun["slow"] == 1
+
+
+async def test_no_more_runs_than_the_bound_are_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_module, "MAX_RUNS_AT_ONCE", 3)
+    probes = Probes()
+    async with scheduling(probes, *(check(f"t{number}", "hang") for number in range(12))) as made:
+        await until(lambda: made.missed >= 24)
+        assert probes.most_at_once == 3
+        assert probes.begun.total() == 3
+        probes.free.set()
+        await until(lambda: len(probes.begun) == 12)
+    assert probes.most_at_once == 3
+
+
+async def test_a_probe_that_raises_stops_nothing_and_says_nothing_about_its_target() -> None:
+    probes, seen = Probes(), []
+    async with scheduling(probes, check("bad", "raise"), check("a"), observed=seen.append) as made:
+        await until(lambda: probes.begun["bad"] >= 3 and probes.begun["a"] >= 3)
+        assert made.errors == 0
+    bad = next(each for each in seen if each.check == "site/bad#run")
+    assert (bad.outcome, bad.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
+    assert bad.evidence == "RuntimeError: a mistake of ours"
+
+
+async def test_an_observation_that_cannot_be_judged_is_counted_and_stops_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seen: list[str] = []
+
+    def observed(observation: Observation) -> None:
+        if observation.target == "site/odd":
+            raise KeyError("a mistake of ours")
+        seen.append(observation.target)
+
+    probes = Probes()
+    async with scheduling(probes, check("odd"), check("a"), observed=observed) as made:
+        await until(lambda: probes.begun["odd"] >= 3 and len(seen) >= 3)
+        assert made.errors >= 2
+    assert "the observation of site/odd#run was lost" in caplog.text
+
+
+async def test_a_stream_that_raises_is_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    probes, seen = Probes(), []
+    checks = (check("a", "stream"), check("b", "stream"), check("c"))
+    async with scheduling(probes, *checks, observed=seen.append):
+        await until(lambda: {each.target for each in seen} == {"site/a", "site/b", "site/c"})
+        (stream,) = probes.streams
+        assert stream.runs == 2
+    assert "stream stream broke off, started again" in caplog.text
+    assert probes.begun.keys() == {"c"}, "a kind with a stream is not run one by one"
+
+
+async def test_a_stream_is_told_its_checks_and_asked_again_by_id() -> None:
+    probes = Probes()
+    async with scheduling(probes, check("a", "stream"), check("c")) as made:
+        made.adopt(by_id([check("a", "stream"), check("b", "stream")]))
+        made.recheck("site/b#run")
+        made.adopt({})
+        (stream,) = probes.streams
+        assert stream.updates == [{"site/a#run"}, {"site/a#run", "site/b#run"}, set()]
+        assert stream.asked == ["site/b#run"]
+        assert made.streams == {"stream": stream}
+
+
+# -- when ----------------------------------------------------------------------------------------------------------
+
+
+async def test_starts_are_spread_over_the_interval_and_the_same_after_a_restart() -> None:
+    checks = [check(f"t{number}", interval=60) for number in range(600)]
+    orders = []
+    for _ in range(2):
+        async with scheduling(Probes(), *checks, start=False) as made:
+            now = datetime.now(UTC)
+            jobs = {job.id: (job.next_run_time - now).total_seconds() for job in made._jobs.get_jobs()}
+        assert len(jobs) == 600
+        assert all(-5 < seconds <= 60 for seconds in jobs.values())
+        per_ten_seconds = Counter(int(max(0.0, seconds)) // 10 for seconds in jobs.values())
+        assert all(50 <= per_ten_seconds[each] <= 150 for each in range(6)), per_ten_seconds
+        orders.append(sorted(checks, key=lambda each: jobs[each.id])[::50])
+    assert orders[0] == orders[1]
+
+
+async def test_every_new_check_is_looked_at_soon_whatever_its_interval() -> None:
+    checks = [check(f"t{number}", interval=3600) for number in range(200)]
+    async with scheduling(Probes(), *checks, start=False) as made:
+        now = asyncio.get_running_loop().time()
+        waits = [each.again.when() - now for each in made._planned.values() if each.again]
+    assert len(waits) == 200
+    assert max(waits) <= FIRST_LOOK_SECONDS
+    assert max(waits) - min(waits) > FIRST_LOOK_SECONDS * 0.8
+
+
+async def test_a_start_that_comes_late_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_module, "LATE_SECONDS", 0.1)
+    probes = Probes()
+    async with scheduling(probes, check("a", interval=1)) as made:
+        await until(lambda: probes.begun["a"] == 1)
+        assert made.late == 0
+        due = made._jobs.get_job("site/a#run").next_run_time
+        time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()) + 0.3)  # the loop stands still
+        await until(lambda: probes.begun["a"] == 2)
+        assert made.late == 1
+
+
+async def test_asking_again_many_times_is_asking_once() -> None:
+    probes = Probes()
+    async with scheduling(probes, check("a", interval=15)) as made:
+        for _ in range(5):
+            made.recheck("site/a#run", 0.01)
+        made.recheck("site/unknown#run", 0.01)
+        await until(lambda: probes.begun["a"])
+        await asyncio.sleep(0.05)
+        assert probes.begun["a"] == 1
+        made.recheck("site/a#run", 0.01)
+        await until(lambda: probes.begun["a"] == 2)
+
+
+async def test_what_is_asked_again_while_it_runs_is_run_once_more_afterwards() -> None:
+    probes = Probes()
+    async with scheduling(probes, check("slow", "hang", interval=15)) as made:
+        made.recheck("site/slow#run", 0)
+        await until(lambda: probes.running["slow"])
+        made.recheck("site/slow#run", 0)
+        made.recheck("site/slow#run", 0)
+        assert made._planned["site/slow#run"].again is None
+        probes.free.set()
+        await until(lambda: not probes.running["slow"])
+        await until(lambda: made._planned["site/slow#run"].again)
+        assert probes.begun["slow"] == 1
+
+
+# -- reload and stop -----------------------------------------------------------------------------------------------
+
+
+async def test_a_check_that_did_not_change_keeps_its_turn_and_its_memory() -> None:
+    probes = Probes()
+    async with scheduling(probes, check("kept", interval=15), check("changed", interval=15)) as made:
+        made.recheck("site/kept#run", 0)
+        made.recheck("site/changed#run", 0)
+        await until(lambda: len(probes.begun) == 2)
+        turn = made._jobs.get_job("site/kept#run").next_run_time
+        made.adopt(by_id([check("kept", interval=15), replace(check("changed", interval=15), timeout_seconds=9)]))
+        assert made._jobs.get_job("site/kept#run").next_run_time == turn
+        assert made._planned["site/kept#run"].request.memory == {"runs": 1}
+        assert made._planned["site/changed#run"].request.memory == {}
+        assert made._planned["site/changed#run"].request.timeout_seconds == 9
+
+
+async def test_a_check_that_left_is_not_run_again_and_a_new_one_is() -> None:
+    probes = Probes()
+    async with scheduling(probes, check("old")) as made:
+        await until(lambda: probes.begun["old"])
+        made.recheck("site/old#run", 0.01)
+        made.adopt(by_id([check("new")]))
+        ended = probes.begun["old"]
+        await until(lambda: probes.begun["new"] >= 3)
+        assert probes.begun["old"] <= ended + 1, "a run that had begun may end"
+        assert [job.id for job in made._jobs.get_jobs()] == ["site/new#run"]
+
+
+async def test_after_stop_no_probe_runs_any_more(caplog: pytest.LogCaptureFixture) -> None:
+    probes = Probes()
+    async with scheduling(probes, check("turn", "hang")) as made:
+        await until(lambda: probes.running.total() == 1)
+        await made.stop()
+        assert probes.running.total() == 0
+    assert not caplog.records, "an end in good order is no error"
+
+
+async def test_after_stop_nothing_that_was_asked_again_runs_any_more() -> None:
+    probes = Probes()
+    async with scheduling(probes, check("now", "hang", interval=15), check("later", interval=15)) as made:
+        made.recheck("site/now#run", 0)
+        await until(lambda: probes.running.total() == 1)
+        made.recheck("site/later#run", 0)
+        await made.stop()
+        await asyncio.sleep(0.01)
+        assert probes.running.total() == 0
+        assert not probes.begun["later"]

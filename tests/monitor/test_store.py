@@ -1,0 +1,299 @@
+"""What is on disk after anything that can happen."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor import store as store_module
+from monitor.core.model import Happening, Held, Reason, State
+from monitor.store import LEASE, SCHEMA_VERSION, Store, StoreError
+from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
+from tests.monitor.making import child, locked, rows
+
+OPENED, CHANGED, RECOVERED = (notification(each) for each in (Happening.OPENED, Happening.CHANGED, Happening.RECOVERED))
+SECOND = notification(contact=replace(ON_CALL, id="second"))
+HELD = Held(target=INCIDENT.root, state=State.DOWN, since=NOW, reason=Reason.TIMEOUT, evidence="10 of 10 lost")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+def store(file: Path) -> Iterator[Store]:
+    made = Store(str(file))
+    yield made
+    made.close()
+
+
+def counts(file: Path) -> dict[str, int]:
+    return {
+        table: int(str(rows(file, f"SELECT count(*) FROM {table}")[0][0]))
+        for table in ("state_change", "incident", "incident_event", "outbox")
+    }
+
+
+async def test_states_incident_and_mails_of_a_batch_are_written_together(store: Store, file: Path) -> None:
+    await store.record([HELD], [event()], [OPENED, SECOND], NOW)
+    assert counts(file) == {"state_change": 1, "incident": 1, "incident_event": 1, "outbox": 2}
+    assert rows(file, "SELECT target, state, since, reason, evidence FROM state_change") == [
+        (INCIDENT.root, "down", "2026-11-24T05:00:00.000000+00:00", "timeout", "10 of 10 lost")
+    ]
+
+
+async def test_a_batch_of_which_a_part_cannot_be_written_is_not_written_at_all(store: Store, file: Path) -> None:
+    rows(file, "ALTER TABLE outbox RENAME TO away")
+    with pytest.raises(StoreError, match="outbox"):
+        await store.record([HELD], [event()], [OPENED], NOW)
+    rows(file, "ALTER TABLE away RENAME TO outbox")
+    assert set(counts(file).values()) == {0}
+    await store.record([HELD], [event()], [OPENED], NOW)
+    assert set(counts(file).values()) == {1}
+
+
+async def test_repeating_a_batch_changes_nothing(store: Store, file: Path) -> None:
+    batch = ([HELD, replace(HELD, target="b")], [event(), event(Happening.CHANGED, after=9)], [OPENED, SECOND])
+    await store.record(*batch, NOW)
+    dump = list(sqlite3.connect(file).iterdump())
+    await store.record(*batch, NOW + timedelta(hours=1))
+    assert list(sqlite3.connect(file).iterdump()) == dump
+
+
+async def test_repeating_a_batch_does_not_send_a_mail_again(store: Store) -> None:
+    await store.record([], [event()], [OPENED], NOW)
+    await store.take(NOW, 10)
+    await store.sent(OPENED.id, NOW, "taken")
+    await store.record([], [event()], [OPENED], NOW)
+    assert await store.outbox() == ({"sent": 1}, None)
+
+
+async def test_what_happens_again_later_is_kept_again(store: Store, file: Path) -> None:
+    for hours in range(3):
+        await store.record([replace(HELD, since=NOW + timedelta(hours=hours))], [], [], NOW)
+    assert counts(file)["state_change"] == 3
+
+
+async def test_incidents_come_back_as_they_were(file: Path) -> None:
+    first = Store(str(file))
+    later = replace(INCIDENT, id="later", opened=INCIDENT.opened + timedelta(hours=1))
+    await first.record([], [event(incident=later), event()], [], NOW)
+    first.close()
+    second = Store(str(file))
+    assert await second.open_incidents() == (INCIDENT, later)
+    second.close()
+
+
+async def test_a_closed_incident_is_not_open_and_the_last_closed_comes_first(store: Store) -> None:
+    for number in range(3):
+        ended = event(Happening.RECOVERED, replace(INCIDENT, id=f"i{number}"), after=60 * number)
+        await store.record([], [ended], [], NOW)
+    assert await store.open_incidents() == ()
+    assert [each.id for each in await store.recent_incidents(2)] == ["i2", "i1"]
+
+
+async def test_told_are_the_contacts_of_open_incidents(store: Store) -> None:
+    other = replace(INCIDENT, id="other")
+    await store.record([], [event(), event(incident=other)], [OPENED, SECOND, notification(incident=other)], NOW)
+    assert await store.told() == {INCIDENT.id: {"on-call", "second"}, "other": {"on-call"}}
+    await store.record([], [event(Happening.RECOVERED)], [RECOVERED], NOW)
+    assert await store.told() == {"other": {"on-call"}}
+
+
+# -- the outbox's side ---------------------------------------------------------------------------------------------
+
+
+async def test_a_mail_that_is_taken_is_leased_and_comes_whole(store: Store) -> None:
+    await store.record([], [event()], [OPENED], NOW)
+    (taken,) = await store.take(NOW, 10)
+    assert (taken.id, taken.notification, taken.attempts, taken.queued_at) == (OPENED.id, OPENED, 1, NOW)
+    assert await store.take(NOW + LEASE - timedelta(microseconds=1), 10) == []
+    (again,) = await store.take(NOW + LEASE, 10)
+    assert again.attempts == 2
+
+
+async def test_of_a_thread_and_recipient_only_the_oldest_unsent_mail_is_given_out(store: Store) -> None:
+    await store.record([], [], [OPENED, CHANGED, SECOND, RECOVERED], NOW)
+    order = []
+    for _ in range(3):
+        taken = await store.take(NOW, 10)
+        order.append([each.id for each in taken])
+        for each in taken:
+            await store.sent(each.id, NOW, "")
+    assert order == [[OPENED.id, SECOND.id], [CHANGED.id], [RECOVERED.id]]
+
+
+async def test_a_mail_that_was_given_up_lets_the_next_of_its_thread_go(store: Store) -> None:
+    await store.record([], [], [OPENED, RECOVERED], NOW)
+    await store.fail(OPENED.id, NOW, "550")
+    assert [each.id for each in await store.take(NOW, 10)] == [RECOVERED.id]
+
+
+async def test_a_deferred_mail_is_due_at_its_time(store: Store) -> None:
+    await store.record([], [], [OPENED], NOW)
+    await store.defer(OPENED.id, NOW + timedelta(seconds=5), "451")
+    assert await store.take(NOW + timedelta(seconds=4.999999), 10) == []
+    assert len(await store.take(NOW + timedelta(seconds=5), 10)) == 1
+
+
+async def test_no_more_mails_are_given_out_than_asked_for(store: Store) -> None:
+    await store.record([], [], [notification(contact=replace(ON_CALL, id=f"c{n}")) for n in range(5)], NOW)
+    assert [len(await store.take(NOW, 2)) for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_after_a_crash_what_was_being_sent_is_due_at_once(file: Path) -> None:
+    before = Store(str(file))
+    await before.record([], [], [OPENED, SECOND], NOW)
+    await before.take(NOW, 1)
+    before.close()
+    after = Store(str(file))
+    assert await after.release() == 1
+    assert [each.id for each in await after.take(NOW, 10)] == [OPENED.id, SECOND.id]
+    after.close()
+
+
+async def test_release_leaves_sent_refused_and_waiting_mails_alone(store: Store, file: Path) -> None:
+    await store.record([], [], [OPENED, SECOND, notification(incident=replace(INCIDENT, id="x"))], NOW)
+    await store.sent(OPENED.id, NOW, "")
+    await store.fail(SECOND.id, NOW, "")
+    before = rows(file, "SELECT * FROM outbox")
+    assert await store.release() == 0
+    assert rows(file, "SELECT * FROM outbox") == before
+
+
+async def test_the_figures_of_the_outbox_are_counts_and_the_age_of_the_oldest_unsent(store: Store) -> None:
+    assert await store.outbox() == ({}, None)
+    await store.record([], [], [OPENED], NOW)
+    await store.record([], [], [SECOND], NOW + timedelta(minutes=1))
+    assert await store.outbox() == ({"queued": 2}, NOW)
+    await store.sent(OPENED.id, NOW, "")
+    assert await store.outbox() == ({"queued": 1, "sent": 1}, NOW + timedelta(minutes=1))
+
+
+# -- what can be wrong with the file -------------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "none" / "state.db"
+    with pytest.raises(StoreError) as caught:
+        Store(str(file))
+    assert str(caught.value) == f"{file}: cannot be opened; does the folder exist, and may this user write in it?"
+
+
+def test_a_file_of_a_newer_version_is_told_and_left_alone(file: Path) -> None:
+    Store(str(file)).close()
+    rows(file, f"UPDATE meta SET value = '{SCHEMA_VERSION + 1}'")
+    with pytest.raises(StoreError) as caught:
+        Store(str(file))
+    assert "written by a newer version (schema 2); upgrade commune-monitor" in str(caught.value)
+    assert str(file) in str(caught.value)
+    assert rows(file, "SELECT value FROM meta") == [(str(SCHEMA_VERSION + 1),)]
+
+
+def test_a_file_that_is_no_database_is_told(file: Path) -> None:
+    file.write_bytes(b"settings: of something else\n" * 100)
+    with pytest.raises(StoreError) as caught:
+        Store(str(file))
+    says = "file is not a database; move the file away, or let `database` name another one"
+    assert str(caught.value) == f"{file}: {says}"
+
+
+OPEN = """
+import sys
+from monitor.store import Store, StoreError
+try:
+    Store(sys.argv[1])
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_is_read_only_is_told(file: Path) -> None:
+    Store(str(file)).close()
+    file.chmod(0o444)
+    with child("-c", OPEN, str(file), rights=False) as process:
+        said = process.communicate()[0]
+    assert said == f"{file}: the database cannot be written; give its owner write permission on file and folder\n"
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for another process no longer than need be."""
+    pragmas = store_module._sqlite_pragmas
+
+    def impatient(connection: sqlite3.Connection, record: object) -> None:
+        pragmas(connection, record)
+        connection.execute("PRAGMA busy_timeout=100")
+
+    monkeypatch.setattr(store_module, "_sqlite_pragmas", impatient)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_a_database_that_another_process_holds_is_told_and_goes_on_when_it_is_free(
+    file: Path,
+) -> None:
+    store = Store(str(file))
+    says = f"{file}: the database is locked; is another commune-monitor running on it? Stop that one first"
+    with locked(file):
+        with pytest.raises(StoreError) as caught:
+            await store.record([], [event()], [OPENED], NOW)
+        assert str(caught.value) == says
+    await store.record([], [event()], [OPENED], NOW)
+    store.close()
+    assert counts(file)["outbox"] == 1
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_database_that_is_locked_at_the_start_is_told(file: Path) -> None:
+    Store(str(file)).close()
+    with locked(file), pytest.raises(StoreError, match=r"the database is locked; is another commune-monitor running"):
+        Store(str(file))
+
+
+# -- a process that dies -------------------------------------------------------------------------------------------
+
+WRITER = """
+import asyncio, sys
+from dataclasses import replace
+from monitor.store import Store
+from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
+
+async def main():
+    store = Store(sys.argv[1])
+    for number in range(100_000):
+        incident = replace(INCIDENT, id=f"i{number}")
+        mails = [notification(incident=incident, contact=replace(ON_CALL, id=f"c{each}")) for each in range(3)]
+        await store.record([], [event(incident=incident)], mails, NOW)
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("writes", [1, 7, 20])
+async def test_a_process_that_is_killed_while_it_writes_leaves_incident_and_mails_or_neither(
+    writes: int, file: Path
+) -> None:
+    with child("-c", WRITER, str(file)) as process:
+        assert process.stdout is not None
+        for _ in range(writes):
+            said = process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    found = counts(file)
+    assert found["incident"] >= int(said) + 1, "what was told as written is there"
+    assert found["incident_event"] == found["incident"]
+    assert found["outbox"] == 3 * found["incident"]
+    assert rows(file, "SELECT count(DISTINCT thread) FROM outbox") == [(found["incident"],)]
+    assert rows(file, "PRAGMA integrity_check") == [("ok",)]
+    after = Store(str(file))
+    assert len(await after.open_incidents()) == found["incident"]
+    assert len(await after.take(NOW, 10**6)) == found["outbox"]
+    after.close()
