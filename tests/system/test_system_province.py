@@ -55,8 +55,8 @@ def test_a_cut_line_is_one_mail_with_commune_provider_circuit_and_impact(lab: An
     assert len(since(lab, before)) == 2
     for said in (
         "Xã Tân Thanh",
-        "VNPT Ninh Bình",
-        "0229 000 8001",
+        "Viettel Ninh Bình",
+        "0229 000 8002",
         "NB-TSL-",
         "Bộ định tuyến",
         "Thiết bị họp trực tuyến",

@@ -1,0 +1,107 @@
+"""The peers as fixtures: each is started once, waited for, and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.certificates import Authority
+from lab.sink import Sink
+from tests.probes.peers import LOOPBACK, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the peers write."""
+    return tmp_path_factory.mktemp("peers")
+
+
+@pytest.fixture(scope="session")
+def authority(folder: Path) -> Authority:
+    """The authority that the probes are told to trust."""
+    return Authority(folder)
+
+
+@pytest.fixture(scope="session")
+def nginx(folder: Path, authority: Authority) -> Iterator[Nginx]:
+    (folder / "stranger").mkdir()
+    yield from _running(Nginx(folder, authority, Authority(folder / "stranger")))
+
+
+@pytest.fixture(scope="session")
+def agent(folder: Path) -> Iterator[Snmpd]:
+    """An agent without a battery."""
+    yield from _running(Snmpd(folder, "snmpd"))
+
+
+@pytest.fixture(scope="session")
+def battery(folder: Path) -> Iterator[Snmpd]:
+    """A UPS on battery: the battery is low, 12 minutes and 30 % remain."""
+    yield from _running(Snmpd(folder, "battery", {"2.1.0": 3, "2.2.0": 95, "2.3.0": 12, "2.4.0": 30, "4.1.0": 5}))
+
+
+@pytest.fixture
+def own_agent(tmp_path: Path) -> Iterator[Snmpd]:
+    """An agent that the test may restart."""
+    yield from _running(Snmpd(tmp_path, "own"))
+
+
+@pytest.fixture(scope="session")
+def kamailio(folder: Path) -> Iterator[Kamailio]:
+    yield from _running(Kamailio(folder))
+
+
+@pytest.fixture(scope="session")
+def dnsmasq(folder: Path) -> Iterator[Dnsmasq]:
+    yield from _running(Dnsmasq(folder))
+
+
+def _running(server: Any) -> Iterator[Any]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def mail_port(authority: Authority) -> Iterator[int]:
+    """A mail server with STARTTLS; its certificate is for mail.example."""
+    yield from _sink(authority.issue("mail", ["mail.example"]))
+
+
+@pytest.fixture(scope="session")
+def plain_mail_port() -> Iterator[int]:
+    """A mail server without STARTTLS."""
+    yield from _sink(None)
+
+
+def _sink(certificate: tuple[Path, Path] | None) -> Iterator[int]:
+    port = free_port()
+    sink = Sink(LOOPBACK, port, certificate=certificate)
+    sink.start()  # returns when it listens
+    try:
+        yield port
+    finally:
+        sink.stop()
+
+
+@pytest.fixture(scope="session")
+def namespaces() -> Iterator[Field]:
+    made = Field()
+    try:
+        made.make()
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def field(namespaces: Field) -> Iterator[Field]:
+    """The test runs in the near namespace; faults of the test before are mended."""
+    namespaces.mend()
+    with inside(namespaces.near):
+        yield namespaces

@@ -1,0 +1,212 @@
+"""http against nginx, plain and over TLS."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pydantic
+import pytest
+
+from monitor.core.model import Outcome, Reason
+from tests.probes.peers import BOMB_BYTES, PAGE, Field, Nginx, TcpPeer, ask, free_port
+
+PHASE = 'probe_http_duration_seconds{{phase="{}"}}'
+
+
+async def test_the_wanted_text_in_a_good_page_is_good(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page(), text="Đăng nhập")
+    assert result.outcome is Outcome.OK
+    assert result.values["probe_http_status_code"] == 200
+    assert result.values["probe_http_ssl"] == 0
+    assert result.values["probe_http_version"] == 1.1
+    assert result.values["probe_http_redirects"] == 0
+    assert result.values["probe_http_uncompressed_body_length"] == len(PAGE.encode())
+
+
+async def test_a_page_without_the_wanted_text_is_content(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page(), text="Cổng dịch vụ công")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
+    assert "Cổng dịch vụ công" in result.evidence
+
+
+async def test_text_is_compared_in_one_normal_form(nginx: Nginx) -> None:
+    decomposed = unicodedata.normalize("NFD", "Đăng nhập")
+    assert decomposed != "Đăng nhập"
+    assert (await ask("http", url=nginx.page(), text=decomposed)).outcome is Outcome.OK
+
+
+async def test_an_error_text_on_a_page_that_answers_200_is_content(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page("/broken.html"), text="Đăng nhập", absent="Lỗi kết nối")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
+    assert (await ask("http", url=nginx.page(), text="Đăng nhập", absent="Lỗi kết nối")).outcome is Outcome.OK
+
+
+async def test_another_status_fails_unless_it_is_the_wanted_one(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page("/fault"))
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.STATUS)
+    assert "503" in result.evidence
+    assert result.values["probe_http_status_code"] == 503
+    assert (await ask("http", url=nginx.page("/fault"), status=[503])).outcome is Outcome.OK
+
+
+async def test_a_wanted_redirect_is_not_followed(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page("/moved"), status=[301])
+    assert result.outcome is Outcome.OK
+    assert result.values["probe_http_redirects"] == 0
+
+
+async def test_a_redirect_on_the_same_host_is_followed(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page("/moved"), text="Đăng nhập")
+    assert result.outcome is Outcome.OK
+    assert result.values["probe_http_redirects"] == 1
+
+
+async def test_a_redirect_into_tls_is_followed(nginx: Nginx) -> None:
+    result = await ask("http", url=f"http://good.example:{nginx.http}/up", ca=nginx.ca)
+    assert result.outcome is Outcome.OK
+    assert result.values["probe_http_ssl"] == 1
+    assert result.values["probe_http_redirects"] == 1
+
+
+@pytest.mark.parametrize(("path", "tls"), [("/away", ""), ("/down", "good.example"), ("/file", "")])
+async def test_a_redirect_to_another_host_or_out_of_tls_is_not_followed(nginx: Nginx, path: str, tls: str) -> None:
+    result = await ask("http", url=nginx.page(path, tls=tls), ca=nginx.ca)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.STATUS)
+    assert "not followed" in result.evidence
+    assert "hidden" not in result.evidence  # the query may hold secrets
+
+
+async def test_redirects_in_a_ring_end(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page("/loop"), max_redirects=2)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.STATUS)
+    assert "more than 2 redirects" in result.evidence
+
+
+@pytest.mark.parametrize("location", [b"http://[", b"http://good.example:99999999/", b"//", b"\xff\xfe"])
+async def test_a_redirect_to_nonsense_is_a_failure_of_the_peer(location: bytes) -> None:
+    async with TcpPeer(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n") as peer:
+        result = await ask("http", url=f"http://good.example:{peer.port}/", max_redirects=1)
+    assert result.outcome is Outcome.FAILED
+    assert result.reason in (Reason.STATUS, Reason.PROTOCOL)
+
+
+async def test_a_page_that_unpacks_to_megabytes_is_bounded(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page("/bomb"), max_bytes=BOMB_BYTES // 8)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TOO_LARGE)
+    whole = await ask("http", url=nginx.page("/bomb"), max_bytes=BOMB_BYTES)
+    assert whole.outcome is Outcome.OK
+    assert whole.values["probe_http_uncompressed_body_length"] == BOMB_BYTES
+
+
+async def test_a_slow_page_times_out(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page("/slow.html"), timeout=0.4)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TIMEOUT)
+
+
+async def test_phases_tell_where_the_time_went(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page(tls="good.example"), ca=nginx.ca)
+    phases = {name: result.values[PHASE.format(name)] for name in ("resolve", "connect", "processing", "transfer")}
+    assert all(seconds >= 0 for seconds in phases.values())
+    assert phases["connect"] > 0
+
+
+async def test_head_fetches_no_body(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page(), method="HEAD")
+    assert result.outcome is Outcome.OK
+    assert result.values["probe_http_uncompressed_body_length"] == 0
+    assert result.values["probe_http_content_length"] == len(PAGE.encode())
+
+
+async def test_headers_of_the_options_are_sent(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page("/hello"), headers={"X-Name": "lab"}, text="lab")
+    assert result.outcome is Outcome.OK
+
+
+@pytest.mark.parametrize("path", ["/strange.html", "/old.html"])
+async def test_a_page_in_a_strange_encoding_is_still_judged(nginx: Nginx, path: str) -> None:
+    assert (
+        await ask("http", url=nginx.page(path), text="ở cửa" if path == "/old.html" else "Một")
+    ).outcome is Outcome.OK
+
+
+# -- TLS ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "days"), [("good.example", 90), ("soon.example", 5)])
+async def test_a_good_certificate_tells_its_days_left(nginx: Nginx, name: str, days: int) -> None:
+    result = await ask("http", url=nginx.page(tls=name), ca=nginx.ca)
+    assert result.outcome is Outcome.OK
+    assert days - 1 < result.values["probe_ssl_days_left"] <= days
+    assert result.values["probe_http_ssl"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("expired.example", "expired"), ("wrong.example", "mismatch"), ("stranger.example", "unable to get local issuer")],
+)
+async def test_a_bad_certificate_fails_with_its_reason(nginx: Nginx, name: str, says: str) -> None:
+    result = await ask("http", url=nginx.page(tls=name), ca=nginx.ca)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CERTIFICATE)
+    assert says in result.evidence
+
+
+async def test_unverified_takes_any_certificate_and_tells_its_days(nginx: Nginx) -> None:
+    result = await ask("http", url=nginx.page(tls="expired.example"), verify=False)
+    assert result.outcome is Outcome.OK
+    assert result.values["probe_ssl_days_left"] < 0
+
+
+async def test_tls_to_a_port_that_speaks_none_is_a_tls_failure(nginx: Nginx) -> None:
+    result = await ask("http", url=f"https://good.example:{nginx.http}/", ca=nginx.ca)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TLS)
+
+
+# -- the way there -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_closed_port_is_refused() -> None:
+    result = await ask("http", url=f"http://good.example:{free_port()}/")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.REFUSED)
+
+
+async def test_a_server_that_hangs_up_is_a_reset() -> None:
+    async with TcpPeer(hang_up=True) as peer:
+        result = await ask("http", url=f"http://good.example:{peer.port}/")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.RESET)
+
+
+async def test_a_page_that_breaks_off_is_not_good() -> None:
+    page = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
+    async with TcpPeer(page, hang_up=True) as peer:
+        result = await ask("http", url=f"http://good.example:{peer.port}/")
+    assert result.outcome is Outcome.FAILED
+    assert result.reason in (Reason.PROTOCOL, Reason.RESET)
+
+
+async def test_without_an_address_a_name_that_is_not_found_is_name_resolution(field: Field) -> None:
+    # In a namespace from which no resolver is reached.
+    result = await ask("http", "", url="http://nowhere.invalid/")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.NAME)
+
+
+async def test_the_query_of_the_address_is_never_told(nginx: Nginx) -> None:
+    told: list[str] = []
+    result = await ask("http", url=nginx.page("/?token=hidden"), told=told, text="nothing of the kind")
+    assert "hidden" not in result.evidence
+    assert "hidden" not in "".join(told)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://good.example/",
+        "good.example",
+        "http://",
+        "http://good.example:0/",
+        "http://good.example:99999/",
+        "http://[",
+    ],
+)
+async def test_an_address_that_is_none_is_refused_as_an_option(url: str) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        await ask("http", url=url)

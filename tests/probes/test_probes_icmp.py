@@ -1,0 +1,373 @@
+"""icmp: the continuous echo and the single one, against addresses in a namespace of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.core.model import Outcome, Reason
+from probes import registry
+from probes.icmp import BURST, HOP_LIMIT, NOT_ALLOWED, RTT, EchoStream, IcmpOptions
+from probes.registry import Request, Result
+from tests.probes.peers import HOP, Echo, Field, Responder, ask, assert_declared, echo_reply, eventually, program, run
+
+ONE, TWO, THREE = "10.200.0.1", "10.200.0.2", "10.200.0.3"
+ROOT = Path(__file__).parents[2]
+
+
+def _request(address: str, timeout: float = 0.4, size: int = 56) -> Request[Any]:
+    return Request(address=address, options=IcmpOptions(size=size), timeout_seconds=timeout)
+
+
+class Watching:
+    """A stream and what it emitted."""
+
+    def __init__(self) -> None:
+        self.results: list[tuple[str, Result]] = []
+        self.stream = EchoStream(self._emit)
+
+    def _emit(self, id_: str, result: Result, seconds: float) -> None:
+        assert seconds >= 0
+        assert_declared(registry.load()["icmp"], result)
+        self.results.append((id_, result))
+
+    def of(self, id_: str) -> list[Result]:
+        return [result for each, result in self.results if each == id_]
+
+    def good(self, id_: str) -> list[Result]:
+        return [each for each in self.of(id_) if each.outcome is Outcome.OK]
+
+    def bad(self, id_: str) -> list[Result]:
+        return [each for each in self.of(id_) if each.outcome is not Outcome.OK]
+
+
+@contextlib.asynccontextmanager
+async def _watching(
+    targets: Mapping[str, str], *, interval: float = 0.05, timeout: float = 0.4, size: int = 56
+) -> AsyncIterator[Watching]:
+    watching = Watching()
+    watching.stream.update({id_: (_request(address, timeout, size), interval) for id_, address in targets.items()})
+    task = asyncio.ensure_future(watching.stream.run())
+    try:
+        yield watching
+        assert not task.done()
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+# -- the stream --------------------------------------------------------------------------------------------------------
+
+
+async def test_many_targets_answer_over_one_socket(field: Field) -> None:
+    targets = {f"t{index}": f"10.200.0.{index}" for index in range(1, 251)}
+    before = _descriptors()
+    async with _watching(targets, interval=0.3) as watching:
+        await eventually("all answered twice", lambda: all(len(watching.good(id_)) > 1 for id_ in targets))
+        assert _descriptors() == before + 1
+    assert _descriptors() == before
+    assert not [result for _, result in watching.results if result.outcome is not Outcome.OK]
+    for id_, address in targets.items():
+        assert address in watching.good(id_)[0].evidence
+        assert 0 < watching.good(id_)[0].values[RTT] < 20
+        assert watching.good(id_)[0].values[HOP_LIMIT] == 64
+        assert not watching.good(id_)[0].out_of_turn
+
+
+async def test_ipv4_and_ipv6_are_watched_together(field: Field) -> None:
+    async with _watching({"four": ONE, "six": "fd99::2"}) as watching:
+        await eventually("both answered", lambda: bool(watching.good("four") and watching.good("six")))
+        assert "fd99::2" in watching.good("six")[0].evidence
+
+
+@pytest.mark.parametrize("size", [16, 1472])
+async def test_every_size_of_echo_comes_back(field: Field, size: int) -> None:
+    async with _watching({"one": ONE}, size=size) as watching:
+        await eventually("answered", lambda: bool(watching.good("one")))
+
+
+async def test_a_target_that_is_cut_off_fails_in_turn_and_in_a_burst_and_comes_back(field: Field) -> None:
+    async with _watching({"one": ONE, "two": TWO}, interval=0.3, timeout=0.4) as watching:
+        await eventually("both answered", lambda: bool(watching.good("one") and watching.good("two")))
+        assert not watching.bad("one")
+        field.faults(f"ip daddr {ONE} drop")
+        await eventually("in turn", lambda: any(not each.out_of_turn for each in watching.bad("one")))
+        await eventually("the burst", lambda: sum(each.out_of_turn for each in watching.bad("one")) >= BURST)
+        assert {each.reason for each in watching.bad("one")} == {Reason.TIMEOUT}
+        assert f"no echo from {ONE} within 0.4 s" in watching.bad("one")[0].evidence
+        assert not watching.bad("two")
+        field.faults()
+        answered = len(watching.good("one"))
+        await eventually("back", lambda: len(watching.good("one")) > answered)
+
+
+async def test_a_target_that_never_answered_gets_no_bursts(field: Field) -> None:
+    field.faults(f"ip daddr {ONE} drop")
+    async with _watching({"one": ONE}, interval=0.2, timeout=0.4) as watching:
+        await eventually("failures", lambda: len(watching.bad("one")) >= 4)
+        assert not any(each.out_of_turn for each in watching.bad("one"))
+
+
+async def test_a_hop_that_refuses_is_named_and_only_its_target_is_unreachable(field: Field) -> None:
+    async with _watching({"one": ONE, "two": TWO, "again": ONE}, interval=0.2) as watching:
+        await eventually("all answered", lambda: all(watching.good(each) for each in ("one", "two", "again")))
+        field.no_way_to(ONE)
+        for id_ in ("one", "again"):
+            await eventually(
+                "unreachable", lambda id_=id_: any(each.reason is Reason.UNREACHABLE for each in watching.bad(id_))
+            )
+            told = next(each for each in watching.bad(id_) if each.reason is Reason.UNREACHABLE)
+            assert told.evidence == f"{HOP} says about {ONE}: host unreachable"
+        assert not watching.bad("two")
+        assert watching.stream.counters["refused"] > 0
+        await eventually("the burst", lambda: any(each.out_of_turn for each in watching.bad("one")))
+
+
+async def test_an_address_without_a_route_is_unreachable_by_our_own_host(field: Field) -> None:
+    async with _watching({"one": "10.250.0.1"}) as watching:
+        await eventually("told", lambda: bool(watching.bad("one")))
+        assert watching.bad("one")[0].reason is Reason.UNREACHABLE
+        assert "our own host" in watching.bad("one")[0].evidence
+        assert watching.stream.counters["send-error"] > 0
+
+
+async def test_a_name_instead_of_an_address_fails_and_disturbs_nobody(field: Field) -> None:
+    async with _watching({"name": "router.example", "two": TWO}) as watching:
+        assert [each.reason for each in watching.of("name")] == [Reason.NAME]
+        await eventually("answered", lambda: bool(watching.good("two")))
+
+
+async def test_duplicate_replies_are_counted_and_believed_once(field: Field) -> None:
+    async with (
+        Responder(field, lambda echo: [(echo.destination, echo.reply())] * 3) as responder,
+        _watching({"one": ONE}) as watching,
+    ):
+        await eventually("some", lambda: watching.stream.counters["duplicate"] >= 4)
+        assert len(watching.good("one")) <= len(responder.seen)
+        assert not watching.bad("one")
+        assert watching.stream.counters["foreign"] == 0
+
+
+async def test_a_late_reply_is_a_loss_and_is_counted(field: Field) -> None:
+    kept: list[Echo] = []
+
+    def keep(echo: Echo) -> list[tuple[str, bytes]]:
+        kept.append(echo)
+        return []
+
+    async with Responder(field, keep) as responder, _watching({"one": ONE}, interval=0.1, timeout=0.1) as watching:
+        await eventually("lost", lambda: bool(watching.bad("one")))
+        responder.send(ONE, kept[0].source, kept[0].reply())
+        await eventually("late", lambda: watching.stream.counters["late"] == 1)
+        assert not watching.good("one")
+
+
+async def test_foreign_replies_are_ignored(field: Field) -> None:
+    def lies(echo: Echo) -> list[tuple[str, bytes]]:
+        nonce, number, _ = struct.unpack_from("!8sII", echo.payload)
+        another = (echo.sequence + 1) & 0xFFFF
+        return [
+            (TWO, echo.reply()),  # from an address that was not asked
+            (ONE, echo_reply(echo.identifier, echo.sequence, bytes(8) + echo.payload[8:])),  # not our nonce
+            (ONE, echo_reply(echo.identifier, another, struct.pack("!8sII", nonce, number, another))),  # never sent
+            (ONE, echo_reply(echo.identifier, another, echo.payload)),  # sequences that do not agree
+            (ONE, echo_reply(echo.identifier, (echo.sequence - 1) & 0xFFFF, echo.payload)),  # nor here; still in flight
+            (ONE, echo_reply(echo.identifier, echo.sequence, struct.pack("!8sII", nonce, 999, echo.sequence))),
+            (ONE, echo_reply(echo.identifier, echo.sequence, echo.payload[:15])),  # cut short
+            (ONE, echo_reply(echo.identifier ^ 1, echo.sequence, echo.payload)),  # the kernel's filter drops this
+        ]
+
+    async with Responder(field, lies), _watching({"one": ONE}, interval=0.1, timeout=0.15) as watching:
+        await eventually("losses", lambda: len(watching.bad("one")) >= 3)
+        assert not watching.good("one")
+        assert watching.stream.counters["foreign"] >= 3 * 6
+
+
+async def test_a_reply_that_waits_while_the_loop_is_blocked_is_no_loss(field: Field) -> None:
+    watching = Watching()
+    watching.stream.update({"one": (_request(ONE, timeout=0.1), 0.01), "two": (_request(TWO, timeout=0.1), 0.01)})
+    field.faults(f"ip daddr {TWO} drop")
+    # No await until the end: the loop is as blocked as it can be, and only the stream's own slice of work runs.
+    while watching.stream.counters["sent"] < 2:
+        watching.stream._work(time.monotonic())
+    first = {id_: watch.flights for id_, watch in watching.stream._watches.items()}
+    assert first["two"]
+    time.sleep(0.2)  # beyond the time-out
+    while not watching.bad("two"):
+        watching.stream._work(time.monotonic())
+    assert watching.good("one")
+    assert not watching.bad("one")
+    assert watching.stream.counters["turn-missed"] > 0
+    task = asyncio.ensure_future(watching.stream.run())
+    await asyncio.sleep(0)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_update_removes_keeps_and_adds(field: Field) -> None:
+    watching = Watching()
+    kept, gone, changed = _request(ONE), _request(TWO), _request(THREE)
+    watching.stream.update({"kept": (kept, 0.05), "gone": (gone, 0.05), "changed": (changed, 0.05)})
+    task = asyncio.ensure_future(watching.stream.run())
+    await eventually("all answered", lambda: all(watching.good(each) for each in ("kept", "gone", "changed")))
+    before = dict(watching.stream._watches)
+    watching.stream.update({"kept": (kept, 0.05), "changed": (changed, 0.04), "new": (_request(TWO), 0.05)})
+    assert watching.stream._watches["kept"] is before["kept"]
+    assert watching.stream._watches["changed"] is not before["changed"]
+    watching.results.clear()
+    await eventually("twice", lambda: all(len(watching.good(each)) > 1 for each in ("kept", "changed", "new")))
+    assert not watching.of("gone")
+    watching.stream.update({})
+    watching.results.clear()
+    await asyncio.sleep(0.15)  # three intervals
+    assert not watching.results
+    watching.stream.update({"again": (_request(ONE), 0.05)})  # an empty stream has not ended
+    await eventually("again", lambda: bool(watching.good("again")))
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_a_recheck_asks_out_of_turn_and_not_more_often_than_a_burst_a_second(field: Field) -> None:
+    async with _watching({"one": ONE}, interval=60.0) as watching:
+        watching.stream.recheck("one")
+        watching.stream.recheck("one")
+        watching.stream.recheck("unknown")
+        await eventually("the burst", lambda: len(watching.good("one")) >= BURST)
+        assert sum(each.out_of_turn for each in watching.good("one")) == BURST
+
+
+# -- one echo ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", [ONE, "fd99::2"])
+async def test_one_echo_is_answered(field: Field, address: str) -> None:
+    result = await ask("icmp", address)
+    assert result.outcome is Outcome.OK
+    assert result.values[RTT] > 0
+    assert result.evidence.startswith(f"echo from {address} in ")
+
+
+async def test_one_echo_into_the_dark_is_a_timeout(field: Field) -> None:
+    field.faults(f"ip daddr {ONE} drop")
+    result = await ask("icmp", ONE, timeout=0.3)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TIMEOUT)
+
+
+async def test_one_echo_that_a_hop_refuses_is_unreachable(field: Field) -> None:
+    field.no_way_to(ONE)
+    result = await ask("icmp", ONE)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.UNREACHABLE)
+    assert result.evidence == f"a hop on the way says about {ONE}: Destination host unreachable"
+
+
+async def test_one_echo_to_an_address_without_a_route_is_unreachable(field: Field) -> None:
+    result = await ask("icmp", "10.250.0.1")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.UNREACHABLE)
+
+
+async def test_one_echo_to_a_name_is_no_bug(field: Field) -> None:
+    result = await ask("icmp", "router.example")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.NAME)
+
+
+# -- without the capability --------------------------------------------------------------------------------------------
+
+_CHILD = """
+import asyncio, json, os, sys
+from probes import registry
+from probes.icmp import EchoStream, IcmpOptions
+from probes.registry import Request
+
+kind = registry.load()["icmp"]
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+told = {}
+
+def tell(key, result):
+    told[key] = [str(result.outcome), str(result.reason), result.evidence]
+
+def request(address):
+    return Request(address=address, options=IcmpOptions(), timeout_seconds=2.0)
+
+async def main():
+    addresses = sys.argv[1:]
+    stream = EchoStream(lambda id_, result, _: tell(id_, result))
+    stream.update({address: (request(address), 0.05) for address in addresses})
+    task = asyncio.ensure_future(stream.run())
+    async with asyncio.timeout(15):
+        while len(told) < len(addresses):
+            await asyncio.sleep(0.01)
+    told["raw"] = [getattr(each, "raw", None) for each in stream._sockets.values()]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    for address in addresses:
+        tell("once " + address, (await registry.run_once(kind, request(address)))[0])
+
+asyncio.run(main())
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture
+def bare() -> Iterator[str]:
+    """A fresh namespace with nothing but loopback, where nobody may open a ping socket."""
+    name = f"probes-bare-{os.getpid()}"
+    run("ip", "netns", "add", name)
+    try:
+        run("ip", "-n", name, "link", "set", "lo", "up")
+        yield name
+    finally:
+        run("ip", "netns", "del", name)
+
+
+def _as_nobody(namespace: str, *addresses: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [program("ip"), "netns", "exec", namespace, sys.executable, "-c", _CHILD, *addresses],
+        cwd=ROOT, text=True, capture_output=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def test_without_the_capability_echo_goes_over_the_ping_socket(bare: str) -> None:
+    run("ip", "netns", "exec", bare, "sysctl", "-qw", "net.ipv4.ping_group_range=0 65534")
+    told = _as_nobody(bare, "127.0.0.1", "::1", "127.9.9.9", "10.250.0.1")
+    assert told.pop("raw") == [False, False]
+    for key in ("10.250.0.1", "once 10.250.0.1"):
+        assert told.pop(key)[:2] == ["failed", "unreachable"]
+    assert {key: value[:2] for key, value in told.items()} == {
+        key: ["ok", "ok"]
+        for address in ("127.0.0.1", "::1", "127.9.9.9")
+        for key in (address, f"once {address}")
+    }  # fmt: skip
+
+
+def test_where_neither_is_allowed_the_run_is_inconclusive_and_tells_the_remedy(bare: str) -> None:
+    told = _as_nobody(bare, "127.0.0.1", "::1")
+    assert told.pop("raw") == [None, None]
+    assert len(told) == 4
+    for outcome, reason, evidence in told.values():
+        assert (outcome, reason) == ("inconclusive", "permission")
+        assert evidence == NOT_ALLOWED
+    assert "CAP_NET_RAW" in NOT_ALLOWED
+    assert "ping_group_range" in NOT_ALLOWED

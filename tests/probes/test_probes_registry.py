@@ -1,0 +1,232 @@
+"""The registry: kinds by name, errors as reasons, our own bugs, secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import socket
+import ssl
+import sys
+import types
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pydantic
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from monitor.core.model import Outcome, Reason
+from probes import registry
+from probes.registry import (
+    Kind,
+    Options,
+    Request,
+    Result,
+    Secret,
+    labelled,
+    ok,
+    probe,
+    reason_of,
+    result_of,
+    run_once,
+)
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+class Nothing(Options):
+    """No options."""
+
+
+class Guarded(Options):
+    """One secret."""
+
+    password: Secret
+
+
+@pytest.fixture(autouse=True)
+def _same_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is gone after it."""
+    registry.load()
+    monkeypatch.setattr(registry, "_KINDS", dict(registry._KINDS))
+
+
+def _kind(run: Callable[[Request[Any]], Awaitable[Result]]) -> Kind:
+    return Kind(name="test", options=Nothing, run=run, metrics=(), module=__name__, doc="")
+
+
+def _request(told: list[str] | None = None, timeout: float = 5.0) -> Request[Any]:
+    return Request(address="192.0.2.1", options=Nothing(), timeout_seconds=timeout, trace=(told or []).append)
+
+
+# -- kinds -------------------------------------------------------------------------------------------------------------
+
+
+def test_load_finds_the_kinds_of_the_folder_in_order_of_name() -> None:
+    kinds = registry.load()
+    assert {"dns", "http", "icmp", "sip", "smtp", "snmp", "tcp", "tls"} <= set(kinds)
+    assert list(kinds) == sorted(kinds)
+    assert all(kind.module == f"probes.{name}" for name, kind in kinds.items())
+
+
+def test_a_kind_registered_twice_names_both_modules() -> None:
+    stranger = types.ModuleType("stranger")
+    exec("async def run(request): ...", stranger.__dict__)
+    with pytest.raises(ValueError, match=r"'tcp' is registered twice: by probes\.tcp and by stranger"):
+        probe("tcp", Nothing)(stranger.run)
+
+
+def test_a_module_that_is_imported_again_may_register_its_kind_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(_: Request[Nothing]) -> Result:
+        return ok()
+
+    monkeypatch.setattr(sys.modules[__name__], "__doc__", "  What it answers. ")
+    probe("again", Nothing)(run)
+    probe("again", Nothing)(run)
+    kind = registry.load()["again"]
+    assert (kind.module, kind.doc) == (__name__, "What it answers.")
+
+
+def test_unknown_options_are_refused() -> None:
+    with pytest.raises(pydantic.ValidationError, match="Extra inputs"):
+        registry.load()["tcp"].options.model_validate({"port": 1, "prot": 2})
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), Reason.REFUSED),
+        (ConnectionResetError(errno.ECONNRESET, "x"), Reason.RESET),
+        (BrokenPipeError(errno.EPIPE, "x"), Reason.RESET),
+        (ConnectionAbortedError(errno.ECONNABORTED, "x"), Reason.RESET),
+        (OSError(errno.EHOSTUNREACH, "x"), Reason.UNREACHABLE),
+        (OSError(errno.ENETUNREACH, "x"), Reason.UNREACHABLE),
+        (OSError(errno.ENETDOWN, "x"), Reason.UNREACHABLE),
+        (OSError(errno.EHOSTDOWN, "x"), Reason.UNREACHABLE),
+        (TimeoutError(), Reason.TIMEOUT),
+        (OSError(errno.ETIMEDOUT, "x"), Reason.TIMEOUT),
+        (PermissionError(errno.EACCES, "x"), Reason.PERMISSION),
+        (PermissionError(errno.EPERM, "x"), Reason.PERMISSION),
+        (socket.gaierror(socket.EAI_NONAME, "x"), Reason.NAME),
+        (ssl.SSLCertVerificationError(1, "x"), Reason.CERTIFICATE),
+        (ssl.SSLError(1, "x"), Reason.TLS),
+        (asyncio.IncompleteReadError(b"", 1), Reason.RESET),
+        (OSError(errno.EMFILE, "x"), Reason.LOCAL),
+        (OSError(errno.ENOBUFS, "x"), Reason.LOCAL),
+        (OSError("without a number"), Reason.LOCAL),
+        (ValueError("x"), Reason.LOCAL),
+    ],
+    ids=lambda value: (
+        f"{type(value).__name__}-{getattr(value, 'errno', '')}" if isinstance(value, Exception) else value
+    ),
+)
+async def test_an_error_has_the_same_reason_for_every_kind(error: Exception, reason: Reason) -> None:
+    assert reason_of(error) is reason
+    ours = reason in (Reason.LOCAL, Reason.PERMISSION)
+    assert result_of(error).outcome is (Outcome.INCONCLUSIVE if ours else Outcome.FAILED)
+
+    async def raises(_: Request[Any]) -> Result:
+        raise error
+
+    result, _ = await run_once(_kind(raises), _request())
+    assert (result.reason, result.outcome) == (reason, Outcome.INCONCLUSIVE if ours else Outcome.FAILED)
+    assert result.evidence
+
+
+async def test_a_bug_of_ours_is_inconclusive_with_its_traceback_in_the_trace() -> None:
+    async def with_a_bug(_: Request[Any]) -> Result:
+        raise KeyError("missing")
+
+    told: list[str] = []
+    request = _request()
+    request.trace = told.append
+    result, _ = await run_once(_kind(with_a_bug), request)
+    assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
+    assert result.evidence == "KeyError: 'missing'"
+    assert told[0].startswith("Traceback")
+    assert any("with_a_bug" in line for line in told)
+    assert told[-1] == "KeyError: 'missing'"
+
+
+async def test_the_deadline_is_kept_for_a_probe_that_never_ends() -> None:
+    ended: list[bool] = []
+
+    async def forever(_: Request[Any]) -> Result:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+        return ok()
+
+    result, seconds = await run_once(_kind(forever), _request(timeout=0.05))
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TIMEOUT)
+    assert "0.05 s" in result.evidence
+    assert seconds >= 0.05
+    assert ended
+
+
+async def test_a_cancelled_run_is_cancelled_and_no_result() -> None:
+    async def forever(_: Request[Any]) -> Result:
+        await asyncio.Event().wait()
+        return ok()
+
+    task = asyncio.ensure_future(run_once(_kind(forever), _request()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+# -- secrets -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_secret_without_a_context_stays_empty() -> None:
+    assert Guarded.model_validate({"password": {"file": "ups"}}).password.get_secret_value() == ""
+
+
+@pytest.mark.parametrize("where", ["file", "env"])
+def test_a_secret_is_read_from_where_it_is_and_never_shows(where: str) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def read(*what: str) -> str:
+        asked.append((what[0], what[1]))
+        return "s3cret"
+
+    options = Guarded.model_validate({"password": {where: "ups"}}, context={"read_secret": read})
+    assert asked == [(where, "ups")]
+    assert options.password.get_secret_value() == "s3cret"
+    request = Request(address="", options=options, timeout_seconds=1.0)
+    for shown in (repr(options), str(options), repr(request), options.model_dump_json(), str(options.model_dump())):
+        assert "s3cret" not in shown
+
+
+@pytest.mark.parametrize("value", ["s3cret", {"file": "a", "env": "b"}, {"path": "a"}, {}, 7, None])
+def test_a_secret_written_into_the_file_is_refused(value: object) -> None:
+    with pytest.raises(pydantic.ValidationError, match="write where the secret is, never the secret itself"):
+        Guarded.model_validate({"password": value})
+
+
+def test_a_secret_that_cannot_be_read_is_an_error_of_the_options() -> None:
+    def read(where: str, name: str) -> str:
+        raise ValueError(f"no {where} {name}")
+
+    with pytest.raises(pydantic.ValidationError, match="no file ups"):
+        Guarded.model_validate({"password": {"file": "ups"}}, context={"read_secret": read})
+
+
+# -- labels ------------------------------------------------------------------------------------------------------------
+
+
+@UNHURRIED
+@given(some.text())
+def test_a_label_of_a_stranger_cannot_break_out_of_its_quotes(value: str) -> None:
+    key = labelled("ifOperStatus", ifName=value)
+    inner = key.removeprefix('ifOperStatus{ifName="').removesuffix('"}')
+    assert "\n" not in inner
+    assert '"' not in inner.replace("\\\\", "").replace('\\"', "")
+    assert re.sub(r"\\(.)", lambda escaped: escaped[1], inner, flags=re.DOTALL) == value.replace("\n", " ")

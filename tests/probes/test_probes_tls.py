@@ -1,0 +1,79 @@
+"""tls against nginx with certificates of our own authority."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.core.model import Outcome, Reason
+from tests.probes.peers import Nginx, TcpPeer, ask, eventually
+
+DAYS_LEFT = "probe_ssl_days_left"
+
+
+async def test_a_good_certificate_tells_its_days_left_and_the_version(nginx: Nginx) -> None:
+    result = await ask("tls", port=nginx.https, server_name="good.example", ca=nginx.ca)
+    assert result.outcome is Outcome.OK
+    assert 89 < result.values[DAYS_LEFT] <= 90
+    assert result.values["probe_ssl_earliest_cert_expiry"] > 0
+    assert result.values["probe_tls_handshake_duration_seconds"] > 0
+    assert result.evidence.startswith("TLSv1.3, certificate good for 90 days")
+
+
+async def test_without_a_name_the_address_must_be_in_the_certificate(nginx: Nginx) -> None:
+    assert (await ask("tls", port=nginx.https, ca=nginx.ca)).outcome is Outcome.OK
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "days"),
+    [
+        ("expired.example", "expired", -2),
+        ("wrong.example", "mismatch", 90),
+        ("stranger.example", "unable to get local issuer", 90),
+    ],
+)
+async def test_a_bad_certificate_fails_with_its_reason_and_still_tells_its_days(
+    nginx: Nginx, name: str, says: str, days: int
+) -> None:
+    result = await ask("tls", port=nginx.https, server_name=name, ca=nginx.ca)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CERTIFICATE)
+    assert says in result.evidence
+    assert days - 1 < result.values[DAYS_LEFT] <= days
+
+
+async def test_unverified_takes_any_certificate_and_tells_its_days(nginx: Nginx) -> None:
+    result = await ask("tls", port=nginx.https, server_name="expired.example", verify=False)
+    assert result.outcome is Outcome.OK
+    assert result.values[DAYS_LEFT] < 0
+
+
+async def test_a_server_that_does_not_speak_tls_is_a_tls_failure(nginx: Nginx) -> None:
+    result = await ask("tls", port=nginx.http, server_name="good.example", ca=nginx.ca)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TLS)
+
+
+async def test_a_server_that_hangs_up_in_the_handshake_is_a_reset() -> None:
+    async with TcpPeer(hang_up=True) as peer:
+        result = await ask("tls", port=peer.port)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.RESET)
+
+
+@pytest.mark.parametrize("name", ["good.example", "expired.example"])
+async def test_no_connection_is_held_after_a_run(nginx: Nginx, name: str) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        await ask("tls", port=nginx.https, server_name=name, ca=nginx.ca)
+    await eventually("closed", lambda: len(list(Path("/proc/self/fd").iterdir())) <= before)
+
+
+async def test_the_context_is_made_once_a_check(nginx: Nginx) -> None:
+    memory: dict[str, Any] = {}
+    options = {"port": nginx.https, "server_name": "good.example", "ca": nginx.ca}
+    await ask("tls", memory=memory, **options)
+    context = memory["tls"]
+    assert isinstance(context, ssl.SSLContext)
+    await ask("tls", memory=memory, **options)
+    assert memory["tls"] is context

@@ -1,0 +1,333 @@
+"""The codecs: total over any bytes, right on known ones, and the filter is one that the kernel takes."""
+
+from __future__ import annotations
+
+import ctypes
+import datetime
+import ipaddress
+import socket
+import struct
+from collections.abc import Iterator
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as some
+
+from lab.certificates import Authority
+from probes.wire import certificate, icmp, mib, sip, text
+from tests.probes.peers import Field
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How fast the machine is today is not what these tests ask."""
+
+# -- ICMP --------------------------------------------------------------------------------------------------------------
+
+_IP4 = some.builds(
+    lambda length, rest: bytes([0x40 | length]) + rest, some.integers(0, 15), some.binary(min_size=8, max_size=90)
+)
+
+
+def _as_ip4(body: bytes, protocol: int = 1, options: int = 0, ttl: int = 63) -> bytes:
+    header = struct.pack(
+        "!BBHHHBBH4s4s", 0x45 + options, 0, 20 + options * 4 + len(body), 0, 0, ttl, protocol, 0,
+        socket.inet_aton("192.0.2.1"), socket.inet_aton("192.0.2.2"),
+    )  # fmt: skip
+    return header + bytes(options * 4) + body
+
+
+@UNHURRIED
+@given(
+    some.binary(max_size=200)
+    | _IP4
+    | some.builds(_as_ip4, some.binary(max_size=80), some.just(1), some.integers(0, 10))
+)
+def test_parse_ip4_is_total(packet: bytes) -> None:
+    assert icmp.parse_ip4(packet) is None or isinstance(icmp.parse_ip4(packet), (icmp.EchoReply, icmp.EchoError))
+
+
+@UNHURRIED
+@given(some.sampled_from([4, 6]), some.sampled_from([0, 1, 2, 3, 4, 11, 12, 129]), some.binary(max_size=200))
+def test_parse_is_total(version: int, kind: int, rest: bytes) -> None:
+    message = bytes([kind]) + rest
+    parsed = icmp.parse(version, message)
+    assert parsed is None or isinstance(parsed, (icmp.EchoReply, icmp.EchoError))
+    if isinstance(parsed, icmp.EchoError):
+        assert ipaddress.ip_address(parsed.destination).version == version
+
+
+@UNHURRIED
+@given(some.integers(0, 65535), some.integers(0, 65535), some.binary(max_size=100), some.integers(0, 10))
+def test_a_reply_is_read_back_whatever_its_header_is_long(
+    identifier: int, sequence: int, payload: bytes, options: int
+) -> None:
+    reply = b"\0\0\0\0" + struct.pack("!HH", identifier, sequence) + payload
+    assert icmp.parse_ip4(_as_ip4(reply, options=options)) == icmp.EchoReply(identifier, sequence, payload, 63)
+
+
+@UNHURRIED
+@given(some.integers(0, 10), some.binary(max_size=60))
+def test_an_error_names_the_target_of_the_quoted_echo(options: int, payload: bytes) -> None:
+    quoted = _as_ip4(icmp.echo_request(4, 7, 9, payload), options=options)
+    error = icmp.parse(4, b"\x03\x01\0\0\0\0\0\0" + quoted)
+    assert error == icmp.EchoError("host unreachable", 7, 9, "192.0.2.2", payload)
+
+
+def test_an_error_about_another_protocol_is_not_ours() -> None:
+    udp = _as_ip4(bytes(8), protocol=17)
+    assert icmp.parse(4, b"\x03\x03\0\0\0\0\0\0" + udp) is None
+    assert icmp.parse(4, b"\x03\x01\0\0\0\0\0\0" + _as_ip4(bytes(8))) is None  # a quoted reply, not a request
+
+
+def test_an_error_of_icmpv6_names_the_target_of_the_quoted_echo() -> None:
+    header = struct.pack("!IHBB", 6 << 28, 8, 58, 64) + bytes(16) + ipaddress.IPv6Address("2001:db8::7").packed
+    error = icmp.parse(6, b"\x01\x03\0\0\0\0\0\0" + header + icmp.echo_request(6, 7, 9, b""))
+    assert error == icmp.EchoError("host unreachable", 7, 9, "2001:db8::7", b"")
+
+
+def test_the_checksum_is_that_of_the_rfc() -> None:
+    # RFC 1071 section 3: the sum of these is ddf2.
+    assert icmp.checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0xFFFF - 0xDDF2
+    assert icmp.checksum(bytes.fromhex("ffffffff0001")) == 0xFFFE  # the carry of the carry
+    assert icmp.checksum(b"") == 0xFFFF
+    assert icmp.checksum(b"\x01") == icmp.checksum(b"\x01\0")
+
+
+@UNHURRIED
+@given(some.binary(max_size=1480), some.integers(0, 65535), some.integers(0, 65535))
+@example(b"\xff" * 1472, 0xFFFF, 0xFFFF)
+def test_a_message_with_its_checksum_sums_to_nothing(payload: bytes, identifier: int, sequence: int) -> None:
+    assert icmp.checksum(icmp.echo_request(4, identifier, sequence, payload)) in (0, 0xFFFF)
+
+
+@pytest.fixture(params=[4, 6])
+def filtered(request: pytest.FixtureRequest, field: Field) -> Iterator[tuple[int, socket.socket]]:
+    """A raw socket in the near namespace, with the filter for identifier 4711."""
+    version = request.param
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    program = icmp.filter_program(version, 4711)
+    code = ctypes.create_string_buffer(program, len(program))
+    head = struct.pack("HP", len(program) // 8, ctypes.addressof(code))
+    with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMP if version == 4 else socket.IPPROTO_ICMPV6) as one:
+        one.setsockopt(socket.SOL_SOCKET, 26, head)  # SO_ATTACH_FILTER; the kernel refuses a bad program
+        one.settimeout(5)
+        yield version, one
+
+
+def test_the_kernel_takes_the_filter_and_lets_only_our_replies_through(filtered: tuple[int, socket.socket]) -> None:
+    version, one = filtered
+    address = "10.200.0.9" if version == 4 else "fd99::2"
+    for identifier, sequence in ((4710, 1), (4711, 2), (1, 3), (4711, 4)):
+        one.sendto(icmp.echo_request(version, identifier, sequence, b"payload"), (address, 0))
+    for sequence in (2, 4):
+        data, sender = one.recvfrom(2048)
+        parsed = icmp.parse_ip4(data) if version == 4 else icmp.parse(6, data)
+        assert isinstance(parsed, icmp.EchoReply)
+        assert (parsed.identifier, parsed.sequence, sender[0]) == (4711, sequence, address)
+
+
+def test_the_filter_lets_errors_about_our_echoes_through(filtered: tuple[int, socket.socket], field: Field) -> None:
+    version, one = filtered
+    if version == 4:
+        field.no_way_to("10.200.0.9")
+        address = "10.200.0.9"
+    else:
+        address = "fd98::9"
+        field.no_way_6("fd98::/64")
+    for identifier in (4710, 4711):
+        one.sendto(icmp.echo_request(version, identifier, 5, b"payload"), (address, 0))
+    data, _ = one.recvfrom(2048)
+    parsed = icmp.parse_ip4(data) if version == 4 else icmp.parse(6, data)
+    assert isinstance(parsed, icmp.EchoError)
+    assert (parsed.identifier, parsed.sequence, parsed.destination) == (4711, 5, address)
+
+
+# -- SIP ---------------------------------------------------------------------------------------------------------------
+
+_SIP_LIKE = some.lists(
+    some.sampled_from([
+        b"SIP/2.0 ", b"SIP/2.0", b"200 OK", b"999", b"\r\n", b"\r\n\r\n", b"Via: SIP/2.0/UDP x;branch=z9", b"v: a,b",
+        b"Content-Length: ", b"l:", b"5", b"-1", "²".encode(), b"9" * 30, b" folded", b":", b"\xff\x00", b"body",
+    ]) | some.binary(max_size=8),
+    max_size=20,
+).map(b"".join)  # fmt: skip
+
+
+def _parsed(data: bytes, *, stream: bool) -> sip.Response | str | None:
+    try:
+        return sip.parse(data, stream=stream)
+    except sip.ProtocolError as error:
+        return str(error)
+
+
+@UNHURRIED
+@given(
+    some.binary(max_size=300) | _SIP_LIKE | _SIP_LIKE.map(lambda rest: b"SIP/2.0 200 OK\r\n" + rest), some.booleans()
+)
+def test_sip_parse_is_total(data: bytes, stream: bool) -> None:
+    parsed = _parsed(data, stream=stream)
+    if isinstance(parsed, sip.Response):
+        assert 100 <= parsed.status <= 699
+        assert isinstance(parsed.branch, str)
+        assert not stream or parsed.size <= len(data)
+    elif parsed is None:
+        assert stream
+
+
+@UNHURRIED
+@given(_SIP_LIKE.map(lambda rest: b"SIP/2.0 200 OK\r\n" + rest))
+def test_a_stream_cut_anywhere_gives_the_same_as_the_whole(data: bytes) -> None:
+    whole = _parsed(data, stream=True)
+    for cut in range(len(data)):
+        part = _parsed(data[:cut], stream=True)
+        assert part is None or part == whole
+
+
+@pytest.mark.parametrize("size", [sip.MAX_BYTES + 1, 10 * sip.MAX_BYTES])
+def test_a_sip_message_is_bounded(size: int) -> None:
+    with pytest.raises(sip.ProtocolError, match="larger"):
+        sip.parse(b"SIP/2.0 200 OK\r\n".ljust(size, b"x"), stream=True)
+    with pytest.raises(sip.ProtocolError, match="larger"):
+        sip.parse(f"SIP/2.0 200 OK\r\nContent-Length: {size}\r\n\r\n".encode(), stream=True)
+    with pytest.raises(sip.ProtocolError, match="headers"):
+        sip.parse(b"SIP/2.0 200 OK\r\n" + b"a: b\r\n" * (sip.MAX_HEADERS + 1) + b"\r\n", stream=False)
+
+
+def test_sip_headers_are_found_in_their_short_folded_and_repeated_forms() -> None:
+    response = sip.parse(
+        b"SIP/2.0 200 All is well\r\nv: SIP/2.0/UDP a;rport;BRANCH = z9one , SIP/2.0/UDP b;branch=z9two\r\n"
+        b"VIA: SIP/2.0/UDP c;branch=z9three\r\n dropped\r\ni:call\r\nServer: one\r\n\ttwo\r\nl: 0\r\n\r\nrest",
+        stream=True,
+    )
+    assert response is not None
+    assert (response.status, response.phrase, response.branch) == (200, "All is well", "z9one")
+    assert response.headers["call-id"] == "call"
+    assert response.headers["server"] == "one two"
+
+
+# -- certificates and text ---------------------------------------------------------------------------------------------
+
+
+@UNHURRIED
+@given(some.binary(max_size=400))
+def test_certificate_read_is_total_over_bytes(data: bytes) -> None:
+    assert certificate.read(data) is None
+
+
+@pytest.fixture(scope="module")
+def der(authority: Authority) -> bytes:
+    return x509.load_pem_x509_certificate(authority.ca.read_bytes()).public_bytes(Encoding.DER)
+
+
+def test_a_certificate_of_an_unknown_version_is_none(der: bytes) -> None:
+    version = bytes.fromhex("a003020102")  # [0] { INTEGER 2 }: version 3
+    assert der.count(version) == 1
+    assert certificate.read(der.replace(version, bytes.fromhex("a003020101"))) is None
+
+
+@settings(UNHURRIED, max_examples=500)
+@given(data=some.data())
+def test_certificate_read_is_total_over_certificates_with_changed_bytes(der: bytes, data: some.DataObject) -> None:
+    changed = bytearray(der)
+    for place, value in data.draw(
+        some.lists(some.tuples(some.integers(0, len(der) - 1), some.integers(0, 255)), max_size=4)
+    ):
+        changed[place] = value
+    found = certificate.read(bytes(changed[: data.draw(some.integers(0, len(der)) | some.just(len(der)))]))
+    assert found is None or found.ends.tzinfo is datetime.UTC
+
+
+def test_a_certificate_tells_its_end_and_its_subject(der: bytes) -> None:
+    found = certificate.read(der)
+    assert found is not None
+    assert found.subject == "CN=Province lab CA"
+
+
+@UNHURRIED
+@given(some.text(max_size=2000), some.integers(1, 200))
+def test_one_line_is_one_bounded_line_without_control_characters(given_text: str, limit: int) -> None:
+    line = text.one_line(given_text, limit)
+    assert len(line) <= limit
+    assert line.isprintable()
+
+
+# -- MIB ---------------------------------------------------------------------------------------------------------------
+
+_COUNTERS = ("ifHCInOctets", "ifHCOutOctets", "ifHCInUcastPkts", "ifHCOutUcastPkts", "ifInErrors", "ifOutErrors")
+_VALUES = some.dictionaries(
+    some.sampled_from([*_COUNTERS, "ifCounterDiscontinuityTime"]), some.integers(0, 2**64 - 1), max_size=7
+)
+
+
+def _port(**values: int) -> mib.Port:
+    return mib.Port("wan1", values)
+
+
+def test_rates_are_bits_a_second_and_errors_of_all_packets() -> None:
+    before = _port(
+        ifHCInOctets=1000, ifHCOutOctets=0, ifHCInUcastPkts=10, ifHCOutUcastPkts=0, ifInErrors=5, ifOutErrors=0
+    )
+    now = _port(
+        ifHCInOctets=2000, ifHCOutOctets=500, ifHCInUcastPkts=100, ifHCOutUcastPkts=0, ifInErrors=15, ifOutErrors=0
+    )
+    assert mib.rates(before, now, 10.0) == mib.Rates(800.0, 400.0, 0.1)
+
+
+@UNHURRIED
+@given(_VALUES, _VALUES, some.floats(-10, 1e6, allow_nan=False))
+def test_a_rate_is_never_more_than_the_counters_really_grew(
+    one: dict[str, int], two: dict[str, int], seconds: float
+) -> None:
+    rates = mib.rates(mib.Port("wan1", one), mib.Port("wan1", two), seconds)
+    for column, rate in (("ifHCInOctets", rates.in_bits_per_second), ("ifHCOutOctets", rates.out_bits_per_second)):
+        if rate is None:
+            continue
+        assert seconds > 0
+        assert column in one
+        assert rate >= 0
+        assert two[column] >= one[column]
+        assert one.get("ifCounterDiscontinuityTime") == two.get("ifCounterDiscontinuityTime")
+    if rates.error_ratio is not None:
+        assert 0 <= rates.error_ratio <= 1
+
+
+@pytest.mark.parametrize("after", [0, 7, 2**64 - 2])
+def test_a_counter_that_went_back_by_reset_or_wrap_gives_no_rate(after: int) -> None:
+    before = _port(ifHCInOctets=2**64 - 1, ifHCOutOctets=100)
+    assert mib.rates(before, _port(ifHCInOctets=after, ifHCOutOctets=200), 10.0) == mib.Rates(None, 80.0, None)
+
+
+def test_a_discontinuity_gives_no_rate_even_when_the_counter_is_higher() -> None:
+    before = _port(ifHCInOctets=100, ifCounterDiscontinuityTime=5)
+    assert mib.rates(before, _port(ifHCInOctets=10**15, ifCounterDiscontinuityTime=900), 10.0) == mib.Rates()
+
+
+def test_one_counter_of_errors_that_went_back_leaves_the_other_in_the_ratio_bounded() -> None:
+    before = _port(ifHCInUcastPkts=0, ifInErrors=9, ifOutErrors=0)
+    assert mib.rates(before, _port(ifHCInUcastPkts=30, ifInErrors=0, ifOutErrors=10), 10.0).error_ratio == 0.25
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "elapsed", "restarted"),
+    [
+        (1000.0, 1060.0, 60.0, False),
+        (1000.0, 20.0, 60.0, True),
+        (mib.WRAP_SECONDS - 30, 30.0, 60.0, False),  # TimeTicks wrapped
+        (mib.WRAP_SECONDS - 30, 3000.0, 3030.0, False),  # wrapped while we were away
+        (mib.WRAP_SECONDS / 2, 5.0, 60.0, True),
+        (1000.0, 1000.0, 0.0, False),
+    ],
+)
+def test_a_restart_is_an_uptime_that_went_back_without_a_wrap(
+    before: float, now: float, elapsed: float, restarted: bool
+) -> None:
+    assert mib.restarted(mib.Poll(uptime_seconds=before), mib.Poll(uptime_seconds=now), elapsed) is restarted
+
+
+@pytest.mark.parametrize(
+    ("admin", "oper", "down"), [(1, 1, False), (1, 2, True), (2, 2, False), (1, 5, False), (1, 7, True), (3, 2, False)]
+)
+def test_a_port_is_down_only_when_it_is_switched_on(admin: int, oper: int, down: bool) -> None:
+    assert mib.is_down(_port(ifAdminStatus=admin, ifOperStatus=oper)) is down
+    assert not mib.is_down(_port())
