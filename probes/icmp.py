@@ -58,6 +58,8 @@ RECEIVE_BUFFER = 4 << 20
 READS_AT_ONCE = 64
 SENDS_AT_ONCE = 32
 """Then the loop may do other things: a slice, not a flood."""
+SLOT_SECONDS = 0.005
+"""What falls due within this time is done together: waking for each echo would cost more than sending it."""
 
 BURST = 5
 BURST_GAP_SECONDS = 0.1
@@ -109,15 +111,8 @@ class _Watch:
     answered: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
 
-@dataclass(order=True, slots=True)
-class _Due:
-    """Something to do for a watch at a time."""
-
-    at: float
-    number: int
-    what: str = field(compare=False)
-    watch: _Watch = field(compare=False)
-    sequence: int = field(compare=False, default=0)
+_TURN, _BURST, _OVERDUE = range(3)
+"""What can be due."""
 
 
 class _Socket:
@@ -180,7 +175,13 @@ class EchoStream:
         self._by_number: dict[int, _Watch] = {}
         self._by_address: dict[str, list[_Watch]] = {}
         self._sockets: dict[int, _Socket | Result] = {}
-        self._agenda: list[_Due] = []
+        self._agenda: list[tuple[float, int, int, _Watch, int]] = []
+        """Heap of (when, tie-breaker, what, watch, sequence)."""
+        self._planned = 0
+        self._waiting: deque[tuple[float, _Watch, int]] = deque()
+        """Echoes in the order of sending, with the time at which each is first looked after."""
+        self._expiring: dict[float, deque[tuple[float, _Watch, int]]] = {}
+        """Echoes in the order of expiring, by time-out."""
         self._next_number = 1
         self._changed = asyncio.Event()
         self.counters = dict.fromkeys(
@@ -198,6 +199,8 @@ class EchoStream:
                 watch.gone = True
                 del self._watches[id_], self._by_number[watch.number]
                 self._by_address[watch.address].remove(watch)
+                if not self._by_address[watch.address]:
+                    del self._by_address[watch.address]
         now = time.monotonic()
         for id_, (request, interval) in requests.items():
             if id_ not in self._watches:
@@ -218,7 +221,7 @@ class EchoStream:
         )  # fmt: skip
         self._watches[id_] = self._by_number[number] = watch
         self._by_address.setdefault(watch.address, []).append(watch)
-        self._plan(watch.due, "turn", watch)
+        self._plan(watch.due, _TURN, watch)
 
     def recheck(self, check_id: str) -> None:
         """Be sure sooner: a burst of echoes now."""
@@ -239,11 +242,7 @@ class EchoStream:
                 if worked:
                     await asyncio.sleep(0)
                     continue
-                pause = self._agenda[0].at - time.monotonic() if self._agenda else None
-                waker = loop.call_later(max(0.0, pause), self._changed.set) if pause is not None else None
-                await self._changed.wait()
-                if waker is not None:
-                    waker.cancel()
+                await self._pause(loop)
         finally:
             for each in self._sockets.values():
                 if isinstance(each, _Socket):
@@ -251,49 +250,85 @@ class EchoStream:
                     each.socket.close()
             self._sockets.clear()
 
-    def _plan(self, at: float, what: str, watch: _Watch, sequence: int = 0) -> None:
-        heapq.heappush(self._agenda, _Due(at, watch.number, what, watch, sequence))
+    async def _pause(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Until something is due, or the targets change."""
+        due = self._next_due()
+        now = time.monotonic()
+        waker = loop.call_later(max(SLOT_SECONDS, due - now), self._changed.set) if due is not None else None
+        try:
+            await self._changed.wait()
+        finally:
+            if waker is not None:
+                waker.cancel()
+
+    def _next_due(self) -> float | None:
+        heads = [queue[0][0] for queue in (self._waiting, *self._expiring.values()) if queue]
+        if self._agenda:
+            heads.append(self._agenda[0][0])
+        return min(heads, default=None)
+
+    def _plan(self, at: float, what: int, watch: _Watch, sequence: int = 0) -> None:
+        self._planned += 1
+        heapq.heappush(self._agenda, (at, self._planned, what, watch, sequence))
 
     def _work(self, now: float) -> bool:
         """A slice of what is due; True when there may be more."""
+        self._look_after(now)
+        if any(queue and queue[0][0] <= now for queue in self._expiring.values()):
+            # Replies that wait in the sockets while we were busy are no losses: read them before anything expires.
+            for each in list(self._sockets.values()):
+                if isinstance(each, _Socket):
+                    while self._read(each):
+                        pass
+            self._expire_due(now)
         agenda = self._agenda
-        if not agenda or agenda[0].at > now:
-            return False
-        # Replies that wait in the sockets while we were busy are no losses: read them before anything expires.
-        for each in list(self._sockets.values()):
-            if isinstance(each, _Socket):
-                while self._read(each):
-                    pass
         for _ in range(SENDS_AT_ONCE):
-            if not agenda or agenda[0].at > now:
+            if not agenda or agenda[0][0] > now:
                 return False
-            due = heapq.heappop(agenda)
-            if due.watch.gone:
+            _, _, what, watch, sequence = heapq.heappop(agenda)
+            if watch.gone:
                 continue
-            if due.what == "turn":
-                self._turn(due.watch, now)
-            elif due.what == "burst":
-                self._send(due.watch, now, out_of_turn=True)
-            elif due.what == "overdue":
-                if due.sequence in due.watch.flights:
-                    self._burst(due.watch, now)
-            else:
-                self._expire(due.watch, due.sequence)
+            if what == _TURN:
+                self._turn(watch, now)
+            elif what == _BURST:
+                self._send(watch, now, out_of_turn=True)
+            elif sequence in watch.flights:
+                self._burst(watch, now)
         return True
+
+    def _look_after(self, now: float) -> None:
+        """Start the burst for replies that are overdue; on a slow line they have longer."""
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= now:
+            at, watch, sequence = waiting.popleft()
+            if sequence not in watch.flights or watch.gone or not watch.usual_rtt:
+                continue
+            slower = OVERDUE_FACTOR * watch.usual_rtt - OVERDUE_SECONDS
+            if slower <= 0:
+                self._burst(watch, now)
+            elif slower + OVERDUE_SECONDS < watch.request.timeout_seconds:
+                self._plan(at + slower, _OVERDUE, watch, sequence)
+
+    def _expire_due(self, now: float) -> None:
+        for queue in self._expiring.values():
+            while queue and queue[0][0] <= now:
+                _, watch, sequence = queue.popleft()
+                if not watch.gone:
+                    self._expire(watch, sequence)
 
     def _turn(self, watch: _Watch, now: float) -> None:
         self._send(watch, now, out_of_turn=False)
         behind = int((now - watch.due) / watch.interval)
         self.counters["turn-missed"] += behind
         watch.due += (behind + 1) * watch.interval
-        self._plan(watch.due, "turn", watch)
+        self._plan(watch.due, _TURN, watch)
 
     def _burst(self, watch: _Watch, now: float) -> None:
         if now < watch.burst_after:
             return
         watch.burst_after = now + BURST_PAUSE_SECONDS
         for index in range(BURST):
-            self._plan(now + index * BURST_GAP_SECONDS, "burst", watch)
+            self._plan(now + index * BURST_GAP_SECONDS, _BURST, watch)
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
@@ -333,10 +368,12 @@ class EchoStream:
         self.counters["sent"] += 1
         watch.flights[sequence] = flight
         timeout = watch.request.timeout_seconds
-        overdue = max(OVERDUE_SECONDS, OVERDUE_FACTOR * watch.usual_rtt)
-        if not out_of_turn and overdue < timeout and watch.usual_rtt:
-            self._plan(now + overdue, "overdue", watch, sequence)
-        self._plan(now + timeout, "expire", watch, sequence)
+        if not out_of_turn and timeout > OVERDUE_SECONDS:
+            self._waiting.append((now + OVERDUE_SECONDS, watch, sequence))
+        queue = self._expiring.get(timeout)
+        if queue is None:
+            queue = self._expiring[timeout] = deque()
+        queue.append((now + timeout, watch, sequence))
 
     def _expire(self, watch: _Watch, sequence: int) -> None:
         flight = watch.flights.pop(sequence, None)
