@@ -144,7 +144,7 @@ http {{
     ssl_certificate {certificate}; ssl_certificate_key {key};
     root {self.folder}/www/$host;
     index index.html;
-    if (-f {self.folder}/slow/$host) {{ set $limit_rate 30; }}
+    if (-f {self.folder}/slow/$host) {{ set $limit_rate 60; }}
   }}
 }}
 """)
