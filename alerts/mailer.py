@@ -70,7 +70,7 @@ class Mailer:
                 if error.code >= 500:
                     return Outcome(delivery=Delivery.REFUSED, answer=_line(error), relay=place)
                 answers.append(f"{place}: {_line(error)}")
-            except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+            except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # ValueError: a host name that is none
                 # Also a log-in or sender that is refused: an admin can mend that, and the mail must not be lost till then.
                 answers.append(f"{place}: {_one_line(str(error) or type(error).__name__)}")
             else:

@@ -70,11 +70,13 @@ class Pipeline:
         """Go on with a new inventory; whatever did not change keeps its state and its incident."""
         now = self._clock()
         checks = inventory.checks()
-        self.judge.adopt(checks, now)
+        changes = self.judge.adopt(checks, now)
         self.last = {check: seen for check, seen in self.last.items() if check in checks}
         decision = self.correlator.adopt(inventory, now)  # told with the old names: theirs are what was announced
         self._take(decision)
         self.inventory, self.contacts = inventory, contacts
+        for change in changes:
+            self._take(self.correlator.changed(change, now))
 
     def observed(self, observation: Observation) -> None:
         """Take one observation."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ RECHECK_SECONDS = 1.5
 
 MAX_RUNS_AT_ONCE = 200
 """Bound on sockets and memory when a whole province hangs."""
+
+CLOCK_LOOK_SECONDS = 5.0
+CLOCK_STEP_SECONDS = 2.0
+"""A smaller change of the wall clock is slewing and does no harm."""
 
 FIRST_LOOK_SECONDS = 20.0
 """Every check is run once within this time of being new, whatever its interval: after a start nobody waits an hour to know."""
@@ -76,6 +81,24 @@ class Scheduler:
     def start(self) -> None:
         """Begin; needs a running event loop."""
         self._jobs.start()
+        self._keep(self._watch_clock(), "watch of the clock")
+
+    async def _watch_clock(self) -> None:
+        """APScheduler plans by the wall clock: when that is set back by an hour, all turns would wait for an hour."""
+        offset = time.time() - time.monotonic()
+        while True:
+            await asyncio.sleep(CLOCK_LOOK_SECONDS)
+            now = time.time() - time.monotonic()
+            if abs(now - offset) > CLOCK_STEP_SECONDS:
+                log.warning("the clock was set by %+.1f s, turns are moved with it", now - offset)
+                self.move_turns(timedelta(seconds=now - offset))
+                offset = now
+
+    def move_turns(self, step: timedelta) -> None:
+        """Move the next turn of every check by `step`, as the clock was."""
+        for job in self._jobs.get_jobs():
+            if job.next_run_time is not None:
+                job.modify(next_run_time=job.next_run_time + step)
 
     async def stop(self) -> None:
         """End all runs; returns when no probe holds a socket any more."""
@@ -194,7 +217,8 @@ class Scheduler:
         if planned.once_more:
             planned.once_more = False
             self.recheck(planned.check.id)
-        self._hand_on(planned.check, result, duration)
+        if self._planned.get(planned.check.id) is planned:  # else it was asked by settings that are gone
+            self._hand_on(planned.check, result, duration)
 
     def recheck(self, check_id: str, delay_seconds: float = RECHECK_SECONDS) -> None:
         """Ask again soon; asking twice is asking once."""

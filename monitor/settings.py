@@ -46,13 +46,23 @@ def _domain(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    try:
+        encoded = value.encode("idna")
+    except UnicodeError:
+        encoded = b""
+    if not encoded:
+        raise ValueError(f"`{value}` is not a host name or address")
+    return value
+
+
 HostPort = Annotated[str, AfterValidator(_host_port)]
 
 
 class RelaySettings(Model):
     """A mail server that takes our mails; several are tried in order."""
 
-    host: str = Field(min_length=1)
+    host: Annotated[str, AfterValidator(_host)]
     port: int = Field(25, ge=1, le=65535)
     tls: Literal["none", "starttls", "implicit"] = "starttls"
     username: str = ""

@@ -7,6 +7,7 @@ decompression and time. Redirects lead neither to another host nor out of TLS.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import socket
 import ssl
 import unicodedata
@@ -28,6 +29,10 @@ from probes.wire.text import one_line
 
 PHASE = "probe_http_duration_seconds"
 READ_BYTES = 65536
+CHARSETS = frozenset(
+    {"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "cp1258", "utf-16", "utf-16-le", "utf-16-be"}
+)
+"""Names as codecs.lookup gives them."""
 
 
 def _check_url(value: str) -> str:
@@ -173,16 +178,26 @@ def _judge_body(options: HttpOptions, body: bytes, charset: str | None) -> str:
     """What is wrong with the page's text; "" when nothing is."""
     if not (options.text or options.absent):
         return ""
-    try:
-        page = body.decode(charset or "utf-8", errors="replace")
-    except LookupError:
-        page = body.decode("utf-8", errors="replace")
-    page = unicodedata.normalize("NFC", page)
-    if options.text and unicodedata.normalize("NFC", options.text) not in page:
+    page = body.decode(_codec(charset), errors="replace")
+    if options.text and not _holds(page, options.text):
         return f"the page does not hold “{one_line(options.text, 60)}”"
-    if options.absent and unicodedata.normalize("NFC", options.absent) in page:
+    if options.absent and _holds(page, options.absent):
         return f"the page holds “{one_line(options.absent, 60)}”"
     return ""
+
+
+def _codec(charset: str | None) -> str:
+    """A codec for pages; a stranger may not choose one of Python's odd ones, some of which take minutes for a page."""
+    try:
+        name = codecs.lookup(charset or "utf-8").name
+    except LookupError:
+        return "utf-8"
+    return name if name in CHARSETS else "utf-8"
+
+
+def _holds(page: str, text: str) -> bool:
+    """Whether the text occurs, composed or decomposed. The page is not normalised: a hostile one would take minutes."""
+    return any(unicodedata.normalize(form, text) in page for form in ("NFC", "NFD"))
 
 
 @probe(
@@ -238,7 +253,9 @@ def _of_client_error(error: aiohttp.ClientError) -> Result:
         return result_of(error.os_error)
     if isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
         return failed(Reason.RESET, "the server closed the connection without an answer")
-    return failed(Reason.PROTOCOL, one_line(f"not HTTP: {error}"))
+    # Only the message: the error as text holds the whole address, whose query may be a secret.
+    said = error.message if isinstance(error, aiohttp.ClientResponseError) else error
+    return failed(Reason.PROTOCOL, one_line(f"not HTTP: {said}"))
 
 
 def _result(

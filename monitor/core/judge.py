@@ -215,8 +215,11 @@ class Judge:
         self._of_target: dict[str, list[CheckState]] = {}
         self._held: dict[str, StateChange] = {}
 
-    def adopt(self, checks: Mapping[str, Check], now: datetime) -> None:
-        """Take over a new inventory: unchanged checks keep what is known about them."""
+    def adopt(self, checks: Mapping[str, Check], now: datetime) -> list[StateChange]:
+        """Take over a new inventory: unchanged checks keep what is known about them.
+
+        A target whose state came from a check that is gone is judged anew by those that it still has.
+        """
         kept = self.checks
         self.checks = {
             id_: kept[id_] if id_ in kept and kept[id_].check == check else CheckState(check, now)
@@ -226,6 +229,9 @@ class Judge:
         for state in self.checks.values():
             self._of_target.setdefault(state.check.target, []).append(state)
         self._held = {target: held for target, held in self._held.items() if target in self._of_target}
+        orphaned = [target for target, held in self._held.items() if held.check and held.check not in checks]
+        changes = (self._settle(self._of_target[target][0], now) for target in orphaned)
+        return [change for change in changes if change is not None]
 
     def observe(self, observation: Observation) -> tuple[StateChange | None, bool]:
         """Judge one observation; returns the change it made, and whether the check should be asked again at once."""

@@ -577,3 +577,13 @@ def test_adopt_forgets_checks_and_targets_that_are_gone() -> None:
 def test_a_fresh_check_that_is_never_heard_is_no_news() -> None:
     bench = Bench(check())
     assert bench.judge.expire(at(1000)) == []
+
+
+def test_a_target_whose_failing_check_is_taken_away_is_judged_by_the_others() -> None:
+    one, other = check("one"), check("other")
+    bench = Bench(one, other)
+    bench.run("...", "other")
+    bench.run("xxx", "one")
+    assert bench.changes[-1].new is State.DOWN
+    (change,) = bench.judge.adopt({other.id: other}, T0 + timedelta(seconds=60))
+    assert (change.old, change.new) == (State.DOWN, State.UP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pydantic
@@ -80,6 +81,24 @@ async def test_redirects_in_a_ring_end(nginx: Nginx) -> None:
     result = await ask("http", url=nginx.page("/loop"), max_redirects=2)
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.STATUS)
     assert "more than 2 redirects" in result.evidence
+
+
+async def test_a_page_of_combining_marks_does_not_stall_the_loop() -> None:
+    # Normalising these 400 kB takes half a minute: the deadline of the test runner would be the only one left.
+    body = b"a" + "\u0301\u0316".encode() * 100_000
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: %d\r\n\r\n" % len(body)
+    spent = time.process_time()
+    async with TcpPeer(head + body) as peer:
+        result = await ask("http", url=f"http://good.example:{peer.port}/", text="Đăng nhập")
+    assert result.reason is Reason.CONTENT
+    assert time.process_time() - spent < 10  # seconds of our own CPU, a hundred times what it takes
+
+
+async def test_the_query_of_an_address_is_never_evidence() -> None:
+    async with TcpPeer(b"garbage\r\n\r\n") as peer:
+        result = await ask("http", url=f"http://good.example:{peer.port}/page?token=secret")
+    assert result.reason is Reason.PROTOCOL
+    assert "secret" not in result.evidence
 
 
 @pytest.mark.parametrize("location", [b"http://[", b"http://good.example:99999999/", b"//", b"\xff\xfe"])
