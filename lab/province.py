@@ -129,7 +129,7 @@ mail:
                 with urllib.request.urlopen(self.url("/-/ready"), timeout=5):
                     return
             except urllib.error.HTTPError as error:
-                said = error.read().decode().strip().removeprefix("not ready: ")
+                said = error.read().decode().strip()
                 if said != last:
                     self._say(f"  {said}")
                     last = said

@@ -220,8 +220,6 @@ class Correlator:
         entry = self._owner(root, problem)
         if entry is not None:
             self._join(entry, problem.target)
-            if entry.incident.cause is Cause.POWER and problem.state is State.DOWN:
-                self._worsen(entry, problem, now, decision)  # the battery is empty, though the UPS is only cut off
             return
         parts = self._parts(root, why, now)
         if parts:
@@ -448,9 +446,14 @@ class Correlator:
 
     def _follow(self, entry: _Open, root: Held | None, ill: set[str], now: datetime, decision: Decision) -> None:
         incident = entry.incident
-        if root is not None and root.state is State.DOWN:
-            self._worsen(entry, root, now, decision)
-        if incident.why == "all-lines" and len(lines := {each for each in ill if self._is_line(each)}) == 1:
+        if root is not None and root.state is State.DOWN and incident.state is State.DEGRADED:
+            evidence = tuple(dict.fromkeys((f"{root.target}: {root.evidence}", *incident.evidence)))[:EVIDENCE_LINES]
+            entry.incident = replace(
+                incident, state=root.state, reason=root.reason, says=root.says, evidence=evidence,
+                impact=self._impact(root.target, entry.members),
+            )  # fmt: skip
+            decision.events.append(IncidentEvent(incident=entry.incident, what=Happening.CHANGED, at=now))
+        elif incident.why == "all-lines" and len(lines := {each for each in ill if self._is_line(each)}) == 1:
             # All of the site, not only those that joined: after a restart they join one by one.
             site = self.graph.by_site[self.graph.targets[incident.root].site]
             others = [each.id for each in site if each.role is Role.LINK and each.id not in lines]
@@ -458,18 +461,6 @@ class Correlator:
                 self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others
             ):
                 self._take_over([entry], lines.pop(), Cause.LINK, "other-line-back", now, decision)
-
-    def _worsen(self, entry: _Open, silent: Held, now: datetime, decision: Decision) -> None:
-        """What was only degraded has gone silent: told once."""
-        incident = entry.incident
-        if incident.state is not State.DEGRADED:
-            return
-        evidence = tuple(dict.fromkeys((f"{silent.target}: {silent.evidence}", *incident.evidence)))[:EVIDENCE_LINES]
-        entry.incident = replace(
-            incident, state=State.DOWN, reason=silent.reason, says=silent.says, evidence=evidence,
-            impact=self._impact(incident.root, entry.members),
-        )  # fmt: skip
-        decision.events.append(IncidentEvent(incident=entry.incident, what=Happening.CHANGED, at=now))
 
     def _is_line(self, target: str) -> bool:
         return target in self.graph.targets and self.graph.targets[target].role is Role.LINK
