@@ -52,6 +52,17 @@ class _Planned:
     again: asyncio.TimerHandle | None = None
 
 
+def _share(check_id: str) -> float:
+    """The check's place among all others, from 0 to below 1; always the same."""
+    return zlib.crc32(check_id.encode()) / 2**32
+
+
+def _next_turn(check: Check, now: datetime) -> datetime:
+    """The first turn from now on; turns are fixed points of the clock, whenever the daemon was started."""
+    interval = check.interval_seconds
+    return now + timedelta(seconds=(_share(check.id) * interval - now.timestamp()) % interval)
+
+
 class Scheduler:
     """Runs all checks of an inventory and hands each observation on."""
 
@@ -131,12 +142,11 @@ class Scheduler:
                 if self._kinds[check.probe].stream is None:
                     self._add_job(check)
                     if check.interval_seconds > FIRST_LOOK_SECONDS:
-                        self.recheck(id_, zlib.crc32(id_.encode()) / 2**32 * FIRST_LOOK_SECONDS)
+                        self.recheck(id_, _share(id_) * FIRST_LOOK_SECONDS)
         self._feed_streams()
 
     def _add_job(self, check: Check) -> None:
-        share = zlib.crc32(check.id.encode()) / 2**32
-        first = datetime.now(UTC) + timedelta(seconds=share * check.interval_seconds)
+        first = _next_turn(check, datetime.now(UTC))
         trigger = IntervalTrigger(seconds=check.interval_seconds, start_date=first, timezone=UTC)
         self._jobs.add_job(self._turn, trigger, id=check.id, args=(check.id,), next_run_time=first)
 
