@@ -242,13 +242,20 @@ class Judge:
         what = Input(observation.outcome.value)
         before = (state.standing, state.reason)
         moved = state.move(what, at)
-        # A run that says nothing, or one good run of an outage, does not change why the check failed.
-        if what is Input.FAILED or state.standing is not Standing.FAILED:
+        if self._explains_better(state, what, observation.reason):
             state.reason, state.evidence = observation.reason, observation.evidence
         turned = self._measure(state, observation, at)
         if moved or turned or before != (state.standing, state.reason):
             return self._settle(state, at), state.undecided
         return None, state.undecided
+
+    @staticmethod
+    def _explains_better(state: CheckState, what: Input, reason: Reason) -> bool:
+        """Whether this run says more about the check than what is already known."""
+        if what is not Input.FAILED:  # a run that says nothing, or one good run, does not change why a check failed
+            return state.standing is not Standing.FAILED
+        # Nor does silence take back what a hop has said: hops say so only now and then (RFC 1812 section 4.3.2.8).
+        return (state.reason, reason) != (Reason.UNREACHABLE, Reason.TIMEOUT)
 
     @staticmethod
     def _measure(state: CheckState, observation: Observation, at: datetime) -> bool:

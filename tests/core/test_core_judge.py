@@ -13,8 +13,8 @@ from monitor.core.judge import NEXT, STALE_INTERVALS, CheckState, Input, Judge, 
 from monitor.core.model import Check, Limit, Observation, Outcome, Reason, State, StateChange
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
-OUTCOMES = {".": Outcome.OK, "x": Outcome.FAILED, "?": Outcome.INCONCLUSIVE}
-REASONS = {".": Reason.OK, "x": Reason.TIMEOUT, "?": Reason.LOCAL}
+OUTCOMES = {".": Outcome.OK, "x": Outcome.FAILED, "h": Outcome.FAILED, "?": Outcome.INCONCLUSIVE}
+REASONS = {".": Reason.OK, "x": Reason.TIMEOUT, "h": Reason.UNREACHABLE, "?": Reason.LOCAL}
 LOSS = Limit(value="loss_ratio", above=0.05, clear=0.02, says="loss")
 DELAY = Limit(value="rtt", above=0.15, clear=0.1, says="delay")
 DAYS = Limit(value="days", below=14.0, clear=15.0, says="certificate-ends", confirm=2)
@@ -51,7 +51,7 @@ class Bench:
         self.second = 0.0
 
     def run(self, outcomes: str, name: str = "echo", *, every: float = 1.0, out_of_turn: bool = False, **values: float):
-        """One observation for each sign: `.` well, `x` failed, `?` inconclusive."""
+        """One observation for each sign: `.` well, `x` silent, `h` a hop refuses, `?` inconclusive."""
         return self.measured(outcomes, name, values, every=every, out_of_turn=out_of_turn)
 
     def measured(self, outcomes: str, name: str, values: dict[str, float], *, every: float = 1.0, out_of_turn=False):
@@ -180,6 +180,21 @@ def test_a_reason_that_turns_while_the_target_is_down_is_told_with_the_old_begin
     assert change is not None
     assert (change.old, change.new, change.reason) == (State.DOWN, State.DOWN, Reason.UNREACHABLE)
     assert change.since == at(2)
+
+
+@pytest.mark.parametrize("outcomes", ["hxxxxxx", "xhxxxxx", "xxxxxhx", "hxxhx?x"])
+def test_silence_does_not_take_back_what_a_hop_has_said(outcomes: str) -> None:
+    bench = Bench(check())
+    bench.run("." + outcomes)
+    assert (bench.state().standing, bench.state().reason) == (Standing.FAILED, Reason.UNREACHABLE)
+    assert bench.state().evidence.endswith(": h")
+
+
+@pytest.mark.parametrize("outcomes", ["h.xxx", "hhh...xxx", "h?xxx"])
+def test_the_next_outage_is_not_explained_by_the_last(outcomes: str) -> None:
+    bench = Bench(check())
+    bench.run("." + outcomes)
+    assert bench.state().reason is Reason.TIMEOUT
 
 
 def test_an_observation_of_an_unknown_check_is_ignored() -> None:
