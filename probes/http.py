@@ -1,44 +1,61 @@
 """Does a page answer as a person would want it: right status, right text, in time, with a good certificate?
 
-Source: RFC 9110, RFC 9112. A new connection each run, as a first visitor has it; bounded in redirects, size after
-decompression and time. Redirects lead neither to another host nor out of TLS.
+Source: RFC 9110, RFC 9112, RFC 9113. A new connection each run, as a first visitor has it; bounded in redirects, in size
+before and after decompression, and in time. Redirects lead neither to another host nor out of TLS.
 """
 
 from __future__ import annotations
 
 import asyncio
 import codecs
+import re
 import socket
 import ssl
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Annotated, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.connector import Connection
 from pydantic import AfterValidator, Field, SecretStr
 
 from monitor.core.model import Reason
-from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe, result_of
-from probes.wire import tls
+from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
+from probes.wire import http, tls
 from probes.wire.text import one_line
 
 PHASE = "probe_http_duration_seconds"
+PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 READ_BYTES = 65536
+SLICE_BYTES = 4096
+"""Taken at a time: of a page in chunks of one byte no slice holds up the loop for long."""
+PORTS = {"http": 80, "https": 443}
+REDIRECTS = (301, 302, 303, 307, 308)
 CHARSETS = frozenset(
     {"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "cp1258", "utf-16", "utf-16-le", "utf-16-be"}
 )
 """Names as codecs.lookup gives them."""
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
+_SAFE = "/%:@!$&'()*+,;=~?-._"
+"""What may stand in a request target besides letters and digits (RFC 3986)."""
 
 
 def _check_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # `port` raises ValueError
+    if parts.scheme not in PORTS or not parts.hostname or parts.port == 0:  # `port` raises ValueError
         raise ValueError("expected an address such as https://name/path")
+    if parts.username is not None:
+        raise ValueError("no user or password in an address: everybody who may read the inventory would have it")
+    _host(parts)
+    return value
+
+
+def _check_headers(value: dict[str, str]) -> dict[str, str]:
+    for name, content in value.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ValueError(f"`{name}` is no name of a header")
+        if not re.fullmatch(r"[\t\x21-\x7e\x80-\xff]([\t\x20-\x7e\x80-\xff]*[\t\x21-\x7e\x80-\xff])?|", content):
+            raise ValueError(f"header `{name}` holds what no header may hold: line breaks, or letters beyond latin-1")
     return value
 
 
@@ -50,73 +67,73 @@ class HttpOptions(Options):
     status: list[int] = [200]
     text: str = Field("", description="must occur in the page")
     absent: str = Field("", description="must not occur: an error text on a page that answers 200")
-    headers: dict[str, str] = {}
+    headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = {}
+    http2: bool = Field(False, description="offer HTTP/2 to a TLS server; it chooses")
     verify: bool = True
     ca: Secret = SecretStr("")
     max_redirects: int = Field(3, ge=0, le=10)
     max_bytes: int = Field(1 << 20, ge=1, le=16 << 20)
 
 
-class _Pinned(AbstractResolver):
-    """Every name is at the address of the inventory."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_INET) -> list[ResolveResult]:
-        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-        return [ResolveResult(hostname=host, host=self._address, port=port, family=family, proto=0, flags=0)]
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-@dataclass(slots=True)
-class _Timing:
-    """Seconds by phase. aiohttp tells connecting and the TLS handshake as one: `connect` holds both."""
-
-    phases: dict[str, float] = field(default_factory=dict)
-    mark: float = 0.0
-    certificate: Mapping[str, float] = field(default_factory=dict)
-
-    def lap(self, phase: str) -> None:
-        now = asyncio.get_running_loop().time()
-        self.phases[phase] = self.phases.get(phase, 0.0) + now - self.mark
-        self.mark = now
-
-
-def _tracing(timing: _Timing) -> aiohttp.TraceConfig:
-    config = aiohttp.TraceConfig()
-
-    def lap(phase: str) -> object:
-        async def on(*_: object) -> None:
-            timing.lap(phase)
-
-        return on
-
-    config.on_dns_resolvehost_end.append(lap("resolve"))  # type: ignore[arg-type]
-    config.on_connection_create_end.append(lap("connect"))  # type: ignore[arg-type]
-    return config
-
-
 class _Refused(Exception):
-    """The exchange ended with this result."""
+    """The visit ended with this result."""
 
     def __init__(self, result: Result) -> None:
         super().__init__(result.evidence)
         self.result = result
 
 
+@dataclass(slots=True)
+class _Timing:
+    """Seconds by phase, over all redirects."""
+
+    request: Request[HttpOptions]
+    phases: dict[str, float] = field(default_factory=dict)
+    mark: float = 0.0
+    certificate: Mapping[str, float] = field(default_factory=dict)
+
+    def begin(self, doing: str) -> None:
+        """What is waited for from now on; told when the deadline comes."""
+        self.request.doing = doing
+        self.mark = asyncio.get_running_loop().time()
+
+    def lap(self, phase: str) -> None:
+        """The phase that ends now."""
+        now = asyncio.get_running_loop().time()
+        self.phases[phase] = self.phases.get(phase, 0.0) + now - self.mark
+        self.mark = now
+
+
+# -- addresses ---------------------------------------------------------------------------------------------------------
+
+
+def _host(parts: SplitResult) -> str:
+    """The host in ASCII; raises ValueError when it is no name."""
+    host = parts.hostname or ""
+    return host if ":" in host else host.encode("idna").decode("ascii")
+
+
+def _authority(parts: SplitResult) -> str:
+    host = _host(parts)
+    shown = f"[{host}]" if ":" in host else host
+    return shown if parts.port in (None, PORTS[parts.scheme]) else f"{shown}:{parts.port}"
+
+
+def _target(parts: SplitResult) -> str:
+    path = quote(parts.path or "/", safe=_SAFE)
+    return f"{path}?{quote(parts.query, safe=_SAFE)}" if parts.query else path
+
+
 def _next_url(url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
         old, new = urlsplit(url), urlsplit(target)
-        _ = new.port  # raises when it is no number below 65536
+        _ = new.port, _host(new)  # raise when they are none
     except ValueError as error:
         raise _Refused(failed(Reason.PROTOCOL, one_line(f"redirects to no address: {error}"))) from error
-    if new.hostname != old.hostname or (new.scheme, old.scheme) not in (
+    if new.hostname != old.hostname or (old.scheme, new.scheme) not in (
         ("https", "https"),
-        ("https", "http"),
+        ("http", "https"),
         ("http", "http"),
     ):
         raise _Refused(failed(Reason.STATUS, f"redirects to another place, not followed: {_shown(target)}"))
@@ -130,55 +147,145 @@ def _shown(url: str) -> str:
     return one_line(f"{parts.scheme}://{parts.hostname}{port}{parts.path}")
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_chunked(READ_BYTES):
-        body += chunk
-        if len(body) > limit:
-            raise _Refused(failed(Reason.TOO_LARGE, f"the page is larger than {limit} bytes"))
-    return bytes(body)
+# -- the way there -----------------------------------------------------------------------------------------------------
 
 
-async def _exchange(
-    session: aiohttp.ClientSession, request: Request[HttpOptions], timing: _Timing
-) -> tuple[aiohttp.ClientResponse, bytes, int]:
+async def _connect(
+    parts: SplitResult, request: Request[HttpOptions], timing: _Timing
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to the inventory's address, or to the first of the name's that accepts; then TLS."""
+    port = parts.port or PORTS[parts.scheme]
+    addresses = [request.address]
+    if not request.address:
+        timing.begin(f"the address of {parts.hostname}")
+        found = await asyncio.get_running_loop().getaddrinfo(_host(parts), port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        timing.lap("resolve")
+        request.trace(f"{parts.hostname} is {', '.join(addresses)}")
+    reader, writer = await _first_that_accepts(addresses, port, timing)
+    if parts.scheme == "https":
+        try:
+            await _start_tls(writer, _host(parts), request, timing)
+        except BaseException:
+            writer.transport.abort()
+            raise
+    return reader, writer
+
+
+async def _first_that_accepts(
+    addresses: list[str], port: int, timing: _Timing
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    for address in addresses[:-1]:
+        timing.begin(f"a connection to {address} port {port}")
+        try:
+            connected = await asyncio.open_connection(address, port)
+        except OSError as error:
+            timing.request.trace(f"{address}: {error.strerror or error}")
+        else:
+            timing.lap("connect")
+            return connected
+    timing.begin(f"a connection to {addresses[-1]} port {port}")
+    connected = await asyncio.open_connection(addresses[-1], port)
+    timing.lap("connect")
+    return connected
+
+
+async def _start_tls(writer: asyncio.StreamWriter, name: str, request: Request[HttpOptions], timing: _Timing) -> None:
     options = request.options
-    url, hops = options.url, 0
+    alpn = ("h2", "http/1.1") if options.http2 else ("http/1.1",)
+    context = tls.context(verify=options.verify, ca_pem=options.ca.get_secret_value(), alpn=alpn)
+    timing.begin("the TLS handshake")
+    try:
+        await writer.start_tls(context, server_hostname=name)
+    except ssl.SSLCertVerificationError as error:
+        raise _Refused(failed(Reason.CERTIFICATE, one_line(tls.why(error)))) from error
+    timing.lap("tls")
+    session = writer.get_extra_info("ssl_object")
+    timing.certificate = tls.days_left(session)
+    request.trace(f"{session.version()}, {session.cipher()[0]}")
+
+
+# -- the exchange ------------------------------------------------------------------------------------------------------
+
+
+async def _visit(url: str, request: Request[HttpOptions], timing: _Timing) -> tuple[http.Head, bytes]:
+    """One request and its answer; of a redirect that will be followed, without the body."""
+    options, parts = request.options, urlsplit(url)
+    request.trace(f"{options.method} {_shown(url)}{f' at {request.address}' if request.address else ''}")
+    reader, writer = await _connect(parts, request, timing)
+    try:
+        session = writer.get_extra_info("ssl_object")
+        exchange = http.Http2() if session and session.selected_alpn_protocol() == "h2" else http.Http1()
+        asked = http.Asked(
+            method=options.method, scheme=parts.scheme, authority=_authority(parts), target=_target(parts),
+            headers={"User-Agent": "commune-monitor", "Accept": "*/*", "Accept-Encoding": "gzip"} | options.headers,
+        )  # fmt: skip
+        timing.begin("the first line of the answer")
+        writer.write(exchange.ask(asked))
+        return await _answer(_parts(exchange, reader, writer, options.max_bytes), options, timing)
+    finally:
+        writer.transport.abort()
+
+
+async def _parts(
+    exchange: http.Exchange, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, max_bytes: int
+) -> AsyncIterator[http.Part]:
+    """The parts of an answer as they come, for as many bytes as a page of `max_bytes` may need on the wire."""
+    most = 2 * max_bytes + http.MAX_HEAD_BYTES  # chunks and frames of a sane server cost less than the page
     while True:
-        timing.mark = asyncio.get_running_loop().time()
-        request.trace(f"{options.method} {_shown(url)}{f' at {request.address}' if request.address else ''}")
-        async with session.request(options.method, url, headers=options.headers, allow_redirects=False) as response:
-            timing.lap("processing")
-            assert isinstance(response, _Response)
-            timing.certificate = response.certificate
-            request.trace(f"{response.status} {one_line(response.reason or '')}")
-            location = response.headers.get("Location")
-            if response.status not in (301, 302, 303, 307, 308) or not location or response.status in options.status:
-                body = await _read(response, options.max_bytes)
-                timing.lap("transfer")
-                return response, body, hops
-        hops += 1
-        if hops > options.max_redirects:
-            raise _Refused(failed(Reason.STATUS, f"more than {options.max_redirects} redirects"))
-        url = _next_url(url, location)
+        data = await reader.read(READ_BYTES)
+        most -= len(data)
+        for start in range(0, len(data) or 1, SLICE_BYTES):
+            for part in exchange.take(data[start : start + SLICE_BYTES]):
+                yield part
+            if start:
+                await asyncio.sleep(0)
+        if sent := exchange.more():
+            writer.write(sent)
+        if most < 0:
+            raise http.TooLargeError(f"more than {2 * max_bytes + http.MAX_HEAD_BYTES} bytes and still no end")
 
 
-class _Response(aiohttp.ClientResponse):
-    """Looks at the certificate before the answer is read: a short page has released the connection by the time we get it."""
+async def _answer(parts: AsyncIterator[http.Part], options: HttpOptions, timing: _Timing) -> tuple[http.Head, bytes]:
+    head = await anext(parts)
+    assert isinstance(head, http.Head)  # a codec gives no other part first
+    timing.lap("processing")
+    timing.request.trace(f"{head.status} {one_line(head.phrase)}")
+    if _leads_on(head, options):
+        return head, b""
+    timing.request.doing = "the rest of the page"
+    body = http.Body(head.headers.get("content-encoding", ""), options.max_bytes)
+    async for part in parts:
+        if isinstance(part, http.End):
+            break
+        assert isinstance(part, bytes)
+        body.add(part)
+    timing.lap("transfer")
+    return head, body.whole()
 
-    certificate: Mapping[str, float] = MappingProxyType({})
 
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        if connection.transport is not None:
-            self.certificate = tls.days_left(connection.transport.get_extra_info("ssl_object"))
-        return await super().start(connection)
+def _leads_on(head: http.Head, options: HttpOptions) -> bool:
+    return head.status in REDIRECTS and head.status not in options.status and bool(head.headers.get("location"))
 
 
-def _judge_body(options: HttpOptions, body: bytes, charset: str | None) -> str:
+async def _follow(request: Request[HttpOptions], timing: _Timing) -> tuple[http.Head, bytes, int]:
+    options, url = request.options, request.options.url
+    for hops in range(options.max_redirects + 1):
+        head, body = await _visit(url, request, timing)
+        if not _leads_on(head, options):
+            return head, body, hops
+        url = _next_url(url, head.headers["location"])
+    raise _Refused(failed(Reason.STATUS, f"more than {options.max_redirects} redirects"))
+
+
+# -- what came back ----------------------------------------------------------------------------------------------------
+
+
+def _judge_body(options: HttpOptions, body: bytes, content_type: str) -> str:
     """What is wrong with the page's text; "" when nothing is."""
     if not (options.text or options.absent):
         return ""
-    page = body.decode(_codec(charset), errors="replace")
+    page = body.decode(_codec(_CHARSET.search(content_type)), errors="replace")
     if options.text and not _holds(page, options.text):
         return f"the page does not hold “{one_line(options.text, 60)}”"
     if options.absent and _holds(page, options.absent):
@@ -186,10 +293,10 @@ def _judge_body(options: HttpOptions, body: bytes, charset: str | None) -> str:
     return ""
 
 
-def _codec(charset: str | None) -> str:
+def _codec(charset: re.Match[str] | None) -> str:
     """A codec for pages; a stranger may not choose one of Python's odd ones, some of which take minutes for a page."""
     try:
-        name = codecs.lookup(charset or "utf-8").name
+        name = codecs.lookup(charset[1] if charset else "utf-8").name
     except LookupError:
         return "utf-8"
     return name if name in CHARSETS else "utf-8"
@@ -206,76 +313,52 @@ def _holds(page: str, text: str) -> bool:
     needs_address=False,
     metrics=[
         Metric(name="probe_http_status_code", help="Status code of the last answer."),
-        Metric(name=PHASE, help="Seconds by phase; connect holds TCP and TLS.", labels=("phase",)),
+        Metric(name=PHASE, help="Seconds by phase, over all redirects.", labels=("phase",)),
         Metric(name="probe_http_content_length", help="Length that the answer announced, -1 when it did not."),
         Metric(name="probe_http_uncompressed_body_length", help="Bytes of the body after decompression."),
         Metric(name="probe_http_redirects", help="Redirects followed."),
         Metric(name="probe_http_ssl", help="1 when the last answer came over TLS."),
         Metric(name="probe_http_version", help="HTTP version of the answer."),
-        Metric(name=tls.EXPIRY, help="When the certificate of the peer ends, in Unix seconds."),
-        Metric(name=tls.DAYS_LEFT, help="Days until the certificate of the peer ends."),
+        Metric(name=tls.EXPIRY, help="When the first certificate of the peer's chain ends, in Unix seconds."),
+        Metric(name=tls.DAYS_LEFT, help="Days until the first certificate of the peer's chain ends."),
     ],
 )
 async def run(request: Request[HttpOptions]) -> Result:
     """One visit."""
-    options = request.options
-    context = tls.context(request.memory, verify=options.verify, ca_pem=options.ca.get_secret_value())
-    timing = _Timing()
-    connector = aiohttp.TCPConnector(
-        ssl=context, force_close=True, limit=1, use_dns_cache=False,
-        resolver=_Pinned(request.address) if request.address else aiohttp.ThreadedResolver(),
-    )  # fmt: skip
-    # The registry keeps the deadline; a second one here would only blur the reason.
-    no_limit = aiohttp.ClientTimeout(total=None, sock_connect=None, sock_read=None, connect=None)
+    timing = _Timing(request)
     start = asyncio.get_running_loop().time()
     try:
-        async with aiohttp.ClientSession(
-            connector=connector, timeout=no_limit, trace_configs=[_tracing(timing)], trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "commune-monitor"}, response_class=_Response,
-        ) as session:  # fmt: skip
-            response, body, hops = await _exchange(session, request, timing)
+        head, body, hops = await _follow(request, timing)
     except _Refused as refused:
         return refused.result
-    except aiohttp.ClientError as error:
-        return _of_client_error(error)
-    seconds = asyncio.get_running_loop().time() - start
-    return _result(options, response, body, hops, timing, seconds)
+    except http.TooLargeError as error:
+        return failed(Reason.TOO_LARGE, str(error))
+    except http.BrokenOffError:
+        return failed(Reason.RESET, f"the server ended the connection, still waited for: {request.doing}")
+    except http.ProtocolError as error:
+        return failed(Reason.PROTOCOL, one_line(f"not HTTP: {error}"))
+    except socket.gaierror as error:
+        return failed(Reason.NAME, f"the name is not found: {error.strerror}")
+    return _result(request.options, head, body, hops, timing, asyncio.get_running_loop().time() - start)
 
 
-def _of_client_error(error: aiohttp.ClientError) -> Result:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return failed(Reason.NAME, f"the name is not found: {error.os_error.strerror or error.os_error}")
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        inner = error.certificate_error
-        text = tls.why(inner) if isinstance(inner, ssl.SSLCertVerificationError) else str(inner)
-        return failed(Reason.CERTIFICATE, one_line(text))
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return result_of(error.os_error)
-    if isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
-        return failed(Reason.RESET, "the server closed the connection without an answer")
-    # Only the message: the error as text holds the whole address, whose query may be a secret.
-    said = error.message if isinstance(error, aiohttp.ClientResponseError) else error
-    return failed(Reason.PROTOCOL, one_line(f"not HTTP: {said}"))
-
-
-def _result(
-    options: HttpOptions, response: aiohttp.ClientResponse, body: bytes, hops: int, timing: _Timing, seconds: float
-) -> Result:
-    version = response.version
+def _result(options: HttpOptions, head: http.Head, body: bytes, hops: int, timing: _Timing, seconds: float) -> Result:
+    announced = head.headers.get("content-length", "")
     values: dict[str, float] = {
-        "probe_http_status_code": response.status,
-        "probe_http_content_length": -1 if response.content_length is None else response.content_length,
+        "probe_http_status_code": head.status,
+        "probe_http_content_length": int(announced) if announced.isdecimal() and len(announced) < 16 else -1,
         "probe_http_uncompressed_body_length": len(body),
         "probe_http_redirects": hops,
         "probe_http_ssl": float(bool(timing.certificate)),
-        "probe_http_version": float(f"{version.major}.{version.minor}") if version else 0.0,
-        **{labelled(PHASE, phase=phase): lap for phase, lap in timing.phases.items()},
+        "probe_http_version": head.version,
+        **{labelled(PHASE, phase=phase): timing.phases.get(phase, 0.0) for phase in PHASES},
         **timing.certificate,
     }
-    told = f"{options.method} {_shown(options.url)} → {response.status} {one_line(response.reason or '', 40)} in {seconds:.2f} s"
-    if response.status not in options.status:
+    told = f"{options.method} {_shown(options.url)} → {head.status} {one_line(head.phrase, 40)}".rstrip()
+    told += f" in {seconds:.2f} s"
+    if head.status not in options.status:
         return failed(Reason.STATUS, told, values)
-    wrong = _judge_body(options, body, response.charset)
+    wrong = _judge_body(options, body, head.headers.get("content-type", ""))
     if wrong:
         return failed(Reason.CONTENT, f"{told}, but {wrong}", values)
     return ok(told, **values)

@@ -25,6 +25,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, Validati
 
 import probes
 from monitor.core.model import Check, Observation, Outcome, Reason
+from probes.wire.text import one_line
 
 ENTRY_POINT_GROUP = "commune_monitor.probes"
 
@@ -73,6 +74,8 @@ class Request(Generic[O]):
     timeout_seconds: float
     trace: Callable[[str], None] = field(default=lambda _: None)
     """Told each step in plain words; the command `probe` prints them."""
+    doing: str = ""
+    """What is waited for just now; part of the evidence when the deadline comes."""
     memory: dict[str, Any] = field(default_factory=dict)
     """Kept between runs of one check: last counters, an open session. Cleared when the check changes."""
 
@@ -216,6 +219,8 @@ _ERROR_REASONS: tuple[tuple[type[BaseException], Reason], ...] = (  # the first 
     (ssl.SSLError, Reason.TLS),
     (TimeoutError, Reason.TIMEOUT),
     (socket.gaierror, Reason.NAME),
+    (ConnectionRefusedError, Reason.REFUSED),
+    (ConnectionError, Reason.RESET),  # asyncio raises it without an errno
     (EOFError, Reason.RESET),  # asyncio.IncompleteReadError: the peer closed in the middle
 )
 
@@ -233,7 +238,7 @@ def reason_of(error: BaseException) -> Reason:
 def result_of(error: BaseException) -> Result:
     """An error as a result: trouble of our own is inconclusive, everything else is a failure of the target."""
     reason = reason_of(error)
-    evidence = str(error) or type(error).__name__
+    evidence = str(error) or ("the connection was broken off" if reason is Reason.RESET else type(error).__name__)
     if reason in (Reason.LOCAL, Reason.PERMISSION):
         return inconclusive(reason, evidence)
     return failed(reason, evidence)
@@ -247,17 +252,19 @@ async def run_once(kind: Kind, request: Request[Any]) -> tuple[Result, float]:
     """
     clock = asyncio.get_running_loop().time
     start = clock()
+    request.doing = ""
     try:
         async with asyncio.timeout(request.timeout_seconds):
             result = await kind.run(request)
     except TimeoutError:
-        result = failed(Reason.TIMEOUT, f"no answer within {request.timeout_seconds:g} s")
+        waited_for = f", still waited for: {request.doing}" if request.doing else ""
+        result = failed(Reason.TIMEOUT, f"no answer within {request.timeout_seconds:g} s{waited_for}")
     except (OSError, EOFError) as error:  # ssl.SSLError and socket.gaierror are OSErrors
         result = result_of(error)
     except Exception as error:  # noqa: BLE001  the one place where our own bugs are caught
         for line in traceback.format_exc().splitlines():
             request.trace(line)
-        result = inconclusive(Reason.LOCAL, f"{type(error).__name__}: {error}")
+        result = inconclusive(Reason.LOCAL, one_line(f"{type(error).__name__}: {error}"))
     return result, clock() - start
 
 

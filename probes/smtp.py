@@ -123,7 +123,7 @@ async def _start_tls(
         raise _Wrong(failed(Reason.STATUS, "the server does not offer STARTTLS", talk.values))
     await talk.say(writer, "STARTTLS")
     await talk.reply(reader, 220, "starttls")
-    context = tls.context(talk.request.memory, verify=options.verify, ca_pem=options.ca.get_secret_value())
+    context = tls.context(verify=options.verify, ca_pem=options.ca.get_secret_value())
     await writer.start_tls(context, server_hostname=options.server_name or talk.request.address)
     talk.values.update(tls.days_left(writer.get_extra_info("ssl_object")))
     await talk.say(writer, f"EHLO {options.helo}")

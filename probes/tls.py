@@ -47,7 +47,7 @@ async def _handshake(request: Request[TlsOptions], context: ssl.SSLContext) -> t
 async def run(request: Request[TlsOptions]) -> Result:
     """Connect, verify, look at the certificate, go."""
     options = request.options
-    context = tls.context(request.memory, verify=options.verify, ca_pem=options.ca.get_secret_value())
+    context = tls.context(verify=options.verify, ca_pem=options.ca.get_secret_value())
     clock = asyncio.get_running_loop().time
     start = clock()
     request.trace(f"TLS to {request.address} port {options.port}, name {options.server_name or request.address}")
@@ -55,7 +55,7 @@ async def run(request: Request[TlsOptions]) -> Result:
         version, values = await _handshake(request, context)
     except ssl.SSLCertVerificationError as error:
         request.trace(f"{tls.why(error)}; looking again without verifying, for the days left")
-        _, values = await _handshake(request, tls.context({}, verify=False, ca_pem=""))
+        _, values = await _handshake(request, tls.context(verify=False, ca_pem=""))
         return failed(Reason.CERTIFICATE, tls.why(error), values)
     seconds = clock() - start
     days = values.get(tls.DAYS_LEFT, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography import x509
 
@@ -16,6 +17,7 @@ class Certificate:
     subject: str
 
 
+@lru_cache(maxsize=1024)
 def read(der: bytes) -> Certificate | None:
     """The certificate, or None when the bytes are not one."""
     try:

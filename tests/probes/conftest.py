@@ -27,8 +27,10 @@ def authority(folder: Path) -> Authority:
 
 @pytest.fixture(scope="session")
 def nginx(folder: Path, authority: Authority) -> Iterator[Nginx]:
-    (folder / "stranger").mkdir()
-    yield from _running(Nginx(folder, authority, Authority(folder / "stranger")))
+    for each in ("stranger", "between"):
+        (folder / each).mkdir()
+    between = Authority(folder / "between", above=authority, days=9)
+    yield from _running(Nginx(folder, authority, Authority(folder / "stranger"), between))
 
 
 @pytest.fixture(scope="session")

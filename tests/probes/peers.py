@@ -161,12 +161,14 @@ class Server:
 
 PAGE = "<h1>Một cửa</h1><form>Đăng nhập</form>"
 BOMB_BYTES = 8 << 20
+LARGE_BYTES = 300_000
 
 
 class Nginx(Server):
     """Pages, good and bad, over HTTP and TLS; certificates by name."""
 
-    def __init__(self, folder: Path, authority: Authority, stranger: Authority) -> None:
+    def __init__(self, folder: Path, authority: Authority, stranger: Authority, between: Authority) -> None:
+        """`between` is signed by the authority and ends in 9 days."""
         super().__init__(folder, "nginx")
         self.http, self.https = free_port(), free_port()
         self.authority = authority
@@ -176,6 +178,7 @@ class Nginx(Server):
             "expired.example": authority.issue("expired", ["expired.example"], days=-2),
             "wrong.example": authority.issue("wrong", ["another.example"]),
             "stranger.example": stranger.issue("stranger", ["stranger.example"]),
+            "chain.example": between.issue("chain", ["chain.example"], days=90),
         }
 
     def start(self) -> None:
@@ -184,6 +187,7 @@ class Nginx(Server):
         (www / "index.html").write_text(PAGE, encoding="utf-8")
         (www / "broken.html").write_text(PAGE + "<p>Lỗi kết nối cơ sở dữ liệu</p>", encoding="utf-8")
         (www / "bomb").write_bytes(gzip.compress(bytes(BOMB_BYTES)))
+        (www / "large").write_text("x" * LARGE_BYTES)
         (www / "slow.html").write_text("x" * 100_000)
         (www / "strange.html").write_text(PAGE, encoding="utf-8")
         (www / "old.html").write_bytes("Mở cửa".encode("utf-16"))
@@ -209,7 +213,7 @@ class Nginx(Server):
         servers = "".join(
             f"""
   server {{
-    listen {LOOPBACK}:{self.https} ssl;
+    listen {LOOPBACK}:{self.https} ssl http2;
     server_name {name};
     ssl_certificate {certificate}; ssl_certificate_key {key};
     ssl_protocols TLSv1.2 TLSv1.3;
@@ -383,15 +387,19 @@ class TcpPeer:
 
     MOST_BYTES = 64 << 20
 
-    def __init__(self, greeting: bytes = b"", endless: bytes = b"", *, hang_up: bool = False) -> None:
-        self._greeting, self._endless, self._hang_up = greeting, endless, hang_up
+    def __init__(
+        self, greeting: bytes = b"", endless: bytes = b"", *, hang_up: bool = False, host: str = LOOPBACK
+    ) -> None:
+        self._greeting, self._endless, self._hang_up, self._host = greeting, endless, hang_up, host
         self._writers: set[asyncio.StreamWriter] = set()
         self.seen = 0
         self.sent = 0
+        self.said = b""
+        """What the other end said, after the greeting."""
         self.port = 0
 
     async def __aenter__(self) -> TcpPeer:
-        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        self._server = await asyncio.start_server(self._serve, self._host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -416,8 +424,8 @@ class TcpPeer:
                 writer.close()
                 await writer.wait_closed()
                 return
-            while await reader.read(65536):
-                pass
+            while heard := await reader.read(65536):
+                self.said += heard
         except OSError:
             pass
         finally:

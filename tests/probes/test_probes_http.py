@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import socket
 import time
 import unicodedata
 
@@ -9,7 +12,19 @@ import pydantic
 import pytest
 
 from monitor.core.model import Outcome, Reason
-from tests.probes.peers import BOMB_BYTES, PAGE, Field, Nginx, TcpPeer, ask, free_port
+from probes.http import PHASES
+from tests.probes.peers import (
+    BOMB_BYTES,
+    LARGE_BYTES,
+    LOOPBACK,
+    PAGE,
+    Field,
+    Nginx,
+    TcpPeer,
+    ask,
+    eventually,
+    free_port,
+)  # fmt: skip
 
 PHASE = 'probe_http_duration_seconds{{phase="{}"}}'
 
@@ -124,9 +139,101 @@ async def test_a_slow_page_times_out(nginx: Nginx) -> None:
 
 async def test_phases_tell_where_the_time_went(nginx: Nginx) -> None:
     result = await ask("http", url=nginx.page(tls="good.example"), ca=nginx.ca)
-    phases = {name: result.values[PHASE.format(name)] for name in ("resolve", "connect", "processing", "transfer")}
-    assert all(seconds >= 0 for seconds in phases.values())
-    assert phases["connect"] > 0
+    phases = {name: result.values[PHASE.format(name)] for name in PHASES}
+    assert phases["resolve"] == 0, "the inventory told the address"
+    assert all(phases[name] > 0 for name in ("connect", "tls", "processing"))
+    plain = await ask("http", url=nginx.page())
+    assert plain.values[PHASE.format("tls")] == 0
+
+
+@pytest.mark.parametrize(
+    ("greeting", "waits_for"),
+    [
+        (b"", "the first line of the answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "the rest of the page"),
+    ],
+)
+async def test_a_deadline_tells_what_was_waited_for(greeting: bytes, waits_for: str) -> None:
+    async with TcpPeer(greeting) as peer:
+        result = await ask("http", url=f"http://good.example:{peer.port}/", timeout=0.3)
+        secure = await ask("http", url=f"https://good.example:{peer.port}/", timeout=0.3) if not greeting else None
+    assert result.evidence == f"no answer within 0.3 s, still waited for: {waits_for}"
+    assert secure is None or secure.evidence.endswith("the TLS handshake")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_http2_is_spoken_when_it_is_offered_and_taken(nginx: Nginx, method: str) -> None:
+    old = await ask("http", url=nginx.page(tls="good.example"), ca=nginx.ca)
+    new = await ask("http", url=nginx.page(tls="good.example"), ca=nginx.ca, http2=True, method=method)
+    assert (old.values["probe_http_version"], new.values["probe_http_version"]) == (1.1, 2.0)
+    assert new.outcome is Outcome.OK
+    assert new.values["probe_http_uncompressed_body_length"] == (len(PAGE.encode()) if method == "GET" else 0)
+
+
+async def test_http2_keeps_the_bounds_of_a_page(nginx: Nginx) -> None:
+    page = nginx.page("/bomb", tls="good.example")
+    small = await ask("http", url=page, ca=nginx.ca, http2=True, max_bytes=BOMB_BYTES // 8)
+    assert (small.outcome, small.reason) == (Outcome.FAILED, Reason.TOO_LARGE)
+    large = await ask("http", url=nginx.page("/large", tls="good.example"), ca=nginx.ca, http2=True)
+    assert large.values["probe_http_uncompressed_body_length"] == LARGE_BYTES, "past the window of a stream"
+
+
+async def test_http2_that_was_offered_to_a_server_without_tls_is_not_spoken(nginx: Nginx) -> None:
+    assert (await ask("http", url=nginx.page(), http2=True)).values["probe_http_version"] == 1.1
+
+
+async def test_ipv6_is_asked_like_ipv4() -> None:
+    async with TcpPeer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", host="::1") as peer:
+        literal = await ask("http", "", url=f"http://[::1]:{peer.port}/")
+        named = await ask("http", "::1", url=f"http://good.example:{peer.port}/")
+    assert (literal.outcome, named.outcome) == (Outcome.OK, Outcome.OK)
+
+
+async def test_of_a_name_with_several_addresses_the_first_that_accepts_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A name server cannot be asked from loopback alone: what it would say is given.
+    async with TcpPeer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as peer:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, peer.port)) for each in ("127.9.9.9", LOOPBACK)]
+
+        async def getaddrinfo(host: str, _port: int, **_: object) -> list[object]:
+            assert host == "xn--mu-95s.example"
+            return list(found)
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+        told: list[str] = []
+        result = await ask("http", "", url=f"http://mẫu.example:{peer.port}/", told=told)
+    assert result.outcome is Outcome.OK, result
+    assert any("127.9.9.9: " in line for line in told)
+
+
+async def test_empty_lines_without_end_are_no_answer() -> None:
+    async with TcpPeer(b"", b"\r\n" * 999) as peer:
+        result = await ask("http", url=f"http://good.example:{peer.port}/")
+    assert result.reason is Reason.PROTOCOL
+
+
+async def test_a_packed_page_that_breaks_off_is_not_good() -> None:
+    packed = gzip.compress(PAGE.encode())[:-9]
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed)
+    async with TcpPeer(head + packed) as peer:
+        result = await ask("http", url=f"http://good.example:{peer.port}/", text="Một")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
+
+
+async def test_letters_in_an_address_are_written_as_the_protocol_wants() -> None:
+    async with TcpPeer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as peer:
+        await ask("http", url=f"http://mẫu.example:{peer.port}/tin tức?q=xã&r=%20")
+        await eventually("the request came", lambda: peer.said.endswith(b"\r\n\r\n"))
+    lines = peer.said.split(b"\r\n")
+    assert lines[0] == b"GET /tin%20t%E1%BB%A9c?q=x%C3%A3&r=%20 HTTP/1.1"
+    assert b"host: xn--mu-95s.example:%d" % peer.port in [each.lower() for each in lines]
+
+
+@pytest.mark.parametrize("headers", [{"X Name": "a"}, {"X-Name": "a\r\nX-More: b"}, {"X-Name": "ế"}, {"": "a"}])
+async def test_a_header_that_could_not_be_sent_is_refused_as_an_option(headers: dict[str, str]) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        await ask("http", url="http://good.example/", headers=headers)
 
 
 async def test_head_fetches_no_body(nginx: Nginx) -> None:
@@ -224,6 +331,8 @@ async def test_the_query_of_the_address_is_never_told(nginx: Nginx) -> None:
         "http://good.example:0/",
         "http://good.example:99999/",
         "http://[",
+        "http://user:password@good.example/",
+        "http://a..b/",
     ],
 )
 async def test_an_address_that_is_none_is_refused_as_an_option(url: str) -> None:

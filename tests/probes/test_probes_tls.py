@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from monitor.core.model import Outcome, Reason
+from probes.wire import tls
 from tests.probes.peers import Nginx, TcpPeer, ask, eventually
 
 DAYS_LEFT = "probe_ssl_days_left"
@@ -69,11 +68,14 @@ async def test_no_connection_is_held_after_a_run(nginx: Nginx, name: str) -> Non
     await eventually("closed", lambda: len(list(Path("/proc/self/fd").iterdir())) <= before)
 
 
-async def test_the_context_is_made_once_a_check(nginx: Nginx) -> None:
-    memory: dict[str, Any] = {}
-    options = {"port": nginx.https, "server_name": "good.example", "ca": nginx.ca}
-    await ask("tls", memory=memory, **options)
-    context = memory["tls"]
-    assert isinstance(context, ssl.SSLContext)
-    await ask("tls", memory=memory, **options)
-    assert memory["tls"] is context
+async def test_the_certificate_that_ends_first_counts_wherever_it_is_in_the_chain(nginx: Nginx) -> None:
+    result = await ask("tls", port=nginx.https, server_name="chain.example", ca=nginx.ca)
+    assert result.outcome is Outcome.OK
+    assert 8 < result.values["probe_ssl_days_left"] <= 9
+
+
+def test_checks_that_trust_the_same_share_a_context(nginx: Nginx) -> None:
+    ca = nginx.ca["file"]
+    assert tls.context(verify=True, ca_pem=ca) is tls.context(verify=True, ca_pem=ca)
+    assert tls.context(verify=True, ca_pem=ca) is not tls.context(verify=False, ca_pem=ca)
+    assert tls.context(verify=True, ca_pem=ca) is not tls.context(verify=True, ca_pem=ca, alpn=("h2",))
