@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 ECHO_REQUEST_4, ECHO_REPLY_4 = 8, 0
 ECHO_REQUEST_6, ECHO_REPLY_6 = 128, 129
@@ -16,6 +17,7 @@ ECHO_REQUEST_6, ECHO_REPLY_6 = 128, 129
 PAYLOAD = struct.Struct("!8sII")
 """Nonce of the engine, number of the target, and its generation check (low bits of the sequence count)."""
 _ECHO = struct.Struct("!BBHHH")
+_REQUEST = struct.Struct("!BBHHH8sII")
 
 _SAYS_4 = {
     (3, 0): "network unreachable",
@@ -40,9 +42,8 @@ _SAYS_6 = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class EchoReply:
-    """An echo that came back."""
+class EchoReply(NamedTuple):
+    """An echo that came back. A tuple: thousands are made a second."""
 
     identifier: int
     sequence: int
@@ -81,6 +82,25 @@ def echo_request(version: int, identifier: int, sequence: int, payload: bytes) -
     return _ECHO.pack(ECHO_REQUEST_4, 0, checksum(blank), identifier, sequence) + payload
 
 
+class Requests:
+    """The echo requests to one target: they differ in the sequence alone, so their checksum is not added up anew each time."""
+
+    def __init__(self, version: int, identifier: int, nonce: bytes, number: int, size: int) -> None:
+        """`size` is that of the payload: PAYLOAD, then zeros. The identifier is the kernel's on a ping socket."""
+        self._kind = ECHO_REQUEST_4 if version == 4 else ECHO_REQUEST_6
+        self._identifier, self._nonce, self._number = identifier, nonce, number
+        self._padding = bytes(size - PAYLOAD.size)
+        self._sum = 0xFFFF - checksum(_REQUEST.pack(self._kind, 0, 0, identifier, 0, nonce, number, 0))
+
+    def at(self, sequence: int) -> bytes:
+        """The request with this sequence; it stands in header and payload, so it counts twice (RFC 1624)."""
+        total = self._sum + 2 * sequence
+        total = (total & 0xFFFF) + (total >> 16)
+        ones = ~(total + (total >> 16)) & 0xFFFF
+        head = _REQUEST.pack(self._kind, 0, ones, self._identifier, sequence, self._nonce, self._number, sequence)
+        return head + self._padding
+
+
 def parse_ip4(packet: bytes) -> EchoReply | EchoError | None:
     """What a raw IPv4 socket delivers: header and all."""
     if len(packet) < 20:
@@ -88,20 +108,20 @@ def parse_ip4(packet: bytes) -> EchoReply | EchoError | None:
     header = (packet[0] & 0x0F) * 4
     if packet[0] >> 4 != 4 or header < 20 or packet[9] != 1:
         return None
-    return parse(4, packet[header:], packet[8])
+    return parse(4, packet, header, packet[8])
 
 
-def parse(version: int, message: bytes, hop_limit: int | None = None) -> EchoReply | EchoError | None:
+def parse(version: int, message: bytes, start: int = 0, hop_limit: int | None = None) -> EchoReply | EchoError | None:
     """An ICMP or ICMPv6 message; None when it is neither an echo reply nor an error about an echo of ours."""
-    if len(message) < 8:
+    if len(message) < start + 8:
         return None
-    kind, code, _, identifier, sequence = _ECHO.unpack_from(message)
+    kind, code, _, identifier, sequence = _ECHO.unpack_from(message, start)
     if kind == (ECHO_REPLY_4 if version == 4 else ECHO_REPLY_6):
-        return EchoReply(identifier, sequence, message[8:], hop_limit)
+        return EchoReply(identifier, sequence, message[start + 8 :], hop_limit)
     if version == 4 and kind in (3, 11, 12):
-        return _quoted_4(_SAYS_4.get((kind, code), f"ICMP type {kind} code {code}"), message[8:])
+        return _quoted_4(_SAYS_4.get((kind, code), f"ICMP type {kind} code {code}"), message[start + 8 :])
     if version == 6 and 1 <= kind <= 4:
-        return _quoted_6(_SAYS_6.get((kind, code), f"ICMPv6 type {kind} code {code}"), message[8:])
+        return _quoted_6(_SAYS_6.get((kind, code), f"ICMPv6 type {kind} code {code}"), message[start + 8 :])
     return None
 
 

@@ -18,7 +18,9 @@ import pytest
 
 from monitor.core.model import Outcome, Reason
 from probes import registry
-from probes.icmp import BURST, HOP_LIMIT, NOT_ALLOWED, RTT, EchoStream, IcmpOptions
+from probes.engine import echo, echo_socket
+from probes.engine.echo import BURST, HOP_LIMIT, JITTER, NOT_ALLOWED, RTT, EchoStream
+from probes.icmp import IcmpOptions
 from probes.registry import Request, Result
 from tests.probes.peers import HOP, Echo, Field, Responder, ask, assert_declared, echo_reply, eventually, program, run
 
@@ -214,11 +216,79 @@ async def test_a_reply_that_waits_while_the_loop_is_blocked_is_no_loss(field: Fi
     assert watching.good("one")
     assert not watching.bad("one")
     assert watching.stream.counters["turn-missed"] > 0
+    await _end(watching)
+
+
+async def test_what_our_own_full_buffer_lost_says_nothing_about_the_target(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(echo_socket, "RECEIVE_BUFFER", 1)  # the kernel makes it as small as it may be
+    watching = Watching()
+    targets = {f"t{number}": f"10.200.0.{number}" for number in range(1, 101)}
+    watching.stream.update({id_: (_request(address, timeout=0.1), 0.01) for id_, address in targets.items()})
+    while watching.stream.counters["sent"] < 100:  # no await, so nothing is read
+        watching.stream._take_turns(0.01, time.monotonic())
+    time.sleep(0.2)  # beyond the time-out
+    while len({id_ for id_, _ in watching.results}) < 100:
+        watching.stream._work(time.monotonic())
+    bad = [result for _, result in watching.results if result.outcome is not Outcome.OK]
+    assert bad
+    assert {(each.outcome, each.reason) for each in bad} == {(Outcome.INCONCLUSIVE, Reason.LOCAL)}
+    assert watching.stream.counters["overflow"] > 0
+    await _end(watching)
+
+
+async def test_what_was_under_way_when_the_host_slept_says_nothing_about_its_target(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field.faults(f"ip daddr {ONE} drop")
+    watching = Watching()
+    watching.stream.update({"one": (_request(ONE, timeout=0.1), 60.0)})
+    while not watching.stream.counters["sent"]:
+        watching.stream._work(time.monotonic() + 60)
+    asleep = echo._asleep()
+    monkeypatch.setattr(echo, "_asleep", lambda: asleep + 3600)  # no test machine can be sent to sleep
+    watching.stream._work(time.monotonic() + 70)
+    watching.stream._work(time.monotonic() + 71)
+    assert not watching.results
+    assert watching.stream.counters["suspended"] == 1
+    await _end(watching)
+
+
+async def test_after_a_long_pause_every_target_has_its_turn_again_in_its_order(field: Field) -> None:
+    watching = Watching()
+    targets = {f"t{number}": f"10.200.0.{number}" for number in range(1, 31)}
+    watching.stream.update({id_: (_request(address), 0.1) for id_, address in targets.items()})
+    now = time.monotonic() + 7.77  # the loop stood still for 77 turns
+    while watching.stream._work(now):
+        pass
+    (queue,) = watching.stream._turns.values()
+    due = [watch.due for watch in queue]
+    assert due == sorted(due)
+    assert all(now < each <= now + 0.1 for each in due)
+    assert watching.stream.counters["sent"] == 30
+    await _end(watching)
+
+
+async def _end(watching: Watching) -> None:
+    """Close the sockets of a stream whose slices the test has driven."""
     task = asyncio.ensure_future(watching.stream.run())
     await asyncio.sleep(0)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def test_jitter_is_the_smoothed_difference_of_round_trips(field: Field) -> None:
+    async with _watching({"one": ONE}) as watching:
+        await eventually("twenty answers", lambda: len(watching.good("one")) >= 20)
+    jitter, before = 0.0, None
+    for each in watching.good("one"):
+        seconds = each.values[RTT]
+        if before is not None:
+            jitter += (abs(seconds - before) - jitter) / 16
+        before = seconds
+        assert each.values[JITTER] == pytest.approx(jitter)
 
 
 async def test_update_removes_keeps_and_adds(field: Field) -> None:

@@ -106,6 +106,21 @@ def test_a_message_with_its_checksum_sums_to_nothing(payload: bytes, identifier:
     assert icmp.checksum(icmp.echo_request(4, identifier, sequence, payload)) in (0, 0xFFFF)
 
 
+@UNHURRIED
+@given(
+    some.sampled_from([4, 6]), some.integers(0, 65535), some.binary(min_size=8, max_size=8), some.integers(0, 2**32 - 1),
+    some.integers(16, 1472), some.integers(0, 65535),
+)  # fmt: skip
+def test_requests_are_those_that_would_be_written_one_by_one(
+    version: int, identifier: int, nonce: bytes, number: int, size: int, sequence: int
+) -> None:
+    payload = icmp.PAYLOAD.pack(nonce, number, sequence) + bytes(size - icmp.PAYLOAD.size)
+    made = icmp.Requests(version, identifier, nonce, number, size).at(sequence)
+    written = icmp.echo_request(version, identifier, sequence, payload)
+    assert (made[:2], made[4:]) == (written[:2], written[4:])
+    assert version == 6 or icmp.checksum(made) in (0, 0xFFFF)
+
+
 @pytest.fixture(params=[4, 6])
 def filtered(request: pytest.FixtureRequest, field: Field) -> Iterator[tuple[int, socket.socket]]:
     """A raw socket in the near namespace, with the filter for identifier 4711."""

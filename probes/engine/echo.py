@@ -1,0 +1,461 @@
+"""Continuous echo over all targets: each at its own interval, all over one socket a family.
+
+A reply must carry our identifier, our nonce, a sequence in flight, and come from the address that was asked. A reply that is
+overdue starts a burst of confirmation echoes, so that an outage is sure within about two seconds. What we ourselves miss,
+because our buffer was full or the host was suspended, is no loss of a target.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import ipaddress
+import logging
+import secrets
+import time
+import zlib
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.core.model import Outcome, Reason
+from probes.engine.echo_socket import EchoSocket
+from probes.registry import Emit, Request, Result, failed, inconclusive, labelled, reason_of
+from probes.wire import icmp
+
+log = logging.getLogger(__name__)
+
+RTT = labelled("probe_icmp_duration_seconds", phase="rtt")
+JITTER = "probe_icmp_jitter_seconds"
+HOP_LIMIT = "probe_icmp_reply_hop_limit"
+
+NOT_ALLOWED = (
+    "not allowed to send ICMP: give the daemon CAP_NET_RAW (systemd: AmbientCapabilities=CAP_NET_RAW), "
+    "or allow its group the ping socket: sysctl net.ipv4.ping_group_range"
+)
+
+READS_AT_ONCE = 64
+SENDS_AT_ONCE = 32
+"""Then the loop may do other things: a slice, not a flood."""
+SLOT_SECONDS = 0.005
+"""What falls due within this time is done together: waking for each echo would cost more than sending it."""
+
+BURST = 5
+BURST_GAP_SECONDS = 0.1
+BURST_PAUSE_SECONDS = 1.0
+"""At most one burst in this time."""
+OVERDUE_SECONDS = 0.25
+OVERDUE_FACTOR = 3.0
+"""A reply is overdue after this many usual round trips, and not before OVERDUE_SECONDS."""
+REMEMBERED = 64
+"""Sequences a target remembers, to tell late and duplicate replies from foreign ones."""
+SUSPENDED_SECONDS = 0.5
+"""The host slept when its clock with and its clock without sleep moved apart by this much."""
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One echo under way."""
+
+    sent_monotonic: float
+    sent_wall_ns: int
+    out_of_turn: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Watch:
+    """One target of the engine."""
+
+    id: str
+    number: int
+    request: Request[Any]
+    interval: float
+    timeout: float
+    version: int
+    address: str
+    due: float
+    requests: icmp.Requests | None = None
+    """Made with the first echo: on a ping socket the kernel chooses the identifier."""
+    sequence: int = 0
+    usual_rtt: float = 0.0
+    last_rtt: float = -1.0
+    jitter: float = 0.0
+    burst_after: float = 0.0
+    gone: bool = False
+    flights: dict[int, _Flight] = field(default_factory=dict)
+    expired: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    answered: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+
+    def measure(self, seconds: float) -> None:
+        """Usual round trip, and jitter as RFC 3550 section 6.4.1 smooths it."""
+        if self.last_rtt >= 0:
+            self.jitter += (abs(seconds - self.last_rtt) - self.jitter) / 16
+        self.last_rtt = seconds
+        self.usual_rtt = 0.9 * self.usual_rtt + 0.1 * seconds if self.usual_rtt else seconds
+
+
+class EchoStream:
+    """The continuous echo over all targets."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._nonce = secrets.token_bytes(8)
+        self._watches: dict[str, _Watch] = {}
+        self._by_number: dict[int, _Watch] = {}
+        self._by_address: dict[str, list[_Watch]] = {}
+        self._sockets: dict[int, EchoSocket | Result] = {}
+        self._turns: dict[float, deque[_Watch]] = {}
+        """By interval, in the order of their turns: after its turn a target goes to the end, so nothing is ever sorted."""
+        self._extra: list[tuple[float, int, _Watch, int]] = []
+        """Heap of (when, tie-breaker, watch, sequence that is overdue then, or 0 for an echo of a burst)."""
+        self._planned = 0
+        self._overflowed_at = -1.0
+        """When we last learnt that the kernel threw replies away."""
+        self._dropped: dict[int, int] = {}
+        self._asleep = _asleep()
+        self._waiting: deque[tuple[float, _Watch, int]] = deque()
+        """Echoes in the order of sending, with the time at which each is first looked after."""
+        self._expiring: dict[float, deque[tuple[float, _Watch, int]]] = {}
+        """Echoes in the order of expiring, by time-out."""
+        self._next_number = 1
+        self._changed = asyncio.Event()
+        self.counters = dict.fromkeys(
+            ("sent", "late", "duplicate", "foreign", "refused", "send-error", "turn-missed", "overflow", "suspended"), 0
+        )
+        """Happenings since the start."""
+
+    # -- what is watched ---------------------------------------------------------------------------------------------
+
+    def update(self, requests: Mapping[str, tuple[Request[Any], float]]) -> None:
+        """Replace the set of watched checks; a check whose request is the same object keeps its state."""
+        for id_, watch in list(self._watches.items()):
+            wanted = requests.get(id_)
+            if wanted is None or wanted[0] is not watch.request or wanted[1] != watch.interval:
+                watch.gone = True
+                del self._watches[id_], self._by_number[watch.number]
+                self._by_address[watch.address].remove(watch)
+                if not self._by_address[watch.address]:
+                    del self._by_address[watch.address]
+        now = time.monotonic()
+        for id_, (request, interval) in requests.items():
+            if id_ not in self._watches:
+                self._add(id_, request, interval, now)
+        turns: dict[float, list[_Watch]] = {}
+        for watch in self._watches.values():
+            turns.setdefault(watch.interval, []).append(watch)
+        self._turns = {interval: deque(sorted(each, key=_due)) for interval, each in turns.items()}
+        self._changed.set()
+
+    def _add(self, id_: str, request: Request[Any], interval: float, now: float) -> None:
+        try:
+            address = ipaddress.ip_address(request.address)
+        except ValueError:
+            self._emit(id_, failed(Reason.NAME, f"icmp needs an IP address, not {request.address!r}"), 0.0)
+            return
+        number, self._next_number = self._next_number, self._next_number + 1
+        watch = _Watch(
+            id=id_, number=number, request=request, interval=interval, timeout=request.timeout_seconds,
+            version=address.version, address=str(address), due=now + zlib.crc32(id_.encode()) / 2**32 * interval,
+        )  # fmt: skip
+        self._watches[id_] = self._by_number[number] = watch
+        self._by_address.setdefault(watch.address, []).append(watch)
+
+    def recheck(self, check_id: str) -> None:
+        """Be sure sooner: a burst of echoes now."""
+        watch = self._watches.get(check_id)
+        if watch is not None:
+            self._burst(watch, time.monotonic())
+            self._changed.set()
+
+    # -- time --------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Watch until cancelled; the sockets are closed at the end."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                self._changed.clear()
+                worked = self._work(time.monotonic())
+                if worked:
+                    await asyncio.sleep(0)
+                    continue
+                await self._pause(loop)
+        finally:
+            for each in self._sockets.values():
+                if isinstance(each, EchoSocket):
+                    loop.remove_reader(each.socket.fileno())
+                    each.socket.close()
+            self._sockets.clear()
+
+    async def _pause(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Until something is due, or the targets change."""
+        due = self._next_due()
+        now = time.monotonic()
+        waker = loop.call_later(max(SLOT_SECONDS, due - now), self._changed.set) if due is not None else None
+        try:
+            await self._changed.wait()
+        finally:
+            if waker is not None:
+                waker.cancel()
+
+    def _next_due(self) -> float | None:
+        heads = [queue[0][0] for queue in (self._waiting, *self._expiring.values()) if queue]
+        heads += [queue[0].due for queue in self._turns.values() if queue]
+        if self._extra:
+            heads.append(self._extra[0][0])
+        return min(heads, default=None)
+
+    def _plan(self, at: float, watch: _Watch, sequence: int = 0) -> None:
+        self._planned += 1
+        heapq.heappush(self._extra, (at, self._planned, watch, sequence))
+
+    def _work(self, now: float) -> bool:
+        """A slice of what is due; True when there may be more."""
+        self._forget_if_suspended()
+        self._look_after(now)
+        if any(queue and queue[0][0] <= now for queue in self._expiring.values()):
+            # Replies that wait in the sockets while we were busy are no losses: read them before anything expires.
+            for each in list(self._sockets.values()):
+                if isinstance(each, EchoSocket):
+                    while self._read(each):
+                        pass
+                    self._note_overflow(each, now)
+            self._expire_due(now)
+        more = self._take_extra(now)
+        for interval in self._turns:
+            more |= self._take_turns(interval, now)
+        return more
+
+    def _forget_if_suspended(self) -> None:
+        """What was under way when the host went to sleep says nothing about its target."""
+        asleep = _asleep()
+        if asleep - self._asleep > SUSPENDED_SECONDS:
+            for watch in self._watches.values():
+                self.counters["suspended"] += len(watch.flights)
+                watch.expired.extend(watch.flights)
+                watch.flights.clear()
+        self._asleep = asleep
+
+    def _take_extra(self, now: float) -> bool:
+        extra = self._extra
+        for _ in range(SENDS_AT_ONCE):
+            if not extra or extra[0][0] > now:
+                return False
+            _, _, watch, sequence = heapq.heappop(extra)
+            if watch.gone:
+                continue
+            if not sequence:
+                self._send(watch, now, out_of_turn=True)
+            elif sequence in watch.flights:
+                self._burst(watch, now)
+        return True
+
+    def _take_turns(self, interval: float, now: float) -> bool:
+        queue, slept = self._turns[interval], False
+        for _ in range(SENDS_AT_ONCE):
+            if not queue or queue[0].due > now:
+                break
+            watch = queue[0]
+            self._send(watch, now, out_of_turn=False)
+            behind = int((now - watch.due) / interval)
+            watch.due += (behind + 1) * interval
+            queue.rotate(-1)
+            if behind:  # then those behind it may be due before it
+                self.counters["turn-missed"] += behind
+                slept = True
+        if slept:
+            self._turns[interval] = queue = deque(sorted(queue, key=_due))
+        return bool(queue) and queue[0].due <= now
+
+    def _look_after(self, now: float) -> None:
+        """Start the burst for replies that are overdue; on a slow line they have longer."""
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= now:
+            at, watch, sequence = waiting.popleft()
+            if sequence not in watch.flights or watch.gone or not watch.usual_rtt:
+                continue
+            slower = OVERDUE_FACTOR * watch.usual_rtt - OVERDUE_SECONDS
+            if slower <= 0:
+                self._burst(watch, now)
+            elif slower + OVERDUE_SECONDS < watch.timeout:
+                self._plan(at + slower, watch, sequence)
+
+    def _expire_due(self, now: float) -> None:
+        for queue in self._expiring.values():
+            while queue and queue[0][0] <= now:
+                _, watch, sequence = queue.popleft()
+                if not watch.gone:
+                    self._expire(watch, sequence)
+
+    def _burst(self, watch: _Watch, now: float) -> None:
+        if now < watch.burst_after:
+            return
+        watch.burst_after = now + BURST_PAUSE_SECONDS
+        for index in range(BURST):
+            self._plan(now + index * BURST_GAP_SECONDS, watch)
+
+    # -- sending -----------------------------------------------------------------------------------------------------
+
+    def _socket(self, version: int) -> EchoSocket | Result:
+        known = self._sockets.get(version)
+        if known is None:
+            known = self._sockets[version] = self._open(version)
+        return known
+
+    def _open(self, version: int) -> EchoSocket | Result:
+        try:
+            opened = EchoSocket(version)
+        except PermissionError:
+            log.error("%s", NOT_ALLOWED)  # noqa: TRY400  a matter of the host, the traceback says nothing
+            return inconclusive(Reason.PERMISSION, NOT_ALLOWED)
+        except OSError as error:
+            return inconclusive(Reason.LOCAL, f"no IPv{version} echo socket: {error.strerror}")
+        asyncio.get_running_loop().add_reader(opened.socket.fileno(), self._read, opened)
+        if not opened.raw:
+            log.warning("no CAP_NET_RAW: echo goes over the ping socket; which hop refuses an echo is then not seen")
+        return opened
+
+    def _send(self, watch: _Watch, now: float, *, out_of_turn: bool) -> None:
+        opened = self._socket(watch.version)
+        if isinstance(opened, Result):
+            self._emit(watch.id, opened, 0.0)
+            return
+        if watch.requests is None:
+            size = watch.request.options.size
+            watch.requests = icmp.Requests(watch.version, opened.identifier, self._nonce, watch.number, size)
+        watch.sequence = sequence = watch.sequence % 0xFFFF + 1  # never 0
+        packet = watch.requests.at(sequence)
+        flight = _Flight(time.monotonic(), time.time_ns(), out_of_turn)
+        try:
+            opened.socket.sendto(packet, (watch.address, 0))
+        except OSError as error:
+            self.counters["send-error"] += 1
+            self._emit(watch.id, of_send_error(error, out_of_turn=out_of_turn), 0.0)
+            return
+        self.counters["sent"] += 1
+        watch.flights[sequence] = flight
+        timeout = watch.timeout
+        if not out_of_turn and timeout > OVERDUE_SECONDS:
+            self._waiting.append((now + OVERDUE_SECONDS, watch, sequence))
+        queue = self._expiring.get(timeout)
+        if queue is None:
+            queue = self._expiring[timeout] = deque()
+        queue.append((now + timeout, watch, sequence))
+
+    def _expire(self, watch: _Watch, sequence: int) -> None:
+        flight = watch.flights.pop(sequence, None)
+        if flight is None:
+            return
+        watch.expired.append(sequence)
+        if flight.sent_monotonic <= self._overflowed_at:
+            self._emit(watch.id, inconclusive(Reason.LOCAL, "our own buffer for replies was full"), watch.timeout)
+            return
+        if not flight.out_of_turn:
+            watch.usual_rtt = 0.0  # no bursts towards what is known to be silent
+        evidence = f"no echo from {watch.address} within {watch.timeout:g} s"
+        self._emit(watch.id, failed(Reason.TIMEOUT, evidence, out_of_turn=flight.out_of_turn), watch.timeout)
+
+    # -- receiving ---------------------------------------------------------------------------------------------------
+
+    def _read(self, opened: EchoSocket) -> bool:
+        """Read what is there, as much as one turn of the loop may take; True when there may be more."""
+        for _ in range(READS_AT_ONCE):
+            try:
+                parsed, sender, arrived = opened.receive()
+            except BlockingIOError:
+                return False
+            except OSError as error:  # an ICMP error that the kernel hands to a ping socket
+                log.debug("echo socket: %s", error)
+                continue
+            if isinstance(parsed, icmp.EchoReply):
+                self._answered(opened, parsed, sender, arrived)
+            elif parsed is not None:
+                self._refused(opened, parsed, sender)
+        return True
+
+    def _note_overflow(self, opened: EchoSocket, now: float) -> None:
+        dropped = opened.dropped()
+        before = self._dropped.get(opened.version, 0)
+        if dropped != before:
+            self.counters["overflow"] += (dropped - before) & 0xFFFFFFFF
+            self._dropped[opened.version] = dropped
+            self._overflowed_at = now
+
+    def _answered(self, opened: EchoSocket, reply: icmp.EchoReply, sender: str, arrived: int) -> None:
+        watch = self._whose(opened, reply, sender)
+        if watch is None:
+            self.counters["foreign"] += 1
+            return
+        flight = watch.flights.pop(reply.sequence, None)
+        if flight is None:
+            self.counters[_known(watch, reply.sequence)] += 1
+            return
+        watch.answered.append(reply.sequence)
+        seconds = _round_trip(flight, arrived)
+        watch.measure(seconds)
+        values = {RTT: seconds, JITTER: watch.jitter}
+        if reply.hop_limit is not None:
+            values[HOP_LIMIT] = float(reply.hop_limit)
+        evidence = f"echo from {sender} in {seconds * 1000:.2f} ms"
+        result = Result(outcome=Outcome.OK, values=values, evidence=evidence, out_of_turn=flight.out_of_turn)
+        self._emit(watch.id, result, seconds)
+
+    def _whose(self, opened: EchoSocket, reply: icmp.EchoReply, sender: str) -> _Watch | None:
+        if reply.identifier != opened.identifier or len(reply.payload) < icmp.PAYLOAD.size:
+            return None
+        nonce, number, sequence = icmp.PAYLOAD.unpack_from(reply.payload)
+        watch = self._by_number.get(number)
+        if nonce != self._nonce or sequence != reply.sequence or watch is None or sender != watch.address:
+            return None
+        return watch
+
+    def _refused(self, opened: EchoSocket, error: icmp.EchoError, hop: str) -> None:
+        quoted = error.payload[: len(self._nonce)]
+        if error.identifier != opened.identifier or (quoted and not self._nonce.startswith(quoted)):
+            self.counters["foreign"] += 1
+            return
+        for watch in self._by_address.get(error.destination, ()):
+            flight = watch.flights.pop(error.sequence, None)
+            if flight is None:
+                continue
+            self.counters["refused"] += 1
+            watch.expired.append(error.sequence)
+            evidence = f"{hop} says about {watch.address}: {error.says}"
+            seconds = time.monotonic() - flight.sent_monotonic
+            self._emit(watch.id, failed(Reason.UNREACHABLE, evidence, out_of_turn=flight.out_of_turn), seconds)
+            if not flight.out_of_turn and watch.usual_rtt:
+                watch.usual_rtt = 0.0
+                self._burst(watch, time.monotonic())
+            return
+
+
+def _due(watch: _Watch) -> float:
+    return watch.due
+
+
+def _asleep() -> float:
+    """Seconds that the host has slept since its boot, and an offset that does not matter."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+
+
+def _known(watch: _Watch, sequence: int) -> str:
+    """What a reply is whose echo is not under way."""
+    if sequence in watch.expired:
+        return "late"
+    return "duplicate" if sequence in watch.answered else "foreign"
+
+
+def _round_trip(flight: _Flight, arrived_wall_ns: int) -> float:
+    """Seconds from send to arrival by the kernel's stamp; by our own clock when the wall clock was set in between."""
+    ours = time.monotonic() - flight.sent_monotonic
+    kernels = (arrived_wall_ns - flight.sent_wall_ns) / 1e9
+    return kernels if arrived_wall_ns and 0 <= kernels <= ours + 0.001 else ours
+
+
+def of_send_error(error: OSError, *, out_of_turn: bool) -> Result:
+    """An echo that could not be sent: no way there is a failure, everything else our own trouble."""
+    reason = reason_of(error)
+    if reason is Reason.UNREACHABLE:
+        return failed(reason, f"our own host has no way there: {error.strerror}", out_of_turn=out_of_turn)
+    return inconclusive(reason, f"the echo could not be sent: {error.strerror}")
