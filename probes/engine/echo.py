@@ -38,8 +38,9 @@ NOT_ALLOWED = (
 READS_AT_ONCE = 64
 SENDS_AT_ONCE = 32
 """Then the loop may do other things: a slice, not a flood."""
-SLOT_SECONDS = 0.005
-"""What falls due within this time is done together: waking for each echo would cost more than sending it."""
+SLOT_SECONDS = 0.02
+"""What falls due and what comes within this time is done together: waking for each costs more than the echo itself, and the
+kernel's stamps tell when a reply came."""
 
 BURST = 5
 BURST_GAP_SECONDS = 0.1
@@ -184,15 +185,14 @@ class EchoStream:
         finally:
             for each in self._sockets.values():
                 if isinstance(each, EchoSocket):
-                    loop.remove_reader(each.socket.fileno())
                     each.socket.close()
             self._sockets.clear()
 
     async def _pause(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Until something is due, or the targets change."""
+        """Until the next slot, or until something is due when nothing is under way, or until the targets change."""
         due = self._next_due()
-        now = time.monotonic()
-        waker = loop.call_later(max(SLOT_SECONDS, due - now), self._changed.set) if due is not None else None
+        wait = SLOT_SECONDS if due is None or any(self._expiring.values()) else due - time.monotonic()
+        waker = loop.call_later(max(SLOT_SECONDS, wait), self._changed.set) if self._watches else None
         try:
             await self._changed.wait()
         finally:
@@ -213,16 +213,20 @@ class EchoStream:
     def _work(self, now: float) -> bool:
         """A slice of what is due; True when there may be more."""
         self._forget_if_suspended()
-        self._look_after(now)
-        if any(queue and queue[0][0] <= now for queue in self._expiring.values()):
-            # Replies that wait in the sockets while we were busy are no losses: read them before anything expires.
-            for each in list(self._sockets.values()):
-                if isinstance(each, EchoSocket):
-                    while self._read(each):
-                        pass
+        expiring = any(queue and queue[0][0] <= now for queue in self._expiring.values())
+        more = False
+        for each in self._sockets.values():
+            if isinstance(each, EchoSocket):
+                unread = self._read(each)
+                while unread and expiring:  # what waits in the socket since we were busy is no loss
+                    unread = self._read(each)
+                more |= unread
+                if expiring:
                     self._note_overflow(each, now)
+        self._look_after(now)
+        if expiring:
             self._expire_due(now)
-        more = self._take_extra(now)
+        more |= self._take_extra(now)
         for interval in self._turns:
             more |= self._take_turns(interval, now)
         return more
@@ -311,7 +315,6 @@ class EchoStream:
             return inconclusive(Reason.PERMISSION, NOT_ALLOWED)
         except OSError as error:
             return inconclusive(Reason.LOCAL, f"no IPv{version} echo socket: {error.strerror}")
-        asyncio.get_running_loop().add_reader(opened.socket.fileno(), self._read, opened)
         if not opened.raw:
             log.warning("no CAP_NET_RAW: echo goes over the ping socket; which hop refuses an echo is then not seen")
         return opened
