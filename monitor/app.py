@@ -106,7 +106,6 @@ class App:
         self._outbox_oldest: datetime | None = None
         self._started = utc_now()
         self._reload_ok = True
-        self._observed_once: set[str] = set()
         self._closed_before: tuple[Incident, ...] = ()
 
     async def run(self) -> None:
@@ -201,7 +200,6 @@ class App:
         check = self.pipeline.judge.checks.get(observation.check)
         if check is None:
             return
-        self._observed_once.add(observation.check)
         self.metrics.observed(check.check.probe, observation)
         self.pipeline.observed(observation)
 
@@ -223,7 +221,6 @@ class App:
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
         self.scheduler.adopt(inventory.checks())
-        self._observed_once &= set(inventory.checks())
         self._reload_ok = True
         self.metrics.reloaded(True, utc_now())
         log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
@@ -273,10 +270,9 @@ class App:
 
     def ready(self) -> tuple[bool, str]:
         """Whether nearly every check was observed once."""
-        checks = self._inventory.checks()
-        seen = len(self._observed_once)
-        if seen < READY_RATIO * len(checks):
-            return False, f"{seen} of {len(checks)} checks observed so far"
+        checks, seen = len(self.pipeline.judge.checks), len(self.pipeline.last)
+        if seen < READY_RATIO * checks:
+            return False, f"{seen} of {checks} checks observed so far"
         return True, ""
 
     def health(self) -> Mapping[str, object]:

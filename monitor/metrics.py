@@ -1,48 +1,30 @@
 """Everything that Prometheus reads (only user of prometheus-client).
 
-State is collected, happenings are counted. The many series of the targets are written as text from the last observations,
-with each label text rendered once: prometheus-client needs half a second for 50,000 series, this a few hundredths
-(PERFORMANCE of the project). The daemon's own counters are prometheus-client's.
+State is collected, happenings are counted. The many series of the targets are `monitor.exposition`'s; the daemon's own
+counters are prometheus-client's.
 """
 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from monitor.core.judge import Judge
 from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, State
+from monitor.exposition import AT_ONCE, Exposition, head, labels
 from probes.registry import COMMON_METRICS, Kind, Metric
 
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
-RTT_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 LAG_EVERY_SECONDS = 0.1
 OUTBOX_STATUSES = ("queued", "sending", "deferred", "sent", "failed")
+ECHO = "icmp"
 ECHO_RTT = 'probe_icmp_duration_seconds{phase="rtt"}'
-
-
-def quote(value: str) -> str:
-    """A label value as the text format wants it."""
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _labels(**labels: str) -> str:
-    return ",".join(f'{name}="{quote(value)}"' for name, value in labels.items())
-
-
-@dataclass(slots=True)
-class _Rtt:
-    """Cumulated round trips of one target."""
-
-    counts: list[int] = field(default_factory=lambda: [0] * (len(RTT_BUCKETS) + 1))
-    total: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,19 +52,14 @@ class Metrics:
 
     def __init__(self, kinds: Mapping[str, Kind], present: Callable[[], Present], version: str) -> None:
         self._present = present
-        self._declared = {
-            metric.name: metric
-            for metric in (*COMMON_METRICS, *(metric for kind in kinds.values() for metric in kind.metrics))
-        }
-        self._check_labels: dict[str, str] = {}
-        self._rtt: dict[str, _Rtt] = {}
+        declared = (metric for kind in kinds.values() for metric in kind.metrics)
+        self._exposition = Exposition((*COMMON_METRICS, *declared))
         self._inventory: Inventory | None = None
+        self._static = ""
+        """The families that change with the inventory alone."""
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        self._observations = Counter(
-            "monitor_observations", "Runs of checks that ended.", ["probe", "outcome"], registry=registry
-        )
         self._mails = Counter("monitor_mails", "Tries to deliver a mail, by result.", ["result"], registry=registry)
         self._lag = Histogram(
             "monitor_loop_lag_seconds", "How late the event loop woke a timer.", registry=registry, buckets=LAG_BUCKETS
@@ -97,22 +74,18 @@ class Metrics:
             registry=registry,
         )  # fmt: skip
         Gauge("monitor_build_info", "Version.", ["version"], registry=registry).labels(version).set(1)
-        self._counters = {
-            (kind, outcome): self._observations.labels(kind, outcome.value) for kind in kinds for outcome in Outcome
-        }
+        self._observations = {(kind, outcome): 0 for kind in kinds for outcome in Outcome}
 
     # -- happenings ----------------------------------------------------------------------------------------------
 
     def observed(self, probe: str, observation: Observation) -> None:
         """Count one observation."""
-        self._counters[probe, observation.outcome].inc()
+        self._observations[probe, observation.outcome] += 1
         rtt = observation.values.get(ECHO_RTT)
         if rtt is not None:
-            entry = self._rtt.get(observation.target)
-            if entry is None:
-                entry = self._rtt[observation.target] = _Rtt()
-            entry.counts[bisect_left(RTT_BUCKETS, rtt)] += 1
-            entry.total += rtt
+            self._exposition.echoed(observation.target, rtt)
+        elif probe == ECHO and observation.outcome is Outcome.FAILED and not observation.out_of_turn:
+            self._exposition.lost(observation.target)
 
     def mailed(self, result: str) -> None:
         """Count one try to deliver."""
@@ -126,7 +99,7 @@ class Metrics:
 
     def observations_total(self) -> int:
         """All observations since the start."""
-        return int(sum(counter._value.get() for counter in self._counters.values()))  # noqa: SLF001  no public reader
+        return sum(self._observations.values())
 
     async def watch_loop(self) -> None:
         """Measure the lag of the event loop until cancelled."""
@@ -138,130 +111,121 @@ class Metrics:
 
     # -- exposition ----------------------------------------------------------------------------------------------
 
-    def expose(self, _accept: str) -> tuple[bytes, str]:
-        """The body of a scrape in the Prometheus text format, and its content type."""
+    def expose(self, accept: str) -> tuple[str, AsyncIterator[str]]:
+        """Content type as `accept` wants it (Prometheus text or OpenMetrics), and the body of a scrape in pieces."""
+        encode, content_type = choose_encoder(accept)
+        return content_type, self._pieces(encode, openmetrics=content_type.startswith("application/openmetrics-text"))
+
+    async def _pieces(self, encode: Callable[[CollectorRegistry], bytes], *, openmetrics: bool) -> AsyncIterator[str]:
+        for piece in self._text(openmetrics=openmetrics):
+            if piece:
+                yield piece
+            await asyncio.sleep(0)
+        yield encode(self.registry).decode()  # last, for OpenMetrics ends with its EOF
+
+    def _text(self, *, openmetrics: bool) -> Iterator[str]:
         present = self._present()
         if present.inventory is not self._inventory:
-            self._label(present.inventory)
-        lines: list[str] = []
-        self._write_checks(present, lines)
-        self._write_rtt(lines)
-        self._write_targets(present, lines)
-        self._write_self(present, lines)
-        lines.append("")
-        return generate_latest(self.registry) + "\n".join(lines).encode(), CONTENT_TYPE_LATEST
+            self._inventory = present.inventory
+            self._exposition.adopt(present.inventory)
+            self._static = _static(present.inventory)
+        yield from self._exposition.pieces(present.last, openmetrics=openmetrics)
+        yield from self._losses(present, openmetrics=openmetrics)
+        yield from _states(present, openmetrics=openmetrics)
+        yield self._static
+        yield from _own(present, self._observations, openmetrics=openmetrics)
 
-    def _label(self, inventory: Inventory) -> None:
-        self._inventory = inventory
-        self._check_labels = {
-            check.id: _labels(site=target.site, target=target.id, kind=target.kind, check=check.name)
-            for target in inventory.targets.values()
-            for check in target.checks
-        }
-        self._rtt = {target: rtt for target, rtt in self._rtt.items() if target in inventory.targets}
+    def _losses(self, present: Present, *, openmetrics: bool) -> Iterator[str]:
+        metric = Metric(name="monitor_loss_ratio", help="Failed runs in the window of the check, 0 to 1.")
+        lines = [head(metric, openmetrics=openmetrics)]
+        for check, state in list(present.judge.checks.items()):
+            if state.runs and (own := self._exposition.labels_of(check)):
+                lines.append(f"monitor_loss_ratio{{{own}}} {state.loss_ratio:.6g}\n")
+                if len(lines) > AT_ONCE:
+                    yield "".join(lines)
+                    lines = []
+        yield "".join(lines)
 
-    def _write_checks(self, present: Present, lines: list[str]) -> None:
-        families: dict[str, list[str]] = {"probe_success": [], "probe_duration_seconds": []}
-        for check, seen in present.last.items():
-            labels = self._check_labels[check]
-            good = 1 if seen.outcome is Outcome.OK else 0
-            families["probe_success"].append(f"probe_success{{{labels}}} {good}")
-            families["probe_duration_seconds"].append(f"probe_duration_seconds{{{labels}}} {seen.duration_seconds:.6g}")
-            for key, value in seen.values.items():
-                name, _, more = key.partition("{")
-                family = families.get(name)
-                if family is None:
-                    family = families[name] = []
-                family.append(f"{name}{{{labels}{',' + more[:-1] if more else ''}}} {value:.15g}")
-        for name, series in families.items():
-            _head(lines, self._declared.get(name, Metric(name=name, help="Undeclared measurement.")))
-            lines.extend(series)
-        _head(lines, Metric(name="monitor_loss_ratio", help="Failed runs in the window of the check, 0 to 1."))
-        for check, state in present.judge.checks.items():
-            if state.loss_ratio is not None and check in self._check_labels:
-                lines.append(f"monitor_loss_ratio{{{self._check_labels[check]}}} {state.loss_ratio:.6g}")
 
-    def _write_rtt(self, lines: list[str]) -> None:
-        name = "monitor_echo_rtt_seconds"
-        lines.append(f"# HELP {name} Round trips of the echoes.\n# TYPE {name} histogram")
-        assert self._inventory is not None
-        for target, rtt in self._rtt.items():
-            labels = _labels(site=self._inventory.targets[target].site, target=target)
-            seen = 0
-            for bound, count in zip((*RTT_BUCKETS, "+Inf"), rtt.counts, strict=True):
-                seen += count
-                lines.append(f'{name}_bucket{{{labels},le="{bound}"}} {seen}')
-            lines.append(f"{name}_sum{{{labels}}} {rtt.total:.9g}\n{name}_count{{{labels}}} {seen}")
-
-    @staticmethod
-    def _write_targets(present: Present, lines: list[str]) -> None:
-        _head(
-            lines,
-            Metric(
-                name="monitor_target_state", help="0 up, 1 degraded, 2 down, 3 unreachable, 4 unknown.",
-            ),
-        )  # fmt: skip
-        for target in present.inventory.targets.values():
-            held = present.held.get(target.id)
-            labels = _labels(site=target.site, target=target.id, kind=target.kind, role=target.role.value)
-            lines.append(f"monitor_target_state{{{labels}}} {STATE_NUMBER[held.state if held else State.UNKNOWN]}")
-        _head(lines, Metric(name="monitor_site_info", help="Name and place of a site."))
-        for site in present.inventory.sites.values():
-            labels = _labels(
-                site=site.id, name=site.name, code=site.code, area=site.area,
-                latitude="" if site.latitude is None else f"{site.latitude:g}",
-                longitude="" if site.longitude is None else f"{site.longitude:g}",
-            )  # fmt: skip
-            lines.append(f"monitor_site_info{{{labels}}} 1")
-        _head(lines, Metric(name="monitor_link_info", help="Provider and circuit of a line."))
-        for target in present.inventory.targets.values():
-            if target.provider:
-                labels = _labels(site=target.site, target=target.id, provider=target.provider, circuit=target.circuit)
-                lines.append(f"monitor_link_info{{{labels}}} 1")
-
-    @staticmethod
-    def _write_self(present: Present, lines: list[str]) -> None:
-        def family(name: str, text: str, series: Mapping[str, float], *, counter: bool = False) -> None:
-            _head(lines, Metric(name=name, help=text, counter=counter))
-            lines.extend(
-                f"{name}{{{labels}}} {value:.15g}" if labels else f"{name} {value:.15g}"
-                for labels, value in series.items()
-            )
-
-        open_by_cause = dict.fromkeys(Cause, 0)
-        for incident in present.open_incidents:
-            open_by_cause[incident.cause] += 1
-        family(
-            "monitor_incidents_open", "Open incidents.", {_labels(cause=cause): n for cause, n in open_by_cause.items()}
+def _states(present: Present, *, openmetrics: bool) -> Iterator[str]:
+    lines = [
+        head(
+            Metric(name="monitor_target_state", help="0 up, 1 degraded, 2 down, 3 unreachable, 4 unknown."),
+            openmetrics=openmetrics,
         )
-        events = {(cause.value, what.value): 0 for cause in Cause for what in Happening} | dict(present.event_counts)
-        family(
-            "monitor_incident_events_total", "What happened to incidents.",
-            {_labels(cause=cause, what=what): n for (cause, what), n in events.items()}, counter=True,
+    ]
+    for target in present.inventory.targets.values():
+        held = present.held.get(target.id)
+        own = labels(site=target.site, target=target.id, kind=target.kind, role=target.role.value)
+        lines.append(f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if held else State.UNKNOWN]}\n")
+        if len(lines) > AT_ONCE:
+            yield "".join(lines)
+            lines = []
+    yield "".join(lines)
+
+
+def _static(inventory: Inventory) -> str:
+    lines = [head(Metric(name="monitor_site_info", help="Name and place of a site."))]
+    for site in inventory.sites.values():
+        own = labels(
+            site=site.id, name=site.name, code=site.code, area=site.area,
+            latitude="" if site.latitude is None else f"{site.latitude:g}",
+            longitude="" if site.longitude is None else f"{site.longitude:g}",
         )  # fmt: skip
-        statuses = {_labels(status=status): present.outbox.get(status, 0) for status in OUTBOX_STATUSES}
-        family("monitor_outbox_mails", "Mails by status.", statuses)
-        family("monitor_outbox_oldest_seconds", "Age of the oldest unsent mail.", {"": present.outbox_oldest_seconds})
-        family("monitor_runs_late_total", "Runs that started late.", {"": present.late}, counter=True)
-        family(
-            "monitor_runs_missed_total",
-            "Runs left out: the last was still under way.",
-            {"": present.missed},
-            counter=True,
+        lines.append(f"monitor_site_info{{{own}}} 1\n")
+    lines.append(head(Metric(name="monitor_link_info", help="Provider and circuit of a line.")))
+    for target in inventory.targets.values():
+        if target.provider:
+            own = labels(site=target.site, target=target.id, provider=target.provider, circuit=target.circuit)
+            lines.append(f"monitor_link_info{{{own}}} 1\n")
+    return "".join(lines)
+
+
+def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, openmetrics: bool) -> Iterator[str]:
+    """The daemon's own figures."""
+
+    def family(name: str, text: str, series: Mapping[str, float], *, counter: bool = False) -> str:
+        lines = (
+            f"{name}{{{own}}} {value:.15g}\n" if own else f"{name} {value:.15g}\n" for own, value in series.items()
         )
-        family("monitor_errors_total", "Observations lost by a mistake of ours.", {"": present.errors}, counter=True)
-        family("monitor_store_errors_total", "Failed writes to the database.", {"": present.write_errors}, counter=True)
-        by_probe: dict[str, float] = {}
-        for target in present.inventory.targets.values():
-            for check in target.checks:
-                by_probe[check.probe] = by_probe.get(check.probe, 0) + 1
-        family("monitor_checks", "Checks by probe kind.", {_labels(probe=probe): n for probe, n in by_probe.items()})
-        family(
-            "monitor_stream_happenings_total", "Late, duplicate or foreign replies and the like.",
-            {_labels(probe=probe, what=what): n for probe, counts in present.streams.items() for what, n in counts.items()},
-            counter=True,
-        )  # fmt: skip
+        return head(Metric(name=name, help=text, counter=counter), openmetrics=openmetrics) + "".join(lines)
 
-
-def _head(lines: list[str], metric: Metric) -> None:
-    lines.append(f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {'counter' if metric.counter else 'gauge'}")
+    yield family(
+        "monitor_observations_total", "Runs of checks that ended.",
+        {labels(outcome=outcome, probe=probe): n for (probe, outcome), n in observations.items()}, counter=True,
+    )  # fmt: skip
+    open_by_cause = dict.fromkeys(Cause, 0)
+    for incident in present.open_incidents:
+        open_by_cause[incident.cause] += 1
+    yield family(
+        "monitor_incidents_open", "Open incidents.", {labels(cause=cause): n for cause, n in open_by_cause.items()}
+    )
+    events = {(cause.value, what.value): 0 for cause in Cause for what in Happening} | dict(present.event_counts)
+    yield family(
+        "monitor_incident_events_total", "What happened to incidents.",
+        {labels(cause=cause, what=what): n for (cause, what), n in events.items()}, counter=True,
+    )  # fmt: skip
+    statuses = {labels(status=status): present.outbox.get(status, 0) for status in OUTBOX_STATUSES}
+    yield family("monitor_outbox_mails", "Mails by status.", statuses)
+    yield family("monitor_outbox_oldest_seconds", "Age of the oldest unsent mail.", {"": present.outbox_oldest_seconds})
+    yield family("monitor_runs_late_total", "Runs that started late.", {"": present.late}, counter=True)
+    yield family(
+        "monitor_runs_missed_total",
+        "Runs left out: the last was still under way.",
+        {"": present.missed},
+        counter=True,
+    )
+    yield family("monitor_errors_total", "Observations lost by a mistake of ours.", {"": present.errors}, counter=True)
+    yield family(
+        "monitor_store_errors_total", "Failed writes to the database.", {"": present.write_errors}, counter=True
+    )
+    by_probe: dict[str, float] = {}
+    for target in present.inventory.targets.values():
+        for check in target.checks:
+            by_probe[check.probe] = by_probe.get(check.probe, 0) + 1
+    yield family("monitor_checks", "Checks by probe kind.", {labels(probe=probe): n for probe, n in by_probe.items()})
+    yield family(
+        "monitor_stream_happenings_total", "Late, duplicate or foreign replies and the like.",
+        {labels(probe=probe, what=what): n for probe, counts in present.streams.items() for what, n in counts.items()},
+        counter=True,
+    )  # fmt: skip

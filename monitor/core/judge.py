@@ -42,6 +42,8 @@ class Input(StrEnum):
     SILENT = "silent"
 
 
+_INPUT = {outcome: Input(outcome.value) for outcome in Outcome}
+
 ONCE = 1
 CONFIRMED = 0
 """Stands for the check's own `confirm`."""
@@ -86,34 +88,42 @@ class _LimitState:
     seen_key: str = ""
     """The measurement that was seen, with its labels: which port, which phase."""
 
-    def hold(self, key: str, value: float, at: datetime) -> None:
-        """Hold one measurement against the limit; it turns after `needed` in a row beyond its bound or its clearance."""
+    def hold(self, key: str, value: float, at: datetime) -> bool:
+        """Hold one measurement against the limit; it turns after `needed` in a row beyond its bound or its clearance.
+
+        True when it turned.
+        """
         limit = self.limit
         bound = limit.clear if self.broken else (limit.above if limit.above is not None else limit.below)
         assert bound is not None
         beyond = value > bound if limit.above is not None else value < bound
         self.seen, self.seen_key = value, key
-        self._turn(beyond, at)
+        return self._turn(beyond, at)
 
-    def hold_loss(self, lost: int, runs: int, at: datetime) -> None:
-        """Hold the loss of a window against the limit: broken when even its lower bound is beyond, no streak needed."""
+    def hold_loss(self, lost: int, runs: int, at: datetime) -> bool:
+        """Hold the loss of a window against the limit: broken when even its lower bound is beyond, no streak needed.
+
+        True when it turned.
+        """
         assert self.limit.above is not None
         self.seen = lost / runs
         # In the first runs of a window the bound of a single loss is beyond any usual limit, and one is never enough.
         sure = lost > 1 and wilson_lower(lost, runs) > self.limit.above
         beyond = self.seen > self.limit.clear if self.broken else sure
         self.streak, self.since = self.needed, at
-        self._turn(beyond, at)
+        return self._turn(beyond, at)
 
-    def _turn(self, beyond: bool, at: datetime) -> None:
+    def _turn(self, beyond: bool, at: datetime) -> bool:
         if beyond == self.broken:
             self.streak = 0
-            return
+            return False
         if self.streak == 0 or self.since is None:
             self.since = at
         self.streak += 1
-        if self.streak >= self.needed:
-            self.broken, self.streak, self.turned = beyond, 0, self.since
+        if self.streak < self.needed:
+            return False
+        self.broken, self.streak, self.turned = beyond, 0, self.since
+        return True
 
     def sentence(self) -> str:
         bound, word = (self.limit.above, "above") if self.limit.above is not None else (self.limit.below, "below")
@@ -165,7 +175,8 @@ class CheckState:
         """Each limit with its worst measurement: of several label sets one beyond the limit breaks it, all must clear it."""
         found: dict[int, tuple[_LimitState, str, float]] = {}
         for key, value in values.items():
-            for each in self.limits_of(key):
+            limits = self._by_key.get(key)
+            for each in self.limits_of(key) if limits is None else limits:
                 known = found.get(id(each))
                 if known is None or (value > known[2]) is (each.limit.above is not None):
                     found[id(each)] = each, key, value
@@ -175,6 +186,8 @@ class CheckState:
         """Take one input; True when the standing changed."""
         if what is self.last:
             self.streak += 1
+            if what is Input.OK and self.standing is Standing.WELL:
+                return False  # as nearly always
         else:
             self.last, self.streak, self.streak_began = what, 1, at
         to, needed = NEXT.get((self.standing, what), (self.standing, 0))
@@ -239,7 +252,7 @@ class Judge:
         if state is None:  # of an inventory that is gone
             return None, False
         at = state.heard = observation.at
-        what = Input(observation.outcome.value)
+        what = _INPUT[observation.outcome]
         before = (state.standing, state.reason)
         moved = state.move(what, at)
         if self._explains_better(state, what, observation.reason):
@@ -269,13 +282,13 @@ class Judge:
         if not state.limits or observation.outcome is not Outcome.OK:
             # Loss shows between answers: while nothing answers at all, the question is whether it is down.
             return False
-        before = [each.broken for each in state.limits]
+        turned = False
         for limit, key, value in state.worst(observation.values):
-            limit.hold(key, value, at)
+            turned |= limit.hold(key, value, at)
         if counts and check.window and state.standing is not Standing.FAILED:  # the window still holds the outage
             for each in state.limits_of(LOSS):
-                each.hold_loss(state.lost.bit_count(), state.runs, at)
-        return before != [each.broken for each in state.limits]
+                turned |= each.hold_loss(state.lost.bit_count(), state.runs, at)
+        return turned
 
     def expire(self, now: datetime) -> list[StateChange]:
         """Turn checks unknown that were not observed for too long."""

@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+NOTHING: Mapping[str, float] = MappingProxyType({})
+"""No measurements."""
 
 
 class Role(StrEnum):
@@ -181,9 +186,11 @@ class Inventory:
         return {check.id: check for target in self.targets.values() for check in target.checks}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """The answer to one run of a check, without any judgement in it."""
+class Observation(NamedTuple):
+    """The answer to one run of a check, without any judgement in it.
+
+    A tuple, for thousands are made a second; name its fields when you make one.
+    """
 
     check: str
     target: str
@@ -191,7 +198,7 @@ class Observation:
     """When the run ended."""
     outcome: Outcome
     reason: Reason
-    values: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, float] = NOTHING
     """Measurements by Prometheus name, further labels inside the key: `ifHCInOctets{ifName="wan1"}`."""
     evidence: str = ""
     """One line for a person: what was asked and what came back."""

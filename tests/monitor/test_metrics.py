@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import subprocess
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.core.judge import Judge
@@ -58,6 +59,10 @@ def observation(id_: str, outcome: Outcome = Outcome.OK, **more: Any) -> Observa
     return Observation(check=f"{id_}#echo", target=id_, at=NOW, outcome=outcome, reason=Reason.OK, **more)
 
 
+async def _whole(pieces: AsyncIterator[str]) -> str:
+    return "".join([piece async for piece in pieces])
+
+
 class Scraped:
     """Metrics over a present that the test sets."""
 
@@ -74,8 +79,8 @@ class Scraped:
         for name, value in present.items():
             setattr(self.present, name, value)
 
-    def text(self) -> str:
-        return self.metrics.expose("")[0].decode()
+    def text(self, accept: str = "") -> str:
+        return asyncio.run(_whole(self.metrics.expose(accept)[1]))
 
     def samples(self) -> Iterator[tuple[str, Mapping[str, str], float]]:
         for family in text_string_to_metric_families(self.text()):
@@ -126,6 +131,63 @@ def test_any_text_in_a_label_comes_out_as_it_went_in(name: str, area: str, circu
     assert (found["monitor_site_info"]["name"], found["monitor_site_info"]["area"]) == (name, area)
     assert found["monitor_link_info"]["circuit"] == circuit
     assert found["snmp_if_down"]["ifName"] == line
+
+
+def test_openmetrics_is_well_formed_and_tells_the_same() -> None:
+    scraped = Scraped(inventory(target("a/router"), target("a/tslcd", "tslcd", "vnpt", "C-1")))
+    octets = labelled("ifHCInOctets", ifName="wan1")
+    scraped.set(last={"a/router#echo": observation("a/router", values={ECHO_RTT: 0.01, octets: 7.0})}, late=3)
+    scraped.metrics.observed("icmp", observation("a/router", values={ECHO_RTT: 0.01}))
+    families = {each.name: each for each in openmetrics(scraped.text("application/openmetrics-text; version=1.0.0"))}
+    assert families["ifHCInOctets"].type == "unknown", "a counter there must end in _total"
+    assert families["monitor_runs_late"].type == "counter"
+    told = [(sample.name, sample.labels, sample.value) for each in families.values() for sample in each.samples]
+    assert _comparable(told) == _comparable(scraped.samples())
+
+
+def _comparable(samples: Iterable[tuple[str, Mapping[str, str], float]]) -> dict[tuple[object, ...], float]:
+    """Without what changes by the moment; the parser of the plain format makes every counter end in `_total`."""
+    return {
+        (name.removesuffix("_total"), *sorted(has.items())): value
+        for name, has, value in samples
+        if not name.startswith(("process_", "python_")) and not name.endswith("_created")
+    }
+
+
+def test_a_check_that_measures_other_things_now_has_only_their_series() -> None:
+    scraped = Scraped(inventory(target("a/router"), target("b/router")))
+    ports = [labelled("snmp_if_down", ifName=each) for each in ("wan1", "100%", "lan1")]
+    scraped.set(last={"a/router#echo": observation("a/router", values=dict.fromkeys(ports[:2], 1.0))})
+    assert {has["ifName"] for name, has, _ in scraped.samples() if name == "snmp_if_down"} == {"wan1", "100%"}
+    scraped.set(last={"a/router#echo": observation("a/router", values={ports[2]: 0.0})})
+    assert [(has["ifName"], value) for name, has, value in scraped.samples() if name == "snmp_if_down"] == [("lan1", 0)]
+    scraped.set(last={"a/router#echo": observation("a/router", Outcome.FAILED)})
+    assert scraped.value("snmp_if_down") is None
+    assert scraped.value("probe_success", target="a/router") == 0
+
+
+@pytest.mark.parametrize("value", [10**400, None, "many", object()])
+def test_a_value_that_is_no_number_spoils_nothing_else(value: Any) -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    scraped.set(last={"a/router#echo": observation("a/router", values={"probe_odd": value, "probe_yes": True})})
+    assert math.isnan(scraped.value("probe_odd") or 0)
+    assert scraped.value("probe_yes") == 1
+
+
+def test_a_reload_in_the_middle_of_a_scrape_does_not_break_it() -> None:
+    scraped = Scraped(inventory(target("a/router"), target("b/router")))
+    scraped.set(last={f"{each}#echo": observation(each) for each in ("a/router", "b/router")})
+
+    async def scrape() -> list[str]:
+        _, slow = scraped.metrics.expose("")
+        begun = [await anext(slow)]
+        scraped.set(inventory=inventory(target("c/router")), last={"c/router#echo": observation("c/router")})
+        other = await _whole(scraped.metrics.expose("")[1])
+        return [other, "".join([*begun, *[piece async for piece in slow]])]
+
+    other, slow = asyncio.run(scrape())
+    assert 'probe_success{site="c"' in other
+    assert slow.count("monitor_build_info{") == 1
 
 
 @pytest.mark.parametrize(
@@ -205,7 +267,7 @@ def test_the_loss_is_that_of_the_judges_window() -> None:
     for number in range(4):
         outcome = Outcome.FAILED if number == 2 else Outcome.OK
         reason = Reason.TIMEOUT if number == 2 else Reason.OK
-        seen = replace(observation("a/router", outcome), at=NOW + timedelta(seconds=number), reason=reason)
+        seen = observation("a/router", outcome)._replace(at=NOW + timedelta(seconds=number), reason=reason)
         scraped.present.judge.observe(seen)
     assert scraped.value("monitor_loss_ratio", target="a/router") == 0.25
 

@@ -34,15 +34,21 @@ def clock() -> Clock:
     return Clock()
 
 
+FILLER_LINES = 50_000
+"""More than is packed at a time."""
+
+
 @pytest_asyncio.fixture
 async def http(province: Province, clock: Clock) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of the real server over the province."""
 
-    def metrics(accept: str) -> tuple[bytes, str]:
-        return (
-            b"monitor_checks 9\n",
-            "application/openmetrics-text" if "openmetrics" in accept else "text/plain; version=0.0.4",
-        )
+    async def pieces() -> AsyncIterator[str]:
+        yield "monitor_checks 9\n"
+        yield "monitor_filler 1\n" * FILLER_LINES
+
+    def metrics(accept: str) -> tuple[str, AsyncIterator[str]]:
+        known = "application/openmetrics-text" if "openmetrics" in accept else "text/plain; version=0.0.4"
+        return known, pieces()
 
     runner = web.AppRunner(make_app(province, metrics, clock=clock), access_log=None)
     await runner.setup()

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from monitor.core.model import State
+from tests.web.conftest import FILLER_LINES
 from tests.web.province import Clock, Province
 
 PAGES = ["/", "/?lang=en", "/sites/phuong-phu-ly", "/incidents/i-phuong-phu-ly?lang=en"]
@@ -20,10 +21,25 @@ async def _get(http: aiohttp.ClientSession, path: str, **given: str) -> tuple[in
 
 async def test_metrics_pass_through_with_the_content_type_that_was_asked_for(http: aiohttp.ClientSession) -> None:
     status, text, answer = await _get(http, "/metrics")
-    assert (status, text) == (200, "monitor_checks 9\n")
+    assert (status, text[:17]) == (200, "monitor_checks 9\n")
     assert answer.headers["Content-Type"] == "text/plain; version=0.0.4"
     *_, answer = await _get(http, "/metrics", Accept="application/openmetrics-text")
     assert answer.headers["Content-Type"] == "application/openmetrics-text"
+
+
+@pytest.mark.parametrize(
+    ("offer", "packed"),
+    [
+        ("gzip", True), ("br, GZIP;q=0.5", True), ("identity", False), ("gzip;q=0", False), ("gzip; q=0.0", False),
+        ("notgzip", False), ("", False),
+    ],
+)  # fmt: skip
+async def test_a_scrape_is_packed_for_who_takes_it(http: aiohttp.ClientSession, offer: str, packed: bool) -> None:
+    async with http.get("/metrics", headers={"Accept-Encoding": offer}) as answer:
+        assert answer.headers.get("Content-Encoding") == ("gzip" if packed else None)
+        assert (await answer.text()).count("\n") == FILLER_LINES + 1
+    async with http.head("/metrics", headers={"Accept-Encoding": offer}) as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
 
 
 async def test_ready_says_why_not_while_healthy_stays_well(http: aiohttp.ClientSession, province: Province) -> None:
