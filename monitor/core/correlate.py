@@ -34,6 +34,10 @@ TAKE_OVER = timedelta(seconds=90)
 """A root found this long after a part of it was announced takes that incident over; later it is another cause."""
 SETTLE = timedelta(seconds=10)
 """An incident is over when its root was well for this long: a line that flutters stays one incident."""
+SETTLE_FACTOR = 3
+SETTLE_LONGEST = timedelta(minutes=15)
+"""With each incident that the same root had lately the next takes longer to be over: 10 s, 30 s, 90 s and so on."""
+LATELY = timedelta(hours=1)
 GRACE = timedelta(seconds=90)
 """What comes back from behind a mended root has this long to be asked again before it is a problem of its own."""
 POWER_MEMORY = timedelta(minutes=15)
@@ -62,6 +66,7 @@ class _Open:
 
     incident: Incident
     members: set[str]
+    settle: timedelta = SETTLE
     well_since: datetime | None = None
 
 
@@ -96,6 +101,10 @@ class Correlator:
         self.held: dict[str, Held] = {}
         self._due: dict[str, datetime] = {}
         self._battery: dict[str, tuple[str, datetime]] = {}
+        self._back: dict[str, datetime] = {}
+        """When a target was last well again after it had been bad or cut off."""
+        self._closed: dict[str, tuple[datetime, timedelta]] = {}
+        """By root of incidents that are over: when the last one ended, and how long it had to settle."""
         self.open = {each.id: _Open(incident=each, members={each.root}) for each in open_incidents}
 
     def incidents(self) -> tuple[Incident, ...]:
@@ -105,7 +114,7 @@ class Correlator:
     def adopt(self, inventory: Inventory, now: datetime) -> Decision:
         """Take over a new inventory: targets that stay keep their states, incidents of roots that are gone end."""
         self.inventory, self.graph = inventory, Graph(inventory.targets)
-        for table in (self.own, self.held, self._due):
+        for table in (self.own, self.held, self._due, self._back, self._closed):
             for target in [each for each in table if each not in inventory.targets]:
                 del table[target]
         self._battery = {site: known for site, known in self._battery.items() if known[0] in inventory.targets}
@@ -178,6 +187,8 @@ class Correlator:
         self.held[target_id] = held
         if not same:
             decision.states.append(held)
+        if state is State.UP and before is not None and before.state in (*BAD, State.UNREACHABLE):
+            self._back[target_id] = held.since
         self._schedule(held, before, now)
 
     def _schedule(self, held: Held, before: Held | None, now: datetime) -> None:
@@ -187,13 +198,19 @@ class Correlator:
         if before is not None and before.state is held.state and held.target in self._due:
             return  # only the reason turned: it waits on
         silent = held.state is State.DOWN or held.reason in PATH_REASONS
-        if before is not None and before.state in (State.UNREACHABLE, State.UNKNOWN) and silent:
+        cut_off = before is not None and before.state in (State.UNREACHABLE, State.UNKNOWN)
+        if silent and (cut_off or self._began_behind_another(held)):
             wait = GRACE  # the way is back, but it has not been asked since
         elif held.state is State.DEGRADED and _is_path(held):
             wait = HOLD_PATH_DEGRADED
         else:
             wait = HOLD_DOWN
         self._due[held.target] = now + wait
+
+    def _began_behind_another(self, held: Held) -> bool:
+        """Whether something in front was not well yet when this began: a slow check tells of an outage that is over."""
+        fronts = (self._back.get(each) for each in self.graph.ancestors(held.target))
+        return any(back is not None and held.since <= back for back in fronts)
 
     # -- incidents ---------------------------------------------------------------------------------------------------
 
@@ -335,7 +352,7 @@ class Correlator:
                     or entry.incident.root in lines
                     or (entry.incident.root in behind and _is_part(entry.incident, held))
                 )
-                and now - entry.incident.began <= TAKE_OVER
+                and (now - entry.incident.began <= TAKE_OVER or entry.incident.root in lines)
             ),
             key=lambda entry: entry.incident.opened,
         )
@@ -387,8 +404,15 @@ class Correlator:
         )
         for each in members:
             self._due.pop(each, None)
-        self.open[incident.id] = _Open(incident=incident, members=members)
+        self.open[incident.id] = _Open(incident=incident, members=members, settle=self._settle_of(root, now))
         decision.events.append(IncidentEvent(incident=incident, what=Happening.OPENED, at=now))
+
+    def _settle_of(self, root: str, now: datetime) -> timedelta:
+        """How long the root must be well for its new incident to be over: the longer, the more it had lately."""
+        closed, settle = self._closed.get(root, (None, SETTLE))
+        if closed is None or now - closed > LATELY:
+            return SETTLE
+        return min(settle * SETTLE_FACTOR, SETTLE_LONGEST)
 
     def _siblings(self, root: str, why: str) -> set[str]:
         """Lines that went with the root."""
@@ -438,10 +462,11 @@ class Correlator:
         if entry.well_since is None:
             entry.well_since = now
             decision.recheck.update(incident.impact)
-        patience = GRACE if ill else SETTLE
+        patience = max(GRACE, entry.settle) if ill else entry.settle
         if now - entry.well_since >= patience:
             for each in ill:  # well root, ill part: it has a reason of its own
                 self._due[each] = now
+            self._closed[incident.root] = now, entry.settle
             self._close(entry, max(root.since, incident.began), Happening.RECOVERED, decision)
 
     def _follow(self, entry: _Open, root: Held | None, ill: set[str], now: datetime, decision: Decision) -> None:

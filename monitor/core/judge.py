@@ -100,15 +100,16 @@ class _LimitState:
         self.seen, self.seen_key = value, key
         return self._turn(beyond, at)
 
-    def hold_loss(self, lost: int, runs: int, at: datetime) -> bool:
+    def hold_loss(self, lost: int, runs: int, window: int, at: datetime) -> bool:
         """Hold the loss of a window against the limit: broken when even its lower bound is beyond, no streak needed.
 
         True when it turned.
         """
         assert self.limit.above is not None
         self.seen = lost / runs
-        # In the first runs of a window the bound of a single loss is beyond any usual limit, and one is never enough.
-        sure = lost > 1 and wilson_lower(lost, runs) > self.limit.above
+        # Of runs that a young window has not seen yet none counts as lost: it takes as many losses as in a full one. And of
+        # a window that is short altogether one is never enough.
+        sure = lost > 1 and wilson_lower(lost, max(runs, window)) > self.limit.above
         beyond = self.seen > self.limit.clear if self.broken else sure
         self.streak, self.since = self.needed, at
         return self._turn(beyond, at)
@@ -287,7 +288,7 @@ class Judge:
             turned |= limit.hold(key, value, at)
         if counts and check.window and state.standing is not Standing.FAILED:  # the window still holds the outage
             for each in state.limits_of(LOSS):
-                turned |= each.hold_loss(state.lost.bit_count(), state.runs, at)
+                turned |= each.hold_loss(state.lost.bit_count(), state.runs, check.window, at)
         return turned
 
     def expire(self, now: datetime) -> list[StateChange]:

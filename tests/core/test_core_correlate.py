@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.correlate import GRACE, HOLD_DOWN, HOLD_PATH_DEGRADED, POWER_MEMORY, SETTLE, TAKE_OVER, Correlator
+from monitor.core.correlate import (
+    GRACE,
+    HOLD_DOWN,
+    HOLD_PATH_DEGRADED,
+    LATELY,
+    POWER_MEMORY,
+    SETTLE,
+    SETTLE_LONGEST,
+    TAKE_OVER,
+    Correlator,
+)  # fmt: skip
 from monitor.core.graph import Graph
 from monitor.core.model import (
     Cause,
@@ -263,6 +273,66 @@ def test_a_line_that_fails_again_after_its_recovery_is_another_incident() -> Non
         replay.wait(60)
     assert [each.what for each in replay.events] == [OPENED, RECOVERED, OPENED, RECOVERED]
     assert replay.events[0].incident.id != replay.events[2].incident.id
+
+
+@pytest.mark.parametrize("half", [12, 15, 40])
+def test_a_line_that_flaps_without_end_is_a_few_incidents_and_then_one_that_stays(half: int) -> None:
+    replay = Replay()
+    for _ in range(3600 // (2 * half)):
+        cut(replay, "a/tslcd")
+        replay.wait(half)
+        mend(replay, "a/tslcd")
+        replay.wait(half)
+    opened = [each for each in replay.events if each.what is OPENED]
+    assert len(opened) <= 3
+    assert len(replay.events) == 2 * len(opened) - 1, "the last is open"
+    replay.wait(SETTLE_LONGEST)
+    assert replay.events[-1].what is RECOVERED
+    replay.wait(LATELY)
+    cut(replay, "a/tslcd")
+    replay.wait(10)
+    mend(replay, "a/tslcd")
+    replay.wait(SETTLE + timedelta(seconds=1))
+    assert replay.events[-1].what is RECOVERED, "what was long ago does not count"
+
+
+@pytest.mark.parametrize("seconds", [18, 22])
+def test_pages_that_tell_late_of_an_outage_of_their_host_are_no_incidents_of_their_own(seconds: int) -> None:
+    replay = Replay()
+    replay.down("centre/hosting")
+    replay.wait(seconds)
+    replay.up("centre/hosting")
+    replay.wait(4)
+    replay.down(*(f"{each}/website" for each in COMMUNES), after=10)  # the third failed run has ended only now
+    replay.wait(20)
+    replay.up(*(f"{each}/website" for each in COMMUNES))
+    replay.wait(300)
+    assert replay.told == [(OPENED, "centre/hosting", Cause.SHARED), (RECOVERED, "centre/hosting", Cause.SHARED)]
+
+
+def test_a_page_that_fails_after_its_host_was_mended_is_an_incident_without_the_grace() -> None:
+    replay = Replay()
+    replay.down("centre/hosting")
+    replay.wait(20)
+    replay.up("centre/hosting")
+    replay.wait(20)
+    replay.down("a/website", after=5)
+    replay.wait(HOLD_DOWN + timedelta(seconds=1))
+    assert replay.told[-1] == (OPENED, "a/website", Cause.SERVICE)
+
+
+def test_a_router_takes_over_the_incident_of_its_line_however_old_that_is() -> None:
+    replay = Replay(province(two_ways=True))
+    replay.down("centre/core")
+    replay.wait(5)
+    replay.down("pop/router", "a/tslcd", "b/tslcd", "c/tslcd")
+    replay.down("a/internet", "a/router")
+    replay.wait(10)
+    assert (OPENED, "a/internet", Cause.LINK) in replay.told
+    replay.up("centre/core", "pop/router", "b/tslcd", "c/tslcd")
+    replay.wait(GRACE + timedelta(seconds=30))
+    assert replay.told[-1][:2] in [(CHANGED, "a/router"), (RECOVERED, "centre/core")]
+    assert [each.root for each in replay.open] == ["a/router"]
 
 
 def test_two_lines_that_are_cut_together_are_two_incidents() -> None:

@@ -441,6 +441,17 @@ def test_one_lost_echo_in_a_short_window_is_not_loss(outcomes: str) -> None:
     assert bench.state().lost.bit_count() == 1
 
 
+@pytest.mark.parametrize(
+    "outcomes", ["." * 6 + "x....x", "x......." * 3 + "." * 9, "x........" * 5 + "...."], ids=["2/12", "3/33", "5/49"]
+)
+def test_in_a_young_window_it_takes_as_many_losses_as_in_a_full_one(outcomes: str) -> None:
+    bench = Bench(check(window=60, limits=(LOSS,)))
+    bench.run("." + outcomes)
+    assert bench.news == [(State.UNKNOWN, State.UP)]
+    bench.run("x." * 6)
+    assert bench.changes[-1].says == "loss"
+
+
 def test_one_lost_in_five_is_loss_and_it_clears_with_the_window() -> None:
     bench = Bench(check(confirm=6, window=60, limits=(LOSS,)))
     bench.run("." * 60)
