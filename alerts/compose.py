@@ -205,8 +205,11 @@ def _plain(given: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _clean(text: str) -> str:
-    """One line, without control characters: fit for a header."""
-    return " ".join("".join(" " if unicodedata.category(each)[0] == "C" else each for each in text).split())
+    """One line, without control characters: fit for a header. An encoded word (RFC 2047) is taken apart, for what it holds
+    would not be cleaned.
+    """
+    plain = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in text.replace("=?", "= ?"))
+    return " ".join(plain.split())
 
 
 def _shorten(text: str, length: int) -> str:

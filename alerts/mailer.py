@@ -110,4 +110,6 @@ def _line(error: aiosmtplib.SMTPResponseException) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
+    """What a relay said, fit for log and database: aiosmtplib leaves bytes that are no UTF-8 as half surrogate pairs."""
+    readable = "".join(each if each.isprintable() else " " for each in text)
+    return " ".join(readable.split())[:300]

@@ -19,6 +19,8 @@ POLL_SECONDS = 2.0
 AT_ONCE = 4
 """Connections to the relays at a time."""
 BATCH = 32
+MARK_AGAIN_SECONDS = 1.0
+"""Pause before a mail that could not be marked is marked again."""
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=5)
 
@@ -88,10 +90,13 @@ class Outbox:
             self._wake.clear()
             try:
                 due = await self._queue.take(self._clock(), BATCH)
-                await asyncio.gather(*(self._deliver(each) for each in due))
             except QueueError as error:
                 log.error("the outbox cannot be read: %s", error)  # noqa: TRY400
                 due = ()
+            ends = await asyncio.gather(*(self._deliver(each) for each in due), return_exceptions=True)
+            for queued, end in zip(due, ends, strict=True):
+                if isinstance(end, Exception):  # a mistake of ours: the mail is due again when its lease ends
+                    log.error("mail %s was not handled: %s", queued.id, end, exc_info=end)
             if not due:
                 await self._sleep()
 
@@ -113,9 +118,24 @@ class Outbox:
                 outcome = Outcome(delivery=Delivery.REFUSED, answer=f"cannot be written: {error}")
             else:
                 outcome = await self._mailer.send(message, contact.email)
-        now = self._clock()
         self._on_result(outcome.delivery.value)
+        await self._mark(queued, outcome)
+
+    async def _mark(self, queued: Queued, outcome: Outcome) -> None:
+        """Write down how it ended, however long the database takes: what is not marked sent is sent again."""
+        while True:
+            try:
+                await self._mark_once(queued, outcome)
+            except QueueError as error:
+                log.error("mail %s is %s, which cannot be written yet: %s", queued.id, outcome.delivery, error)  # noqa: TRY400
+                await asyncio.sleep(MARK_AGAIN_SECONDS)
+            else:
+                return
+
+    async def _mark_once(self, queued: Queued, outcome: Outcome) -> None:
+        now, contact = self._clock(), queued.notification.contact
         if outcome.delivery is Delivery.SENT:
+            await self._queue.sent(queued.id, now, outcome.answer)
             log.info(
                 "mail %s to %s taken by %s",
                 queued.id,
@@ -123,11 +143,10 @@ class Outbox:
                 outcome.relay,
                 extra={"incident": queued.notification.thread},
             )
-            await self._queue.sent(queued.id, now, outcome.answer)
         elif outcome.delivery is Delivery.REFUSED:
-            log.error("mail %s to %s refused for good: %s", queued.id, contact.id, outcome.answer)
             await self._queue.fail(queued.id, now, outcome.answer)
+            log.error("mail %s to %s refused for good: %s", queued.id, contact.id, outcome.answer)
         else:
             wait = backoff(queued.attempts)
-            log.warning("mail %s to %s not sent, again in %s: %s", queued.id, contact.id, wait, outcome.answer)
             await self._queue.defer(queued.id, now + wait, outcome.answer)
+            log.warning("mail %s to %s not sent, again in %s: %s", queued.id, contact.id, wait, outcome.answer)

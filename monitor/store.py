@@ -154,6 +154,8 @@ class Store:
             return await asyncio.get_running_loop().run_in_executor(self._writer, in_thread)
         except sa.exc.DatabaseError as error:
             raise StoreError(self._explain(error)) from error
+        except (sa.exc.SQLAlchemyError, UnicodeError) as error:
+            raise StoreError(f"{self._url}: {error}") from error
 
     def close(self) -> None:
         """Wait for the last write and close the database."""

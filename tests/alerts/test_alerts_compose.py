@@ -13,7 +13,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerts import compose
@@ -145,6 +145,8 @@ def test_the_name_of_a_recipient_survives_its_way_through_bytes(rest: str) -> No
 @given(
     before=VIETNAMESE, line_break=LINE_BREAKS, after=st.sampled_from(("Bcc: spy@example.com", "", " x", "\r\n\r\nbody"))
 )
+@example(before="=?utf-8?q?a=0d=0aBcc:victim@x.example?=", line_break="", after="")
+@example(before="==??utf-8?q?a=0d=0aBcc:victim@x.example?=", line_break="", after="")
 def test_no_name_can_put_in_a_header_or_end_the_headers(before: str, line_break: str, after: str) -> None:
     name = before + line_break + after
     told = notification(contact=replace(ON_CALL, name=name))

@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.mailer import Mailer, Relay
+from alerts import outbox
+from alerts.mailer import Mailer, Outcome, Relay
 from alerts.outbox import FIRST_RETRY, LONGEST_RETRY, Outbox, backoff
 from lab.sink import Taken
 from monitor.core.model import Contact, Happening, Notification
@@ -238,21 +240,48 @@ async def test_a_queue_that_cannot_be_read_does_not_end_the_outbox(
         await post.until(sent=1)
 
 
-async def test_a_mail_whose_delivery_could_not_be_noted_goes_again_only_after_the_lease_under_the_same_id(
-    make_sink: MakeSink, port: int, post: Post, caplog: pytest.LogCaptureFixture
+async def test_a_mail_whose_delivery_cannot_be_noted_yet_is_noted_later_and_not_sent_again(
+    make_sink: MakeSink, port: int, post: Post, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(outbox, "MARK_AGAIN_SECONDS", 0.01)
     once: list[Callable[[], None]] = [post.break_table]
     sink = make_sink(port, on_mail=lambda _: once.pop()() if once else None)
     await post.queue(OPENED)
     async with post.running():
         async with asyncio.timeout(GIVE_UP_SECONDS):
-            while "the outbox cannot be" not in caplog.text:
+            while "cannot be written yet" not in caplog.text:
                 await asyncio.sleep(0.01)
         post.mend_table()
-        await post.until(sending=1)
-        post.now += LEASE - timedelta(seconds=1)
-        assert await post.store.take(post.now, 10) == []
-        post.now += timedelta(seconds=1)
         await post.until(sent=1)
-    assert len(sink.mails) == 2
-    assert len({each.message["Message-ID"] for each in sink.mails}) == 1
+        post.now += LEASE * 2
+        assert await post.store.take(post.now, 10) == []
+    assert len(sink.mails) == 1
+
+
+async def test_a_mistake_of_ours_in_one_mail_does_not_end_the_outbox(
+    make_sink: MakeSink, port: int, post: Post, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = make_sink(port)
+    send = Mailer.send
+
+    async def sometimes(mailer: Mailer, message: EmailMessage, recipient: str) -> Outcome:
+        if recipient == "odd@example.org":
+            raise RuntimeError("a mistake of ours")
+        return await send(mailer, message, recipient)
+
+    monkeypatch.setattr(Mailer, "send", sometimes)
+    odd = Contact(id="odd", name="Odd", email="odd@example.org")
+    await post.queue(notification(contact=odd), OPENED)
+    async with post.running():
+        await post.until(sending=1, sent=1)
+    assert "was not handled: a mistake of ours" in caplog.text
+    assert len(sink.mails) == 1
+
+
+async def test_a_lease_that_ends_makes_a_mail_due_again(post: Post) -> None:
+    await post.queue(OPENED)
+    assert len(await post.store.take(post.now, 10)) == 1
+    post.now += LEASE - timedelta(seconds=1)
+    assert await post.store.take(post.now, 10) == []
+    post.now += timedelta(seconds=1)
+    assert len(await post.store.take(post.now, 10)) == 1
