@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
+import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,6 +26,7 @@ from monitor.pipeline import Pipeline
 from monitor.scheduler import Scheduler
 from monitor.settings import RelaySettings, Settings, load_settings
 from monitor.store import Store, StoreError
+from monitor.web.door import Door, bind
 from monitor.web.routes import make_app
 from monitor.web.view import TargetView
 from monitor.yamlfile import ConfigError, Problem
@@ -32,12 +35,21 @@ from probes import registry
 log = logging.getLogger(__name__)
 
 OUTBOX_LOOK_SECONDS = 2.0
+DESCRIPTORS = 8192
 READY_RATIO = 0.95
 """The daemon is ready when this part of the checks was observed at least once."""
 
 
 class StartError(Exception):
     """The daemon cannot start; the message says what is wrong and what to do."""
+
+
+def _raise_limit_of_descriptors() -> None:
+    """Each check that is under way holds a socket, and the usual soft limit is from another age (1,024)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def utc_now() -> datetime:
@@ -97,10 +109,6 @@ class App:
         self._path = path
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
-        try:
-            self._store = Store(self._settings.database_url)
-        except StoreError as error:
-            raise StartError(str(error)) from error
         self._inventory, self._contacts = inventory, contacts
         self._outbox_counts: Mapping[str, int] = {}
         self._outbox_oldest: datetime | None = None
@@ -110,7 +118,9 @@ class App:
 
     async def run(self) -> None:
         """Watch until SIGTERM or SIGINT; raises StartError when a port or the database is not to be had."""
-        store = self._store
+        _raise_limit_of_descriptors()
+        listener = self._bind()  # before anything is opened: another daemon of these settings may be running
+        store = self._store = self._open_store()
         self.metrics = Metrics(self._kinds, self._present, version("commune-monitor"))
         self.metrics.reloaded(True, self._started)
         open_incidents = await store.open_incidents()
@@ -131,7 +141,9 @@ class App:
             store=store,
             clock=utc_now, recheck=self.scheduler.recheck, stored=self.outbox.wake,
         )  # fmt: skip
-        runners = await self._listen()
+        door = Door(make_app(self, self.metrics.expose))
+        await door.open(listener)
+        control = await self._serve_control(door)
         stop = self._handle_signals()
         tasks = [
             asyncio.create_task(work, name=name)
@@ -151,9 +163,9 @@ class App:
             for task in done:
                 task.result()  # a part that ended by an error ends the daemon, loudly; systemd starts it again
         finally:
-            await self._stop(tasks, runners)
+            await self._stop(tasks, door, control)
 
-    async def _stop(self, tasks: Sequence[asyncio.Task[object]], runners: Sequence[web.AppRunner]) -> None:
+    async def _stop(self, tasks: Sequence[asyncio.Task[object]], door: Door, control: web.AppRunner) -> None:
         await self.scheduler.stop()
         for task in tasks:
             task.cancel()
@@ -162,8 +174,8 @@ class App:
             await self.pipeline.flush()
         except StoreError as error:
             log.error("the last changes were not written: %s", error)  # noqa: TRY400
-        for runner in runners:
-            await runner.cleanup()
+        await door.close()
+        await control.cleanup()
         self._store.close()
         self._settings.path(self._settings.control).unlink(missing_ok=True)
 
@@ -175,25 +187,29 @@ class App:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         return stop
 
-    async def _listen(self) -> list[web.AppRunner]:
-        host, _, port = self._settings.listen.rpartition(":")
-        runner = web.AppRunner(make_app(self, self.metrics.expose), access_log=None)
-        await runner.setup()
+    def _bind(self) -> socket.socket:
         try:
-            await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+            return bind(self._settings.listen)
         except OSError as error:
-            await runner.cleanup()
             raise StartError(
                 f"{self._path}: listen: cannot listen on {self._settings.listen}: {error.strerror or error}; "
                 "is another commune-monitor running? Choose another port or stop what uses it (ss -ltnp)"
             ) from error
-        control = self._settings.path(self._settings.control)
+
+    def _open_store(self) -> Store:
         try:
-            return [runner, await serve(make_control(self.reload), control)]
+            return Store(self._settings.database_url)
+        except StoreError as error:
+            raise StartError(str(error)) from error
+
+    async def _serve_control(self, door: Door) -> web.AppRunner:
+        path = self._settings.path(self._settings.control)
+        try:
+            return await serve(make_control(self.reload), path)
         except OSError as error:
-            await runner.cleanup()
+            await door.close()
             raise StartError(
-                f"{self._path}: control: cannot make the socket {control}: {error.strerror or error}"
+                f"{self._path}: control: cannot make the socket {path}: {error.strerror or error}"
             ) from error
 
     def _observe(self, observation: Observation) -> None:

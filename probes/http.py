@@ -7,7 +7,6 @@ before and after decompression, and in time. Redirects lead neither to another h
 from __future__ import annotations
 
 import asyncio
-import codecs
 import re
 import socket
 import ssl
@@ -29,12 +28,17 @@ PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 READ_BYTES = 65536
 SLICE_BYTES = 4096
 """Taken at a time: of a page in chunks of one byte no slice holds up the loop for long."""
+MOST_LOCATION = 2048
 PORTS = {"http": 80, "https": 443}
 REDIRECTS = (301, 302, 303, 307, 308)
-CHARSETS = frozenset(
-    {"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "cp1258", "utf-16", "utf-16-le", "utf-16-be"}
-)
-"""Names as codecs.lookup gives them."""
+CHARSETS = {
+    "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252", "windows-1252": "cp1252",
+    "windows-1258": "cp1258", "utf-16": "utf-16-le", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be",
+}  # fmt: skip
+"""Python's codecs by the names that pages give; every other name is taken as UTF-8. What is called Latin-1 on the web is
+Windows-1252 (encoding.spec.whatwg.org). A page's own word is never given to `codecs.lookup`: that imports and remembers it.
+"""
+TONES = "\u0300\u0301\u0303\u0309\u0323"
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE)
 _SAFE = "/%:@!$&'()*+,;=~?-._"
 """What may stand in a request target besides letters and digits (RFC 3986)."""
@@ -125,17 +129,19 @@ def _target(parts: SplitResult) -> str:
 
 
 def _next_url(url: str, location: str) -> str:
+    if (
+        len(location) > MOST_LOCATION or not location.isascii()
+    ):  # RFC 3986; longer or other names take seconds to compare
+        raise _Refused(failed(Reason.PROTOCOL, one_line(f"redirects to no address: {location[:80]}")))
     try:
         target = urljoin(url, location)
         old, new = urlsplit(url), urlsplit(target)
-        _ = new.port, _host(new)  # raise when they are none
+        port = new.port or PORTS.get(new.scheme, 0)  # raises ValueError
+        # Below 1024 only the web's own: nobody shall have us talk to the mail server by a redirect.
+        known = new.hostname == old.hostname and (port >= 1024 or port in (old.port, *PORTS.values()))
     except ValueError as error:
         raise _Refused(failed(Reason.PROTOCOL, one_line(f"redirects to no address: {error}"))) from error
-    if new.hostname != old.hostname or (old.scheme, new.scheme) not in (
-        ("https", "https"),
-        ("http", "https"),
-        ("http", "http"),
-    ):
+    if not known or (old.scheme, new.scheme) not in (("https", "https"), ("http", "https"), ("http", "http")):
         raise _Refused(failed(Reason.STATUS, f"redirects to another place, not followed: {_shown(target)}"))
     return target
 
@@ -283,28 +289,37 @@ async def _follow(request: Request[HttpOptions], timing: _Timing) -> tuple[http.
 
 def _judge_body(options: HttpOptions, body: bytes, content_type: str) -> str:
     """What is wrong with the page's text; "" when nothing is."""
-    if not (options.text or options.absent):
-        return ""
-    page = body.decode(_codec(_CHARSET.search(content_type)), errors="replace")
-    if options.text and not _holds(page, options.text):
+    named = _CHARSET.search(content_type)
+    codec = CHARSETS.get(named[1].lower(), "utf-8") if named else "utf-8"
+    if options.text and not _holds(body, codec, options.text):
         return f"the page does not hold “{one_line(options.text, 60)}”"
-    if options.absent and _holds(page, options.absent):
+    if options.absent and _holds(body, codec, options.absent):
         return f"the page holds “{one_line(options.absent, 60)}”"
     return ""
 
 
-def _codec(charset: re.Match[str] | None) -> str:
-    """A codec for pages; a stranger may not choose one of Python's odd ones, some of which take minutes for a page."""
-    try:
-        name = codecs.lookup(charset[1] if charset else "utf-8").name
-    except LookupError:
-        return "utf-8"
-    return name if name in CHARSETS else "utf-8"
+def _holds(body: bytes, codec: str, text: str) -> bool:
+    """Whether the text occurs, composed or decomposed. The text is encoded and the page left as it is: to decode or to
+    normalise a hostile one takes long.
+    """
+    for form in (unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text), _tones_apart(text)):
+        try:
+            encoded = form.encode(codec)
+        except UnicodeEncodeError:
+            continue
+        if encoded in body:
+            return True
+    return False
 
 
-def _holds(page: str, text: str) -> bool:
-    """Whether the text occurs, composed or decomposed. The page is not normalised: a hostile one would take minutes."""
-    return any(unicodedata.normalize(form, text) in page for form in ("NFC", "NFD"))
+def _tones_apart(text: str) -> str:
+    """Vietnamese as Windows-1258 writes it: the letter composed, its tone behind it."""
+    letters = []
+    for each in unicodedata.normalize("NFC", text):
+        apart = unicodedata.normalize("NFD", each)
+        tone = "".join(mark for mark in apart if mark in TONES)
+        letters.append(unicodedata.normalize("NFC", "".join(mark for mark in apart if mark not in TONES)) + tone)
+    return "".join(letters)
 
 
 @probe(
@@ -354,8 +369,8 @@ def _result(options: HttpOptions, head: http.Head, body: bytes, hops: int, timin
         **{labelled(PHASE, phase=phase): timing.phases.get(phase, 0.0) for phase in PHASES},
         **timing.certificate,
     }
-    told = f"{options.method} {_shown(options.url)} → {head.status} {one_line(head.phrase, 40)}".rstrip()
-    told += f" in {seconds:.2f} s"
+    phrase = one_line(head.phrase, 40)
+    told = f"{options.method} {_shown(options.url)} → {head.status}{phrase and f' {phrase}'} in {seconds:.2f} s"
     if head.status not in options.status:
         return failed(Reason.STATUS, told, values)
     wrong = _judge_body(options, body, head.headers.get("content-type", ""))

@@ -21,6 +21,7 @@ from probes.wire.text import one_line
 RETRANSMIT_SECONDS = (0.5, 1.0, 2.0, 4.0, 4.0)
 """Timer E of a non-INVITE transaction over UDP, T1 = 0.5 s, T2 = 4 s (RFC 3261 section 17.1.2.2)."""
 
+MOST_ANSWERS = 64
 NOT_READY = {404: "not registered", 480: "not available", 486: "busy"}
 
 SipName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.!~*'()+-]*$", max_length=128)]
@@ -96,8 +97,9 @@ async def _over_udp(request: Request[SipOptions]) -> tuple[sip.Response, int]:
 async def _final(
     request: Request[SipOptions], question: sip.OptionsRequest, receive: Callable[[], Awaitable[bytes | Exception]]
 ) -> sip.Response:
-    while True:
+    for _ in range(MOST_ANSWERS):
         data = await receive()
+        await asyncio.sleep(0)  # a full inbox gives without waiting; many answers must not hold us up
         if isinstance(data, Exception):
             raise data
         response = sip.parse(data, stream=False)
@@ -108,6 +110,7 @@ async def _final(
             return response
         else:
             request.trace(f"{response.status}, waiting for the final answer")
+    raise sip.ProtocolError(f"{MOST_ANSWERS} answers, and none is final")
 
 
 async def _over_tcp(request: Request[SipOptions]) -> tuple[sip.Response, int]:

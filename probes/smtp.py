@@ -123,8 +123,19 @@ async def _start_tls(
         raise _Wrong(failed(Reason.STATUS, "the server does not offer STARTTLS", talk.values))
     await talk.say(writer, "STARTTLS")
     await talk.reply(reader, 220, "starttls")
+    if await _has_more(reader):  # CVE-2011-0411 the other way round: what came in clear would pass for said inside TLS
+        raise _Wrong(failed(Reason.PROTOCOL, "the server goes on in clear after STARTTLS", talk.values))
     context = tls.context(verify=options.verify, ca_pem=options.ca.get_secret_value())
     await writer.start_tls(context, server_hostname=options.server_name or talk.request.address)
     talk.values.update(tls.days_left(writer.get_extra_info("ssl_object")))
     await talk.say(writer, f"EHLO {options.helo}")
     await talk.reply(reader, 250, "ehlo")
+
+
+async def _has_more(reader: asyncio.StreamReader) -> bool:
+    """Whether something was received that has not been read."""
+    try:
+        async with asyncio.timeout(0):
+            return bool(await reader.read(1))
+    except TimeoutError:
+        return False

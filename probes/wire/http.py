@@ -5,6 +5,7 @@ Bytes in, parts of the answer out. Total: any bytes give parts or one ProtocolEr
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import h2.exceptions
 import h11
 
 MAX_HEAD_BYTES = 65536
+MAX_FRAMES = 1000
+"""Frames of HTTP/2 that bring no part of the body."""
 MAX_INFORMATIONAL = 8
 """Answers of the class 1xx (RFC 9110 section 15.2) before the real one."""
 
@@ -118,10 +121,46 @@ class Http1:
         return b""
 
 
+class _Frames:
+    """Counts frames (RFC 9113 section 4.1) before h2 sees them: it takes a header block apart as a whole, however large."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._left = 0
+        self._without_body = 0
+        self._header_bytes = 0
+
+    def take(self, data: bytes) -> None:
+        """Raises ProtocolError when there are too many, or their header blocks are too large together."""
+        place = 0
+        while place < len(data):
+            if self._left:
+                step = min(self._left, len(data) - place)
+                self._left -= step
+                place += step
+                continue
+            missing = 9 - len(self._head)
+            self._head += data[place : place + missing]
+            place += missing
+            if len(self._head) == 9:
+                self._count(int.from_bytes(self._head[:3], "big"), self._head[3])
+                self._head = b""
+
+    def _count(self, length: int, kind: int) -> None:
+        self._left = length
+        if kind in (1, 5, 9):  # HEADERS, PUSH_PROMISE, CONTINUATION
+            self._header_bytes += length
+        if kind != 0 or not length:  # DATA
+            self._without_body += 1
+        if self._header_bytes > MAX_HEAD_BYTES or self._without_body > MAX_FRAMES:
+            raise ProtocolError("frames without end that bring no page")
+
+
 class Http2:
     """HTTP/2 by h2."""
 
     def __init__(self) -> None:
+        self._frames = _Frames()
         self._connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
         self._informational = 0
 
@@ -142,16 +181,20 @@ class Http2:
         """See Exchange."""
         if not data:
             raise BrokenOffError("the connection ended before the answer")
+        self._frames.take(data)
         try:
             for event in self._connection.receive_data(data):
                 yield from self._part(event)
-        except (h2.exceptions.H2Error, ValueError) as error:  # ValueError: a status that is no number
+        except h2.exceptions.H2Error as error:
             raise ProtocolError(str(error) or type(error).__name__) from error
 
     def _part(self, event: h2.events.Event) -> Iterator[Part]:
         if isinstance(event, h2.events.ResponseReceived):
             headers = [(bytes(name), bytes(value)) for name, value in event.headers or ()]
-            yield _head(int(dict(headers)[b":status"]), b"", headers, 2.0)
+            status = dict(headers)[b":status"]
+            if not re.fullmatch(rb"[1-5][0-9][0-9]", status):
+                raise ProtocolError("a status that is none")
+            yield _head(int(status), b"", headers, 2.0)
         elif isinstance(event, h2.events.DataReceived):
             self._connection.acknowledge_received_data(event.flow_controlled_length or 0, 1)
             yield bytes(event.data or b"")

@@ -124,6 +124,7 @@ def test_a_second_daemon_on_the_same_port_says_so_and_leaves_the_first_alone(run
     said = files.fails_to_start()
     assert f"{files.settings}: listen: cannot listen on 127.0.0.1:{running.listen}: " in said
     assert "is another commune-monitor running? Choose another port or stop what uses it (ss -ltnp)" in said
+    assert not files.database.exists(), "it was not opened before the port"
     assert running.get("/-/healthy")[0] == 200
     assert running.run("reload")[0] == 0
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+
 import dns.flags
 import dns.message
 import dns.rrset
+import pytest
 
 from monitor.core.model import Outcome, Reason
-from tests.probes.peers import Dnsmasq, UdpPeer, ask, free_port
+from tests.probes.peers import Dnsmasq, TcpPeer, UdpPeer, ask, free_port
 
 
 async def test_an_answer_is_good_and_told(dnsmasq: Dnsmasq) -> None:
@@ -101,3 +104,41 @@ def _answer(question: bytes, address: str) -> bytes:
     response.flags |= dns.flags.RA
     response.answer.append(dns.rrset.from_text(asked.question[0].name, 60, "IN", "A", address))
     return response.to_wire()
+
+
+def _bomb(question: bytes, records: int) -> bytes:
+    """Records whose names point into one long name: taking them apart costs seconds."""
+    name = b"\1a" * 126 + b"\0"
+    start = len(question) + 12
+    body = b"\xc0\x0c" + struct.pack(">HHIH", 2, 1, 60, len(name)) + name
+    for number in range(records - 1):
+        place = start + 2 * (number % 120)
+        body += struct.pack(">HHHIHH", 0xC000 | place, 2, 1, 60, 2, 0xC000 | (place + 2))
+    return question[:2] + b"\x81\x80\0\1" + struct.pack(">HHH", records, 0, 0) + question[12:] + body
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("records", [65, 4000])
+async def test_a_larger_answer_than_anybody_asked_for_is_not_taken_apart(transport: str, records: int) -> None:
+    if transport == "udp":
+        async with UdpPeer(answer=lambda data: [_bomb(data, records)]) as peer:
+            result = await ask("dns", port=peer.port, name="good.example", type="NS")
+    else:
+        asked = dns.message.make_query("good.example", "NS").to_wire()
+        said = _bomb(asked, records)
+        async with TcpPeer(struct.pack(">H", min(len(said), 65535)) + said) as tcp:
+            result = await ask("dns", port=tcp.port, name="good.example", type="NS", transport="tcp")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TOO_LARGE)
+
+
+async def test_answers_to_other_questions_are_ignored_until_ours_comes() -> None:
+    def answer(data: bytes) -> list[bytes]:
+        query = dns.message.from_wire(data)
+        good = dns.message.make_response(query)
+        good.answer = [dns.rrset.from_text("good.example.", 60, "IN", "A", "10.1.2.3")]
+        foreign = bytes([data[0] ^ 1, *good.to_wire()[1:]])
+        return [foreign, foreign, b"", good.to_wire()]
+
+    async with UdpPeer(answer=answer) as peer:
+        result = await ask("dns", port=peer.port, name="good.example")
+    assert result.outcome is Outcome.OK

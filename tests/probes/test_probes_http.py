@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import encodings
 import gzip
 import socket
 import time
@@ -12,6 +13,7 @@ import pydantic
 import pytest
 
 from monitor.core.model import Outcome, Reason
+from probes import http
 from probes.http import PHASES
 from tests.probes.peers import (
     BOMB_BYTES,
@@ -109,6 +111,34 @@ async def test_a_page_of_combining_marks_does_not_stall_the_loop() -> None:
     assert time.process_time() - spent < 10  # seconds of our own CPU, a hundred times what it takes
 
 
+@pytest.mark.parametrize(
+    ("charset", "page"),
+    [
+        ("windows-1252", b"\x81" * 1_000_000), ("utf-16le", b"\x00\xdc" * 500_000), ("idna", b"a" * 1_000_000),
+        ("x" * 60_000, b""),
+    ],
+)  # fmt: skip
+async def test_a_charset_of_the_servers_choice_costs_nothing(charset: str, page: bytes) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset={charset}\r\nContent-Length: {len(page)}\r\n\r\n"
+    before = set(encodings._cache)  # type: ignore[attr-defined]
+    async with TcpPeer(head.encode() + page) as peer:
+        result = await ask("http", url=f"http://good.example:{peer.port}/", text="Đăng nhập")
+    assert result.reason is Reason.CONTENT
+    assert set(encodings._cache) - before <= {"cp1252", "utf_16_le"}, "a stranger's name is not remembered"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "cp1258", "utf-16-le", "utf-16-be"])
+async def test_vietnamese_is_found_in_whatever_way_it_is_written(codec: str) -> None:
+    text = "Thủ tục ở cửa số Một"
+    names = {"cp1258": "windows-1258", "utf-16-le": "UTF-16LE", "utf-16-be": "utf-16be"}
+    written = http._tones_apart(text) if codec == "cp1258" else text
+    page = f"<p>{written}</p>".encode(codec)
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset={names.get(codec, codec)}\r\nContent-Length: {len(page)}\r\n\r\n"
+    async with TcpPeer(head.encode() + page) as peer:
+        result = await ask("http", url=f"http://good.example:{peer.port}/", text=text)
+    assert result.outcome is Outcome.OK, result
+
+
 async def test_the_query_of_an_address_is_never_evidence() -> None:
     async with TcpPeer(b"garbage\r\n\r\n") as peer:
         result = await ask("http", url=f"http://good.example:{peer.port}/page?token=secret")
@@ -116,7 +146,13 @@ async def test_the_query_of_an_address_is_never_evidence() -> None:
     assert "secret" not in result.evidence
 
 
-@pytest.mark.parametrize("location", [b"http://[", b"http://good.example:99999999/", b"//", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        b"http://[", b"http://good.example:99999999/", b"//", b"\xff\xfe", b"/" * 3000,
+        "http://a{}/".format("\u0301" * 15_500 + "\u0327" * 15_500).encode(), b"http://good.example:22/",
+    ],
+)  # fmt: skip
 async def test_a_redirect_to_nonsense_is_a_failure_of_the_peer(location: bytes) -> None:
     async with TcpPeer(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n") as peer:
         result = await ask("http", url=f"http://good.example:{peer.port}/", max_redirects=1)

@@ -120,3 +120,10 @@ async def test_the_question_rings_nothing_and_can_pass_nat() -> None:
 async def test_a_user_cannot_put_headers_into_the_question(user: str) -> None:
     with pytest.raises(pydantic.ValidationError):
         await ask("sip", port=5060, user=user)
+
+
+async def test_answers_without_end_of_which_none_is_final_end_the_dialogue() -> None:
+    async with UdpPeer(answer=lambda data: [_reply(data).replace(b" 200 OK", b" 180 Ringing", 1)] * 200) as peer:
+        result = await ask("sip", port=peer.port)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
+    assert "none is final" in result.evidence

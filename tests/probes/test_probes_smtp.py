@@ -88,3 +88,11 @@ async def test_a_greeting_without_end_is_a_protocol_failure_and_not_waited_out(g
     async with TcpPeer(greeting) as peer:
         result = await ask("smtp", port=peer.port)
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
+
+
+async def test_what_is_said_in_clear_after_starttls_is_not_believed() -> None:
+    said = b"220 hi\r\n250 STARTTLS\r\n220 go\r\n250 injected\r\n"
+    async with TcpPeer(said) as peer:
+        result = await ask("smtp", port=peer.port, starttls=True)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
+    assert "in clear after STARTTLS" in result.evidence

@@ -74,6 +74,12 @@ async def test_the_certificate_that_ends_first_counts_wherever_it_is_in_the_chai
     assert 8 < result.values["probe_ssl_days_left"] <= 9
 
 
+def test_no_parameters_of_the_servers_choice_are_reckoned_with() -> None:
+    offered = [each["name"] for each in tls.context(verify=True, ca_pem="").get_ciphers()]
+    assert offered
+    assert all(name.startswith(("TLS_", "ECDHE-")) for name in offered)
+
+
 def test_checks_that_trust_the_same_share_a_context(nginx: Nginx) -> None:
     ca = nginx.ca["file"]
     assert tls.context(verify=True, ca_pem=ca) is tls.context(verify=True, ca_pem=ca)

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import h2.config
 import h2.connection
+import hpack
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -304,6 +305,38 @@ def test_a_head_without_end_and_hints_without_end_are_refused() -> None:
         _take(_exchange("1"), [b"HTTP/1.1 200 OK\r\n", *[b"X-More: " + b"x" * 4096 + b"\r\n"] * 20])
     with pytest.raises(http.ProtocolError, match="1xx"):
         _take(_exchange("1"), [b"HTTP/1.1 100 Continue\r\n\r\n"] * 20)
+
+
+def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+SETTINGS, END_HEADERS = _frame(4, 0, 0, b""), 4
+
+
+@pytest.mark.parametrize("status", [b"9" * 400, b"-5", b"2_0", b"", "²00".encode(), b"600"])
+def test_a_status_that_is_none_is_refused(status: bytes) -> None:
+    headers = hpack.Encoder().encode([(b":status", status)])
+    with pytest.raises(http.ProtocolError):
+        _take(_exchange("2"), [SETTINGS + _frame(1, END_HEADERS, 1, headers)])
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [_frame(1, 0, 1, b"\x20" * 16384), *[_frame(9, 0, 1, b"\x20" * 16384)] * 62],
+        [_frame(4, 0, 0, b"")] * 1001,
+        [_frame(6, 1, 0, bytes(8))] * 1001,
+        [_frame(8, 0, 0, b"\0\0\0\1")] * 1001,
+        [_frame(0xAB, 0, 0, b"")] * 1001,
+    ],
+    ids=["header block", "settings", "pings", "windows", "unknown"],
+)
+@pytest.mark.parametrize("step", [1, 7, 4096])
+def test_frames_without_end_are_refused_before_they_cost_anything(frames: list[bytes], step: int) -> None:
+    answer = SETTINGS + b"".join(frames)
+    with pytest.raises(http.ProtocolError):
+        _take(_exchange("2"), [answer[start : start + step] for start in range(0, len(answer), step)])
 
 
 @pytest.mark.parametrize("encoding", ["", "gzip"])
