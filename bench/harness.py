@@ -192,6 +192,7 @@ def summary(found: Sequence[Figures]) -> Row:
         "CPU ms/probe": round(statistics.median(costs), 4),
         "min": round(costs[0], 4),
         "max": round(costs[-1], 4),
+        "CPU ms/answer": round(statistics.median(each.cpu_seconds * 1000 / max(1, each.answered) for each in found), 4),
         "answered": round(statistics.median(each.answered / max(1, each.probes) for each in found), 4),
         "MiB": round(statistics.median(each.memory_mib for each in found), 1),
         **{key: round(value, 6) for key, value in more.items()},
