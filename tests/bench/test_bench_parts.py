@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bench import daemon, harness, network, setup
+from bench import daemon, harness, network, scheduler, scrape, setup
 from bench.harness import Figures
 from monitor.app import load_all
 
@@ -115,3 +116,16 @@ def test_sums_of_a_scrape() -> None:
     assert said.total("a", 'x="1"', 'y="3"') == 4
     assert said.total("a_total") == 9
     assert said.series == 3
+
+
+@pytest.mark.parametrize("contender", [scrape.ours, scrape.children, scrape.collector])
+def test_a_scrape_has_about_as_many_series_as_asked_for(contender: Callable[[int], Figures]) -> None:
+    found = contender(1500)
+    assert 1300 <= found.more["series"] <= 1700
+    assert found.more["longest stall ms"] > 0
+
+
+def test_the_scheduler_runs_its_checks() -> None:
+    found = scheduler.checks(600, 1.0, 0.5)
+    assert found.probes > 0
+    assert found.more["missed"] == 0
