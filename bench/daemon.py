@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import harness
 
@@ -196,22 +198,29 @@ class Daemon:
         except (urllib.error.URLError, OSError):
             return False
 
+    def counters(self) -> dict[str, Any]:
+        """What it has counted, without a scrape."""
+        return dict(self._told(signal.SIGUSR1, "counters.json"))
+
     def profile(self, seconds: float) -> list[tuple[str, float]]:
-        """The functions that cost most, with their share of the profiled time; afterwards the daemon is slower no more."""
-        self.process.send_signal(signal.SIGUSR1)
-        time.sleep(seconds)
+        """The functions that cost most of the next seconds, with their shares; afterwards the daemon is slower no more."""
         self.process.send_signal(signal.SIGUSR2)
-        path = self.folder / "profile.txt"
-        harness.wait_for("the profile", path.exists, 60)
-        rows = [line.split("\t") for line in path.read_text().splitlines()]
-        return [(name, float(part)) for name, part in rows]
+        time.sleep(seconds)
+        return [(name, part) for name, part in self._told(signal.SIGUSR2, "profile.json")]
+
+    def _told(self, number: signal.Signals, name: str) -> Any:
+        path = self.folder / name
+        path.unlink(missing_ok=True)
+        self.process.send_signal(number)
+        harness.wait_for(name, path.exists, 60)
+        return json.loads(path.read_text())
 
 
 @contextlib.contextmanager
 def running(settings: Path, patience: float = 120.0) -> Iterator[Daemon]:
     """The daemon on these settings, once it is ready."""
     folder = settings.parent
-    command = [sys.executable, "-m", "bench.profiled", str(folder / "profile.txt"), "run", "--settings", str(settings), "--log", "text"]  # fmt: skip
+    command = [sys.executable, "-m", "bench.profiled", str(folder), "run", "--settings", str(settings), "--log", "text"]  # fmt: skip
     with harness.server(command, folder / "daemon.log") as process:
         daemon = Daemon(process, folder)
         harness.wait_for("readiness of the daemon", daemon.ready, patience)

@@ -21,6 +21,13 @@ def measure(run: Run) -> dict[str, Any]:
     rows: dict[str, Row] = {}
     with nginx(run.folder), snmpd(run.folder):
         for count in COMMUNES:
-            row, _ = watch(run.folder / f"daemon-{count}", plan(count), run.seconds or SECONDS, profile=False)
-            rows[f"ours, {count:,} communes"] = {"communes": count, **row}
+            found, _ = watch(
+                run.folder / f"daemon-{count}",
+                plan(count),
+                run.seconds or SECONDS,
+                settle=30,
+                scraped=False,
+                profile=False,
+            )
+            rows[f"ours, {count:,} communes"] = {"communes": count, **found["ours, daemon"]}
     return {"tables": {"growth: 20 echoes each 10 s, 5 SNMP devices and 1 page each 60 s for each commune": rows}}

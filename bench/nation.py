@@ -29,5 +29,7 @@ def measure(run: Run) -> dict[str, Any]:
     """The nation."""
     raise_network()
     with nginx(run.folder), snmpd(run.folder):
-        row, top = watch(run.folder / "daemon", plan(COMMUNES), run.seconds or SECONDS, profile=True, settle=30)
-    return tables("nation", plan(COMMUNES), {"ours, daemon": row}, top)
+        rows, top = watch(
+            run.folder / "daemon", plan(COMMUNES), run.seconds or SECONDS, settle=60, scraped=True, profile=True
+        )
+    return tables("nation", plan(COMMUNES), rows, top)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import daemon, harness, network, scheduler, scrape, setup
+from bench import daemon, harness, network, profiled, province, scheduler, scrape, setup
 from bench.harness import Figures
 from monitor.app import load_all
 
@@ -129,3 +130,17 @@ def test_the_scheduler_runs_its_checks() -> None:
     found = scheduler.checks(600, 1.0, 0.5)
     assert found.probes > 0
     assert found.more["missed"] == 0
+
+
+def test_lag_is_the_bucket_that_holds_the_part() -> None:
+    before, after = {"0.01": 10.0, "0.1": 10.0, "+Inf": 10.0}, {"0.01": 109.0, "0.1": 110.0, "+Inf": 110.0}
+    assert province.lag(before, after, 0.99) == 0.01
+    assert province.lag(before, after, 0.999) == 0.1
+
+
+def test_a_profile_names_functions_with_their_share() -> None:
+    profile = cProfile.Profile()
+    profile.runcall(sorted, range(1000), key=lambda value: -value)
+    found = profiled.profiled(profile)
+    assert any("sorted" in name for name, _ in found)
+    assert sum(part for _, part in found) == pytest.approx(1)
