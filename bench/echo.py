@@ -14,7 +14,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import icmplib
 from bench import daemon, setup
 from bench.harness import (
     Figures,
+    Row,
     Run,
     compare,
     cpu_seconds,
@@ -42,6 +43,7 @@ from probes.registry import Request, Result
 TARGETS = 2580
 SECONDS = 8
 ROUNDS = 5
+PROFILE_SECONDS = 5.0
 SMOKEPING = "127.0.0.1:9374"
 BLACKBOX = "127.0.0.1:9115"
 IN_FLIGHT = 50
@@ -74,7 +76,17 @@ def measure(run: Run) -> dict[str, Any]:
     if "fping" in rows:
         for row in rows.values():
             row["× fping"] = round(row["CPU ms/probe"] / rows["fping"]["CPU ms/probe"], 3)
-    return {"tables": {f"echo: {TARGETS:,} targets, each once a second, {seconds} s a round": rows}}
+    return {
+        "tables": {
+            f"echo: {TARGETS:,} targets, each once a second, {seconds} s a round": rows,
+            "echo: where the daemon's time goes (cProfile)": profile_table(echo.top),
+        }
+    }
+
+
+def profile_table(top: Sequence[tuple[str, float]]) -> dict[str, Row]:
+    """The functions that cost most."""
+    return {name: {"own time %": round(part * 100, 1)} for name, part in top[:15]}
 
 
 def build(run: Run, name: str) -> Path | None:
@@ -146,6 +158,7 @@ class _Echo:
     targets: Sequence[str]
     seconds: int
     rounds: int = 0
+    top: list[tuple[str, float]] = field(default_factory=list)
 
     def daemon(self) -> Figures:
         self.rounds += 1
@@ -154,14 +167,16 @@ class _Echo:
         settings = daemon.write(self.folder / f"daemon-{self.rounds}", daemon.inventory(plan, sites, address), {})
         with daemon.running(settings) as found:
             time.sleep(2)
-            sent, answered = _echoes(found)
-            cpu = cpu_seconds(found.pid)
+            before, cpu = found.counters(), cpu_seconds(found.pid)
             time.sleep(self.seconds)
-            spent = cpu_seconds(found.pid) - cpu
-            sent_now, answered_now = _echoes(found)
-            return Figures(
-                probes=sent_now - sent, answered=answered_now - answered, cpu_seconds=spent, memory_mib=memory_mib(found.pid)
+            spent, after = cpu_seconds(found.pid) - cpu, found.counters()
+            made = Figures(
+                probes=after["sent"] - before["sent"],
+                answered=after["observations"] - before["observations"] - (after["not ok"] - before["not ok"]),
+                cpu_seconds=spent, memory_mib=memory_mib(found.pid),
             )  # fmt: skip
+            self.top = self.top or found.profile(PROFILE_SECONDS)
+            return made
 
     def fping(self) -> Figures:
         done, cpu, memory = run_child(
@@ -244,13 +259,6 @@ async def scrape_all(urls: Sequence[str], good: str, at_once: int = IN_FLIGHT) -
 def _split(listen: str) -> tuple[str, int]:
     host, _, port = listen.rpartition(":")
     return host, int(port)
-
-
-def _echoes(found: daemon.Daemon) -> tuple[int, int]:
-    said = found.scrape()
-    sent = said.total("monitor_stream_happenings_total", 'what="sent"')
-    answered = said.total("monitor_observations_total", 'probe="icmp"', 'outcome="ok"')
-    return int(sent), int(answered)
 
 
 def _smokeping() -> tuple[int, int]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from bench import daemon
 from bench.agent import snmpd
+from bench.echo import profile_table
 from bench.harness import Row, Run, cpu_seconds, memory_mib, quantiles
 from bench.network import address, raise_network
 from bench.web import nginx
@@ -42,9 +43,7 @@ def tables(name: str, plan: daemon.Plan, rows: dict[str, Row], top: Sequence[tup
         f"{name}: {plan.communes:,} communes × {plan.echoed} echoes each {plan.echo_seconds} s, {plan.snmp:,} SNMP devices "
         f"each {plan.snmp_seconds} s, {plan.pages:,} HTTPS pages each {plan.page_seconds} s"
     )
-    return {
-        "tables": {title: rows, f"{name}: where the daemon's time goes (cProfile)": {each: {"own time %": round(part * 100, 1)} for each, part in top[:15]}}
-    }  # fmt: skip
+    return {"tables": {title: rows, f"{name}: where the daemon's time goes (cProfile)": profile_table(top)}}
 
 
 def sites(count: int) -> list[tuple[str, str, str]]:
