@@ -19,6 +19,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 bench: setup
+	$(BIN)/python -m bench.setup
 	$(BIN)/python -m bench
 
 setup: .venv/.stamp

@@ -1,0 +1,210 @@
+"""What one poll costs: a GET, and all ports of a switch with 48; ours by run_once, gufo-snmp bare, snmp_exporter, pysnmp.
+
+Ours reads `probes.wire.mib.IF_COLUMNS` and the name of each port, more than four columns; so snmp_exporter is asked for the
+four and for the same ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gufo.snmp.aio import SnmpSession
+from pydantic import SecretStr
+from pysnmp.hlapi.v3arch.asyncio import (  # type: ignore[import-untyped]
+    CommunityData,
+    ContextData,
+    ObjectIdentity,
+    ObjectType,
+    SnmpEngine,
+    UdpTransportTarget,
+    bulk_cmd,
+    get_cmd,
+)
+
+from bench import setup
+from bench.agent import snmpd
+from bench.daemon import COMMUNITY
+from bench.echo import ready_server, scrape_all
+from bench.harness import Figures, Run, compare, cpu_seconds, memory_mib, own_cpu, own_peak_mib, worker
+from bench.network import PORTS, addresses, raise_network
+from probes import registry
+from probes.registry import Request, run_once
+from probes.wire import mib
+
+EXPORTER = "127.0.0.1:9116"
+TARGETS = 100
+TURNS = 3
+GET_TURNS = 15
+"""How often each target is asked in a round."""
+ROUNDS = 5
+AT_ONCE = 20
+FEW = 30
+"""Targets of pysnmp, whose cost grows with them."""
+
+FOUR = ("ifOperStatus", "ifInErrors", "ifHCInOctets", "ifHCOutOctets")
+
+
+def measure(run: Run) -> dict[str, Any]:
+    """A GET, and the ports."""
+    if not run.has("snmpd"):
+        raise RuntimeError("nothing to ask without snmpd")
+    raise_network()
+    targets, rounds = addresses(TARGETS), run.rounds or ROUNDS
+    gets: dict[str, Callable[[], Figures]] = {
+        "ours, run_once": lambda: worker("bench.snmp:ours", targets=targets, ports=0),
+        "floor, gufo-snmp bare": lambda: worker("bench.snmp:gufo", targets=targets, columns=[]),
+        f"pysnmp, {FEW} targets": lambda: worker("bench.snmp:pysnmp", targets=targets[:FEW], columns=[]),
+    }
+    same = len(mib.IF_COLUMNS) + 1
+    polls: dict[str, Callable[[], Figures]] = {
+        f"ours, run_once, {same} columns": lambda: worker("bench.snmp:ours", targets=targets, ports=PORTS),
+        "floor, gufo-snmp bare, 4 columns": lambda: worker("bench.snmp:gufo", targets=targets, columns=FOUR),
+        f"pysnmp, 4 columns, {FEW} targets": lambda: worker("bench.snmp:pysnmp", targets=targets[:FEW], columns=FOUR),
+    }
+    if run.has("prometheus-snmp-exporter"):
+        gets["snmp_exporter"] = lambda: _exporter(run.folder, targets, "uptime")
+        polls["snmp_exporter, 4 columns"] = lambda: _exporter(run.folder, targets, "four")
+        polls[f"snmp_exporter, {same} columns"] = lambda: _exporter(run.folder, targets, "all")
+    tables = {}
+    with snmpd(run.folder):
+        print("  GET")
+        tables[f"snmp: GET of sysUpTime, v2c, {TARGETS} targets × {GET_TURNS}, {AT_ONCE} at once"] = compare(
+            gets, rounds
+        )
+        print("  ports")
+        tables[f"snmp: {PORTS} ports, v2c, {TARGETS} targets × {TURNS}, {AT_ONCE} at once"] = compare(polls, rounds)
+    return {"tables": tables}
+
+
+async def _all(targets: Sequence[Any], one: Callable[[Any], Awaitable[bool]], turns: int) -> Figures:
+    """Ask all targets once to warm up, then `turns` times."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def gated(target: Any) -> bool:
+        async with gate:
+            return await one(target)
+
+    await asyncio.gather(*map(gated, targets))
+    cpu, answered = own_cpu(), 0
+    for _ in range(turns):
+        answered += sum(await asyncio.gather(*map(gated, targets)))
+    return Figures(
+        probes=turns * len(targets), answered=answered, cpu_seconds=own_cpu() - cpu, memory_mib=own_peak_mib()
+    )  # fmt: skip
+
+
+# -- in a Python of their own ------------------------------------------------------------------------------------------
+
+
+def ours(targets: list[str], ports: int) -> Figures:
+    """Our probe, as the scheduler calls it: names of ports are known after the first run."""
+    kind = registry.load()["snmp"]
+    options = kind.options(community=SecretStr(COMMUNITY), interfaces=[f"p{index + 1}" for index in range(ports)])  # type: ignore[call-arg]
+    requests = [Request(address=each, options=options, timeout_seconds=10.0) for each in targets]
+
+    async def one(request: Request[Any]) -> bool:
+        result, _ = await run_once(kind, request)
+        return result.outcome == "ok"
+
+    return asyncio.run(_all(requests, one, TURNS if ports else GET_TURNS))
+
+
+def gufo(targets: list[str], columns: list[str]) -> Figures:
+    """gufo-snmp: one GET, or the columns by GETBULK; nothing is made of the answer."""
+
+    async def one(target: str) -> bool:
+        async with SnmpSession(target, community=COMMUNITY, timeout=5) as session:
+            if not columns:
+                return bool(await session.get(mib.SYS_UPTIME))
+            seen = 0
+            for column in columns:
+                async for _ in session.getbulk(mib.IF_COLUMNS[column], max_repetitions=25):
+                    seen += 1
+            return seen >= PORTS * len(columns)
+
+    return asyncio.run(_all(targets, one, TURNS if columns else GET_TURNS))
+
+
+def pysnmp(targets: list[str], columns: list[str]) -> Figures:
+    """pysnmp, one engine for all targets: one GET, or the columns by GETBULK."""
+    return asyncio.run(_pysnmp(targets, columns))
+
+
+async def _pysnmp(targets: list[str], columns: list[str]) -> Figures:
+    engine, community, context = SnmpEngine(), CommunityData(COMMUNITY), ContextData()
+
+    async def one(target: str) -> bool:
+        transport = await UdpTransportTarget.create((target, 161), timeout=10, retries=0)
+        if not columns:
+            error, status, _, _ = await get_cmd(
+                engine, community, transport, context, ObjectType(ObjectIdentity(mib.SYS_UPTIME)), lookupMib=False
+            )
+            return not error and not status
+        roots = [mib.IF_COLUMNS[each] for each in columns]
+        nexts, seen = list(roots), 0
+        while seen < PORTS * len(columns):
+            asked = [ObjectType(ObjectIdentity(each)) for each in nexts]
+            error, status, _, rows = await bulk_cmd(
+                engine, community, transport, context, 0, 25, *asked, lookupMib=False
+            )
+            if error or status or not rows:
+                return False
+            found = [str(row[0]) for row in rows]
+            seen += sum(oid.startswith(tuple(f"{root}." for root in roots)) for oid in found)
+            nexts = found[-len(columns) :]
+        return True
+
+    return await _all(targets, one, 1 if columns else TURNS)
+
+
+# -- as processes ------------------------------------------------------------------------------------------------------
+
+
+def _exporter(folder: Path, targets: list[str], module: str) -> Figures:
+    settings = folder / "snmp.yml"
+    settings.write_text(json.dumps(exporter_settings()))
+    command = [
+        str(setup.program("prometheus-snmp-exporter")), f"--config.file={settings}",
+        f"--web.listen-address={EXPORTER}", "--log.level=error",
+    ]  # fmt: skip
+    urls = [f"http://{EXPORTER}/snmp?module={module}&target={each}" for each in targets]
+    good = "\nsysUpTime " if module == "uptime" else f'ifOperStatus{{ifIndex="{PORTS}"'
+    turns = GET_TURNS if module == "uptime" else TURNS
+    with ready_server(command, folder / "snmp_exporter.log", EXPORTER) as process:
+        asyncio.run(scrape_all(urls, good))
+        cpu, answered = cpu_seconds(process.pid), 0
+        for _ in range(turns):
+            answered += asyncio.run(scrape_all(urls, good, AT_ONCE))
+        return Figures(
+            probes=turns * len(urls), answered=answered, cpu_seconds=cpu_seconds(process.pid) - cpu, memory_mib=memory_mib(process.pid)
+        )  # fmt: skip
+
+
+def exporter_settings() -> dict[str, Any]:
+    """What the generator of snmp_exporter would write: sysUpTime; four columns of all ports; all that ours reads."""
+
+    def module(names: Sequence[str]) -> dict[str, Any]:
+        oids = {**mib.IF_COLUMNS, "ifName": mib.IF_NAME}
+        index = [{"labelname": "ifIndex", "type": "gauge"}]
+        return {
+            "walk": [oids[name] for name in names],
+            "metrics": [
+                {
+                    "name": name, "oid": oids[name], "help": name, "indexes": index,
+                    "type": "DisplayString" if name == "ifName" else "counter" if "Octets" in name else "gauge",
+                }
+                for name in names
+            ],
+            "auth": {"community": COMMUNITY},
+        }  # fmt: skip
+
+    uptime = {"name": "sysUpTime", "oid": mib.SYS_UPTIME.removesuffix(".0"), "type": "gauge", "help": "sysUpTime"}
+    return {
+        "uptime": {"get": [mib.SYS_UPTIME], "metrics": [uptime], "auth": {"community": COMMUNITY}},
+        "four": module(FOUR),
+        "all": module([*mib.IF_COLUMNS, "ifName"]),
+    }

@@ -1,0 +1,146 @@
+"""That the parts of the measurements work, on tiny sizes; never how fast."""
+
+from __future__ import annotations
+
+import cProfile
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import daemon, harness, network, profiled, province, scheduler, scrape, setup
+from bench.harness import Figures
+from monitor.app import load_all
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def figures(cpu: float) -> Figures:
+    return Figures(probes=1000, answered=1000, cpu_seconds=cpu, memory_mib=10, more={"stall": cpu})
+
+
+def test_rounds_alternate_and_the_ratio_is_to_the_cheapest_peer() -> None:
+    order: list[str] = []
+
+    def contender(name: str, cpu: float) -> Figures:
+        order.append(name)
+        return figures(cpu)
+
+    rows = harness.compare(
+        {
+            "ours": lambda: contender("ours", 0.1),
+            "dear": lambda: contender("dear", 0.4),
+            "cheap": lambda: contender("cheap", 0.2),
+            "floor": lambda: contender("floor", 0.01),
+        },
+        2,
+    )
+    assert order == ["ours", "dear", "cheap", "floor", "floor", "cheap", "dear", "ours"]
+    assert {name: row["× best peer"] for name, row in rows.items()} == {
+        "ours": 0.5,
+        "dear": 2,
+        "cheap": 1,
+        "floor": 0.05,
+    }
+    assert rows["dear"]["CPU ms/probe"] == 0.4
+    assert rows["dear"]["stall"] == 0.4
+
+
+def test_a_peer_that_loses_half_is_nobodys_measure() -> None:
+    lossy = harness.summary([Figures(probes=10, answered=5, cpu_seconds=0.001, memory_mib=1)])
+    rows = harness.with_ratios({"ours": harness.summary([figures(0.2)]), "lossy": lossy})
+    assert rows["ours"]["× best peer"] is None
+
+
+def test_quantiles() -> None:
+    assert harness.quantiles([float(each) for each in range(100)]) == (50, 99, 99)
+
+
+def test_cpu_and_memory_of_a_child_and_of_this_process() -> None:
+    done, cpu, memory = harness.run_child([sys.executable, "-c", "print(input(), sum(range(10**7)))"], "hello\n")
+    assert done.stdout.startswith("hello 4999")
+    assert cpu > 0
+    assert memory > 0
+    assert harness.own_cpu() > 0
+    assert harness.own_peak_mib() > 1
+
+
+def test_a_server_ends_with_its_block(tmp_path: Path) -> None:
+    with harness.server(["sleep", "100"], tmp_path / "log") as process:
+        assert process.pid in harness.tree(process.pid)
+        assert harness.cpu_seconds(process.pid) >= 0
+    assert process.poll() is not None
+
+
+def test_a_missing_peer_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = harness.Run(folder=tmp_path)
+    assert not run.has("no-such-program")
+    assert run.missing == ["no-such-program"]
+    assert "no-such-program" in capsys.readouterr().err
+
+
+def test_the_setup_knows_every_peer() -> None:
+    assert {"fping", "snmpd", "nginx"} <= set(setup.PEERS)
+
+
+def test_an_unknown_part_is_refused_with_the_list() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "nope"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "echo" in done.stderr
+
+
+def test_the_inventory_of_a_plan_has_what_the_plan_says(tmp_path: Path) -> None:
+    plan = daemon.Plan(communes=3, snmp=7, pages=4)
+    sites = [(f"xa-{index}", f"Xã {index}", str(index)) for index in range(3)]
+    secrets = {"snmp-community": daemon.COMMUNITY, "bench-ca.pem": "ca"}
+    path = daemon.write(tmp_path / "daemon", daemon.inventory(plan, sites, network.address), secrets)
+    _, inventory, _ = load_all(path)
+    kinds = [check.probe for check in inventory.checks().values()]
+    assert kinds.count("icmp") == 3 * 20 + 1  # and the gateway
+    assert kinds.count("snmp") == 7
+    assert kinds.count("http") == 4
+
+
+def test_addresses_are_of_the_field_and_differ() -> None:
+    found = network.addresses(3321 * 20)
+    assert len(set(found)) == len(found)
+    assert network.address(network.SITES - 1, 1) == "10.127.255.1"
+
+
+def test_sums_of_a_scrape() -> None:
+    said = daemon.Said('# TYPE a counter\na{x="1",y="2"} 3\na{x="1",y="3"} 4\na_total 9\n', 0.1)
+    assert said.total("a", 'x="1"') == 7
+    assert said.total("a", 'x="1"', 'y="3"') == 4
+    assert said.total("a_total") == 9
+    assert said.series == 3
+
+
+@pytest.mark.parametrize("contender", [scrape.ours, scrape.children, scrape.collector])
+def test_a_scrape_has_about_as_many_series_as_asked_for(contender: Callable[[int], Figures]) -> None:
+    found = contender(1500)
+    assert 1300 <= found.more["series"] <= 1700
+    assert found.more["longest stall ms"] > 0
+
+
+def test_the_scheduler_runs_its_checks() -> None:
+    found = scheduler.checks(600, 1.0, 0.5)
+    assert found.probes > 0
+    assert found.more["missed"] == 0
+
+
+def test_lag_is_the_bucket_that_holds_the_part() -> None:
+    before, after = {"0.01": 10.0, "0.1": 10.0, "+Inf": 10.0}, {"0.01": 109.0, "0.1": 110.0, "+Inf": 110.0}
+    assert province.lag(before, after, 0.99) == 0.01
+    assert province.lag(before, after, 0.999) == 0.1
+
+
+def test_a_profile_names_functions_with_their_share() -> None:
+    profile = cProfile.Profile()
+    profile.runcall(sorted, range(1000), key=lambda value: -value)
+    found = profiled.profiled(profile)
+    assert any("sorted" in name for name, _ in found)
+    assert sum(part for _, part in found) == pytest.approx(1)
