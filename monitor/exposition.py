@@ -6,6 +6,7 @@ needs half a second for 50,000 series, this a few hundredths. The text comes in 
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ class _Echoes:
     """Cumulated round trips and losses of one target."""
 
     labels: str
-    counts: list[int] = field(default_factory=lambda: [0] * (len(RTT_BUCKETS) + 1))
+    counts: array[int] = field(default_factory=lambda: array("Q", bytes(8 * (len(RTT_BUCKETS) + 1))))
     total: float = 0.0
     lost: int = 0
 

@@ -52,7 +52,7 @@ OVERDUE_SECONDS = 0.25
 OVERDUE_FACTOR = 3.0
 """A reply is overdue after this many usual round trips, and not before OVERDUE_SECONDS."""
 REMEMBERED = 64
-"""Sequences a target remembers, to tell late and duplicate replies from foreign ones."""
+"""Sequences back that a reply may be late or a duplicate; before that it is foreign."""
 SUSPENDED_SECONDS = 0.5
 """The host slept when its clock with and its clock without sleep moved apart by this much."""
 
@@ -61,6 +61,8 @@ SUSPENDED_SECONDS = 0.5
 class _Flight:
     """One echo under way."""
 
+    watch: _Watch
+    sequence: int
     sent_monotonic: float
     sent_wall_ns: int
     out_of_turn: bool
@@ -86,9 +88,7 @@ class _Watch:
     jitter: float = 0.0
     burst_after: float = 0.0
     gone: bool = False
-    flights: dict[int, _Flight] = field(default_factory=dict)
     expired: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    answered: deque[int] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def measure(self, seconds: float) -> None:
         """Usual round trip, and jitter as RFC 3550 section 6.4.1 smooths it."""
@@ -117,10 +117,10 @@ class EchoStream:
         """When we last learnt that the kernel threw replies away."""
         self._dropped: dict[int, int] = {}
         self._asleep = _asleep()
-        self._waiting: deque[tuple[float, _Watch, int]] = deque()
-        """Echoes in the order of sending, with the time at which each is first looked after."""
-        self._expiring: dict[float, deque[tuple[float, _Watch, int]]] = {}
-        """Echoes in the order of expiring, by time-out."""
+        self._young: dict[int, _Flight] = {}
+        """Echoes under way in the order of sending; most are answered before anybody looks at them again."""
+        self._old: dict[float, dict[int, _Flight]] = {}
+        """Those that are overdue, by time-out, in the same order."""
         self._next_number = 1
         self._changed = asyncio.Event()
         self.counters = dict.fromkeys(
@@ -193,7 +193,8 @@ class EchoStream:
     async def _pause(self, loop: asyncio.AbstractEventLoop) -> None:
         """Until the next slot, or until something is due when nothing is under way, or until the targets change."""
         due = self._next_due()
-        wait = SLOT_SECONDS if due is None or any(self._expiring.values()) else due - time.monotonic()
+        under_way = self._young or any(self._old.values())
+        wait = SLOT_SECONDS if due is None or under_way else due - time.monotonic()
         waker = loop.call_later(max(SLOT_SECONDS, wait), self._changed.set) if self._watches else None
         try:
             await self._changed.wait()
@@ -202,8 +203,7 @@ class EchoStream:
                 waker.cancel()
 
     def _next_due(self) -> float | None:
-        heads = [queue[0][0] for queue in (self._waiting, *self._expiring.values()) if queue]
-        heads += [queue[0].due for queue in self._turns.values() if queue]
+        heads = [queue[0].due for queue in self._turns.values() if queue]
         if self._extra:
             heads.append(self._extra[0][0])
         return min(heads, default=None)
@@ -215,7 +215,7 @@ class EchoStream:
     def _work(self, now: float) -> bool:
         """A slice of what is due; True when there may be more."""
         self._forget_if_suspended()
-        expiring = any(queue and queue[0][0] <= now for queue in self._expiring.values())
+        expiring = any(_first_before(old, now - timeout) for timeout, old in self._old.items())
         more = False
         for each in self._sockets.values():
             if isinstance(each, EchoSocket):
@@ -239,10 +239,11 @@ class EchoStream:
         """What was under way when the host went to sleep says nothing about its target."""
         asleep = _asleep()
         if asleep - self._asleep > SUSPENDED_SECONDS:
-            for watch in self._watches.values():
-                self.counters["suspended"] += len(watch.flights)
-                watch.expired.extend(watch.flights)
-                watch.flights.clear()
+            for flights in (self._young, *self._old.values()):
+                self.counters["suspended"] += len(flights)
+                for flight in flights.values():
+                    flight.watch.expired.append(flight.sequence)
+                flights.clear()
         self._asleep = asleep
 
     def _take_extra(self, now: float) -> bool:
@@ -254,8 +255,8 @@ class EchoStream:
             if watch.gone:
                 continue
             if not sequence:
-                self._send(watch, now, out_of_turn=True)
-            elif sequence in watch.flights:
+                self._send(watch, out_of_turn=True)
+            elif _key(watch, sequence) in self._old.get(watch.timeout, ()):
                 self._burst(watch, now)
         return True
 
@@ -265,7 +266,7 @@ class EchoStream:
             if not queue or queue[0].due > now:
                 break
             watch = queue[0]
-            self._send(watch, now, out_of_turn=False)
+            self._send(watch, out_of_turn=False)
             behind = int((now - watch.due) / interval)
             watch.due += (behind + 1) * interval
             queue.rotate(-1)
@@ -278,23 +279,29 @@ class EchoStream:
 
     def _look_after(self, now: float) -> None:
         """Start the burst for replies that are overdue; on a slow line they have longer."""
-        waiting = self._waiting
-        while waiting and waiting[0][0] <= now:
-            at, watch, sequence = waiting.popleft()
-            if sequence not in watch.flights or watch.gone or not watch.usual_rtt:
+        while flight := _first_before(self._young, now - OVERDUE_SECONDS):
+            watch, key = flight.watch, _key(flight.watch, flight.sequence)
+            self._old_of(watch.timeout)[key] = self._young.pop(key)
+            if flight.out_of_turn or watch.gone or not watch.usual_rtt:
                 continue
             slower = OVERDUE_FACTOR * watch.usual_rtt - OVERDUE_SECONDS
             if slower <= 0:
                 self._burst(watch, now)
             elif slower + OVERDUE_SECONDS < watch.timeout:
-                self._plan(at + slower, watch, sequence)
+                self._plan(flight.sent_monotonic + OVERDUE_SECONDS + slower, watch, flight.sequence)
+
+    def _old_of(self, timeout: float) -> dict[int, _Flight]:
+        old = self._old.get(timeout)
+        if old is None:
+            old = self._old[timeout] = {}
+        return old
 
     def _expire_due(self, now: float) -> None:
-        for queue in self._expiring.values():
-            while queue and queue[0][0] <= now:
-                _, watch, sequence = queue.popleft()
-                if not watch.gone:
-                    self._expire(watch, sequence)
+        for timeout, old in self._old.items():
+            while flight := _first_before(old, now - timeout):
+                del old[_key(flight.watch, flight.sequence)]
+                if not flight.watch.gone:
+                    self._expire(flight)
 
     def _burst(self, watch: _Watch, now: float) -> None:
         if now < watch.burst_after:
@@ -323,7 +330,7 @@ class EchoStream:
             log.warning("no CAP_NET_RAW: echo goes over the ping socket; which hop refuses an echo is then not seen")
         return opened
 
-    def _send(self, watch: _Watch, now: float, *, out_of_turn: bool) -> None:
+    def _send(self, watch: _Watch, *, out_of_turn: bool) -> None:
         opened = self._socket(watch.version)
         if isinstance(opened, Result):
             self._emit(watch.id, opened, 0.0)
@@ -333,7 +340,7 @@ class EchoStream:
             watch.requests = icmp.Requests(watch.version, opened.identifier, self._nonce, watch.number, size)
         watch.sequence = sequence = watch.sequence % 0xFFFF + 1  # never 0
         packet = watch.requests.at(sequence)
-        flight = _Flight(time.monotonic(), time.time_ns(), out_of_turn)
+        flight = _Flight(watch, sequence, time.monotonic(), time.time_ns(), out_of_turn)
         try:
             opened.socket.sendto(packet, (watch.address, 0))
         except OSError as error:
@@ -341,20 +348,17 @@ class EchoStream:
             self._emit(watch.id, of_send_error(error, out_of_turn=out_of_turn), 0.0)
             return
         self.counters["sent"] += 1
-        watch.flights[sequence] = flight
-        timeout = watch.timeout
-        if not out_of_turn and timeout > OVERDUE_SECONDS:
-            self._waiting.append((now + OVERDUE_SECONDS, watch, sequence))
-        queue = self._expiring.get(timeout)
-        if queue is None:
-            queue = self._expiring[timeout] = deque()
-        queue.append((now + timeout, watch, sequence))
+        flights = self._young if watch.timeout > OVERDUE_SECONDS else self._old_of(watch.timeout)
+        flights[_key(watch, sequence)] = flight
 
-    def _expire(self, watch: _Watch, sequence: int) -> None:
-        flight = watch.flights.pop(sequence, None)
-        if flight is None:
-            return
-        watch.expired.append(sequence)
+    def _landed(self, watch: _Watch, sequence: int) -> _Flight | None:
+        """Take an echo out of those under way."""
+        key = _key(watch, sequence)
+        return self._young.pop(key, None) or self._old_of(watch.timeout).pop(key, None)
+
+    def _expire(self, flight: _Flight) -> None:
+        watch = flight.watch
+        watch.expired.append(flight.sequence)
         if flight.sent_monotonic <= self._overflowed_at:
             self._emit(watch.id, inconclusive(Reason.LOCAL, "our own buffer for replies was full"), watch.timeout)
             return
@@ -398,11 +402,10 @@ class EchoStream:
         if watch is None:
             self.counters["foreign"] += 1
             return
-        flight = watch.flights.pop(reply.sequence, None)
+        flight = self._landed(watch, reply.sequence)
         if flight is None:
             self.counters[_known(watch, reply.sequence)] += 1
             return
-        watch.answered.append(reply.sequence)
         seconds = _round_trip(flight, arrived)
         watch.measure(seconds)
         values = {RTT: seconds, JITTER: watch.jitter}
@@ -427,7 +430,7 @@ class EchoStream:
             self.counters["foreign"] += 1
             return
         for watch in self._by_address.get(error.destination, ()):
-            flight = watch.flights.pop(error.sequence, None)
+            flight = self._landed(watch, error.sequence)
             if flight is None:
                 continue
             self.counters["refused"] += 1
@@ -439,6 +442,17 @@ class EchoStream:
                 watch.usual_rtt = 0.0
                 self._burst(watch, time.monotonic())
             return
+
+
+def _key(watch: _Watch, sequence: int) -> int:
+    return watch.number << 16 | sequence
+
+
+def _first_before(flights: dict[int, _Flight], then: float) -> _Flight | None:
+    """The echo that was sent first, when that was not after `then`."""
+    for flight in flights.values():
+        return flight if flight.sent_monotonic <= then else None
+    return None
 
 
 def _due(watch: _Watch) -> float:
@@ -454,7 +468,7 @@ def _known(watch: _Watch, sequence: int) -> str:
     """What a reply is whose echo is not under way."""
     if sequence in watch.expired:
         return "late"
-    return "duplicate" if sequence in watch.answered else "foreign"
+    return "duplicate" if (watch.sequence - sequence) % 0xFFFF < REMEMBERED else "foreign"
 
 
 def _round_trip(flight: _Flight, arrived_wall_ns: int) -> float:

@@ -208,8 +208,6 @@ async def test_a_reply_that_waits_while_the_loop_is_blocked_is_no_loss(field: Fi
     # No await until the end: the loop is as blocked as it can be, and only the stream's own slice of work runs.
     while watching.stream.counters["sent"] < 2:
         watching.stream._work(time.monotonic())
-    first = {id_: watch.flights for id_, watch in watching.stream._watches.items()}
-    assert first["two"]
     time.sleep(0.2)  # beyond the time-out
     while not watching.bad("two"):
         watching.stream._work(time.monotonic())
