@@ -48,7 +48,6 @@ def head(metric: Metric, *, openmetrics: bool = False, kind: str = "") -> str:
 class _Echoes:
     """Cumulated round trips and losses of one target."""
 
-    labels: str
     counts: array[int] = field(default_factory=lambda: array("Q", bytes(8 * (len(RTT_BUCKETS) + 1))))
     total: float = 0.0
     lost: int = 0
@@ -110,7 +109,7 @@ class Exposition:
     def _echoes_of(self, target: str) -> _Echoes:
         echoes = self._echoes.get(target)
         if echoes is None:
-            echoes = self._echoes[target] = _Echoes(self._target_labels.get(target, labels(target=target)))
+            echoes = self._echoes[target] = _Echoes()
         return echoes
 
     # -- text --------------------------------------------------------------------------------------------------------
@@ -161,11 +160,16 @@ class Exposition:
 
     def _histogram(self, *, openmetrics: bool) -> Iterator[str]:
         yield head(Metric(name=RTT, help="Round trips of the echoes."), openmetrics=openmetrics, kind="histogram")
-        yield from _joined(map(_buckets, list(self._echoes.values())))
+        echoes = [
+            (self._target_labels[target], each)
+            for target, each in self._echoes.items()
+            if target in self._target_labels
+        ]
+        yield from _joined(_buckets(own, each) for own, each in echoes)
         yield head(
             Metric(name=LOST, help="Echoes in turn that did not come back.", counter=True), openmetrics=openmetrics
         )
-        yield from _joined(f"{LOST}{{{each.labels}}} {each.lost}\n" for each in list(self._echoes.values()))
+        yield from _joined(f"{LOST}{{{own}}} {each.lost}\n" for own, each in echoes)
 
 
 def _lines(family: str, plan: _Plan) -> str:
@@ -184,8 +188,8 @@ def _number(value: Any) -> float:
         return float("nan")
 
 
-def _buckets(echoes: _Echoes) -> str:
-    own, seen, lines = echoes.labels, 0, []
+def _buckets(own: str, echoes: _Echoes) -> str:
+    seen, lines = 0, []
     for bound, count in zip(_BOUNDS, echoes.counts, strict=True):
         seen += count
         lines.append(f"{RTT}_bucket{{{own},{bound}}} {seen}\n")

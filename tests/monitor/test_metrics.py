@@ -232,6 +232,15 @@ def test_observations_are_counted_by_kind_and_outcome() -> None:
     assert scraped.metrics.observations_total() == 4
 
 
+def test_echoes_from_before_the_first_scrape_have_all_their_labels() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    scraped.metrics.observed("icmp", observation("a/router", values={ECHO_RTT: 0.01}))
+    scraped.metrics.observed("icmp", observation("a/router", Outcome.FAILED))
+    scraped.metrics.observed("icmp", observation("a/router", Outcome.FAILED, out_of_turn=True))
+    assert scraped.value("monitor_echo_rtt_seconds_count", site="a", target="a/router") == 1
+    assert scraped.value("monitor_echo_lost_total", site="a", target="a/router") == 1
+
+
 @untimed
 @given(rtts=st.lists(st.floats(min_value=0, max_value=3), max_size=30))
 def test_the_histogram_of_round_trips_counts_each_once_and_only_grows(rtts: list[float]) -> None:

@@ -156,10 +156,8 @@ def test_no_query_of_the_dashboard_is_empty_against_the_lab_s_prometheus(lab: An
     opened(lab, f"{SHOWN}/tslcd")
     asked = queries(json.loads(DASHBOARD.read_text(encoding="utf-8")))
 
-    def empty() -> list[str]:
-        return [title for title, expr in asked if not series(lab, expr)]
-
-    lab.wait("data for every panel", lambda: not empty())
+    for title, expr in asked:
+        lab.wait(f"data for {title}: {expr}", lambda expr=expr: series(lab, expr))
 
 
 def series(lab: Any, expr: str) -> list[Any]:
