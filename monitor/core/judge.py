@@ -187,8 +187,6 @@ class CheckState:
         """Take one input; True when the standing changed."""
         if what is self.last:
             self.streak += 1
-            if what is Input.OK and self.standing is Standing.WELL:
-                return False  # as nearly always
         else:
             self.last, self.streak, self.streak_began = what, 1, at
         to, needed = NEXT.get((self.standing, what), (self.standing, 0))
@@ -254,6 +252,10 @@ class Judge:
             return None, False
         at = state.heard = observation.at
         what = _INPUT[observation.outcome]
+        if what is Input.OK and state.last is Input.OK and state.standing is Standing.WELL:  # as nearly always
+            state.streak += 1
+            state.evidence = observation.evidence
+            return (self._settle(state, at) if self._measure(state, observation, at) else None), False
         before = (state.standing, state.reason)
         moved = state.move(what, at)
         if self._explains_better(state, what, observation.reason):

@@ -40,7 +40,7 @@ MOST_READS = 64
 """Times READS_AT_ONCE before anything expires: some 10 ms for whoever floods us, and then the loop has its turn."""
 SENDS_AT_ONCE = 32
 """Then the loop may do other things: a slice, not a flood."""
-SLOT_SECONDS = 0.02
+SLOT_SECONDS = 0.05
 """What falls due and what comes within this time is done together: waking for each costs more than the echo itself, and the
 kernel's stamps tell when a reply came."""
 
