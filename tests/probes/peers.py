@@ -23,7 +23,7 @@ import pytest
 from lab.certificates import Authority
 from monitor.core.model import Outcome, Reason
 from probes import registry
-from probes.registry import COMMON_METRICS, Kind, Request, Result
+from probes.registry import COMMON_METRICS, Kind, Memory, Request, Result
 from probes.wire import icmp
 
 LOOPBACK = "127.0.0.1"
@@ -35,12 +35,18 @@ GIVE_UP_SECONDS = 20.0
 
 
 def make_request(
-    kind: Kind, address: str, timeout: float, options: Mapping[str, Any], memory: dict[str, Any] | None = None
+    kind: Kind,
+    address: str,
+    timeout: float,
+    options: Mapping[str, Any],
+    memory: dict[str, Any] | None = None,
+    shared: Memory | None = None,
 ) -> Request[Any]:
     """A request; `{"file": TEXT}` stands for the secret TEXT."""
     model = kind.options.model_validate(dict(options), context={"read_secret": lambda _where, text: text})
     memory = {} if memory is None else memory
-    return Request(address=address, options=model, timeout_seconds=timeout, memory=memory)
+    shared = Memory() if shared is None else shared
+    return Request(address=address, options=model, timeout_seconds=timeout, memory=memory, shared=shared)
 
 
 async def ask(
@@ -49,12 +55,13 @@ async def ask(
     *,
     timeout: float = 5.0,
     memory: dict[str, Any] | None = None,
+    shared: Memory | None = None,
     told: list[str] | None = None,
     **options: Any,
 ) -> Result:
     """Run a probe once as the scheduler does; whatever it emits must be declared."""
     kind = registry.load()[kind_name]
-    request = make_request(kind, address, timeout, options, memory)
+    request = make_request(kind, address, timeout, options, memory, shared)
     request.trace = (told if told is not None else []).append
     result, _ = await registry.run_once(kind, request)
     assert_declared(kind, result)
