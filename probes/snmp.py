@@ -107,6 +107,7 @@ class _Place:
 class _Device:
     """Kept of an agent between runs, for all checks that ask it."""
 
+    address: str
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     room: Room = field(default_factory=Room)
     sessions: dict[tuple[str, ...], _Session] = field(default_factory=dict)
@@ -117,9 +118,8 @@ class _Device:
 class _Session:
     """An open session: asks one thing at a time, and no longer than the agent is worth waiting for."""
 
-    def __init__(self, request: Request[SnmpOptions]) -> None:
+    def __init__(self, request: Request[SnmpOptions], address: str) -> None:
         options = request.options
-        address = str(ipaddress.ip_address(request.address))
         self._patience = self._longest = request.timeout_seconds
         self._slowest = 0.0
         self._heard = float("-inf")
@@ -193,11 +193,11 @@ def _credentials(options: SnmpOptions) -> tuple[str, ...]:
 def _open(request: Request[SnmpOptions], device: _Device) -> _Session:
     """v3 sessions are kept, because deriving their keys costs 2 ms; those of v2c would only hold descriptors."""
     if request.options.version == "2c":
-        return _Session(request)
+        return _Session(request, device.address)
     who = _credentials(request.options)
     known = device.sessions.get(who)
     if known is None:
-        known = device.sessions[who] = _Session(request)
+        known = device.sessions[who] = _Session(request, device.address)
     return known
 
 
@@ -332,6 +332,8 @@ async def _ask(
 
 def _narrow(place: _Place, port: mib.Port) -> _Place:
     """With the 32-bit counters instead of those of 64 bits that the port has not."""
+    if all(wide in port.values or wide not in place.reads for wide in mib.WIDE):
+        return place
     reads = {}
     for column, oid in place.reads.items():
         other = mib.WIDE.get(column) if column not in port.values else None
@@ -385,19 +387,25 @@ async def run(request: Request[SnmpOptions]) -> Result:
     agent = f"port {request.options.port}"
     device: _Device | None = request.shared.get(agent)
     if device is None:
-        device = request.shared[agent] = _Device()
+        device = request.shared[agent] = _Device(str(ipaddress.ip_address(request.address)))
     until = asyncio.get_running_loop().time() + request.timeout_seconds * 0.95
-    if device.turn.locked():
-        request.trace("another check asks this device just now")
-    try:
-        async with asyncio.timeout(request.timeout_seconds * TURN_RATIO):
-            await device.turn.acquire()
-    except TimeoutError:
+    if not await _take_turn(device, request):
         return inconclusive(Reason.LOCAL, "another check was asking this device all the time")
     try:
         return await _poll(request, device, until)
     finally:
         device.turn.release()
+
+
+async def _take_turn(device: _Device, request: Request[SnmpOptions]) -> bool:
+    if not device.turn.locked():
+        return await device.turn.acquire()  # at once
+    request.trace("another check asks this device just now")
+    try:
+        async with asyncio.timeout(request.timeout_seconds * TURN_RATIO):
+            return await device.turn.acquire()
+    except TimeoutError:
+        return False
 
 
 async def _poll(request: Request[SnmpOptions], device: _Device, until: float) -> Result:
@@ -478,7 +486,9 @@ def _result(
     if absent:
         others = ", ".join(request.memory.get("all_ports", ()))
         return failed(Reason.CONTENT, one_line(f"no port {', '.join(absent)}; the device has {others}"), measured)
-    return Result(outcome=ok().outcome, values=measured, evidence=one_line("; ".join(sayings)))
+    return Result(
+        outcome=ok().outcome, values=measured, evidence=one_line("; ".join(sayings)) if places else "; ".join(sayings)
+    )
 
 
 def _rates(memory: dict[str, Any], poll: mib.Poll) -> Mapping[str, mib.Rates]:
