@@ -63,6 +63,8 @@ class Present:
     streams: Mapping[str, Mapping[str, int]]
     """Counters of the streams by kind: late and duplicate replies and the like."""
     write_errors: int
+    traps: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Traps by kind and outcome."""
 
 
 class Metrics:
@@ -251,6 +253,8 @@ class Metrics:
         )
         family("monitor_errors_total", "Observations lost by a mistake of ours.", {"": present.errors}, counter=True)
         family("monitor_store_errors_total", "Failed writes to the database.", {"": present.write_errors}, counter=True)
+        traps = {_labels(kind=kind, outcome=outcome): n for (kind, outcome), n in present.traps.items()}
+        family("monitor_traps_total", "SNMP traps, by what became of them.", traps, counter=True)
         by_probe: dict[str, float] = {}
         for target in present.inventory.targets.values():
             for check in target.checks:

@@ -54,6 +54,28 @@ BATTERY_LOW = 3
 BATTERY_DEPLETED = 4
 """upsBatteryStatus: batteryLow(3), batteryDepleted(4)."""
 
+TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"
+"""snmpTrapOID (RFC 3418): which trap it is."""
+AUTHENTICATION_FAILURE = "authenticationFailure"
+_TRAPS: Mapping[str, str] = {
+    "1.3.6.1.6.3.1.1.5.1": "coldStart",
+    "1.3.6.1.6.3.1.1.5.2": "warmStart",
+    "1.3.6.1.6.3.1.1.5.3": "linkDown",
+    "1.3.6.1.6.3.1.1.5.4": "linkUp",
+    "1.3.6.1.6.3.1.1.5.5": AUTHENTICATION_FAILURE,
+    "1.3.6.1.2.1.33.2.1": "upsTrapOnBattery",
+    "1.3.6.1.2.1.33.2.2": "upsTrapTestCompleted",
+    "1.3.6.1.2.1.33.2.3": "upsTrapAlarmEntryAdded",
+    "1.3.6.1.2.1.33.2.4": "upsTrapAlarmEntryRemoved",
+}
+
+
+def trap_kind(oid: str) -> str:
+    """Name of a trap, `other` for those of vendors; from version 1 there is a 0 before the last number (RFC 3584)."""
+    head, _, last = oid.rpartition(".")
+    return _TRAPS.get(oid) or _TRAPS.get(f"{head.removesuffix('.0')}.{last}", "other")
+
+
 WRAP_SECONDS = 2**32 / 100
 
 

@@ -273,17 +273,18 @@ UPS = "1.3.6.1.2.1.33.1"
 class Snmpd(Server):
     """An agent of net-snmp; `ups` are objects below UPS-MIB, as `{"4.1.0": 5}`."""
 
-    def __init__(self, folder: Path, name: str, ups: Mapping[str, int] | None = None) -> None:
+    def __init__(self, folder: Path, name: str, ups: Mapping[str, int] | None = None, address: str = LOOPBACK) -> None:
         super().__init__(folder, name)
+        self.address = address
         self.port = free_port()
-        self._ups = dict(ups or {})
+        self.ups = dict(ups or {})
 
     def start(self) -> None:
         work = self.folder / self.name
         work.mkdir(exist_ok=True)
-        overrides = "\n".join(f"override .{UPS}.{oid} integer {value}" for oid, value in self._ups.items())
+        overrides = "\n".join(f"override .{UPS}.{oid} integer {value}" for oid, value in self.ups.items())
         (work / "snmpd.conf").write_text(f"""
-agentaddress udp:{LOOPBACK}:{self.port}
+agentaddress udp:{self.address}:{self.port}
 rocommunity {COMMUNITY}
 createUser {V3_USER} SHA {V3_AUTH} AES {V3_PRIVACY}
 rouser {V3_USER} authpriv
@@ -305,7 +306,7 @@ rouser {V3_USER} authpriv
         body = b"\x02\x01\x01" + b"\x04" + bytes([len(community)]) + community + get
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
             one.settimeout(0.2)
-            one.connect((LOOPBACK, self.port))
+            one.connect((self.address, self.port))
             with contextlib.suppress(OSError):
                 one.send(b"\x30" + bytes([len(body)]) + body)
                 return bool(one.recv(1500))
