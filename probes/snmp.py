@@ -141,9 +141,14 @@ class _Session:
 
     async def begin(self, patience: float) -> None:
         """Before the first question of a run, which may take `patience` seconds."""
-        self._patience = self._longest = patience
+        silence = self._clock() - self._heard
+        self._longest = patience
+        if silence < float("inf"):
+            # gufo-snmp waits past what an agent that restarted says to a kept session: try soon with a new one.
+            patience = min(patience, SHORT_PATIENCE_SECONDS + 10 * self._slowest)
+        self._patience = patience
         self._slowest = 0.0
-        if self._is_v3 and self._clock() - self._heard > FRESH_SECONDS:
+        if self._is_v3 and silence > FRESH_SECONDS:
             async with asyncio.timeout(patience):
                 await self.wire.refresh()
 
