@@ -267,6 +267,8 @@ COMMUNITY = "test-community"
 V3_USER = "monitor"
 V3_AUTH = "test-auth-password"
 V3_PRIVACY = "test-privacy-password"
+V3_OTHERS = {"md5": "MD5", "sha256": "SHA-256", "sha512": "SHA-512"}
+"""Users who are named as their authentication, with net-snmp's name of it."""
 UPS = "1.3.6.1.2.1.33.1"
 
 
@@ -283,11 +285,16 @@ class Snmpd(Server):
         work = self.folder / self.name
         work.mkdir(exist_ok=True)
         overrides = "\n".join(f"override .{UPS}.{oid} integer {value}" for oid, value in self.ups.items())
+        others = "\n".join(
+            f"createUser {auth} {name} {V3_AUTH} AES {V3_PRIVACY}\nrouser {auth} authpriv"
+            for auth, name in V3_OTHERS.items()
+        )
         (work / "snmpd.conf").write_text(f"""
 agentaddress udp:{self.address}:{self.port}
 rocommunity {COMMUNITY}
 createUser {V3_USER} SHA {V3_AUTH} AES {V3_PRIVACY}
 rouser {V3_USER} authpriv
+{others}
 {overrides}
 """)
         self.spawn(

@@ -16,7 +16,7 @@ from probes import snmp
 from probes.registry import Memory
 from probes.wire import mib
 from tests.probes.agent import GEN_ERR, GET, GET_BULK, NULL, TOO_BIG, Agent, Question, Value, number, oid, parse, text
-from tests.probes.peers import Snmpd, UdpPeer, ask, eventually, free_port
+from tests.probes.peers import V3_OTHERS, Snmpd, UdpPeer, ask, eventually, free_port
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "v2c": {"community": {"file": "x"}},
@@ -40,6 +40,12 @@ async def test_an_agent_that_answers_is_good_and_tells_its_uptime(agent: Snmpd, 
     assert 0 <= result.values["snmp_uptime_seconds"] < 600
     assert result.values["snmp_rebooted"] == 0
     assert result.evidence.startswith("up 0 h")
+
+
+@pytest.mark.parametrize("auth", V3_OTHERS)
+async def test_every_kind_of_authentication_is_spoken(agent: Snmpd, auth: str) -> None:
+    result = await ask("snmp", **{**agent.v3, "user": auth, "auth": auth})
+    assert result.outcome is Outcome.OK, result
 
 
 async def test_ports_are_found_by_name(agent: Snmpd, how: str) -> None:
