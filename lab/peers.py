@@ -16,6 +16,7 @@ from lab.network import MONITOR, in_field
 from monitor.core.model import Inventory
 
 COMMUNITY = "lab-community"
+TRAP_PORT = 162
 V3_AUTH = "lab-auth-password"
 V3_PRIVACY = "lab-privacy-password"
 SMTP_PASSWORD = "lab-smtp-password"  # noqa: S105  of a server that lives for minutes in a namespace of its own
@@ -180,6 +181,15 @@ sysLocation lab
             "-smux",
         ]
         self.spawn(f"snmpd-{name}", in_field(command), {"SNMP_PERSISTENT_DIR": str(work), "MIBS": ""})
+
+    def send_trap(self, source: str, oid: str) -> None:
+        """What the device at `source` would send: a trap of version 2c."""
+        command = [
+            _program("snmptrap"), "-m", "", "-v2c", "-c", COMMUNITY, f"--clientaddr={source}", f"{MONITOR}:{TRAP_PORT}", "",
+            oid,
+        ]  # fmt: skip
+        environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self.folder), "MIBS": ""}
+        subprocess.run(in_field(command), check=True, env=environment, timeout=10)
 
     # -- video conference ----------------------------------------------------------------------------------------
 

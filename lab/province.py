@@ -15,7 +15,7 @@ from typing import Any
 
 from lab import network
 from lab.certificates import Authority
-from lab.peers import BROKEN_PAGE, COMMUNITY, SMTP_PASSWORD, V3_AUTH, V3_PRIVACY, Peers
+from lab.peers import BROKEN_PAGE, COMMUNITY, SMTP_PASSWORD, TRAP_PORT, V3_AUTH, V3_PRIVACY, Peers
 from lab.sink import Sink, Taken
 from monitor.core.graph import Graph
 from monitor.core.model import Inventory
@@ -91,6 +91,9 @@ mail:
       username: canh-bao
       password: {{file: smtp-password}}
       ca: {{file: province-ca.pem}}
+traps:
+  listen: {network.MONITOR}:{TRAP_PORT}
+  community: {{file: snmp-community}}
 """)
 
     def _wait_for_servers(self) -> None:
@@ -200,6 +203,10 @@ mail:
     def on_battery(self, *ups: str) -> None:
         """These UPSs say that the mains is gone."""
         network.set_servers("on_battery", self.addresses(*ups, behind=False))
+
+    def tell_of_battery(self, ups: str) -> None:
+        """The UPS sends upsTrapOnBattery (RFC 1628), as real ones do; what it then says when it is asked is another thing."""
+        self.peers.send_trap(self.inventory.targets[ups].address, "1.3.6.1.2.1.33.2.1")
 
     def break_page(self, host: str) -> None:
         """The log-in page answers 200, with an error text."""

@@ -51,6 +51,11 @@ def _power(province: Province) -> None:
     province.on_battery(f"{site}/ups")
 
 
+def _power_with_trap(province: Province) -> None:
+    _power(province)
+    province.tell_of_battery(f"{commune(province)}/ups")
+
+
 def _dark(province: Province) -> None:
     site = commune(province)
     province.cut(f"{site}/tslcd", f"{site}/internet")
@@ -98,6 +103,11 @@ SCENARIOS: dict[str, Scenario] = {
     "lossy-line": Scenario(
         says="a commune's line loses one packet in five",
         steps=(Step(what="20 % loss on a TSLCĐ line", do=lambda p: p.lose(f"{commune(p)}/tslcd")),),
+        mend=_mend(),
+    ),
+    "ups-trap": Scenario(
+        says="a UPS goes to battery and says so by a trap",
+        steps=(Step(what="UPS on battery, with a trap", do=_power_with_trap),),
         mend=_mend(),
     ),
     "power-cut": Scenario(

@@ -17,6 +17,7 @@ PEERS = {
     "ping": "iputils-ping",
     "unshare": "util-linux",
     "snmpd": "snmpd",
+    "snmptrap": "snmp",
     "nginx": "nginx-light",
     "kamailio": "kamailio",
     "baresip": "baresip-core",

@@ -8,10 +8,11 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -24,8 +25,9 @@ from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.scheduler import Scheduler
-from monitor.settings import RelaySettings, Settings, load_settings
+from monitor.settings import RelaySettings, Settings, TrapSettings, load_settings
 from monitor.store import Store, StoreError
+from monitor.traps import TrapListener, TrapUser, counted
 from monitor.web.door import Door, bind
 from monitor.web.routes import make_app
 from monitor.web.view import TargetView
@@ -89,6 +91,19 @@ def _relay(settings: RelaySettings) -> Relay:
     )
 
 
+def _trap_listener(settings: TrapSettings, recheck: Callable[[str, float], None]) -> TrapListener:
+    users = [
+        TrapUser(
+            name=each.name,
+            auth=each.auth,
+            auth_password=each.auth_password.get_secret_value(),
+            privacy_password=each.privacy_password.get_secret_value(),
+        )
+        for each in settings.users
+    ]
+    return TrapListener(settings.community.get_secret_value() if settings.community else "", users, recheck)
+
+
 def make_composer(settings: Settings) -> Composer:
     """The composer of these settings."""
     mail = settings.mail
@@ -115,6 +130,7 @@ class App:
         self._started = utc_now()
         self._reload_ok = True
         self._closed_before: tuple[Incident, ...] = ()
+        self._traps: TrapListener | None = None
 
     async def run(self) -> None:
         """Watch until SIGTERM or SIGINT; raises StartError when a port or the database is not to be had."""
@@ -141,20 +157,21 @@ class App:
             store=store,
             clock=utc_now, recheck=self.scheduler.recheck, stored=self.outbox.wake,
         )  # fmt: skip
+        self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
         await door.open(listener)
         control = await self._serve_control(door)
         stop = self._handle_signals()
-        tasks = [
-            asyncio.create_task(work, name=name)
-            for name, work in (
-                ("pipeline", self.pipeline.run()),
-                ("outbox", self.outbox.run()),
-                ("outbox figures", self._look_at_outbox()),
-                ("loop lag", self.metrics.watch_loop()),
-                ("stop", stop.wait()),
-            )
-        ]
+        works: dict[str, Coroutine[Any, Any, object]] = {
+            "pipeline": self.pipeline.run(),
+            "outbox": self.outbox.run(),
+            "outbox figures": self._look_at_outbox(),
+            "loop lag": self.metrics.watch_loop(),
+            "stop": stop.wait(),
+        }
+        if self._traps is not None:
+            works["traps"] = self._traps.run()
+        tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         self.scheduler.adopt(self._inventory.checks())
         self.scheduler.start()
         log.info("watching %d targets with %d checks", len(self._inventory.targets), len(self._inventory.checks()))
@@ -212,6 +229,27 @@ class App:
                 f"{self._path}: control: cannot make the socket {path}: {error.strerror or error}"
             ) from error
 
+    def _listen_for_traps(self) -> TrapListener | None:
+        settings = self._settings.traps
+        if settings is None:
+            return None
+        made = _trap_listener(settings, self.scheduler.recheck)
+        made.adopt(self._inventory)
+        host, _, port = settings.listen.rpartition(":")
+        try:
+            made.listen(host.strip("[]"), int(port))
+        except OSError as error:
+            remedy = (
+                "ports below 1024 need CAP_NET_BIND_SERVICE: see docs/settings.md, or choose another port"
+                if isinstance(error, PermissionError)
+                else "is snmptrapd running? Choose another port or stop what uses it (ss -lunp)"
+            )
+            raise StartError(
+                f"{self._path}: traps.listen: cannot listen on {settings.listen}: {error.strerror or error}; {remedy}"
+            ) from error
+        log.info("listening for traps on %s", settings.listen)
+        return made
+
     def _observe(self, observation: Observation) -> None:
         check = self.pipeline.judge.checks.get(observation.check)
         if check is None:
@@ -237,6 +275,8 @@ class App:
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
         self.scheduler.adopt(inventory.checks())
+        if self._traps is not None:
+            self._traps.adopt(inventory)
         self._reload_ok = True
         self.metrics.reloaded(True, utc_now())
         log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
@@ -258,6 +298,7 @@ class App:
             errors=self.scheduler.errors,
             streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
             write_errors=self.pipeline.write_errors,
+            traps=counted(self._traps),
         )
 
     # -- monitor.web.view.View -----------------------------------------------------------------------------------

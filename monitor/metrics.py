@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
@@ -45,6 +45,8 @@ class Present:
     streams: Mapping[str, Mapping[str, int]]
     """Counters of the streams by kind: late and duplicate replies and the like."""
     write_errors: int
+    traps: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """Traps by kind and outcome."""
 
 
 class Metrics:
@@ -219,6 +221,8 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
     yield family(
         "monitor_store_errors_total", "Failed writes to the database.", {"": present.write_errors}, counter=True
     )
+    traps = {labels(kind=kind, outcome=outcome): n for (kind, outcome), n in present.traps.items()}
+    yield family("monitor_traps_total", "SNMP traps, by what became of them.", traps, counter=True)
     by_probe: dict[str, float] = {}
     for target in present.inventory.targets.values():
         for check in target.checks:

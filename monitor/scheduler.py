@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from monitor.core.model import Check, Observation
-from probes.registry import Kind, Request, Result, Stream, observe, run_once
+from probes.registry import Kind, Memory, Request, Result, Stream, observe, run_once
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Scheduler:
         self._observed = observed
         self._planned: dict[str, _Planned] = {}
         self._streams: dict[str, Stream] = {}
+        self._shared: WeakValueDictionary[tuple[str, str], Memory] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(MAX_RUNS_AT_ONCE)
         self._jobs = AsyncIOScheduler(
@@ -136,8 +138,15 @@ class Scheduler:
                 self._jobs.remove_job(id_)
         for id_, check in checks.items():
             if id_ not in self._planned:
+                shared = self._shared.setdefault((check.probe, check.address), Memory())
                 self._planned[id_] = _Planned(
-                    check, Request(address=check.address, options=check.options, timeout_seconds=check.timeout_seconds)
+                    check,
+                    Request(
+                        address=check.address,
+                        options=check.options,
+                        timeout_seconds=check.timeout_seconds,
+                        shared=shared,
+                    ),
                 )
                 if self._kinds[check.probe].stream is None:
                     self._add_job(check)

@@ -89,6 +89,29 @@ class MailSettings(Model):
     templates: str = Field("", description="folder of templates that replace ours, relative to this file")
 
 
+class TrapUserSettings(Model):
+    """Who may send traps of version 3, with authentication and privacy (AES-128)."""
+
+    name: Annotated[str, Field(min_length=1, max_length=32)]
+    auth: Literal["md5", "sha", "sha256", "sha512"] = "sha"
+    auth_password: Secret
+    privacy_password: Secret
+
+
+class TrapSettings(Model):
+    """Where SNMP traps and informs come in, and from whom."""
+
+    listen: HostPort = "0.0.0.0:162"
+    community: Secret | None = None
+    users: list[TrapUserSettings] = []
+
+    @model_validator(mode="after")
+    def _someone(self) -> TrapSettings:
+        if self.community is None and not self.users:
+            raise ValueError("say from whom traps are taken: `community`, `users` or both")
+        return self
+
+
 class LinkSettings(Model):
     """Addresses that the mails point at."""
 
@@ -106,6 +129,7 @@ class Settings(Model):
     control: str = "control.sock"
     links: LinkSettings = LinkSettings()
     mail: MailSettings
+    traps: TrapSettings | None = None
     folder: Path = Field(Path(), exclude=True)
 
     def path(self, name: str) -> Path:

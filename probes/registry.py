@@ -65,6 +65,10 @@ class Metric:
     counter: bool = False
 
 
+class Memory(dict[str, Any]):
+    """What a probe keeps; a class of its own, because a plain dict cannot be referred to weakly."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Request(Generic[O]):
     """What a probe is asked: where, how, and how long it may take."""
@@ -78,6 +82,8 @@ class Request(Generic[O]):
     """What is waited for just now; part of the evidence when the deadline comes."""
     memory: dict[str, Any] = field(default_factory=dict)
     """Kept between runs of one check: last counters, an open session. Cleared when the check changes."""
+    shared: Memory = field(default_factory=Memory)
+    """Kept for all checks of this kind at this address together, as long as one of them is watched."""
 
 
 class Result(NamedTuple):

@@ -5,15 +5,19 @@ Sources: SNMPv2-MIB (RFC 3418), SNMP-FRAMEWORK-MIB (RFC 3411), IF-MIB (RFC 2863)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 """TimeTicks (1/100 s) since the agent started; wraps after 497 days."""
+ENGINE_BOOTS = "1.3.6.1.6.3.10.2.1.2.0"
+"""How often the engine was started since its id was set."""
 ENGINE_TIME = "1.3.6.1.6.3.10.2.1.3.0"
 """Seconds since snmpEngineBoots last changed; does not wrap in practice."""
 
 IF_NAME = "1.3.6.1.2.1.31.1.1.1.1"
+IF_ALIAS = "1.3.6.1.2.1.31.1.1.1.18"
+"""What the admin of the device calls the port."""
 _IF_ENTRY = "1.3.6.1.2.1.2.2.1"
 _IF_X_ENTRY = "1.3.6.1.2.1.31.1.1.1"
 
@@ -29,6 +33,9 @@ IF_COLUMNS: Mapping[str, str] = {
     "ifHighSpeed": f"{_IF_X_ENTRY}.15",
     "ifCounterDiscontinuityTime": f"{_IF_X_ENTRY}.19",
 }
+IF_COLUMNS_NARROW: Mapping[str, str] = {"ifInOctets": f"{_IF_ENTRY}.10", "ifOutOctets": f"{_IF_ENTRY}.16"}
+"""32 bits wide: all that a port up to 20 Mbit/s must have (RFC 2863 section 3.1.6)."""
+WIDE = {"ifHCInOctets": "ifInOctets", "ifHCOutOctets": "ifOutOctets"}
 UP = 1
 """ifAdminStatus and ifOperStatus: up(1)."""
 DORMANT = 5
@@ -47,6 +54,28 @@ BATTERY_LOW = 3
 BATTERY_DEPLETED = 4
 """upsBatteryStatus: batteryLow(3), batteryDepleted(4)."""
 
+TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"
+"""snmpTrapOID (RFC 3418): which trap it is."""
+AUTHENTICATION_FAILURE = "authenticationFailure"
+_TRAPS: Mapping[str, str] = {
+    "1.3.6.1.6.3.1.1.5.1": "coldStart",
+    "1.3.6.1.6.3.1.1.5.2": "warmStart",
+    "1.3.6.1.6.3.1.1.5.3": "linkDown",
+    "1.3.6.1.6.3.1.1.5.4": "linkUp",
+    "1.3.6.1.6.3.1.1.5.5": AUTHENTICATION_FAILURE,
+    "1.3.6.1.2.1.33.2.1": "upsTrapOnBattery",
+    "1.3.6.1.2.1.33.2.2": "upsTrapTestCompleted",
+    "1.3.6.1.2.1.33.2.3": "upsTrapAlarmEntryAdded",
+    "1.3.6.1.2.1.33.2.4": "upsTrapAlarmEntryRemoved",
+}
+
+
+def trap_kind(oid: str) -> str:
+    """Name of a trap, `other` for those of vendors; from version 1 there is a 0 before the last number (RFC 3584)."""
+    head, _, last = oid.rpartition(".")
+    return _TRAPS.get(oid) or _TRAPS.get(f"{head.removesuffix('.0')}.{last}", "other")
+
+
 WRAP_SECONDS = 2**32 / 100
 
 
@@ -62,15 +91,21 @@ class Port:
 class Poll:
     """What one poll of a device brought."""
 
+    at: float
+    """When, in seconds of a monotonic clock."""
     uptime_seconds: float
-    ports: Sequence[Port] = field(default_factory=tuple)
+    engine_boots: int | None = None
+    ports: Mapping[str, Port] = field(default_factory=dict)
+    """By ifName."""
 
 
-def restarted(before: Poll, now: Poll, elapsed_seconds: float) -> bool:
-    """Whether the device started anew between two polls; the wrap of sysUpTime is no restart."""
+def restarted(before: Poll, now: Poll) -> bool:
+    """Whether the device or its agent started anew between two polls; the wrap of sysUpTime is no restart."""
+    if before.engine_boots is not None and now.engine_boots is not None and before.engine_boots != now.engine_boots:
+        return True
     if now.uptime_seconds >= before.uptime_seconds:
         return False
-    return before.uptime_seconds + elapsed_seconds < WRAP_SECONDS - 600
+    return before.uptime_seconds + now.at - before.at < WRAP_SECONDS - 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +118,46 @@ class Rates:
     """Packets with errors, of all that came and went, 0 to 1."""
 
 
+LEAST_SPAN_SECONDS = 10.0
+"""Agents read their counters from the hardware every few seconds only: over a shorter span, as a re-check makes one, ten
+seconds of traffic would look like those of one."""
+MOST_BITS = 2e12
+"""Of ports that do not tell their speed: faster than any."""
+TOLERANCE = 1.5
+"""Over a short span more seems to flow than the port can carry, for the reason above."""
+
+
 def rates(before: Port, now: Port, seconds: float) -> Rates:
-    """Rates between two polls of the same port; nothing where a counter was reset in between, so never a spike."""
+    """Rates between two polls of the same port; nothing where a counter was reset or lies, so never a spike."""
     one, two = before.values, now.values
     if seconds <= 0 or one.get("ifCounterDiscontinuityTime") != two.get("ifCounterDiscontinuityTime"):
         return Rates()
+    speed = two.get("ifHighSpeed", 0) * 1e6
+    most = (speed or MOST_BITS) * TOLERANCE * seconds
 
-    def more(name: str) -> int | None:
-        if name not in one or name not in two or two[name] < one[name]:
+    def more(name: str, bits_each: int, wraps_at: int) -> int | None:
+        if name not in one or name not in two:
             return None
-        return two[name] - one[name]
+        grown = two[name] - one[name]
+        if grown < 0:  # wrapped, or set to 0: only the first gives a number that the port could have carried
+            grown += wraps_at
+            if not speed or grown > wraps_at // 4:
+                return None
+        return grown if grown * bits_each <= most else None
 
-    def bits(name: str) -> float | None:
-        octets = more(name)
+    def bits(direction: str) -> float | None:
+        octets = more(f"ifHC{direction}Octets", 8, 2**64)
+        if octets is None:
+            octets = more(f"if{direction}Octets", 8, 2**32)
         return None if octets is None else octets * 8 / seconds
 
-    errors = [each for each in (more("ifInErrors"), more("ifOutErrors")) if each is not None]
-    packets = [each for each in (more("ifHCInUcastPkts"), more("ifHCOutUcastPkts")) if each is not None]
+    # No packet is shorter than 64 bytes on Ethernet (IEEE 802.3).
+    errors = [each for each in (more("ifInErrors", 512, 2**32), more("ifOutErrors", 512, 2**32)) if each is not None]
+    counts = (more("ifHCInUcastPkts", 512, 2**64), more("ifHCOutUcastPkts", 512, 2**64))
+    packets = [each for each in counts if each is not None]
     total = sum(errors) + sum(packets)
     ratio = sum(errors) / total if errors and packets and total else None
-    return Rates(bits("ifHCInOctets"), bits("ifHCOutOctets"), ratio)
+    return Rates(bits("In"), bits("Out"), ratio)
 
 
 def is_down(port: Port) -> bool:

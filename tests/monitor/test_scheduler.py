@@ -301,6 +301,26 @@ async def test_a_check_that_did_not_change_keeps_its_turn_and_its_memory() -> No
         assert made._planned["site/changed#run"].request.timeout_seconds == 9
 
 
+async def test_checks_of_one_kind_at_one_address_share_a_memory_until_the_last_of_them_left() -> None:
+    requests: list[Request[Any]] = []
+
+    async def note(request: Request[Any]) -> Result:
+        requests.append(request)
+        return ok()
+
+    kinds = {"note": kind("note", note), "other": kind("other", note)}
+    both = [replace(check(name, "note"), address="10.0.0.1") for name in ("a", "b")]
+    made = Scheduler(kinds, lambda _: None)
+    made.adopt(by_id([*both, replace(check("c", "other"), address="10.0.0.1"), check("d", "note")]))
+    made.start()
+    await until(lambda: len({id(each) for each in requests}) == 4)
+    assert len({id(each.shared) for each in requests}) == 3
+    requests.clear()
+    made.adopt(by_id([both[0]]))
+    assert list(made._shared) == [("note", "10.0.0.1")], "what nobody asks any more is forgotten"
+    await made.stop()
+
+
 async def test_a_check_that_left_is_not_run_again_and_a_new_one_is() -> None:
     probes = Probes()
     async with scheduling(probes, check("old")) as made:

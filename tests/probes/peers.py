@@ -23,7 +23,7 @@ import pytest
 from lab.certificates import Authority
 from monitor.core.model import Outcome, Reason
 from probes import registry
-from probes.registry import COMMON_METRICS, Kind, Request, Result
+from probes.registry import COMMON_METRICS, Kind, Memory, Request, Result
 from probes.wire import icmp
 
 LOOPBACK = "127.0.0.1"
@@ -35,12 +35,18 @@ GIVE_UP_SECONDS = 20.0
 
 
 def make_request(
-    kind: Kind, address: str, timeout: float, options: Mapping[str, Any], memory: dict[str, Any] | None = None
+    kind: Kind,
+    address: str,
+    timeout: float,
+    options: Mapping[str, Any],
+    memory: dict[str, Any] | None = None,
+    shared: Memory | None = None,
 ) -> Request[Any]:
     """A request; `{"file": TEXT}` stands for the secret TEXT."""
     model = kind.options.model_validate(dict(options), context={"read_secret": lambda _where, text: text})
     memory = {} if memory is None else memory
-    return Request(address=address, options=model, timeout_seconds=timeout, memory=memory)
+    shared = Memory() if shared is None else shared
+    return Request(address=address, options=model, timeout_seconds=timeout, memory=memory, shared=shared)
 
 
 async def ask(
@@ -49,12 +55,13 @@ async def ask(
     *,
     timeout: float = 5.0,
     memory: dict[str, Any] | None = None,
+    shared: Memory | None = None,
     told: list[str] | None = None,
     **options: Any,
 ) -> Result:
     """Run a probe once as the scheduler does; whatever it emits must be declared."""
     kind = registry.load()[kind_name]
-    request = make_request(kind, address, timeout, options, memory)
+    request = make_request(kind, address, timeout, options, memory, shared)
     request.trace = (told if told is not None else []).append
     result, _ = await registry.run_once(kind, request)
     assert_declared(kind, result)
@@ -260,26 +267,34 @@ COMMUNITY = "test-community"
 V3_USER = "monitor"
 V3_AUTH = "test-auth-password"
 V3_PRIVACY = "test-privacy-password"
+V3_OTHERS = {"md5": "MD5", "sha256": "SHA-256", "sha512": "SHA-512"}
+"""Users who are named as their authentication, with net-snmp's name of it."""
 UPS = "1.3.6.1.2.1.33.1"
 
 
 class Snmpd(Server):
     """An agent of net-snmp; `ups` are objects below UPS-MIB, as `{"4.1.0": 5}`."""
 
-    def __init__(self, folder: Path, name: str, ups: Mapping[str, int] | None = None) -> None:
+    def __init__(self, folder: Path, name: str, ups: Mapping[str, int] | None = None, address: str = LOOPBACK) -> None:
         super().__init__(folder, name)
+        self.address = address
         self.port = free_port()
-        self._ups = dict(ups or {})
+        self.ups = dict(ups or {})
 
     def start(self) -> None:
         work = self.folder / self.name
         work.mkdir(exist_ok=True)
-        overrides = "\n".join(f"override .{UPS}.{oid} integer {value}" for oid, value in self._ups.items())
+        overrides = "\n".join(f"override .{UPS}.{oid} integer {value}" for oid, value in self.ups.items())
+        others = "\n".join(
+            f"createUser {auth} {name} {V3_AUTH} AES {V3_PRIVACY}\nrouser {auth} authpriv"
+            for auth, name in V3_OTHERS.items()
+        )
         (work / "snmpd.conf").write_text(f"""
-agentaddress udp:{LOOPBACK}:{self.port}
+agentaddress udp:{self.address}:{self.port}
 rocommunity {COMMUNITY}
 createUser {V3_USER} SHA {V3_AUTH} AES {V3_PRIVACY}
 rouser {V3_USER} authpriv
+{others}
 {overrides}
 """)
         self.spawn(
@@ -298,7 +313,7 @@ rouser {V3_USER} authpriv
         body = b"\x02\x01\x01" + b"\x04" + bytes([len(community)]) + community + get
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
             one.settimeout(0.2)
-            one.connect((LOOPBACK, self.port))
+            one.connect((self.address, self.port))
             with contextlib.suppress(OSError):
                 one.send(b"\x30" + bytes([len(body)]) + body)
                 return bool(one.recv(1500))

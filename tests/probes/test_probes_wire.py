@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from lab.certificates import Authority
-from probes.wire import certificate, http, icmp, mib, sip, text
+from probes.wire import certificate, http, icmp, mib, room, sip, text
 from tests.probes.peers import Field
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -400,7 +400,9 @@ def test_one_line_is_one_bounded_line_without_control_characters(given_text: str
 
 _COUNTERS = ("ifHCInOctets", "ifHCOutOctets", "ifHCInUcastPkts", "ifHCOutUcastPkts", "ifInErrors", "ifOutErrors")
 _VALUES = some.dictionaries(
-    some.sampled_from([*_COUNTERS, "ifCounterDiscontinuityTime"]), some.integers(0, 2**64 - 1), max_size=7
+    some.sampled_from([*_COUNTERS, "ifCounterDiscontinuityTime", "ifHighSpeed"]),
+    some.integers(0, 2**64 - 1),
+    max_size=8,
 )
 
 
@@ -420,26 +422,42 @@ def test_rates_are_bits_a_second_and_errors_of_all_packets() -> None:
 
 @UNHURRIED
 @given(_VALUES, _VALUES, some.floats(-10, 1e6, allow_nan=False))
-def test_a_rate_is_never_more_than_the_counters_really_grew(
-    one: dict[str, int], two: dict[str, int], seconds: float
-) -> None:
+def test_a_rate_is_never_more_than_the_port_can_carry(one: dict[str, int], two: dict[str, int], seconds: float) -> None:
     rates = mib.rates(mib.Port("wan1", one), mib.Port("wan1", two), seconds)
+    most = (two.get("ifHighSpeed", 0) * 1e6 or mib.MOST_BITS) * mib.TOLERANCE
     for column, rate in (("ifHCInOctets", rates.in_bits_per_second), ("ifHCOutOctets", rates.out_bits_per_second)):
         if rate is None:
             continue
         assert seconds > 0
-        assert column in one
-        assert rate >= 0
-        assert two[column] >= one[column]
+        assert 0 <= rate <= most * 1.000001
+        assert two[column] >= one[column] or two["ifHighSpeed"]
         assert one.get("ifCounterDiscontinuityTime") == two.get("ifCounterDiscontinuityTime")
     if rates.error_ratio is not None:
         assert 0 <= rates.error_ratio <= 1
 
 
 @pytest.mark.parametrize("after", [0, 7, 2**64 - 2])
-def test_a_counter_that_went_back_by_reset_or_wrap_gives_no_rate(after: int) -> None:
+def test_a_counter_that_went_back_gives_no_rate_when_the_speed_is_not_told(after: int) -> None:
     before = _port(ifHCInOctets=2**64 - 1, ifHCOutOctets=100)
     assert mib.rates(before, _port(ifHCInOctets=after, ifHCOutOctets=200), 10.0) == mib.Rates(None, 80.0, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "before", "now", "bits"),
+    [
+        ("ifHCInOctets", 2**64 - 1000, 250, 1000.0),
+        ("ifInOctets", 2**32 - 1000, 250, 1000.0),
+        ("ifHCInOctets", 10**12, 5, None),  # set to 0
+        ("ifInOctets", 3 * 10**9, 5, None),  # set to 0: as a wrap it would be 1.3 GB in ten seconds
+        ("ifInOctets", 5000, 5, None),
+        ("ifHCInOctets", 0, 10**10, None),  # 8 Gbit/s on a port of 100 Mbit/s
+    ],
+)
+def test_a_wrap_is_counted_through_and_a_reset_is_no_spike(
+    column: str, before: int, now: int, bits: float | None
+) -> None:
+    rates = mib.rates(_port(**{column: before}, ifHighSpeed=100), _port(**{column: now}, ifHighSpeed=100), 10.0)
+    assert rates.in_bits_per_second == bits
 
 
 def test_a_discontinuity_gives_no_rate_even_when_the_counter_is_higher() -> None:
@@ -466,7 +484,51 @@ def test_one_counter_of_errors_that_went_back_leaves_the_other_in_the_ratio_boun
 def test_a_restart_is_an_uptime_that_went_back_without_a_wrap(
     before: float, now: float, elapsed: float, restarted: bool
 ) -> None:
-    assert mib.restarted(mib.Poll(uptime_seconds=before), mib.Poll(uptime_seconds=now), elapsed) is restarted
+    assert (
+        mib.restarted(mib.Poll(at=5.0, uptime_seconds=before), mib.Poll(at=5.0 + elapsed, uptime_seconds=now))
+        is restarted
+    )
+
+
+def test_an_engine_that_was_started_again_is_a_restart_whatever_the_uptime_says() -> None:
+    one, two = (mib.Poll(at=0.0, uptime_seconds=100.0, engine_boots=boots) for boots in (4, 5))
+    assert mib.restarted(one, two)
+    assert not mib.restarted(one, one)
+    assert not mib.restarted(one, mib.Poll(at=0.0, uptime_seconds=100.0)), "it does not always tell"
+
+
+def test_the_room_for_values_halves_at_once_and_grows_slowly() -> None:
+    it = room.Room()
+    assert it.shrink(48)
+    assert it.shrink(12)
+    assert (it.size, it.shrink(1)) == (6, False)
+    for _ in range(room.GROW_AFTER_RUNS):
+        assert it.size == 6
+        it.worked()
+    assert it.size == 12
+
+
+def test_the_room_of_a_device_that_choked_again_grows_ever_more_rarely_to_the_most() -> None:
+    it = room.Room()
+    it.shrink(48)
+    waits = []
+    for _ in range(10):
+        for runs in range(room.LONGEST_GROW_AFTER + 1):
+            if it.size == room.MOST_VALUES:
+                waits.append(runs)
+                break
+            it.worked()
+        it.shrink(48)
+    assert waits[:3] == [20, 40, 80]
+    assert waits[-1] == room.LONGEST_GROW_AFTER
+
+
+def test_a_device_that_died_is_not_held_to_be_a_small_one() -> None:
+    it = room.Room()
+    while it.shrink(it.size):
+        pass
+    it.failed(room.MOST_VALUES)
+    assert it.size == room.MOST_VALUES // 2
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,23 @@ def test_a_ups_on_battery_and_then_darkness_is_a_power_cut_and_not_a_line(lab: A
     assert all("Mất điện" in each["subject"] for each in since(lab, before))
 
 
+def test_a_trap_makes_a_ups_be_asked_at_once_and_is_not_believed(lab: Any) -> None:
+    def traps(outcome: str) -> int:
+        return int(lab.log().count(f"({COMMUNE}/ups): {outcome}"))
+
+    lab.tell_of_battery(f"{COMMUNE}/ups")
+    lab.wait("the look", lambda: traps("looked") == 1)
+    time.sleep(6)  # both looks are over
+    assert lab.open_incidents() == [], "it is on mains, whatever the trap said"
+    lab.on_battery(f"{COMMUNE}/ups")
+    lab.tell_of_battery(f"{COMMUNE}/ups")
+    start = time.monotonic()
+    incident = opened(lab, f"{COMMUNE}/ups")
+    assert incident["cause"] == "power"
+    assert time.monotonic() - start < 12, "its turn comes every 15 s, and the mail a little after"
+    recovered(lab, incident)
+
+
 def test_a_page_that_answers_200_with_an_error_text_is_a_broken_service(lab: Any) -> None:
     lab.break_page("qlvb.ninhbinh.example")
     incident = opened(lab, "center/doc-management")
@@ -131,6 +148,11 @@ def test_a_page_that_answers_200_with_an_error_text_is_a_broken_service(lab: Any
     }
     assert "Lỗi kết nối cơ sở dữ liệu" in to["truc@noc.ninhbinh.example"]["text"]
     assert to["support@systems.example"]["subject"].startswith("DOWN: Document management")
+    lab.mend(["qlvb.ninhbinh.example"])
+    # The next test has mails refused: those of this one must have left.
+    lab.wait(
+        "both recovery mails", lambda: sum(".recovered." in each["id"] for each in lab.thread(incident["id"])) == 2
+    )
 
 
 def test_kill_9_with_the_mail_server_refusing_loses_and_repeats_no_mail(lab: Any) -> None:
