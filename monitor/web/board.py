@@ -6,6 +6,7 @@ Every text from outside passes Jinja2's autoescape; lists and texts are cut to a
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
@@ -64,7 +65,7 @@ class Board:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._pages.filters.update(clip=clip, short=short_name, digits=digits)
+        self._pages.filters.update(clip=clip, short=short_name, dialled=dialled)
         style = self._pages.get_template("style.css").render()
         self.style_hash = b64encode(hashlib.sha256(style.encode()).digest()).decode()
         """For the content security policy: this style sheet and no other."""
@@ -213,9 +214,16 @@ def short_name(name: str) -> str:
     return clip(name, 24)
 
 
-def digits(hotline: str) -> str:
-    """What a telephone can dial of a hotline; empty when that is nothing."""
-    return "".join(sign for sign in hotline if sign in "0123456789+")[:20]
+_NUMBER = re.compile(r"\+?[0-9][0-9 .-]*")
+_LEAST_DIGITS = 3
+"""Of something that can be called, such as 113: the 24 and the 7 of `(24/7)` are none."""
+
+
+def dialled(text: str) -> str:
+    """The number that a telephone dials for a hotline or contact: the longest in it, of two the first; else empty."""
+    numbers = (re.sub(r"[ .-]", "", found) for found in _NUMBER.findall(text))
+    longest = max(numbers, key=len, default="")
+    return longest[:20] if len(longest) >= _LEAST_DIGITS else ""
 
 
 def _touches(incident: Incident, site_id: str) -> bool:

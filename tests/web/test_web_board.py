@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from monitor.core.model import Cause, Provider, Reason, State
-from monitor.web.board import MAX_CARDS, Board
+from monitor.web.board import MAX_CARDS, Board, dialled
 from monitor.web.overview import WORST_FIRST, draw_map, site_views
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
@@ -147,10 +147,29 @@ def test_the_site_page_tells_whom_to_call_and_what_was_seen_last(province: Provi
     province.cut("phuong-phu-ly")
     page = Board().site(province, "phuong-phu-ly", VI, NOW)
     assert page is not None
-    assert 'href="tel:18001260247"' in page
+    assert '<a href="tel:18001260">1800 1260 (24/7)</a>' in page
+    assert '<a href="tel:0229000018">Bà Hoa, ĐT 0229 000 018</a>' in page
     for fact in ("C-phuong-phu-ly", "10 of 10 echoes lost", "Bà Hoa", "13291", "không trả lời trong thời hạn"):
         assert fact in page
     assert page.index("Đường TSLCĐ</strong>") < page.index("Bộ định tuyến</strong>")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0229 000 8002 (24/7)", "02290008002"),
+        ("1800 8119", "18008119"),
+        ("+84 229.000-8002, máy lẻ 305", "+842290008002"),
+        ("0229 000 8001 / 0229 000 8002", "02290008001"),
+        ("Phòng 305, ĐT 0229 000 018", "0229000018"),
+        ("113", "113"),
+        ("Bà Hoa, trực 24/7", ""),
+        ("٠١٢٣٤", ""),
+        ("", ""),
+    ],
+)
+def test_a_telephone_dials_the_number_and_nothing_around_it(text: str, number: str) -> None:
+    assert dialled(text) == number
 
 
 def test_the_incident_page_shows_facts_evidence_and_impact(province: Province) -> None:
@@ -164,6 +183,8 @@ def test_the_incident_page_shows_facts_evidence_and_impact(province: Province) -
         "10 of 10 echoes lost",
         "Phường Phủ Lý – UPS",
         "chưa khắc phục",
+        '<a href="tel:18001260">1800 1260 (24/7)</a>',
+        '<a href="tel:0229000018">Bà Hoa, ĐT 0229 000 018</a>',
     ):
         assert fact in page
     province.cases = [replace(province.cases[0], closed=NOW - timedelta(minutes=1))]
