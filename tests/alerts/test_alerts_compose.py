@@ -81,6 +81,26 @@ def test_a_line_that_is_cut_says_whom_to_call_and_what_is_hurt() -> None:
     assert "- 10 of 10 echoes lost" in text
 
 
+@pytest.mark.parametrize(
+    ("cause", "language", "subject", "says"),
+    [
+        (Cause.POWER, "vi", "ĐÃ CÓ ĐIỆN LẠI – Xã Kim Đông", "Điện lưới tại Xã Kim Đông đã có lại lúc 12:00:03"),
+        (Cause.POWER, "en", "Power is back – Xã Kim Đông", "Mains power at Xã Kim Đông is back since 12:00:03"),
+        (Cause.VANTAGE, "vi", "ĐÃ CÓ ĐƯỜNG RA TRỞ LẠI – Trạm giám sát", "Trạm giám sát đã có đường ra trở lại lúc 12:00:03"),
+        (Cause.VANTAGE, "en", "The monitor has its uplink again", "The monitor has its uplink again since 12:00:03"),
+        (Cause.LINK, "vi", "ĐÃ TRỞ LẠI: Đường TSLCĐ – Xã Kim Đông", "Đường TSLCĐ – Xã Kim Đông đã hoạt động trở lại lúc"),
+    ],
+)  # fmt: skip
+def test_the_end_of_an_incident_says_what_is_back_and_not_what_was_gone(
+    cause: Cause, language: str, subject: str, says: str
+) -> None:
+    contact = replace(ON_CALL, language=language)
+    mail = sent(notification(Happening.RECOVERED, contact, replace(INCIDENT, cause=cause)))
+    assert mail["Subject"] == subject
+    assert part(mail, "plain").startswith(says)
+    assert says in html.unescape(part(mail, "html"))
+
+
 def test_a_mail_of_a_target_that_left_the_inventory_names_it() -> None:
     assert "no/longer" in sent(notification(incident=replace(INCIDENT, root="no/longer", impact=())))["Subject"]
 
