@@ -154,6 +154,7 @@ class Composer:
             "name": words.name(root, incident.root),
             "site": site,
             "place": site.name if site else "",
+            "shared": bool(root and site and root.role is Role.SERVICE and site.kind != "commune"),
             "provider": inventory.providers.get(root.provider) if root else None,
             "trouble": words.trouble(incident.reason, incident.says),
             "cause": words.causes[incident.cause.value],

@@ -101,6 +101,19 @@ def test_the_end_of_an_incident_says_what_is_back_and_not_what_was_gone(
     assert says in html.unescape(part(mail, "html"))
 
 
+@pytest.mark.parametrize(
+    ("root", "says"),
+    [
+        ("center/website", "hệ thống dùng chung toàn tỉnh; không có đối tượng được giám sát nào khác bị ảnh hưởng"),
+        ("xa-kim-dong/website", "không có đối tượng được giám sát nào khác bị ảnh hưởng"),
+    ],
+)
+def test_a_system_that_the_whole_province_uses_is_not_told_as_without_impact(root: str, says: str) -> None:
+    mail = sent(notification(incident=replace(INCIDENT, root=root, cause=Cause.SERVICE, impact=())))
+    assert f"Ảnh hưởng:     {says}\n" in part(mail, "plain").replace("\r", "")
+    assert f">{says}</td>" in html.unescape(part(mail, "html"))
+
+
 def test_a_mail_of_a_target_that_left_the_inventory_names_it() -> None:
     assert "no/longer" in sent(notification(incident=replace(INCIDENT, root="no/longer", impact=())))["Subject"]
 
