@@ -51,7 +51,7 @@ VI = Words(
         "since": "Từ",
         "for": "đã",
         "lasted": "kéo dài",
-        "cause": "Khả năng",
+        "cause": "Nguyên nhân có thể",
         "impact": "Ảnh hưởng",
         "impact_none": "không có đối tượng được giám sát nào khác bị ảnh hưởng",
         "thing": "đối tượng",

@@ -76,7 +76,8 @@ def test_a_line_that_is_cut_says_whom_to_call_and_what_is_hurt() -> None:
     assert mail["Subject"] == "NGỪNG: Đường TSLCĐ – Xã Kim Đông"
     text = part(mail, "plain")
     assert "Gọi VNPT Ninh Bình, 0229 000 8001, báo mã kênh C-1." in text
-    assert "Ảnh hưởng:     Bộ định tuyến, Trang thông tin điện tử – Xã Kim Đông" in text
+    assert "Ảnh hưởng:          Bộ định tuyến, Trang thông tin điện tử – Xã Kim Đông" in text
+    assert "Nguyên nhân có thể: đường truyền\n" in text.replace("\r", "")
     assert "12:00:00 24/11/2026" in text, "times are those of Viet Nam"
     assert "- 10 of 10 echoes lost" in text
 
@@ -110,7 +111,7 @@ def test_the_end_of_an_incident_says_what_is_back_and_not_what_was_gone(
 )
 def test_a_system_that_the_whole_province_uses_is_not_told_as_without_impact(root: str, says: str) -> None:
     mail = sent(notification(incident=replace(INCIDENT, root=root, cause=Cause.SERVICE, impact=())))
-    assert f"Ảnh hưởng:     {says}\n" in part(mail, "plain").replace("\r", "")
+    assert f"Ảnh hưởng:          {says}\n" in part(mail, "plain").replace("\r", "")
     assert f">{says}</td>" in html.unescape(part(mail, "html"))
 
 
