@@ -70,6 +70,8 @@ class Source:
     """Line and column (from 1) of the value."""
     key_marks: Mapping[Where, tuple[int, int]]
     """Line and column of the key that leads to the value."""
+    plain: Mapping[Where, str]
+    """Unquoted scalars that are no text, as they stand in the file."""
 
     def problem(self, where: Where, message: str, hint: str = "", *, at_key: bool = False) -> Problem:
         """A problem at a value, or at the nearest thing around it that the file holds."""
@@ -110,7 +112,7 @@ def parse(data: bytes, file: str) -> Source:
         builder.problems.append(Problem(file, 1, 1, f"not YAML: {error}"))
     if builder.problems:
         raise ConfigError(builder.problems)
-    return Source(file, builder.top, builder.marks, builder.key_marks)
+    return Source(file, builder.top, builder.marks, builder.key_marks, builder.plain)
 
 
 @dataclass(slots=True)
@@ -133,6 +135,7 @@ class _Builder:
         self.top: object = None
         self.marks: dict[Where, tuple[int, int]] = {}
         self.key_marks: dict[Where, tuple[int, int]] = {}
+        self.plain: dict[Where, str] = {}
         self.problems: list[Problem] = []
         self._stack: list[_Open] = []
         self._documents = 0
@@ -217,7 +220,10 @@ class _Builder:
             self._wrong(mark, "a control character in the text", "remove it")
         top = self._stack[-1] if self._stack else None
         if top is None or isinstance(top.value, list) or top.key is not None:
-            self._put(_plain(event.value) if not event.style else event.value, mark)
+            value = event.value if event.style else _plain(event.value)
+            where = self._put(value, mark)
+            if not isinstance(value, str):
+                self.plain[where] = event.value
         elif event.value in top.value:
             first = self.key_marks[*top.where, event.value]
             self._wrong(mark, f"`{event.value}` is already written in line {first[0]}", "remove one of the two")
@@ -278,11 +284,16 @@ Layers = Sequence[tuple[Source, Where]]
 
 def place(layers: Layers, where: Where, message: str, hint: str = "", *, at_key: bool = False) -> Problem:
     """A problem at the layer that holds the value, else at the first."""
+    source, whole = _holder(layers, where, at_key=at_key)
+    return source.problem(whole, message, hint, at_key=at_key)
+
+
+def _holder(layers: Layers, where: Where, *, at_key: bool = False) -> tuple[Source, Where]:
     for source, base in layers:
         if (*base, *where) in (source.key_marks if at_key else source.marks):
-            return source.problem((*base, *where), message, hint, at_key=at_key)
+            return source, (*base, *where)
     source, base = layers[0]
-    return source.problem((*base, *where), message, hint, at_key=at_key)
+    return source, (*base, *where)
 
 
 def validate(source: Source, model: type[M], context: Mapping[str, Any] | None = None) -> M:
@@ -355,7 +366,8 @@ def _problem(layers: Layers, model: type[BaseModel], error: Mapping[str, Any]) -
     )
     hint = ""
     if kind == "string_type" and isinstance(given, (int, float)):
-        hint = f"put it in quotes: '{given}'"
+        source, whole = _holder(layers, where)
+        hint = f"put it in quotes: '{source.plain.get(whole, given)}'"
     elif kind in _SAYINGS and isinstance(given, (str, int, float)) and given != "":
         message += f", not {given!r}"
     return place(layers, where, message, hint)
