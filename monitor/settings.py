@@ -123,3 +123,13 @@ def load_settings(path: Path, read_secret: Callable[[str, str], str] | None) -> 
     source = yamlfile.read(path)
     settings = yamlfile.validate(source, Settings, context={"read_secret": read_secret})
     return settings.model_copy(update={"folder": path.parent})
+
+
+def named_files(path: Path) -> tuple[Path, Path]:
+    """Inventory and contacts as settings.yaml names them, whatever else is wrong in it; raises yamlfile.ConfigError."""
+    written = yamlfile.read(path).value
+    names = []
+    for key in ("inventory", "contacts"):
+        name = written.get(key) if isinstance(written, dict) else None
+        names.append(path.parent / (name if isinstance(name, str) else Settings.model_fields[key].default))
+    return names[0], names[1]

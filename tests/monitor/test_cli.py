@@ -43,6 +43,16 @@ def test_check_tells_every_mistake_of_every_file_with_its_place(files: Daemon) -
     assert f"{files.folder}/contacts.yaml:1:32: `nobody` is not a mail address" in said.stderr
 
 
+def test_a_mistake_in_the_settings_hides_none_in_inventory_and_contacts(files: Daemon) -> None:
+    files.settings.write_text(f"databse: x\n{files.settings.read_text()}", encoding="utf-8")
+    (files.folder / "secrets" / "smtp-password").unlink()
+    files.write_inventory(MORE.replace("profile: portal", "profile: portall"))
+    (files.folder / "contacts.yaml").write_text("contacts: {a: {name: A, email: nobody}}")
+    said = run("check", files=files).stderr
+    for mistake in ("`databse`", "smtp-password", "`portall`", "`nobody`"):
+        assert mistake in said
+
+
 @pytest.mark.parametrize("bad", ["a@b..c", "Tên <giám-sát@b.example>", "N <a..b@c.example>"])
 def test_check_refuses_a_sender_that_no_mail_can_be_written_with(bad: str, files: Daemon) -> None:
     text = files.settings.read_text(encoding="utf-8")
