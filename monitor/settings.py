@@ -10,9 +10,10 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from monitor import yamlfile
+from monitor.trust import check_ca
 from probes.registry import Secret
 
 
@@ -56,6 +57,11 @@ def _host(value: str) -> str:
     return value
 
 
+def _ca(value: SecretStr) -> SecretStr:
+    check_ca(value.get_secret_value().encode("ascii", "ignore").decode())  # remarks in PEM: the mailer drops them too
+    return value
+
+
 HostPort = Annotated[str, AfterValidator(_host_port)]
 
 
@@ -68,7 +74,7 @@ class RelaySettings(Model):
     username: str = ""
     password: Secret | None = None
     verify: bool = True
-    ca: Secret | None = None
+    ca: Annotated[Secret, AfterValidator(_ca)] | None = None
     timeout_seconds: float = Field(10.0, gt=0, le=120)
 
     @model_validator(mode="after")

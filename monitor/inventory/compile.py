@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from pydantic import SecretStr
+
 from monitor.core.graph import find_loop
 from monitor.core.judge import LOSS
 from monitor.core.model import Check, Inventory, Limit, Provider, Role, Site, State, Target
@@ -23,6 +25,7 @@ from monitor.inventory.schema import (
     SiteModel,
     TargetModel,
 )
+from monitor.trust import check_ca
 from monitor.yamlfile import Layers, Problem, Source, Where, fit, near, place
 from probes import registry
 
@@ -112,6 +115,8 @@ class _Compiler:
         self._limits: dict[tuple[str, str], tuple[Limit, ...]] = {}
         self._targets: dict[str, Target] = {}
         self._unfilled = 0
+        self._cas: set[SecretStr] = set()
+        """Looked at: one file is a `ca` of many checks."""
         self._told: set[tuple[str, int, int]] = set()
         self._of_site: dict[str, list[Target]] = {}
         self._places: dict[str, Layers] = {}
@@ -323,12 +328,22 @@ class _Compiler:
             both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
             options, problems = fit(both, kind.options, merged, self._context)
             self.problems += problems
+            self._check_ca(options, both)
             yield Check(
                 id=f"{target}#{name}", target=target, name=name, probe=check.probe, address=model.address,
                 options=options, interval_seconds=check.interval, timeout_seconds=check.timeout,
                 confirm=check.confirm, when_failed=State(check.when_failed),
                 limits=self._limits[model.profile, name], window=check.window,
             )  # fmt: skip
+
+    def _check_ca(self, options: object, layers: Layers) -> None:
+        ca = getattr(options, "ca", None)
+        if isinstance(ca, SecretStr) and ca not in self._cas:
+            self._cas.add(ca)
+            try:
+                check_ca(ca.get_secret_value())
+            except ValueError as error:
+                self.problems.append(place(layers, ("ca",), str(error)))
 
     # -- the whole -----------------------------------------------------------------------------------------------
 
