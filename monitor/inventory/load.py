@@ -21,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class SecretReader:
-    """Secrets by name, from systemd's credentials, a folder, or the environment; each is read once."""
+    """Secrets by name, from systemd's credentials, a folder, or the environment; each is read, or missed, once."""
 
     def __init__(self, folder: Path) -> None:
         credentials = os.environ.get("CREDENTIALS_DIRECTORY")
@@ -29,9 +29,13 @@ class SecretReader:
         self._known: dict[tuple[str, str], str] = {}
 
     def __call__(self, where: str, name: str) -> str:
-        """The secret; raises ValueError with what to do when it is not to be had."""
+        """The secret; raises ValueError with what to do when it is not to be had.
+
+        Asked again for what it has not, it gives "": one mistake of the admin, however many checks use the secret.
+        """
         known = self._known.get((where, name))
         if known is None:
+            self._known[where, name] = ""
             known = self._known[where, name] = self._from_env(name) if where == "env" else self._from_file(name)
         return known
 
@@ -51,8 +55,8 @@ class SecretReader:
                 text = stream.read(MAX_SECRET_BYTES + 1)
         except OSError as error:
             raise ValueError(
-                f"the secret {name} cannot be read: {error.strerror} ({path}); "
-                "create the file, readable by the daemon's user alone"
+                f"the secret {name} cannot be read: {error.strerror} ({path}); write it into a file that nobody else "
+                "can read; under systemd name that file in a LoadCredential line of the unit (docs/install.md)"
             ) from error
         except UnicodeDecodeError as error:
             raise ValueError(f"the secret {name} is not UTF-8 text ({path})") from error
