@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -176,7 +177,13 @@ def _ask_daemon(path: Path, route: str) -> Any:
     except ConfigError as error:
         _fail(error)
     except (OSError, aiohttp.ClientError) as error:
-        _fail(f"no daemon answers: {error}; is it running with these settings ({path})?")
+        _no_answer(error, path)
+
+
+def _no_answer(error: OSError | aiohttp.ClientError, path: Path) -> None:
+    """The kernel's own word instead of the library's sentence around it, where there is one."""
+    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    _fail(f"no daemon answers: {why}; is it running with these settings ({path})?")
 
 
 @main.command()
@@ -212,7 +219,7 @@ def reload(path: Path) -> None:
         _fail(error)
         return
     except (OSError, aiohttp.ClientError) as error:
-        _fail(f"no daemon answers on its control socket: {error}")
+        _no_answer(error, path)
         return
     click.echo(text.rstrip(), err=code != 200)
     sys.exit(0 if code == 200 else 1)
