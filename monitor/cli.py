@@ -7,7 +7,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ from typing import Any
 import aiohttp
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from alerts.compose import check_templates
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor.app import App, StartError, load_all
 from monitor.control import ask
-from monitor.core.model import Check, Inventory, Outcome, Target
+from monitor.core.model import Check, Inventory, Outcome, State, Target
+from monitor.core.words import EN
 from monitor.settings import load_settings
 from monitor.yamlfile import ConfigError
 from probes.registry import Request, load, run_once
@@ -192,20 +195,23 @@ def status(path: Path) -> None:
     """Show what the running daemon holds: targets by state, and the open incidents."""
     targets = _ask_daemon(path, "/api/v1/targets?limit=2000")["targets"]
     incidents = _ask_daemon(path, "/api/v1/incidents?open=true")["incidents"]
-    counts: Mapping[str, int] = {
-        state: sum(each["state"] == state for each in targets)
-        for state in ("up", "degraded", "down", "unreachable", "unknown")
-    }
-    console = Console()
-    console.print("  ".join(f"{state} {count}" for state, count in counts.items()))
+    show_status(Console(), targets, incidents)
+
+
+def show_status(console: Console, targets: Sequence[Mapping[str, Any]], incidents: Sequence[Mapping[str, Any]]) -> None:
+    """Counts by state, then two lines an incident: what, since when and where; and the first evidence below."""
+    counts = Counter(each["state"] for each in targets)
+    console.print("  ".join(f"{state} {counts[state]}" for state in State))
     if not incidents:
         console.print("no open incident")
         return
-    table = Table("since", "cause", "state", "root", "impact", "evidence")
+    line = "{:<19}  {:<8}  {:<7}  {:>6}  {}"
+    console.print(line.format("since (Viet Nam)", "state", "cause", "impact", "root"))
     for each in incidents:
-        evidence = each["evidence"][0] if each["evidence"] else ""
-        table.add_row(each["began"], each["cause"], each["state"], each["root"], str(len(each["impact"])), evidence)
-    console.print(table)
+        since = EN.moment(datetime.fromisoformat(each["began"]))
+        said = line.format(since, each["state"], each["cause"], len(each["impact"]), each["root"])
+        console.print(said, soft_wrap=True, markup=False, highlight=False)
+        console.print(Padding(Text(each["evidence"][0] if each["evidence"] else "no evidence"), (0, 0, 0, 4)))
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
-from monitor.cli import JsonLines, main
+from monitor.cli import JsonLines, main, show_status
 from tests.monitor.daemon import MORE, Daemon, daemon
 
 
@@ -141,6 +143,23 @@ def test_a_command_that_needs_the_daemon_tells_a_mistake_in_the_settings(command
     said = run(command, files=files)
     assert said.exit_code == 1
     assert f"{files.settings}:1:9: " in said.stderr
+
+
+def test_status_fits_80_columns_with_viet_nam_s_time_and_the_whole_root_and_evidence() -> None:
+    written = io.StringIO()
+    incident = {
+        "began": "2026-11-24T13:38:40.5Z", "state": "degraded", "cause": "link", "root": "phuong-thien-truong/tslcd",
+        "impact": ["a", "b"], "evidence": [f"phuong-thien-truong/tslcd: {'[no] echo ' * 12}"],
+    }  # fmt: skip
+    show_status(Console(file=written, width=80), [{"state": "up"}, {"state": "degraded"}], [incident])
+    lines = [line.rstrip() for line in written.getvalue().splitlines()]
+    assert lines[:3] == [
+        "up 1  degraded 1  down 0  unreachable 0  unknown 0",
+        "since (Viet Nam)     state     cause    impact  root",
+        "20:38:40 24/11/2026  degraded  link          2  phuong-thien-truong/tslcd",
+    ]
+    assert all(line.startswith("    ") and len(line) <= 80 for line in lines[3:])
+    assert "".join(lines[3:]).count("[no]") == 12
 
 
 def test_every_command_has_its_help() -> None:
