@@ -221,6 +221,11 @@ def test_hostile_names_stay_text(province: Province) -> None:
         assert "javascript:alert(1)" not in re.findall(r'href="([^"]*)"', page)
 
 
+def test_on_a_narrow_screen_a_tile_is_as_wide_as_a_name(province: Province) -> None:
+    narrow = _wall(province).partition("@media(max-width:800px){")[2]
+    assert ".areas{columns:1}.tiles{grid-template-columns:repeat(auto-fill,minmax(7.5rem,1fr))}" in narrow
+
+
 def test_the_style_sheet_is_the_one_that_the_policy_allows(province: Province) -> None:
     board = Board()
     found = re.findall(r"<style>(.*?)</style>", board.wall(province, VI, NOW), re.DOTALL)
