@@ -193,10 +193,8 @@ def _figure(value: object, words: Words) -> str:
             return "–"
         case bool():
             return words.page["yes" if value else "no"]
-        case float():
-            return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-        case int():
-            return f"{value:,}"
+        case float() | int():
+            return words.figure(value)
         case datetime():
             return words.moment(value)
     return clip(str(value), 80)

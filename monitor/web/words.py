@@ -22,6 +22,15 @@ class Words(words.Words):
         """A number with the noun behind it in its form; the plural is the noun's key with an `s`."""
         return f"{number} {self.page[noun if number == 1 else noun + 's']}"
 
+    def figure(self, value: float) -> str:
+        """A number as it is written in this language: 1.482 and 0,5 in Vietnamese."""
+        whole = isinstance(value, int) or abs(value) >= 1000
+        english = f"{value:,.0f}" if whole else f"{value:,.3g}"
+        return english.translate(_VIETNAMESE) if self.language == "vi" else english
+
+
+_VIETNAMESE = str.maketrans(",.", ".,")
+
 
 def machine_time(at: datetime) -> str:
     """ISO 8601 in UTC, for programs."""

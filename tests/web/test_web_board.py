@@ -312,6 +312,15 @@ def test_spans_are_told_in_two_units(seconds: int, says: str) -> None:
     assert VI.lasted(NOW, NOW + timedelta(seconds=seconds)) == says
 
 
+@pytest.mark.parametrize(
+    ("value", "vi", "en"), [(1482, "1.482", "1,482"), (0.25, "0,25", "0.25"), (1234.5, "1.234", "1,234"), (0, "0", "0")]
+)
+def test_figures_are_written_as_each_language_writes_them(value: float, vi: str, en: str, province: Province) -> None:
+    assert (VI.figure(value), EN.figure(value)) == (vi, en)
+    province.figures = {"checks": value}
+    assert f"Phép đo: {vi}<" in _wall(province)
+
+
 async def test_every_link_of_the_board_leads_somewhere(http: aiohttp.ClientSession, province: Province) -> None:
     province.cut("phuong-phu-ly")
     province.close(province.cut("xa-kim-dong"))
