@@ -31,7 +31,7 @@ from monitor.web.overview import (
     site_views,
     view_of,
 )
-from monitor.web.view import View
+from monitor.web.view import TargetView, View
 from monitor.web.words import VI, WORDS, Words
 
 REFRESH_SECONDS = 10
@@ -65,7 +65,7 @@ class Board:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._pages.filters.update(clip=clip, short=short_name, dialled=dialled)
+        self._pages.filters.update(clip=clip, short=short_name, dialled=dialled, seen_last=seen_last)
         style = self._pages.get_template("style.css").render()
         self.style_hash = b64encode(hashlib.sha256(style.encode()).digest()).decode()
         """For the content security policy: this style sheet and no other."""
@@ -210,6 +210,30 @@ def short_name(name: str) -> str:
     for title in TITLES:
         name = name.removeprefix(title)
     return clip(name, 24)
+
+
+_FIGURE = re.compile(r"([0-9]+(?:\.[0-9]+)*)")
+
+
+def seen_last(view: TargetView) -> tuple[str, list[tuple[str, str]]]:
+    """Why a target is held as it is, and below it what each check saw last, by its name.
+
+    The reason is what a check saw when the state turned: what that check says again, with other figures, is told once.
+    """
+    checks = [(name, clip(seen.evidence, 200)) for name, seen in view.checks.items() if seen.evidence]
+    why = "" if checks and view.state is State.UP else clip(view.evidence)
+    for _, text in checks:
+        why = _without(why, text)
+    return why, checks
+
+
+def _without(why: str, text: str) -> str:
+    """`why` without `text` at its end, whatever the figures; the pieces at odd places are figures."""
+    old, new = _FIGURE.split(why), _FIGURE.split(text)
+    tail = old[-len(new) :]
+    if len(tail) < len(new) or not tail[0].endswith(new[0]) or tail[2::2] != new[2::2]:
+        return why
+    return "".join((*old[: -len(new)], tail[0].removesuffix(new[0]))).rstrip("; ")
 
 
 _NUMBER = re.compile(r"\+?[0-9][0-9 .-]*")

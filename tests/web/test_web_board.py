@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from monitor.core.model import Cause, Provider, Reason, State
-from monitor.web.board import MAX_CARDS, Board, dialled
+from monitor.web.board import MAX_CARDS, Board, dialled, seen_last
 from monitor.web.overview import WORST_FIRST, draw_map, site_views
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
@@ -152,6 +152,31 @@ def test_the_site_page_tells_whom_to_call_and_what_was_seen_last(province: Provi
     for fact in ("C-phuong-phu-ly", "10 of 10 echoes lost", "Bà Hoa", "13291", "không trả lời trong thời hạn"):
         assert fact in page
     assert page.index("Đường TSLCĐ</strong>") < page.index("Bộ định tuyến</strong>")
+
+
+@pytest.mark.parametrize(
+    ("state", "held", "said", "why"),
+    [
+        (State.DOWN, "no echo within 1 s", "no echo within 1.5 s", ""),
+        (State.DEGRADED, "upsOnBattery 1, above 0; on battery, 12 minutes left", "on battery, 3 minutes left",
+         "upsOnBattery 1, above 0"),
+        (State.DOWN, "no echo within 1 s", "10.0.0.1 says: unreachable", "no echo within 1 s"),
+        (State.UP, "an echo of three days ago", "echo after 2.1 ms", ""),
+        (State.DOWN, "no echo", "", "no echo"),
+    ],
+)  # fmt: skip
+def test_what_a_check_says_again_with_other_figures_is_told_once(
+    state: State, held: str, said: str, why: str, province: Province
+) -> None:
+    province.cut("phuong-phu-ly", evidence=said)
+    line = province.held["phuong-phu-ly/tslcd"]
+    view = replace(line, state=state, evidence=held)
+    assert seen_last(view) == (why, [("echo", said)] if said else [])
+    province.held["phuong-phu-ly/tslcd"] = view
+    page = Board().site(province, "phuong-phu-ly", VI, NOW)
+    assert page is not None
+    assert (f"<code>{why}</code>" in page) == bool(why)
+    assert page.count("echo: ") == bool(said)
 
 
 @pytest.mark.parametrize(
