@@ -27,6 +27,7 @@ from monitor.web.overview import (
     draw_map,
     one_site,
     open_cases,
+    short_name,
     site_of,
     site_views,
     view_of,
@@ -49,9 +50,6 @@ SIGNS = {State.UP: "●", State.DEGRADED: "▲", State.DOWN: "■", State.UNREAC
 
 LETTERS = {State.DEGRADED: "!", State.DOWN: "×", State.UNREACHABLE: "–", State.UNKNOWN: "?"}
 """What stands in the shapes of the map."""
-
-# Only the words that tell nothing on a tile; the full name is on the site's page.
-TITLES = ("Phường ", "Xã ", "Đặc khu ", "Thành phố ", "Thị xã ", "Huyện ")
 
 
 class Board:
@@ -203,13 +201,6 @@ def _figure(value: object, words: Words) -> str:
 def clip(text: str, length: int = MAX_TEXT) -> str:
     """A text of at most this many characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def short_name(name: str) -> str:
-    """A commune's or area's name without its title, for a tile or the map."""
-    for title in TITLES:
-        name = name.removeprefix(title)
-    return clip(name, 24)
 
 
 _FIGURE = re.compile(r"([0-9]+(?:\.[0-9]+)*)")

@@ -8,17 +8,20 @@ from base64 import b64encode
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from monitor.core.model import Cause, Provider, Reason, State
+from monitor.inventory.load import load_inventory
 from monitor.web.board import MAX_CARDS, Board, dialled, seen_last
-from monitor.web.overview import WORST_FIRST, draw_map, site_views
+from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
 from tests.web.province import NOW, Province, commune, inventory_of
 
+CONFIG = Path(__file__).parents[2] / "config"
 HOSTILE = """"><script>alert(1)</script><img src=x onerror='x'>{{ 7*7 }}&amp;"""
 FIRST_VIEW_BYTES = 100_000
 
@@ -291,6 +294,20 @@ def test_places_keep_their_proportions_and_stay_inside(province: Province) -> No
     by_id = {place.site.site.id: place for place in drawn.places}
     assert by_id["phuong-phu-ly"].y < by_id["xa-kim-dong"].y
     assert by_id["xa-cuc-phuong"].x < by_id["xa-kim-dong"].x
+
+
+def test_no_name_of_an_area_covers_a_place_or_another_name() -> None:
+    known = load_inventory(CONFIG / "inventory", None)
+    drawn = draw_map(site_views(known, {}).values())
+    places = [(place.x - 5, place.y - 5, place.x + 5, place.y + 5) for place in drawn.places]
+    names = [_box(short_name(label.area), label.x, label.y) for label in drawn.labels]
+    assert len(names) == 22
+    covered = [
+        label.area
+        for label, name in zip(drawn.labels, names, strict=True)
+        if _covers(name, (each for each in (*places, *names) if each is not name))
+    ]
+    assert covered == []
 
 
 @pytest.mark.parametrize(("latitude", "longitude"), [(20.0, 106.0), (float("nan"), 1.0), (900.0, 0.0)])
