@@ -154,6 +154,8 @@ class Composer:
             "name": words.name(root, incident.root),
             "site": site,
             "place": site.name if site else "",
+            "dark": _dark(incident, inventory),
+            "shared": bool(root and site and root.role is Role.SERVICE and site.kind != "commune"),
             "provider": inventory.providers.get(root.provider) if root else None,
             "trouble": words.trouble(incident.reason, incident.says),
             "cause": words.causes[incident.cause.value],
@@ -174,6 +176,15 @@ def _grafana(base: str, root: Target | None) -> str:
     if not base or root is None:
         return ""
     return f"{base}/d/commune-province?var-site={root.site}"
+
+
+def _dark(incident: Incident, inventory: Inventory) -> bool:
+    """Whether a power cut has taken every line of its site with it."""
+    root = inventory.targets.get(incident.root)
+    if root is None or incident.cause is not Cause.POWER:
+        return False
+    lines = {each.id for each in inventory.targets.values() if each.site == root.site and each.role is Role.LINK}
+    return bool(lines) and lines <= {*incident.impact}
 
 
 def _hurt(incident: Incident, inventory: Inventory, words: Words) -> Iterator[Hurt]:

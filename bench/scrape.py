@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gzip
-import inspect
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -82,10 +81,11 @@ async def _scrapes(expose: Callable[[], Any]) -> Figures:
 
 
 async def _once(expose: Callable[[], Any]) -> bytes:
+    """A scrape: bytes at once, as prometheus-client makes them, or in pieces, as ours come."""
     found = expose()
-    if inspect.isawaitable(found):
-        found = await found
-    return bytes(found[0] if isinstance(found, tuple) else found)
+    if isinstance(found, bytes):
+        return found
+    return b"".join([piece.encode() async for piece in found[1]])
 
 
 class _Stall:

@@ -116,8 +116,7 @@ class Inner:
     def _on_mail(self, taken: Taken) -> None:
         self._mails.append(taken)
         self._say(f"MAIL to {', '.join(taken.to)}: {taken.message['Subject']}")
-        if self._scenario is None:
-            print("\n".join(f"          | {line}" for line in taken.text().splitlines()), flush=True)
+        print("\n".join(f"          | {line}" for line in taken.text().splitlines()), flush=True)
 
     def _raise_province(self) -> None:
         inventory = self.province.inventory
@@ -244,6 +243,7 @@ def _mail(taken: Taken) -> dict[str, Any]:
         "at": taken.at.isoformat(),
         "to": ", ".join(taken.to),
         "subject": taken.message["Subject"],
+        "text": taken.text(),
         "message_id": taken.message["Message-ID"],
         "in_reply_to": taken.message["In-Reply-To"],
     }

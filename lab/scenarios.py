@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.province import Province
+from lab.province import LabError, Province
 
 Do = Callable[[Province], None]
+Seen = Callable[[Province], bool]
 
-POLL_OF_UPS_SECONDS = 17.0
-"""The battery is asked every 15 s: a power cut of a UPS that holds this long has been seen on battery."""
+SEEN_SECONDS = 120.0
+"""Longest wait for the daemon to have seen a step."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +21,8 @@ class Step:
 
     what: str
     do: Do
-    wait_seconds: float = 0.0
-    """Before the next step."""
+    seen: Seen | None = None
+    """Whether the daemon has seen it: the next step waits for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,12 @@ def _power(province: Province) -> None:
 def _power_with_trap(province: Province) -> None:
     _power(province)
     province.tell_of_battery(f"{commune(province)}/ups")
+
+
+def _power_seen(province: Province) -> bool:
+    site = commune(province)
+    (ups,) = province.get(f"/api/v1/targets?site={site}&kind=ups")["targets"]
+    return bool(ups["says"] == "on-battery")
 
 
 def _dark(province: Province) -> None:
@@ -113,7 +120,7 @@ SCENARIOS: dict[str, Scenario] = {
     "power-cut": Scenario(
         says="a commune's mains fails, later its battery is empty",
         steps=(
-            Step(what="UPS on battery", do=_power, wait_seconds=POLL_OF_UPS_SECONDS),
+            Step(what="UPS on battery", do=_power, seen=_power_seen),
             Step(what="battery empty: everything at the commune is gone", do=_dark),
         ),
         mend=_mend(),
@@ -122,8 +129,12 @@ SCENARIOS: dict[str, Scenario] = {
 
 
 def take(steps: Sequence[Step], province: Province, note: Callable[[str], None]) -> None:
-    """Do the steps, one after the other."""
+    """Do the steps, one after the other; raises LabError when the daemon does not see one that the next builds on."""
     for step in steps:
         step.do(province)
         note(step.what)
-        time.sleep(step.wait_seconds)
+        until = time.monotonic() + SEEN_SECONDS
+        while step.seen is not None and not step.seen(province):
+            if time.monotonic() > until:
+                raise LabError(f"the daemon did not see within {SEEN_SECONDS:g} s: {step.what}")
+            time.sleep(0.5)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -25,7 +25,7 @@ from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.scheduler import Scheduler
-from monitor.settings import RelaySettings, Settings, TrapSettings, load_settings
+from monitor.settings import RelaySettings, Settings, TrapSettings, load_settings, named_files
 from monitor.store import Store, StoreError
 from monitor.traps import TrapListener, TrapUser, counted
 from monitor.web.door import Door, bind
@@ -35,6 +35,7 @@ from monitor.yamlfile import ConfigError, Problem
 from probes import registry
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 OUTBOX_LOOK_SECONDS = 2.0
 DESCRIPTORS = 8192
@@ -62,20 +63,23 @@ def utc_now() -> datetime:
 def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
     """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them."""
     read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
-    settings = load_settings(path, read_secret)
     problems: list[Problem] = []
-    inventory, contacts = None, None
-    try:
-        inventory = load_inventory(settings.path(settings.inventory), read_secret)
-    except ConfigError as error:
-        problems += error.problems
-    try:
-        contacts = load_contacts(settings.path(settings.contacts))
-    except ConfigError as error:
-        problems += error.problems
-    if inventory is None or contacts is None:
-        raise ConfigError(tuple(problems))
+    settings = _take(problems, lambda: load_settings(path, read_secret))
+    inventory_folder, contacts_file = named_files(path)
+    inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret))
+    contacts = _take(problems, lambda: load_contacts(contacts_file))
+    if settings is None or inventory is None or contacts is None:
+        raise ConfigError(problems)
     return settings, inventory, contacts
+
+
+def _take(problems: list[Problem], read: Callable[[], T]) -> T | None:
+    """What was read, or None and its mistakes among the others."""
+    try:
+        return read()
+    except ConfigError as error:
+        problems += error.problems
+        return None
 
 
 def _relay(settings: RelaySettings) -> Relay:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,16 @@ from typing import Any
 import aiohttp
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
+from rich.text import Text
 
 from alerts.compose import check_templates
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor.app import App, StartError, load_all
 from monitor.control import ask
-from monitor.core.model import Check, Inventory, Outcome, Target
+from monitor.core.model import Check, Inventory, Outcome, State, Target
+from monitor.core.words import EN
 from monitor.settings import load_settings
 from monitor.yamlfile import ConfigError
 from probes.registry import Request, load, run_once
@@ -176,7 +180,13 @@ def _ask_daemon(path: Path, route: str) -> Any:
     except ConfigError as error:
         _fail(error)
     except (OSError, aiohttp.ClientError) as error:
-        _fail(f"no daemon answers: {error}; is it running with these settings ({path})?")
+        _no_answer(error, path)
+
+
+def _no_answer(error: OSError | aiohttp.ClientError, path: Path) -> None:
+    """The kernel's own word instead of the library's sentence around it, where there is one."""
+    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+    _fail(f"no daemon answers: {why}; is it running with these settings ({path})?")
 
 
 @main.command()
@@ -185,20 +195,23 @@ def status(path: Path) -> None:
     """Show what the running daemon holds: targets by state, and the open incidents."""
     targets = _ask_daemon(path, "/api/v1/targets?limit=2000")["targets"]
     incidents = _ask_daemon(path, "/api/v1/incidents?open=true")["incidents"]
-    counts: Mapping[str, int] = {
-        state: sum(each["state"] == state for each in targets)
-        for state in ("up", "degraded", "down", "unreachable", "unknown")
-    }
-    console = Console()
-    console.print("  ".join(f"{state} {count}" for state, count in counts.items()))
+    show_status(Console(), targets, incidents)
+
+
+def show_status(console: Console, targets: Sequence[Mapping[str, Any]], incidents: Sequence[Mapping[str, Any]]) -> None:
+    """Counts by state, then two lines an incident: what, since when and where; and the first evidence below."""
+    counts = Counter(each["state"] for each in targets)
+    console.print("  ".join(f"{state} {counts[state]}" for state in State))
     if not incidents:
         console.print("no open incident")
         return
-    table = Table("since", "cause", "state", "root", "impact", "evidence")
+    line = "{:<19}  {:<8}  {:<7}  {:>6}  {}"
+    console.print(line.format("since (Viet Nam)", "state", "cause", "impact", "root"))
     for each in incidents:
-        evidence = each["evidence"][0] if each["evidence"] else ""
-        table.add_row(each["began"], each["cause"], each["state"], each["root"], str(len(each["impact"])), evidence)
-    console.print(table)
+        since = EN.moment(datetime.fromisoformat(each["began"]))
+        said = line.format(since, each["state"], each["cause"], len(each["impact"]), each["root"])
+        console.print(said, soft_wrap=True, markup=False, highlight=False)
+        console.print(Padding(Text(each["evidence"][0] if each["evidence"] else "no evidence"), (0, 0, 0, 4)))
 
 
 @main.command()
@@ -212,7 +225,7 @@ def reload(path: Path) -> None:
         _fail(error)
         return
     except (OSError, aiohttp.ClientError) as error:
-        _fail(f"no daemon answers on its control socket: {error}")
+        _no_answer(error, path)
         return
     click.echo(text.rstrip(), err=code != 200)
     sys.exit(0 if code == 200 else 1)

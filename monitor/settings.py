@@ -10,9 +10,10 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from monitor import yamlfile
+from monitor.trust import check_ca
 from probes.registry import Secret
 
 
@@ -56,6 +57,11 @@ def _host(value: str) -> str:
     return value
 
 
+def _ca(value: SecretStr) -> SecretStr:
+    check_ca(value.get_secret_value().encode("ascii", "ignore").decode())  # remarks in PEM: the mailer drops them too
+    return value
+
+
 HostPort = Annotated[str, AfterValidator(_host_port)]
 
 
@@ -68,7 +74,7 @@ class RelaySettings(Model):
     username: str = ""
     password: Secret | None = None
     verify: bool = True
-    ca: Secret | None = None
+    ca: Annotated[Secret, AfterValidator(_ca)] | None = None
     timeout_seconds: float = Field(10.0, gt=0, le=120)
 
     @model_validator(mode="after")
@@ -147,3 +153,13 @@ def load_settings(path: Path, read_secret: Callable[[str, str], str] | None) -> 
     source = yamlfile.read(path)
     settings = yamlfile.validate(source, Settings, context={"read_secret": read_secret})
     return settings.model_copy(update={"folder": path.parent})
+
+
+def named_files(path: Path) -> tuple[Path, Path]:
+    """Inventory and contacts as settings.yaml names them, whatever else is wrong in it; raises yamlfile.ConfigError."""
+    written = yamlfile.read(path).value
+    names = []
+    for key in ("inventory", "contacts"):
+        name = written.get(key) if isinstance(written, dict) else None
+        names.append(path.parent / (name if isinstance(name, str) else Settings.model_fields[key].default))
+    return names[0], names[1]

@@ -32,6 +32,8 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _INT = re.compile(r"[-+]?[0-9]+")
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_ENDS = ("'", '"', "}", "]")
+_NEED_QUOTES = ("%", "@", "`")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -68,6 +70,8 @@ class Source:
     """Line and column (from 1) of the value."""
     key_marks: Mapping[Where, tuple[int, int]]
     """Line and column of the key that leads to the value."""
+    plain: Mapping[Where, str]
+    """Unquoted scalars that are no text, as they stand in the file."""
 
     def problem(self, where: Where, message: str, hint: str = "", *, at_key: bool = False) -> Problem:
         """A problem at a value, or at the nearest thing around it that the file holds."""
@@ -94,7 +98,7 @@ def read(path: Path) -> Source:
 def parse(data: bytes, file: str) -> Source:
     """The contents of a file as values with places; raises ConfigError."""
     try:
-        data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
@@ -103,15 +107,12 @@ def parse(data: bytes, file: str) -> Source:
     try:
         builder.build(yaml.parse(data, Loader=_PARSER))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        hint = "indent with spaces, not tabs" if "\\t" in (error.problem or "") else ""
-        builder.problems.append(Problem(file, line, column, f"not YAML: {error.problem}", hint))
+        builder.no_yaml(error, text)
     except yaml.YAMLError as error:
         builder.problems.append(Problem(file, 1, 1, f"not YAML: {error}"))
     if builder.problems:
         raise ConfigError(builder.problems)
-    return Source(file, builder.top, builder.marks, builder.key_marks)
+    return Source(file, builder.top, builder.marks, builder.key_marks, builder.plain)
 
 
 @dataclass(slots=True)
@@ -122,6 +123,8 @@ class _Open:
     value: dict[str, object] | list[object]
     key: str | None = None
     key_mark: tuple[int, int] = (1, 1)
+    flow: bool = False
+    """Between brackets."""
 
 
 class _Builder:
@@ -132,16 +135,19 @@ class _Builder:
         self.top: object = None
         self.marks: dict[Where, tuple[int, int]] = {}
         self.key_marks: dict[Where, tuple[int, int]] = {}
+        self.plain: dict[Where, str] = {}
         self.problems: list[Problem] = []
         self._stack: list[_Open] = []
         self._documents = 0
+        self._quoted: Any = None
+        """The last scalar in quotes."""
 
     def _wrong(self, mark: tuple[int, int], message: str, hint: str = "") -> None:
         self.problems.append(Problem(self.file, *mark, message, hint))
 
     def build(self, events: Iterator[Any]) -> None:
         for event in events:
-            mark = (event.start_mark.line + 1, event.start_mark.column + 1)
+            mark = _at(event.start_mark)
             if isinstance(event, yaml.AliasEvent):
                 self._wrong(mark, "aliases (*name) are not read", "write the value out, or use a template")
                 self._put(None, mark)
@@ -155,6 +161,44 @@ class _Builder:
             elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
                 self._stack.pop()
 
+    def no_yaml(self, error: yaml.MarkedYAMLError, text: str) -> None:
+        """What the parser complains of, in an admin's words: where the mistake begins, and what to do."""
+        mark = error.problem_mark or error.context_mark
+        assert mark is not None
+        before = text[text.rfind("\n", 0, mark.index) + 1 : mark.index].rstrip()
+        here, quoted = text[mark.index : mark.index + 1], self._quoted
+        bracket = self._stack[-1] if self._stack and self._stack[-1].flow else None
+        at, message, hint = (mark.line + 1, mark.column + 1), str(error.problem), ""
+        if here == "\t":
+            message, hint = "a tab", "indent with spaces, not tabs"
+        elif "quoted scalar" in (error.context or "") and "end of stream" in message:
+            at, message, hint = (
+                _at(error.context_mark),
+                "a quote without its end",
+                "close the quote that begins here",
+            )
+        elif quoted and quoted.start_mark.line < quoted.end_mark.line == mark.line:
+            at, message = _at(quoted.start_mark), f"a quote that ends only in line {mark.line + 1}"
+            hint = "close the quote that begins here"
+        elif "mapping values" in message and ": " in before:
+            message, hint = "a second `: ` in this line", "put the text in quotes: it holds `: `"
+        elif "mapping values" in message:
+            message = "a key where none can stand"
+            hint = "begin the line as far right as its neighbours, and write a space behind each `:`"
+        elif before[-1:] in _ENDS:
+            message, hint = f"text behind `{before[-1]}`", "put all of the text between one pair of quotes"
+        elif here in _NEED_QUOTES:
+            message, hint = f"a text that begins with {here}", "put it in quotes"
+        elif bracket and not text[mark.index :].strip():
+            at, message = self.marks[bracket.where], "a bracket without its end"
+            hint = "close the bracket that begins here"
+        elif bracket and "expected ','" in message:
+            line, column = self.marks[bracket.where]
+            hint = f"write a comma before this, or close the bracket of line {line}, column {column}"
+        elif "expected key" in message or "'-' indicator" in message:
+            hint = "begin the line as far right as its neighbours"
+        self._wrong(at, f"not YAML: {message}", hint)
+
     def _begin(self, event: Any, mark: tuple[int, int]) -> None:
         if event.anchor:
             self._wrong(mark, f"anchors (&{event.anchor}) are not read", "use a template")
@@ -167,14 +211,19 @@ class _Builder:
         where = self._put(value, mark)
         if len(self._stack) >= MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem=f"nested deeper than {MAX_DEPTH}", problem_mark=event.start_mark)
-        self._stack.append(_Open(where, value))
+        self._stack.append(_Open(where, value, flow=event.flow_style))
 
     def _scalar(self, event: Any, mark: tuple[int, int]) -> None:
+        if event.style in ("'", '"'):
+            self._quoted = event
         if _CONTROL.search(event.value):
             self._wrong(mark, "a control character in the text", "remove it")
         top = self._stack[-1] if self._stack else None
         if top is None or isinstance(top.value, list) or top.key is not None:
-            self._put(_plain(event.value) if not event.style else event.value, mark)
+            value = event.value if event.style else _plain(event.value)
+            where = self._put(value, mark)
+            if not isinstance(value, str):
+                self.plain[where] = event.value
         elif event.value in top.value:
             first = self.key_marks[*top.where, event.value]
             self._wrong(mark, f"`{event.value}` is already written in line {first[0]}", "remove one of the two")
@@ -205,6 +254,11 @@ class _Builder:
         return where
 
 
+def _at(mark: Any) -> tuple[int, int]:
+    """Line and column, from 1."""
+    return mark.line + 1, mark.column + 1
+
+
 def _plain(text: str) -> object:
     """An unquoted scalar by the core schema (YAML 1.2.2 section 10.3.2)."""
     if text in _NULL:
@@ -230,11 +284,16 @@ Layers = Sequence[tuple[Source, Where]]
 
 def place(layers: Layers, where: Where, message: str, hint: str = "", *, at_key: bool = False) -> Problem:
     """A problem at the layer that holds the value, else at the first."""
+    source, whole = _holder(layers, where, at_key=at_key)
+    return source.problem(whole, message, hint, at_key=at_key)
+
+
+def _holder(layers: Layers, where: Where, *, at_key: bool = False) -> tuple[Source, Where]:
     for source, base in layers:
         if (*base, *where) in (source.key_marks if at_key else source.marks):
-            return source.problem((*base, *where), message, hint, at_key=at_key)
+            return source, (*base, *where)
     source, base = layers[0]
-    return source.problem((*base, *where), message, hint, at_key=at_key)
+    return source, (*base, *where)
 
 
 def validate(source: Source, model: type[M], context: Mapping[str, Any] | None = None) -> M:
@@ -307,7 +366,8 @@ def _problem(layers: Layers, model: type[BaseModel], error: Mapping[str, Any]) -
     )
     hint = ""
     if kind == "string_type" and isinstance(given, (int, float)):
-        hint = f"put it in quotes: '{given}'"
+        source, whole = _holder(layers, where)
+        hint = f"put it in quotes: '{source.plain.get(whole, given)}'"
     elif kind in _SAYINGS and isinstance(given, (str, int, float)) and given != "":
         message += f", not {given!r}"
     return place(layers, where, message, hint)

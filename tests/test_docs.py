@@ -27,6 +27,7 @@ import lab
 import monitor
 import probes
 from alerts.compose import OURS, _grafana
+from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
 from monitor.cli import main
 from monitor.core.correlate import BATTERY_SAYS, PATH_SAYS
@@ -424,13 +425,14 @@ def test_the_example_of_settings_loads(tmp_path: Path) -> None:
     assert len(load_settings(tmp_path / name, secret).mail.relays) == 2
 
 
-def test_the_unit_hands_over_every_secret_of_the_example_and_the_right_to_echo() -> None:
+def test_the_unit_hands_over_every_secret_of_the_example_and_the_right_to_echo(tmp_path: Path) -> None:
+    certificate = Authority(tmp_path).ca.read_text(encoding="ascii")
     unit = next(body for language, _, body in _FENCE.findall(text("docs/install.md")) if language == "ini")
     asked: set[str] = set()
 
     def ask(_where: str, name: str) -> str:
         asked.add(name)
-        return "secret"
+        return certificate if name.endswith(".pem") else "secret"
 
     load_settings(ROOT / "config" / "settings.yaml", ask)
     load_inventory(ROOT / "config" / "inventory", ask)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+
+from pydantic import SecretStr
 
 from monitor.core.graph import find_loop
 from monitor.core.judge import LOSS
@@ -14,15 +16,16 @@ from monitor.core.model import Check, Inventory, Limit, Provider, Role, Site, St
 from monitor.inventory.schema import (
     CheckModel,
     DeviceModel,
-    Document,
     LimitModel,
     LinkModel,
     ProfileModel,
+    ProviderModel,
     ServiceModel,
     SiteBody,
     SiteModel,
     TargetModel,
 )
+from monitor.trust import check_ca
 from monitor.yamlfile import Layers, Problem, Source, Where, fit, near, place
 from probes import registry
 
@@ -42,17 +45,37 @@ _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 V = TypeVar("V")
 
 
+Name = tuple[str, str]
+"""What it names (`site`, `profile`, …), and the name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one file adds: its entries that are in form, and the names of those that are not."""
+
+    source: Source
+    providers: Mapping[str, ProviderModel]
+    profiles: Mapping[str, ProfileModel]
+    templates: Mapping[str, SiteBody]
+    sites: Mapping[int, SiteModel]
+    """By position in the file."""
+    lost: frozenset[Name] = frozenset()
+    complete: bool = True
+    """Whether every entry is at least in `lost`."""
+
+
 def compile_inventory(
-    documents: Sequence[tuple[Source, Document]],
+    parts: Sequence[Part],
     read_secret: Callable[[str, str], str] | None,
     *,
     complete: bool = True,
 ) -> tuple[Inventory, list[Problem]]:
     """The inventory and every problem found; it is only good when there is none.
 
-    `complete` is False when some file could not be read: names that are not found are then no problem of their own.
+    A name of something that is written, but not in form, is no problem of its own; `complete` is False when some
+    file could not be read at all: then no name that is not found is one.
     """
-    compiler = _Compiler(documents, read_secret, complete=complete)
+    compiler = _Compiler(parts, read_secret, complete=complete)
     inventory = compiler.run()
     return inventory, compiler.problems
 
@@ -71,33 +94,38 @@ class _Compiler:
 
     def __init__(
         self,
-        documents: Sequence[tuple[Source, Document]],
+        parts: Sequence[Part],
         read_secret: Callable[[str, str], str] | None,
         *,
         complete: bool,
     ) -> None:
         self.problems: list[Problem] = []
-        self._complete = complete
+        self._complete = complete and all(part.complete for part in parts)
         self._context = {"read_secret": read_secret}
         self._kinds = registry.load()
         self._measures = {
             name: {LOSS, *(metric.name for metric in (*registry.COMMON_METRICS, *kind.metrics))}
             for name, kind in self._kinds.items()
         }
-        self._documents = documents
+        self._parts = parts
+        self._lost = {name for part in parts for name in part.lost}
         self._providers = self._collect("providers")
         self._profiles: dict[str, tuple[Source, ProfileModel]] = self._collect("profiles")
         self._templates: dict[str, tuple[Source, SiteBody]] = self._collect("templates")
         self._limits: dict[tuple[str, str], tuple[Limit, ...]] = {}
         self._targets: dict[str, Target] = {}
-        self._unfilled: list[tuple[str, int, int]] = []
+        self._unfilled = 0
+        self._cas: set[SecretStr] = set()
+        """Looked at: one file is a `ca` of many checks."""
+        self._told: set[tuple[str, int, int]] = set()
         self._of_site: dict[str, list[Target]] = {}
         self._places: dict[str, Layers] = {}
 
     def _collect(self, table: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for source, document in self._documents:
-            for name, value in getattr(document, table).items():
+        for part in self._parts:
+            source = part.source
+            for name, value in getattr(part, table).items():
                 if name in found:
                     first = found[name][0].problem((table, name), "", at_key=True)
                     text = f"`{name}` is already written in {first.file}:{first.line}"
@@ -131,9 +159,9 @@ class _Compiler:
         return Inventory(sites=sites, targets=self._targets, providers=providers)
 
     def _site_models(self) -> Iterator[tuple[Source, int, SiteModel]]:
-        for source, document in self._documents:
-            for index, model in enumerate(document.sites):
-                yield source, index, model
+        for part in self._parts:
+            for index, model in part.sites.items():
+                yield part.source, index, model
 
     def _site_kind(self, model: SiteModel) -> str:
         inherited = self._templates.get(model.like or "") if "kind" not in model.model_fields_set else None
@@ -167,6 +195,8 @@ class _Compiler:
         template: tuple[Source, SiteBody] | None = None
         if model.like is not None:
             template = self._named(self._templates, model.like, "template", [(source, base)], ("like",))
+            if template is None:
+                self._lost.add(("site", model.id))
         words = {"id": model.id, "name": model.name, "code": model.code, "area": model.area}
         words |= {key: str(value) for key, value in model.vars.items()}
         for table, role, kind in ROLES:
@@ -179,9 +209,10 @@ class _Compiler:
                 if name in own and own[name] is None:
                     continue
                 value = _merge(inherited.get(name) or {}, own.get(name) or {})
-                before = len(self._unfilled)
+                before = self._unfilled
                 filled = self._fill(value, words, layers, ())
-                if len(self._unfilled) > before:
+                if self._unfilled > before:
+                    self._lost.add(("target", f"{model.id}/{name}"))
                     continue
                 self._take_target(model.id, name, role, kind, filled, layers, words)
 
@@ -200,10 +231,8 @@ class _Compiler:
             if name not in words:
                 text = f"nothing fills {{{name}}} of site `{words['id']}`"
                 hint = f"write `vars: {{{name}: …}}` at the site; it knows {', '.join(sorted(words))}"
-                problem = place(layers, where, text, hint)
-                self._unfilled.append((problem.file, problem.line, problem.column))
-                if self._unfilled.count(self._unfilled[-1]) == 1:  # not once for each commune of a template
-                    self.problems.append(problem)
+                self._unfilled += 1
+                self._once(place(layers, where, text, hint))
             return words.get(name, "")
 
         return _BRACES.sub(word, value)
@@ -214,9 +243,10 @@ class _Compiler:
     ) -> None:  # fmt: skip
         model, problems = fit(layers, kind, value)
         self.problems += problems
-        if model is None:
-            return
         id_ = f"{site}/{name}"
+        if model is None:
+            self._lost.add(("target", id_))
+            return
         if id_ in self._targets:
             self.problems.append(
                 place(layers, (), f"`{name}` is already a target of this site", "give it another name", at_key=True)
@@ -225,7 +255,7 @@ class _Compiler:
         found = self._named(self._profiles, model.profile, "profile", layers, ("profile",))
         self._check_address(model.address, role, layers)
         link = model if isinstance(model, LinkModel) else None
-        if link and link.provider not in self._providers and self._complete:
+        if link and link.provider not in self._providers:
             self._unknown("provider", link.provider, self._providers, layers, ("provider",))
         profile = found[1] if found else None
         self._places[id_] = layers
@@ -244,12 +274,20 @@ class _Compiler:
 
     def _named(self, table: Mapping[str, V], name: str, what: str, layers: Layers, where: Where) -> V | None:
         found = table.get(name)
-        if found is None and self._complete:
+        if found is None:
             self._unknown(what, name, table, layers, where)
         return found
 
     def _unknown(self, what: str, name: str, known: Mapping[str, object], layers: Layers, where: Where) -> None:
-        self.problems.append(place(layers, where, f"there is no {what} `{name}`", near(name, known)))
+        if self._complete and (what, name) not in self._lost:
+            self._once(place(layers, where, f"there is no {what} `{name}`", near(name, known)))
+
+    def _once(self, problem: Problem) -> None:
+        """A problem of a template is told for one of its sites, not once for each."""
+        at = (problem.file, problem.line, problem.column)
+        if at not in self._told:
+            self._told.add(at)
+            self.problems.append(problem)
 
     def _check_address(self, address: str, role: Role, layers: Layers) -> None:
         try:
@@ -290,12 +328,22 @@ class _Compiler:
             both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
             options, problems = fit(both, kind.options, merged, self._context)
             self.problems += problems
+            self._check_ca(options, both)
             yield Check(
                 id=f"{target}#{name}", target=target, name=name, probe=check.probe, address=model.address,
                 options=options, interval_seconds=check.interval, timeout_seconds=check.timeout,
                 confirm=check.confirm, when_failed=State(check.when_failed),
                 limits=self._limits[model.profile, name], window=check.window,
             )  # fmt: skip
+
+    def _check_ca(self, options: object, layers: Layers) -> None:
+        ca = getattr(options, "ca", None)
+        if isinstance(ca, SecretStr) and ca not in self._cas:
+            self._cas.add(ca)
+            try:
+                check_ca(ca.get_secret_value())
+            except ValueError as error:
+                self.problems.append(place(layers, ("ca",), str(error)))
 
     # -- the whole -----------------------------------------------------------------------------------------------
 
@@ -318,8 +366,13 @@ class _Compiler:
             if first != id_:
                 text = f"address {target.address} already belongs to {first}"
                 self.problems.append(place(self._places[id_], ("address",), text, "give one of the two its own"))
-        if self._targets and self._complete and not any(target.vantage for target in self._targets.values()):
-            first_source = self._documents[0][0]
+        if (
+            self._targets
+            and self._complete
+            and not self._lost
+            and not any(target.vantage for target in self._targets.values())
+        ):
+            first_source = self._parts[0].source
             text = "no device is our own gateway, so trouble of our own would be blamed on the sites"
             self.problems.append(
                 Problem(first_source.file, 0, 0, text, "add `vantage: true` to the device next to the monitor")
@@ -343,11 +396,8 @@ class _Compiler:
             parent = name if "/" in name else f"{target.site}/{name}"
             if parent in self._targets:
                 parents.append(parent)
-            elif self._complete:
-                known = [
-                    each.partition("/")[2] if each.startswith(f"{target.site}/") else each for each in self._targets
-                ]
-                self._unknown("target", name, dict.fromkeys(known), self._places[target.id], ("behind", index))
+            elif ("site", parent.partition("/")[0]) not in self._lost:
+                self._unknown("target", parent, self._targets, self._places[target.id], ("behind", index))
         return tuple(parents)
 
 

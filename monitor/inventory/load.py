@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from monitor.core.model import Cause, Contact, Inventory
-from monitor.inventory.compile import compile_inventory
-from monitor.inventory.schema import ContactsFile, Document
-from monitor.yamlfile import ConfigError, Problem, Source, read, validate
+from monitor.inventory.compile import Name, Part, compile_inventory
+from monitor.inventory.schema import ContactsFile, Document, ProfileModel, ProviderModel, SiteBody, SiteModel
+from monitor.yamlfile import ConfigError, Problem, Source, fit, read, validate
 
 ReadSecret = Callable[[str, str], str]
 MAX_SECRET_BYTES = 65536
 
+M = TypeVar("M", bound=BaseModel)
+
 
 class SecretReader:
-    """Secrets by name, from systemd's credentials, a folder, or the environment; each is read once."""
+    """Secrets by name, from systemd's credentials, a folder, or the environment; each is read, or missed, once."""
 
     def __init__(self, folder: Path) -> None:
         credentials = os.environ.get("CREDENTIALS_DIRECTORY")
@@ -24,9 +29,13 @@ class SecretReader:
         self._known: dict[tuple[str, str], str] = {}
 
     def __call__(self, where: str, name: str) -> str:
-        """The secret; raises ValueError with what to do when it is not to be had."""
+        """The secret; raises ValueError with what to do when it is not to be had.
+
+        Asked again for what it has not, it gives "": one mistake of the admin, however many checks use the secret.
+        """
         known = self._known.get((where, name))
         if known is None:
+            self._known[where, name] = ""
             known = self._known[where, name] = self._from_env(name) if where == "env" else self._from_file(name)
         return known
 
@@ -46,8 +55,8 @@ class SecretReader:
                 text = stream.read(MAX_SECRET_BYTES + 1)
         except OSError as error:
             raise ValueError(
-                f"the secret {name} cannot be read: {error.strerror} ({path}); "
-                "create the file, readable by the daemon's user alone"
+                f"the secret {name} cannot be read: {error.strerror} ({path}); write it into a file that nobody else "
+                "can read; under systemd name that file in a LoadCredential line of the unit (docs/install.md)"
             ) from error
         except UnicodeDecodeError as error:
             raise ValueError(f"the secret {name} is not UTF-8 text ({path})") from error
@@ -63,18 +72,61 @@ def load_inventory(folder: Path, read_secret: ReadSecret | None) -> Inventory:
         raise ConfigError(
             [Problem(str(folder), 0, 0, "no *.yaml file here", "point `inventory` at the folder of YAML files")]
         )
-    documents: list[tuple[Source, Document]] = []
+    parts: list[Part] = []
     problems: list[Problem] = []
+    complete = True
     for file in files:
         try:
             source = read(file)
-            documents.append((source, validate(source, Document)))
         except ConfigError as error:
             problems += error.problems
-    inventory, more = compile_inventory(documents, read_secret, complete=not problems)
+            complete = False
+        else:
+            part, more = _part(source)
+            parts.append(part)
+            problems += more
+    inventory, more = compile_inventory(parts, read_secret, complete=complete)
     if problems or more:
         raise ConfigError([*problems, *more])
     return inventory
+
+
+def _part(source: Source) -> tuple[Part, list[Problem]]:
+    """What of a file is in form, so that a mistake in one entry hides none in others, and what is wrong with the rest."""
+    value = {} if source.value is None else source.value
+    whole, problems = fit([(source, ())], Document, value)
+    if whole is not None:
+        return Part(
+            source=source, providers=whole.providers, profiles=whole.profiles, templates=whole.templates,
+            sites=dict(enumerate(whole.sites)),
+        ), []  # fmt: skip
+    tables = _tables(value)
+    lost: set[Name] = set()
+
+    def good(table: str, model: type[M]) -> dict[Any, M]:
+        entries, found = tables.get(table, {}), {}
+        for key, each in entries.items() if isinstance(entries, dict) else enumerate(entries):
+            entry, _ = fit([(source, (table, key))], model, each)
+            if entry is not None:
+                found[key] = entry
+            else:
+                name = key if isinstance(key, str) else each.get("id") if isinstance(each, dict) else None
+                lost.add((table.removesuffix("s"), str(name)))
+        return found
+
+    return Part(
+        source=source, providers=good("providers", ProviderModel), profiles=good("profiles", ProfileModel),
+        templates=good("templates", SiteBody), sites=good("sites", SiteModel), lost=frozenset(lost),
+        complete=tables == value,
+    ), problems  # fmt: skip
+
+
+def _tables(value: object) -> dict[str, Any]:
+    """The tables of a file that are at least tables."""
+    kinds = {name: list if name == "sites" else dict for name in Document.model_fields}
+    if not isinstance(value, dict):
+        return {}
+    return {name: value[name] for name, kind in kinds.items() if isinstance(value.get(name), kind)}
 
 
 def load_contacts(path: Path) -> tuple[Contact, ...]:

@@ -174,6 +174,16 @@ class SiteBody(Model):
     services: dict[Slug, dict[str, object] | None] = Field(default_factory=dict)
 
 
+def _on_earth(value: list[float]) -> list[float]:
+    latitude, longitude = value
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        raise ValueError(f"[{latitude:g}, {longitude:g}] is no place on earth: latitude comes first, then longitude")
+    return value
+
+
+Location = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_on_earth)]
+
+
 class SiteModel(SiteBody):
     """A site."""
 
@@ -182,7 +192,7 @@ class SiteModel(SiteBody):
     code: str = Field("", max_length=16, description="official code, in quotes")
     area: str = Field("", max_length=120)
     like: Slug | None = Field(None, description="template that it takes everything from that it does not write itself")
-    location: list[float] | None = Field(None, min_length=2, max_length=2, description="latitude, longitude in degrees")
+    location: Location | None = Field(None, description="latitude, longitude in degrees")
     contact: str = Field("", max_length=200, description="whom to call at the site")
     vars: dict[str, str | int] = Field(default_factory=dict, description="fills {…} in the template's strings")
 

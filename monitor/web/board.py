@@ -6,6 +6,7 @@ Every text from outside passes Jinja2's autoescape; lists and texts are cut to a
 from __future__ import annotations
 
 import hashlib
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,11 +27,12 @@ from monitor.web.overview import (
     draw_map,
     one_site,
     open_cases,
+    short_name,
     site_of,
     site_views,
     view_of,
 )
-from monitor.web.view import View
+from monitor.web.view import TargetView, View
 from monitor.web.words import VI, WORDS, Words
 
 REFRESH_SECONDS = 10
@@ -49,9 +51,6 @@ SIGNS = {State.UP: "●", State.DEGRADED: "▲", State.DOWN: "■", State.UNREAC
 LETTERS = {State.DEGRADED: "!", State.DOWN: "×", State.UNREACHABLE: "–", State.UNKNOWN: "?"}
 """What stands in the shapes of the map."""
 
-# Only the words that tell nothing on a tile; the full name is on the site's page.
-TITLES = ("Phường ", "Xã ", "Đặc khu ", "Thành phố ", "Thị xã ", "Huyện ")
-
 
 class Board:
     """Renders the pages."""
@@ -64,7 +63,7 @@ class Board:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._pages.filters.update(clip=clip, short=short_name, digits=digits)
+        self._pages.filters.update(clip=clip, short=short_name, dialled=dialled, seen_last=seen_last)
         style = self._pages.get_template("style.css").render()
         self.style_hash = b64encode(hashlib.sha256(style.encode()).digest()).decode()
         """For the content security policy: this style sheet and no other."""
@@ -192,10 +191,8 @@ def _figure(value: object, words: Words) -> str:
             return "–"
         case bool():
             return words.page["yes" if value else "no"]
-        case float():
-            return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
-        case int():
-            return f"{value:,}"
+        case float() | int():
+            return words.figure(value)
         case datetime():
             return words.moment(value)
     return clip(str(value), 80)
@@ -206,16 +203,40 @@ def clip(text: str, length: int = MAX_TEXT) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def short_name(name: str) -> str:
-    """A commune's or area's name without its title, for a tile or the map."""
-    for title in TITLES:
-        name = name.removeprefix(title)
-    return clip(name, 24)
+_FIGURE = re.compile(r"([0-9]+(?:\.[0-9]+)*)")
 
 
-def digits(hotline: str) -> str:
-    """What a telephone can dial of a hotline; empty when that is nothing."""
-    return "".join(sign for sign in hotline if sign in "0123456789+")[:20]
+def seen_last(view: TargetView) -> tuple[str, list[tuple[str, str]]]:
+    """Why a target is held as it is, and below it what each check saw last, by its name.
+
+    The reason is what a check saw when the state turned: what that check says again, with other figures, is told once.
+    """
+    checks = [(name, clip(seen.evidence, 200)) for name, seen in view.checks.items() if seen.evidence]
+    why = "" if checks and view.state is State.UP else clip(view.evidence)
+    for _, text in checks:
+        why = _without(why, text)
+    return why, checks
+
+
+def _without(why: str, text: str) -> str:
+    """`why` without `text` at its end, whatever the figures; the pieces at odd places are figures."""
+    old, new = _FIGURE.split(why), _FIGURE.split(text)
+    tail = old[-len(new) :]
+    if len(tail) < len(new) or not tail[0].endswith(new[0]) or tail[2::2] != new[2::2]:
+        return why
+    return "".join((*old[: -len(new)], tail[0].removesuffix(new[0]))).rstrip("; ")
+
+
+_NUMBER = re.compile(r"\+?[0-9][0-9 .-]*")
+_LEAST_DIGITS = 3
+"""Of something that can be called, such as 113: the 24 and the 7 of `(24/7)` are none."""
+
+
+def dialled(text: str) -> str:
+    """The number that a telephone dials for a hotline or contact: the longest in it, of two the first; else empty."""
+    numbers = (re.sub(r"[ .-]", "", found) for found in _NUMBER.findall(text))
+    longest = max(numbers, key=len, default="")
+    return longest[:20] if len(longest) >= _LEAST_DIGITS else ""
 
 
 def _touches(incident: Incident, site_id: str) -> bool:

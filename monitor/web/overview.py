@@ -20,6 +20,22 @@ HURT = frozenset({State.DOWN, State.UNREACHABLE, State.DEGRADED})
 MAP_WIDTH = 600.0
 MAP_MARGIN = 14.0
 MAP_MAX_HEIGHT = 900.0
+DOT = 6.0
+"""Half the size of a place on the map, with a little air."""
+LETTER_WIDTH, LETTER_ABOVE, LETTER_BELOW = 5.8, 8.0, 3.0
+"""Of the font of the area names: mean width, and reach from the base line."""
+NUDGES = sorted(
+    ((across, down) for across in range(-40, 41, 8) for down in range(-24, 25, 4)), key=lambda by: math.hypot(*by)
+)
+"""Where an area's name may go from the middle, the nearest first."""
+MAX_LOOKS = 10_000
+"""Areas times places (a province: 2,838 in 2 ms); with more there is no room, and no time to look for it."""
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
+
+# Only the words that tell nothing on a tile; the full name is on the site's page.
+TITLES = ("Phường ", "Xã ", "Đặc khu ", "Thành phố ", "Thị xã ", "Huyện ")
+NAME_LENGTH = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +99,13 @@ class Case:
     provider: Provider | None
     communes: int
     """Communes among the hurt, that of the root included."""
+
+
+def short_name(name: str) -> str:
+    """A commune's or area's name without its title, for a tile or the map."""
+    for title in TITLES:
+        name = name.removeprefix(title)
+    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
 
 
 def view_of(states: Mapping[str, TargetView], target: str) -> TargetView:
@@ -188,15 +211,33 @@ def draw_map(sites: Iterable[SiteView]) -> Map:
     return Map(width=MAP_WIDTH, height=height, places=tuple(places), labels=_labels(places))
 
 
-def _labels(places: Iterable[Place]) -> tuple[Label, ...]:
+def _labels(places: Sequence[Place]) -> tuple[Label, ...]:
+    """The name of each area in the middle of its communes, or as near to it as it covers no place and no other name."""
     areas: dict[str, list[Place]] = {}
     for place in places:
         if place.site.site.area:
             areas.setdefault(place.site.site.area, []).append(place)
-    return tuple(
-        Label(area=area, x=round(fmean(each.x for each in those), 1), y=round(fmean(each.y for each in those), 1))
-        for area, those in areas.items()
-    )
+    taken = [(place.x - DOT, place.y - DOT, place.x + DOT, place.y + DOT) for place in places]
+    labels = []
+    nudges = NUDGES if len(areas) * len(places) <= MAX_LOOKS else ()
+    for area, those in sorted(areas.items()):  # in an order that no state changes, so that names stay where they are
+        x, y = fmean(each.x for each in those), fmean(each.y for each in those)
+        spots = ((x + across, y + down) for across, down in nudges)
+        free = (spot for spot in spots if not _covers(_box(short_name(area), *spot), taken))
+        x, y = next(free, (x, y))
+        taken.append(_box(short_name(area), x, y))
+        labels.append(Label(area=area, x=round(x, 1), y=round(y, 1)))
+    return tuple(labels)
+
+
+def _box(text: str, x: float, y: float) -> Box:
+    half = len(text) * LETTER_WIDTH / 2
+    return x - half, y - LETTER_ABOVE, x + half, y + LETTER_BELOW
+
+
+def _covers(box: Box, others: Iterable[Box]) -> bool:
+    left, top, right, bottom = box
+    return any(left < each[2] and each[0] < right and top < each[3] and each[1] < bottom for each in others)
 
 
 def _on_earth(latitude: float | None, longitude: float | None) -> bool:

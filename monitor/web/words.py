@@ -22,6 +22,15 @@ class Words(words.Words):
         """A number with the noun behind it in its form; the plural is the noun's key with an `s`."""
         return f"{number} {self.page[noun if number == 1 else noun + 's']}"
 
+    def figure(self, value: float) -> str:
+        """A number as it is written in this language: 1.482 and 0,5 in Vietnamese."""
+        whole = isinstance(value, int) or abs(value) >= 1000
+        english = f"{value:,.0f}" if whole else f"{value:,.3g}"
+        return english.translate(_VIETNAMESE) if self.language == "vi" else english
+
+
+_VIETNAMESE = str.maketrans(",.", ".,")
+
 
 def machine_time(at: datetime) -> str:
     """ISO 8601 in UTC, for programs."""
@@ -51,9 +60,9 @@ VI = Words(
         "since": "Từ",
         "for": "đã",
         "lasted": "kéo dài",
-        "cause": "Khả năng",
+        "cause": "Nguyên nhân có thể",
         "impact": "Ảnh hưởng",
-        "impact_none": "không kéo theo đối tượng nào",
+        "impact_none": "không có đối tượng được giám sát nào khác bị ảnh hưởng",
         "thing": "đối tượng",
         "things": "đối tượng",
         "commune": "xã, phường",
@@ -129,7 +138,7 @@ EN = Words(
         "lasted": "lasted",
         "cause": "Likely",
         "impact": "Impact",
-        "impact_none": "nothing else is hurt",
+        "impact_none": "nothing else that is watched is hurt",
         "thing": "target",
         "things": "targets",
         "commune": "commune",

@@ -76,9 +76,64 @@ def test_a_line_that_is_cut_says_whom_to_call_and_what_is_hurt() -> None:
     assert mail["Subject"] == "NGỪNG: Đường TSLCĐ – Xã Kim Đông"
     text = part(mail, "plain")
     assert "Gọi VNPT Ninh Bình, 0229 000 8001, báo mã kênh C-1." in text
-    assert "Ảnh hưởng:     Bộ định tuyến, Trang thông tin điện tử – Xã Kim Đông" in text
+    assert "Ảnh hưởng:          Bộ định tuyến, Trang thông tin điện tử – Xã Kim Đông" in text
+    assert "Nguyên nhân có thể: đường truyền\n" in text.replace("\r", "")
     assert "12:00:00 24/11/2026" in text, "times are those of Viet Nam"
     assert "- 10 of 10 echoes lost" in text
+
+
+@pytest.mark.parametrize(
+    ("cause", "language", "subject", "says"),
+    [
+        (Cause.POWER, "vi", "ĐÃ CÓ ĐIỆN LẠI – Xã Kim Đông", "Điện lưới tại Xã Kim Đông đã có lại lúc 12:00:03"),
+        (Cause.POWER, "en", "Power is back – Xã Kim Đông", "Mains power at Xã Kim Đông is back since 12:00:03"),
+        (Cause.VANTAGE, "vi", "ĐÃ CÓ ĐƯỜNG RA TRỞ LẠI – Trạm giám sát", "Trạm giám sát đã có đường ra trở lại lúc 12:00:03"),
+        (Cause.VANTAGE, "en", "The monitor has its uplink again", "The monitor has its uplink again since 12:00:03"),
+        (Cause.LINK, "vi", "ĐÃ TRỞ LẠI: Đường TSLCĐ – Xã Kim Đông", "Đường TSLCĐ – Xã Kim Đông đã hoạt động trở lại lúc"),
+    ],
+)  # fmt: skip
+def test_the_end_of_an_incident_says_what_is_back_and_not_what_was_gone(
+    cause: Cause, language: str, subject: str, says: str
+) -> None:
+    contact = replace(ON_CALL, language=language)
+    mail = sent(notification(Happening.RECOVERED, contact, replace(INCIDENT, cause=cause)))
+    assert mail["Subject"] == subject
+    assert part(mail, "plain").startswith(says)
+    assert says in html.unescape(part(mail, "html"))
+
+
+@pytest.mark.parametrize(
+    ("impact", "language", "subject", "says"),
+    [
+        ((), "vi", "NHẬN ĐỊNH LẠI: Mất điện – Xã Kim Đông", "Bộ lưu điện của Xã Kim Đông không còn trả lời"),
+        (("xa-kim-dong/tslcd",), "vi", "NHẬN ĐỊNH LẠI: Mất điện, mất liên lạc hoàn toàn – Xã Kim Đông",
+         "Mọi đường truyền của Xã Kim Đông đã ngừng theo: nhiều khả năng ắc quy của bộ lưu điện đã cạn."),
+        (("xa-kim-dong/tslcd",), "en", "SEEN ANEW: Power cut, all contact lost – Xã Kim Đông",
+         "Every line of Xã Kim Đông is gone too: most likely the battery of the UPS is empty."),
+    ],
+)  # fmt: skip
+def test_a_power_cut_that_emptied_the_battery_says_that_the_commune_is_dark(
+    impact: tuple[str, ...], language: str, subject: str, says: str
+) -> None:
+    contact = replace(ON_CALL, language=language)
+    incident = replace(INCIDENT, cause=Cause.POWER, root="xa-kim-dong/router", impact=impact)
+    mail = sent(notification(Happening.CHANGED, contact, incident))
+    assert mail["Subject"] == subject
+    assert part(mail, "plain").startswith(says)
+    assert says in html.unescape(part(mail, "html"))
+
+
+@pytest.mark.parametrize(
+    ("root", "says"),
+    [
+        ("center/website", "hệ thống dùng chung toàn tỉnh; không có đối tượng được giám sát nào khác bị ảnh hưởng"),
+        ("xa-kim-dong/website", "không có đối tượng được giám sát nào khác bị ảnh hưởng"),
+    ],
+)
+def test_a_system_that_the_whole_province_uses_is_not_told_as_without_impact(root: str, says: str) -> None:
+    mail = sent(notification(incident=replace(INCIDENT, root=root, cause=Cause.SERVICE, impact=())))
+    assert f"Ảnh hưởng:          {says}\n" in part(mail, "plain").replace("\r", "")
+    assert f">{says}</td>" in html.unescape(part(mail, "html"))
 
 
 def test_a_mail_of_a_target_that_left_the_inventory_names_it() -> None:

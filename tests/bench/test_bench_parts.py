@@ -12,6 +12,7 @@ import pytest
 
 from bench import daemon, harness, network, profiled, province, scheduler, scrape, setup
 from bench.harness import Figures
+from lab.certificates import Authority
 from monitor.app import load_all
 
 ROOT = Path(__file__).parent.parent.parent
@@ -96,7 +97,7 @@ def test_an_unknown_part_is_refused_with_the_list() -> None:
 def test_the_inventory_of_a_plan_has_what_the_plan_says(tmp_path: Path) -> None:
     plan = daemon.Plan(communes=3, snmp=7, pages=4)
     sites = [(f"xa-{index}", f"Xã {index}", str(index)) for index in range(3)]
-    secrets = {"snmp-community": daemon.COMMUNITY, "bench-ca.pem": "ca"}
+    secrets = {"snmp-community": daemon.COMMUNITY, "bench-ca.pem": Authority(tmp_path).ca.read_text()}
     path = daemon.write(tmp_path / "daemon", daemon.inventory(plan, sites, network.address), secrets)
     _, inventory, _ = load_all(path)
     kinds = [check.probe for check in inventory.checks().values()]

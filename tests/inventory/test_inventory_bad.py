@@ -18,6 +18,8 @@ def said(bad: Path, folder: Path) -> str:
     """What loading `bad` beside the good file says, with the folder's own place taken out."""
     shutil.copy(HERE / "good" / "base.yaml", folder)
     shutil.copy(bad, folder / "bad.yaml")
+    (folder / "secrets").mkdir()
+    (folder / "secrets" / "word").write_text("word")
     try:
         load_inventory(folder, SecretReader(folder / "secrets"))
     except ConfigError as error:

@@ -107,10 +107,64 @@ def test_all_mistakes_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, "sites: [{id: a, name: A, like: comune}, {id: b, nam: B}]")
     files = [(Path(each.file).name, each.line) for each in caught.value.problems]
-    assert ("broken.yaml", 2) in files
+    assert ("broken.yaml", 1) in files
     assert files.count(("more.yaml", 1)) >= 2
     # `like: comune` may well be in the file that could not be read, so it is not blamed.
     assert "comune" not in str(caught.value)
+
+
+def test_a_mistake_in_one_entry_hides_none_in_the_others_of_its_file(tmp_path: Path) -> None:
+    text = """
+profiles:
+  odd: {kind: router, cheks: {}}
+sites:
+  - {id: a, name: A, colour: red}
+  - {id: b, name: B, devices: {router: {profile: box, address: 10.0.0.1}}}
+  - {id: b, name: Again}
+  - id: c
+    name: C
+    devices:
+      one: {profile: box, address: 10.0.0.8, behind: [home/gatway, a/router]}
+      two: {profile: odd, address: 10.0.0.9, behind: [on]}
+"""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert [(each.line, each.message) for each in caught.value.problems] == [
+        (3, "key `checks` is missing"),
+        (3, "unknown key `cheks`"),
+        (5, "unknown key `colour`"),
+        (6, "address 10.0.0.1 already belongs to home/gateway"),
+        (7, "site `b` is already written"),
+        (11, "there is no target `home/gatway`"),
+        (12, "there is no target `c/on`"),
+    ], "and nothing about a/router or odd, which are written, though not in form"
+
+
+@pytest.mark.parametrize(
+    "text", ["sites: 5", "sites: {a: {}}", "profiles: [a]", "site: [{id: a}]", "[]", "sites: [5, []]"]
+)
+def test_a_file_that_has_not_even_tables_is_told_and_blames_no_other(text: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, "sites: [{id: b, name: B, like: comune}]")
+    assert {Path(each.file).name for each in caught.value.problems} >= {"odd.yaml"}
+    assert ("more.yaml" in str(caught.value)) == (text == "sites: [5, []]")
+
+
+def test_a_word_that_nothing_fills_makes_no_other_mistake_of_the_template(tmp_path: Path) -> None:
+    text = """
+templates:
+  other:
+    links: {line: {profile: line, address: '10.2.{n}.2', provider: vnpt, circuit: C, behind: [home/gateway]}}
+    devices: {router: {profile: box, address: 10.2.0.1, behind: [line, lien]}}
+sites: [{id: a, name: A, like: other}, {id: b, name: B, like: other, devices: {router: {address: 10.2.0.2}}}]
+"""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert [(each.line, each.message) for each in caught.value.problems] == [
+        (4, "nothing fills {n} of site `a`"),
+        (5, "there is no target `a/lien`"),
+    ]
 
 
 # -- secrets ---------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from lab.certificates import Authority
 from tests.alerts.conftest import LOGIN, free_port
 from tests.monitor.making import ROOT, plain_rights
 
@@ -97,7 +98,8 @@ class Daemon:
         for name in ("inventory", "secrets"):
             (folder / name).mkdir()
         (folder / "secrets" / "smtp-password").write_text(LOGIN[1] + "\n", encoding="utf-8")
-        (folder / "secrets" / "ca.pem").write_text(authority_pem or "none\n")
+        authority_pem = authority_pem or Authority(folder).ca.read_text()
+        (folder / "secrets" / "ca.pem").write_text(authority_pem)
         (folder / "contacts.yaml").write_text(CONTACTS, encoding="utf-8")
         self.settings.write_text(
             SETTINGS.format(listen=self.listen, relay=relay or free_port(), user=LOGIN[0]), encoding="utf-8"

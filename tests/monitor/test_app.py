@@ -50,7 +50,7 @@ def test_what_it_holds_is_on_the_board_in_the_api_and_in_the_metrics(running: Da
     assert metrics['monitor_checks{probe="tcp"}'] == 2
     assert metrics['monitor_observations_total{outcome="ok",probe="tcp"}'] > 0
     assert metrics['probe_success{check="port",kind="public-portal",site="center",target="center/portal"}'] == 1
-    assert metrics["monitor_loop_lag_seconds_count"] > 0
+    running.wait(lambda: running.metrics()["monitor_loop_lag_seconds_count"] > 0)
     assert metrics["monitor_errors_total"] == metrics["monitor_store_errors_total"] == 0
 
 

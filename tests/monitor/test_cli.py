@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
-from monitor.cli import JsonLines, main
+from monitor.cli import JsonLines, main, show_status
 from tests.monitor.daemon import MORE, Daemon, daemon
 
 
@@ -41,6 +43,16 @@ def test_check_tells_every_mistake_of_every_file_with_its_place(files: Daemon) -
     assert said.stdout == ""
     assert re.search(rf"{files.inventory}:\d+:\d+: there is no profile `portall`; did you mean `portal`\?", said.stderr)
     assert f"{files.folder}/contacts.yaml:1:32: `nobody` is not a mail address" in said.stderr
+
+
+def test_a_mistake_in_the_settings_hides_none_in_inventory_and_contacts(files: Daemon) -> None:
+    files.settings.write_text(f"databse: x\n{files.settings.read_text()}", encoding="utf-8")
+    (files.folder / "secrets" / "smtp-password").unlink()
+    files.write_inventory(MORE.replace("profile: portal", "profile: portall"))
+    (files.folder / "contacts.yaml").write_text("contacts: {a: {name: A, email: nobody}}")
+    said = run("check", files=files).stderr
+    for mistake in ("`databse`", "smtp-password", "`portall`", "`nobody`"):
+        assert mistake in said
 
 
 @pytest.mark.parametrize("bad", ["a@b..c", "Tên <giám-sát@b.example>", "N <a..b@c.example>"])
@@ -115,11 +127,13 @@ def test_probe_of_a_check_that_is_not_there_is_no_success(files: Daemon) -> None
     assert said.stderr == "no check 'prot' at center/portal; it has: port\n"
 
 
-@pytest.mark.parametrize("command", ["status", "reload"])
-def test_a_command_that_needs_the_daemon_says_when_none_answers(command: str, files: Daemon) -> None:
+@pytest.mark.parametrize(
+    ("command", "why"), [("status", "Connection refused"), ("reload", "No such file or directory")]
+)
+def test_a_command_that_needs_the_daemon_says_when_none_answers(command: str, why: str, files: Daemon) -> None:
     said = run(command, files=files)
     assert said.exit_code == 1
-    assert "no daemon answers" in said.stderr
+    assert said.stderr == f"no daemon answers: {why}; is it running with these settings ({files.settings})?\n"
     assert not isinstance(said.exception, OSError)
 
 
@@ -129,6 +143,23 @@ def test_a_command_that_needs_the_daemon_tells_a_mistake_in_the_settings(command
     said = run(command, files=files)
     assert said.exit_code == 1
     assert f"{files.settings}:1:9: " in said.stderr
+
+
+def test_status_fits_80_columns_with_viet_nam_s_time_and_the_whole_root_and_evidence() -> None:
+    written = io.StringIO()
+    incident = {
+        "began": "2026-11-24T13:38:40.5Z", "state": "degraded", "cause": "link", "root": "phuong-thien-truong/tslcd",
+        "impact": ["a", "b"], "evidence": [f"phuong-thien-truong/tslcd: {'[no] echo ' * 12}"],
+    }  # fmt: skip
+    show_status(Console(file=written, width=80), [{"state": "up"}, {"state": "degraded"}], [incident])
+    lines = [line.rstrip() for line in written.getvalue().splitlines()]
+    assert lines[:3] == [
+        "up 1  degraded 1  down 0  unreachable 0  unknown 0",
+        "since (Viet Nam)     state     cause    impact  root",
+        "20:38:40 24/11/2026  degraded  link          2  phuong-thien-truong/tslcd",
+    ]
+    assert all(line.startswith("    ") and len(line) <= 80 for line in lines[3:])
+    assert "".join(lines[3:]).count("[no]") == 12
 
 
 def test_every_command_has_its_help() -> None:

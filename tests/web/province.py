@@ -58,7 +58,15 @@ def _target(site: str, name: str, role: Role, kind: str, *behind: str, provider:
 def commune(site: str, name: str, latitude: float, longitude: float, area: str = "Phủ Lý") -> tuple[Site, list[Target]]:
     """A commune with a line, a router behind it and a UPS behind that."""
     return (
-        Site(id=site, name=name, code="13291", area=area, latitude=latitude, longitude=longitude, contact="Bà Hoa"),
+        Site(
+            id=site,
+            name=name,
+            code="13291",
+            area=area,
+            latitude=latitude,
+            longitude=longitude,
+            contact="Bà Hoa, ĐT 0229 000 018",
+        ),
         [
             _target(site, "tslcd", Role.LINK, "tslcd", "centre/gateway", provider="vnpt", circuit=f"C-{site}"),
             _target(site, "router", Role.DEVICE, "router", f"{site}/tslcd"),

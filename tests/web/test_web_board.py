@@ -8,17 +8,20 @@ from base64 import b64encode
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from monitor.core.model import Cause, Provider, Reason, State
-from monitor.web.board import MAX_CARDS, Board
-from monitor.web.overview import WORST_FIRST, draw_map, site_views
+from monitor.inventory.load import load_inventory
+from monitor.web.board import MAX_CARDS, Board, dialled, seen_last
+from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
 from tests.web.province import NOW, Province, commune, inventory_of
 
+CONFIG = Path(__file__).parents[2] / "config"
 HOSTILE = """"><script>alert(1)</script><img src=x onerror='x'>{{ 7*7 }}&amp;"""
 FIRST_VIEW_BYTES = 100_000
 
@@ -147,10 +150,54 @@ def test_the_site_page_tells_whom_to_call_and_what_was_seen_last(province: Provi
     province.cut("phuong-phu-ly")
     page = Board().site(province, "phuong-phu-ly", VI, NOW)
     assert page is not None
-    assert 'href="tel:18001260247"' in page
+    assert '<a href="tel:18001260">1800 1260 (24/7)</a>' in page
+    assert '<a href="tel:0229000018">Bà Hoa, ĐT 0229 000 018</a>' in page
     for fact in ("C-phuong-phu-ly", "10 of 10 echoes lost", "Bà Hoa", "13291", "không trả lời trong thời hạn"):
         assert fact in page
     assert page.index("Đường TSLCĐ</strong>") < page.index("Bộ định tuyến</strong>")
+
+
+@pytest.mark.parametrize(
+    ("state", "held", "said", "why"),
+    [
+        (State.DOWN, "no echo within 1 s", "no echo within 1.5 s", ""),
+        (State.DEGRADED, "upsOnBattery 1, above 0; on battery, 12 minutes left", "on battery, 3 minutes left",
+         "upsOnBattery 1, above 0"),
+        (State.DOWN, "no echo within 1 s", "10.0.0.1 says: unreachable", "no echo within 1 s"),
+        (State.UP, "an echo of three days ago", "echo after 2.1 ms", ""),
+        (State.DOWN, "no echo", "", "no echo"),
+    ],
+)  # fmt: skip
+def test_what_a_check_says_again_with_other_figures_is_told_once(
+    state: State, held: str, said: str, why: str, province: Province
+) -> None:
+    province.cut("phuong-phu-ly", evidence=said)
+    line = province.held["phuong-phu-ly/tslcd"]
+    view = replace(line, state=state, evidence=held)
+    assert seen_last(view) == (why, [("echo", said)] if said else [])
+    province.held["phuong-phu-ly/tslcd"] = view
+    page = Board().site(province, "phuong-phu-ly", VI, NOW)
+    assert page is not None
+    assert (f"<code>{why}</code>" in page) == bool(why)
+    assert page.count("echo: ") == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0229 000 8002 (24/7)", "02290008002"),
+        ("1800 8119", "18008119"),
+        ("+84 229.000-8002, máy lẻ 305", "+842290008002"),
+        ("0229 000 8001 / 0229 000 8002", "02290008001"),
+        ("Phòng 305, ĐT 0229 000 018", "0229000018"),
+        ("113", "113"),
+        ("Bà Hoa, trực 24/7", ""),
+        ("٠١٢٣٤", ""),
+        ("", ""),
+    ],
+)
+def test_a_telephone_dials_the_number_and_nothing_around_it(text: str, number: str) -> None:
+    assert dialled(text) == number
 
 
 def test_the_incident_page_shows_facts_evidence_and_impact(province: Province) -> None:
@@ -164,6 +211,8 @@ def test_the_incident_page_shows_facts_evidence_and_impact(province: Province) -
         "10 of 10 echoes lost",
         "Phường Phủ Lý – UPS",
         "chưa khắc phục",
+        '<a href="tel:18001260">1800 1260 (24/7)</a>',
+        '<a href="tel:0229000018">Bà Hoa, ĐT 0229 000 018</a>',
     ):
         assert fact in page
     province.cases = [replace(province.cases[0], closed=NOW - timedelta(minutes=1))]
@@ -198,6 +247,11 @@ def test_hostile_names_stay_text(province: Province) -> None:
         assert not [name for name in seen.attributes if name.startswith("on") or name == "style"]
         assert "{{ 7*7 }}" in page
         assert "javascript:alert(1)" not in re.findall(r'href="([^"]*)"', page)
+
+
+def test_on_a_narrow_screen_a_tile_is_as_wide_as_a_name(province: Province) -> None:
+    narrow = _wall(province).partition("@media(max-width:800px){")[2]
+    assert ".areas{columns:1}.tiles{grid-template-columns:repeat(auto-fill,minmax(7.5rem,1fr))}" in narrow
 
 
 def test_the_style_sheet_is_the_one_that_the_policy_allows(province: Province) -> None:
@@ -242,6 +296,20 @@ def test_places_keep_their_proportions_and_stay_inside(province: Province) -> No
     assert by_id["xa-cuc-phuong"].x < by_id["xa-kim-dong"].x
 
 
+def test_no_name_of_an_area_covers_a_place_or_another_name() -> None:
+    known = load_inventory(CONFIG / "inventory", None)
+    drawn = draw_map(site_views(known, {}).values())
+    places = [(place.x - 5, place.y - 5, place.x + 5, place.y + 5) for place in drawn.places]
+    names = [_box(short_name(label.area), label.x, label.y) for label in drawn.labels]
+    assert len(names) == 22
+    covered = [
+        label.area
+        for label, name in zip(drawn.labels, names, strict=True)
+        if _covers(name, (each for each in (*places, *names) if each is not name))
+    ]
+    assert covered == []
+
+
 @pytest.mark.parametrize(("latitude", "longitude"), [(20.0, 106.0), (float("nan"), 1.0), (900.0, 0.0)])
 def test_one_place_or_an_impossible_one_draws_no_nonsense(
     province: Province, latitude: float, longitude: float
@@ -284,6 +352,15 @@ def test_a_site_without_targets_is_unknown(province: Province) -> None:
 )
 def test_spans_are_told_in_two_units(seconds: int, says: str) -> None:
     assert VI.lasted(NOW, NOW + timedelta(seconds=seconds)) == says
+
+
+@pytest.mark.parametrize(
+    ("value", "vi", "en"), [(1482, "1.482", "1,482"), (0.25, "0,25", "0.25"), (1234.5, "1.234", "1,234"), (0, "0", "0")]
+)
+def test_figures_are_written_as_each_language_writes_them(value: float, vi: str, en: str, province: Province) -> None:
+    assert (VI.figure(value), EN.figure(value)) == (vi, en)
+    province.figures = {"checks": value}
+    assert f"Phép đo: {vi}<" in _wall(province)
 
 
 async def test_every_link_of_the_board_leads_somewhere(http: aiohttp.ClientSession, province: Province) -> None:
