@@ -204,7 +204,7 @@ class _Echo:
         ]
         with server(command, self.folder / "smokeping.log") as process:
             wait_for(
-                "smokeping_prober", lambda: listens(*_split(SMOKEPING)) and _smokeping()[0] > TARGETS, 90
+                "smokeping_prober", lambda: listens(*_split(SMOKEPING)) and _smokeping()[0] > TARGETS, 180
             )  # it begins a target each 10 ms
             (sent, received), cpu = _smokeping(), cpu_seconds(process.pid)
             time.sleep(self.seconds)

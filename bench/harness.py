@@ -167,17 +167,24 @@ def wait_for(what: str, found: Callable[[], object], patience: float = 30.0) -> 
 
 
 def compare(contenders: Mapping[str, Callable[[], Figures]], rounds: int) -> dict[str, Row]:
-    """Every contender in every round, each second round backwards; a row of medians for each."""
+    """Every contender in every round, each second round backwards; a row of medians for each.
+
+    One that fails in a round is named and has one round less; one that always fails has no row.
+    """
     seen: dict[str, list[Figures]] = {name: [] for name in contenders}
     for index in range(rounds):
         for name in list(contenders)[:: -1 if index % 2 else 1]:
-            figures = contenders[name]()
+            try:
+                figures = contenders[name]()
+            except RuntimeError as error:
+                print(f"    round {index + 1}/{rounds}  {name}: {error}", file=sys.stderr, flush=True)
+                continue
             seen[name].append(figures)
             print(
                 f"    round {index + 1}/{rounds}  {name}: {_ms(figures):.4f} ms, {figures.answered}/{figures.probes}",
                 flush=True,
             )
-    return with_ratios({name: summary(found) for name, found in seen.items()})
+    return with_ratios({name: summary(found) for name, found in seen.items() if found})
 
 
 def _ms(figures: Figures) -> float:

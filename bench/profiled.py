@@ -7,10 +7,12 @@ begins to profile, the next one writes FOLDER/profile.json. Until then nothing i
 from __future__ import annotations
 
 import cProfile
+import gc
 import json
 import pstats
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,21 @@ from monitor.cli import main
 from monitor.metrics import LAG_BUCKETS
 
 SHOWN = 25
+
+
+class Pauses:
+    """How long Python's cycle collector held everything up; cProfile blames whatever function it happened in."""
+
+    def __init__(self) -> None:
+        self.seconds = self.longest = self._began = 0.0
+
+    def __call__(self, phase: str, _info: dict[str, int]) -> None:
+        """Called by the collector."""
+        if phase == "start":
+            self._began = time.perf_counter()
+        else:
+            took = time.perf_counter() - self._began
+            self.seconds, self.longest = self.seconds + took, max(self.longest, took)
 
 
 def counters(app: App) -> dict[str, Any]:
@@ -70,7 +87,12 @@ def _write(path: Path, found: object) -> None:
 
 def listen(folder: Path, app: Callable[[], App]) -> None:
     """Answer the two signals."""
-    profile, on = cProfile.Profile(), False
+    profile, on, pauses = cProfile.Profile(), False, Pauses()
+    gc.callbacks.append(pauses)
+
+    def count(*_: object) -> None:
+        _write(folder / "counters.json", counters(app()) | {"gc": pauses.seconds, "gc longest": pauses.longest})
+        pauses.longest = 0.0
 
     def toggle(*_: object) -> None:
         nonlocal on
@@ -81,7 +103,7 @@ def listen(folder: Path, app: Callable[[], App]) -> None:
             profile.disable()
             _write(folder / "profile.json", profiled(profile))
 
-    signal.signal(signal.SIGUSR1, lambda *_: _write(folder / "counters.json", counters(app())))
+    signal.signal(signal.SIGUSR1, count)
     signal.signal(signal.SIGUSR2, toggle)
 
 

@@ -102,6 +102,7 @@ def _window(found: daemon.Daemon, seconds: float, scrape_seconds: float | None) 
         "not ok": grown("not ok"), "echo turns missed": grown("turn-missed"), "late": grown("late"), "missed": grown("missed"),
         "unknown": after["targets"] - sum(count for state, count in after["states"].items() if state != "unknown"),
         "incidents": grown("opened"),
+        "gc %": round((after["gc"] - before["gc"]) / window * 100, 2), "gc longest s": round(after["gc longest"], 3),
         "loop lag p99.9 s": lag(before["lag"], after["lag"], 0.999),
     }  # fmt: skip
 

@@ -55,6 +55,14 @@ def test_a_peer_that_loses_half_is_nobodys_measure() -> None:
     assert rows["ours"]["× best peer"] is None
 
 
+def test_a_contender_that_fails_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> Figures:
+        raise RuntimeError("it did not start")
+
+    assert list(harness.compare({"broken": broken, "ours": lambda: figures(0.1)}, 1)) == ["ours"]
+    assert "broken: it did not start" in capsys.readouterr().err
+
+
 def test_quantiles() -> None:
     assert harness.quantiles([float(each) for each in range(100)]) == (50, 99, 99)
 
