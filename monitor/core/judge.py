@@ -18,6 +18,9 @@ from monitor.core.model import Check, Limit, Observation, Outcome, Reason, State
 LOSS = "loss_ratio"
 """The measurement that the judge itself makes: failed runs in the check's window, 0 to 1."""
 
+DURATION = "probe_duration_seconds"
+"""The measurement that every kind has: how long the run took."""
+
 Z_90 = 1.6449
 """One-sided 95 % quantile of the normal distribution, for the lower bound of the loss."""
 
@@ -288,6 +291,8 @@ class Judge:
         turned = False
         for limit, key, value in state.worst(observation.values):
             turned |= limit.hold(key, value, at)
+        for each in state.limits_of(DURATION):
+            turned |= each.hold(DURATION, observation.duration_seconds, at)
         if counts and check.window and state.standing is not Standing.FAILED:  # the window still holds the outage
             for each in state.limits_of(LOSS):
                 turned |= each.hold_loss(state.lost.bit_count(), state.runs, check.window, at)

@@ -50,11 +50,16 @@ class Bench:
         self.again = False
         self.second = 0.0
 
-    def run(self, outcomes: str, name: str = "echo", *, every: float = 1.0, out_of_turn: bool = False, **values: float):
+    def run(
+        self, outcomes: str, name: str = "echo", *, every: float = 1.0, out_of_turn: bool = False, lasts: float = 0.0,
+        **values: float,
+    ):  # fmt: skip
         """One observation for each sign: `.` well, `x` silent, `h` a hop refuses, `?` inconclusive."""
-        return self.measured(outcomes, name, values, every=every, out_of_turn=out_of_turn)
+        return self.measured(outcomes, name, values, every=every, out_of_turn=out_of_turn, lasts=lasts)
 
-    def measured(self, outcomes: str, name: str, values: dict[str, float], *, every: float = 1.0, out_of_turn=False):
+    def measured(
+        self, outcomes: str, name: str, values: dict[str, float], *, every: float = 1.0, out_of_turn=False, lasts=0.0
+    ):
         made = []
         for sign in outcomes:
             self.second += every
@@ -68,6 +73,7 @@ class Bench:
                     values=values if sign == "." else {},
                     evidence=f"run {self.second:g}: {sign}",
                     out_of_turn=out_of_turn,
+                    duration_seconds=lasts,
                 )
             )
             made += [change] if change else []
@@ -360,6 +366,20 @@ def test_the_lowest_of_several_values_is_held_against_a_lower_limit() -> None:
     bench = Bench(check("tls", limits=(DAYS,)))
     bench.measured("..", "tls", {'days{name="a"}': 90.0, 'days{name="b"}': 3.0, 'days{name="c"}': 40.0})
     assert bench.changes[-1].new is State.DEGRADED
+
+
+def test_a_run_that_takes_long_is_held_against_the_limit_on_its_duration() -> None:
+    slow = Limit(value="probe_duration_seconds", above=3.0, clear=2.0, says="slow")
+    bench = Bench(check(limits=(slow,)))
+    bench.run(".")
+    bench.run("...", lasts=4.0)
+    assert bench.news[-1] == (State.UP, State.DEGRADED)
+    assert (bench.changes[-1].says, bench.changes[-1].reason) == ("slow", Reason.LIMIT)
+    assert bench.changes[-1].evidence.startswith("probe_duration_seconds 4, above 3")
+    bench.run("...", lasts=2.5)
+    assert bench.state().limits[0].broken, "not clear of it yet"
+    bench.run("...", lasts=1.0)
+    assert bench.news[-1] == (State.DEGRADED, State.UP)
 
 
 def test_a_limit_on_another_measurement_is_not_touched() -> None:
