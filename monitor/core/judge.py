@@ -21,6 +21,9 @@ LOSS = "loss_ratio"
 DURATION = "probe_duration_seconds"
 """The measurement that every kind has: how long the run took."""
 
+SOON_SECONDS = 5.0
+"""A check with a longer interval is asked again at once when a measurement is on its way over a limit, or back."""
+
 Z_90 = 1.6449
 """One-sided 95 % quantile of the normal distribution, for the lower bound of the loss."""
 
@@ -258,15 +261,17 @@ class Judge:
         if what is Input.OK and state.last is Input.OK and state.standing is Standing.WELL:  # as nearly always
             state.streak += 1
             state.evidence = observation.evidence
-            return (self._settle(state, at) if self._measure(state, observation, at) else None), False
+            turned, wavers = self._measure(state, observation, at)
+            return (self._settle(state, at) if turned else None), wavers
         before = (state.standing, state.reason)
         moved = state.move(what, at)
         if self._explains_better(state, what, observation.reason):
             state.reason, state.evidence = observation.reason, observation.evidence
-        turned = self._measure(state, observation, at)
+        turned, wavers = self._measure(state, observation, at)
+        again = state.undecided or wavers
         if moved or turned or before != (state.standing, state.reason):
-            return self._settle(state, at), state.undecided
-        return None, state.undecided
+            return self._settle(state, at), again
+        return None, again
 
     @staticmethod
     def _explains_better(state: CheckState, what: Input, reason: Reason) -> bool:
@@ -277,8 +282,8 @@ class Judge:
         return (state.reason, reason) != (Reason.UNREACHABLE, Reason.TIMEOUT)
 
     @staticmethod
-    def _measure(state: CheckState, observation: Observation, at: datetime) -> bool:
-        """Window and limits; True when a limit turned."""
+    def _measure(state: CheckState, observation: Observation, at: datetime) -> tuple[bool, bool]:
+        """Window and limits; whether a limit turned, and whether one that is not sure yet should be asked about at once."""
         check = state.check
         counts = not observation.out_of_turn and observation.outcome is not Outcome.INCONCLUSIVE
         if check.window and counts:
@@ -287,16 +292,18 @@ class Judge:
             state.runs = min(state.runs + 1, check.window)
         if not state.limits or observation.outcome is not Outcome.OK:
             # Loss shows between answers: while nothing answers at all, the question is whether it is down.
-            return False
-        turned = False
+            return False, False
+        turned = wavers = False
         for limit, key, value in state.worst(observation.values):
             turned |= limit.hold(key, value, at)
+            wavers |= limit.streak > 0
         for each in state.limits_of(DURATION):
             turned |= each.hold(DURATION, observation.duration_seconds, at)
+            wavers |= each.streak > 0
         if counts and check.window and state.standing is not Standing.FAILED:  # the window still holds the outage
             for each in state.limits_of(LOSS):
                 turned |= each.hold_loss(state.lost.bit_count(), state.runs, check.window, at)
-        return turned
+        return turned, wavers and check.interval_seconds > SOON_SECONDS
 
     def expire(self, now: datetime) -> list[StateChange]:
         """Turn checks unknown that were not observed for too long."""

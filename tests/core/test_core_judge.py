@@ -382,6 +382,19 @@ def test_a_run_that_takes_long_is_held_against_the_limit_on_its_duration() -> No
     assert bench.news[-1] == (State.DEGRADED, State.UP)
 
 
+@pytest.mark.parametrize(("interval", "again"), [(60.0, True), (1.0, False)])
+def test_a_slow_check_is_asked_again_at_once_until_a_limit_is_sure(interval: float, again: bool) -> None:
+    bench = Bench(check(limits=(DELAY,), interval_seconds=interval))
+    bench.run(".", rtt=0.01)
+    for rtt in (0.5, 0.01):  # over the limit, and back
+        for wanted in (again, again, False):
+            bench.run(".", rtt=rtt)
+            assert bench.again is wanted
+    bench.run(".", rtt=0.5)
+    bench.run(".")  # a rate that a second look cannot give yet
+    assert not bench.again
+
+
 def test_a_limit_on_another_measurement_is_not_touched() -> None:
     bench = Bench(check(limits=(DELAY,)))
     bench.run("....", rtt_max=9.0)

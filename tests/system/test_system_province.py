@@ -158,6 +158,15 @@ def test_a_page_that_answers_200_with_an_error_text_is_a_broken_service(lab: Any
     )
 
 
+def test_a_page_that_trickles_is_a_slow_service_and_not_a_dead_one(lab: Any) -> None:
+    lab.slow_page("dichvucong.ninhbinh.example")
+    incident = opened(lab, "center/public-portal")
+    assert (incident["cause"], incident["state"]) == ("service", "degraded")
+    assert "trả lời chậm" in lab.thread(incident["id"])[0]["subject"]
+    lab.mend(["dichvucong.ninhbinh.example"])
+    lab.wait("end of it", lambda: not lab.open_incidents())
+
+
 def test_kill_9_with_the_mail_server_refusing_loses_and_repeats_no_mail(lab: Any) -> None:
     before, refused = len(lab.mails()), lab.refused()
     lab.refuse_mail("451 try later")
