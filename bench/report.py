@@ -54,7 +54,9 @@ def tables(found: Mapping[str, Any]) -> str:
             f"| | {' | '.join(heads)} |",
             "| --- " * (len(heads) + 1) + "|",
         ]
-        lines += [f"| {name} | {' | '.join(shown(row.get(each)) for each in heads)} |" for name, row in rows.items()]
+        lines += [
+            f"| {_cell(name)} | {' | '.join(shown(row.get(each)) for each in heads)} |" for name, row in rows.items()
+        ]
         lines.append("")
     said = {name: version for name, version in found["versions"].items() if name not in UNSAID}
     known = ", ".join(f"{name} {version}" for name, version in said.items())
@@ -62,6 +64,11 @@ def tables(found: Mapping[str, Any]) -> str:
     if found["missing"]:
         lines.append(f"Measured without {', '.join(found['missing'])}.")
     return "\n".join(lines)
+
+
+def _cell(name: str) -> str:
+    """A name of a row; that of a function may look like HTML."""
+    return f"`{name}`" if "<" in name else name
 
 
 def draw_costs(results: Mapping[str, Any], path: Path) -> None:
