@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,7 @@ def main() -> int:
     if folder := os.environ.get(INSIDE):
         return _inside(given.parts[0], Path(folder), given)
     failed = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the namespaces too, as Ctrl-C does
     try:
         for name in given.parts or PARTS:
             if name == "report":

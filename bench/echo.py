@@ -42,7 +42,7 @@ from probes.registry import Request, Result
 
 TARGETS = 2580
 SECONDS = 8
-ROUNDS = 5
+ROUNDS = 3
 PROFILE_SECONDS = 5.0
 SMOKEPING = "127.0.0.1:9374"
 BLACKBOX = "127.0.0.1:9115"
@@ -262,6 +262,6 @@ def _split(listen: str) -> tuple[str, int]:
 
 
 def _smokeping() -> tuple[int, int]:
-    with urllib.request.urlopen(f"http://{SMOKEPING}/metrics", timeout=30) as answer:
+    with urllib.request.urlopen(f"http://{SMOKEPING}/metrics", timeout=90) as answer:
         said = daemon.Said(answer.read().decode(), 0.0)
     return int(said.total("smokeping_requests_total")), int(said.total("smokeping_response_duration_seconds_count"))

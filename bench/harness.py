@@ -176,7 +176,7 @@ def compare(contenders: Mapping[str, Callable[[], Figures]], rounds: int) -> dic
         for name in list(contenders)[:: -1 if index % 2 else 1]:
             try:
                 figures = contenders[name]()
-            except RuntimeError as error:
+            except (RuntimeError, OSError) as error:
                 print(f"    round {index + 1}/{rounds}  {name}: {error}", file=sys.stderr, flush=True)
                 continue
             seen[name].append(figures)
@@ -232,7 +232,7 @@ def quantiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 def versions() -> dict[str, str]:
     """Versions of ours, of Python and the kernel, of libraries and of the peers."""
-    found = {"Python": platform.python_version(), "Linux": platform.release()}
+    found = {"Python": platform.python_version(), "Linux": platform.release().partition("-")[0]}
     for name in ("commune-monitor", "icmplib", "pysnmp", "gufo-snmp", "aiohttp", "prometheus-client", "apscheduler"):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import daemon, harness, network, profiled, province, scheduler, scrape, setup
+from bench import daemon, harness, network, profiled, province, report, scheduler, scrape, setup
 from bench.harness import Figures
 from lab.certificates import Authority
 from monitor.app import load_all
@@ -139,6 +139,27 @@ def test_the_scheduler_runs_its_checks() -> None:
     found = scheduler.checks(600, 1.0, 0.5)
     assert found.probes > 0
     assert found.more["missed"] == 0
+
+
+def measured(rows: dict[str, harness.Row]) -> dict[str, object]:
+    return {
+        "tables": {"echo: few": rows}, "date": "2026-01-01", "machine": "2 cores", "command": "python -m bench echo",
+        "versions": {"fping": "5.1"}, "missing": ["smokeping"],
+    }  # fmt: skip
+
+
+def test_the_report_fills_its_places_and_draws(tmp_path: Path) -> None:
+    rows = harness.with_ratios({"ours": harness.summary([figures(0.1)]), "fping": harness.summary([figures(0.2)])})
+    page = report.filled("Words.\n<!-- bench echo -->\nold\n<!-- end -->\nMore.", {"echo": measured(rows)})
+    assert "old" not in page
+    assert page.startswith("Words.\n<!-- bench echo -->\necho: few:")
+    assert "| ours | 0.1 |" in page
+    assert "Measured without smokeping." in page
+    assert page.endswith("<!-- end -->\nMore.")
+    report.draw_costs({"echo": measured(rows)}, tmp_path / "costs.svg")
+    grown = {f"ours, {each} communes": {"communes": each, "% of a core": each, "MiB": 60.0} for each in (1, 129)}
+    report.draw_growth({"growth": measured(grown)}, tmp_path / "growth.svg")
+    assert all((tmp_path / name).stat().st_size > 1000 for name in ("costs.svg", "growth.svg"))
 
 
 def test_lag_is_the_bucket_that_holds_the_part() -> None:
