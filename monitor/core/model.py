@@ -145,6 +145,8 @@ class Target:
     circuit: str = ""
     bandwidth_bits: float = 0.0
     model: str = ""
+    contact: str = ""
+    """Whom to call about it, where that is neither its provider nor its site: one line, name and number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

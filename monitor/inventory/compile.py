@@ -270,6 +270,7 @@ class _Compiler:
             circuit=link.circuit if link else "",
             bandwidth_bits=link.bandwidth if link else 0.0,
             model=profile.model if profile else "",
+            contact=model.contact,
         )  # fmt: skip
 
     def _named(self, table: Mapping[str, V], name: str, what: str, layers: Layers, where: Where) -> V | None:

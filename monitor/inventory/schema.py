@@ -142,6 +142,7 @@ class TargetModel(Model):
         None, description="what is in front; cut off when all of it is; default: the site's router, for it its lines"
     )
     label: dict[Literal["vi", "en"], str] = Field(default_factory=dict)
+    contact: Line = Field("", max_length=200, description="whom to call about it: one line, name and number")
     options: dict[Slug, dict[str, object]] = Field(
         default_factory=dict, description="options by check name, over those of the profile"
     )

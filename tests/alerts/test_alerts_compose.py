@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from email import message_from_bytes
@@ -121,6 +122,28 @@ def test_a_power_cut_that_emptied_the_battery_says_that_the_commune_is_dark(
     assert mail["Subject"] == subject
     assert part(mail, "plain").replace("\r", "").startswith(f"{says}\n")
     assert says in html.unescape(part(mail, "html"))
+
+
+@pytest.mark.parametrize(
+    ("cause", "language", "act"),
+    [
+        (Cause.SERVICE, "vi", "VIỆC CẦN LÀM: Báo Tổ vận hành, ĐT 0229 000 9020, kèm bằng chứng bên dưới."),
+        (Cause.SERVICE, "en", "WHAT TO DO: Tell Tổ vận hành, ĐT 0229 000 9020, with the evidence below."),
+        (Cause.DEVICE, "vi", "của thiết bị: Bà Hoa, ĐT 0912 000 111. Nếu vẫn hỏng, gọi Tổ vận hành, ĐT 0229 000 9020."),
+        (Cause.SHARED, "vi", "sẽ tự trở lại. Gọi Tổ vận hành, ĐT 0229 000 9020."),
+    ],
+)  # fmt: skip
+def test_a_mail_says_whom_to_call_about_its_target(cause: Cause, language: str, act: str) -> None:
+    known = inventory()
+    root = replace(known.targets["xa-kim-dong/website"], contact="Tổ vận hành, ĐT 0229 000 9020")
+    known = replace(known, targets={**known.targets, root.id: root})
+    told = notification(
+        Happening.OPENED, replace(ON_CALL, language=language), replace(INCIDENT, root=root.id, cause=cause)
+    )
+    text = part(sent(told, known), "plain").replace("\r", "")
+    assert f"{act}\n\n" in text
+    assert re.search(r"^(Đầu mối|In charge): +Tổ vận hành, ĐT 0229 000 9020$", text, re.MULTILINE)
+    assert ">Tổ vận hành, ĐT 0229 000 9020</td>" in html.unescape(part(sent(told, known), "html"))
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,11 @@ def test_all_addresses_of_the_example_are_private_and_in_its_scheme(province: In
     assert all(ipaddress.ip_address(target.address) in scheme for target in province.targets.values())
 
 
+def test_every_shared_system_of_the_example_but_the_noc_s_own_says_whom_to_call(province: Inventory) -> None:
+    shared = [each for each in province.targets.values() if each.site == "center" and each.role is Role.SERVICE]
+    assert [each.name for each in shared if "ĐT 0229 000 90" not in each.contact] == ["name-server"]
+
+
 def test_a_website_shows_the_name_of_its_commune(province: Inventory) -> None:
     options = province.targets["phuong-chau-son/website"].checks[0].options
     assert options.text == "Phường Châu Sơn"  # type: ignore[attr-defined]

@@ -221,6 +221,15 @@ def test_the_incident_page_shows_facts_evidence_and_impact(province: Province) -
     assert "kéo dài 11 phút 5 giây" in page
 
 
+def test_both_pages_tell_who_is_in_charge_of_a_target(province: Province) -> None:
+    case = province.cut("phuong-phu-ly")
+    root = replace(province.settings.targets[case.root], contact="Tổ vận hành, ĐT 0229 000 9020")
+    province.settings = replace(province.settings, targets={**province.settings.targets, root.id: root})
+    for page in (Board().site(province, root.site, VI, NOW), Board().incident(province, case.id, VI, NOW)):
+        assert page is not None
+        assert '<a href="tel:02290009020">Tổ vận hành, ĐT 0229 000 9020</a>' in page
+
+
 def test_hostile_names_stay_text(province: Province) -> None:
     province.settings = inventory_of(commune("phuong-phu-ly", HOSTILE, 20.5, 105.9, HOSTILE))
     target = province.settings.targets["phuong-phu-ly/tslcd"]
