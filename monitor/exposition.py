@@ -21,7 +21,8 @@ RTT = "monitor_echo_rtt_seconds"
 LOST = "monitor_echo_lost_total"
 AT_ONCE = 500
 """Checks or targets that are gone through without a pause: about a millisecond."""
-PIECE_CHARACTERS = 1 << 16
+PIECE_CHARACTERS = 1 << 18
+"""About a millisecond."""
 
 _BOUNDS = tuple(f'le="{each}"' for each in (*RTT_BUCKETS, "+Inf"))
 

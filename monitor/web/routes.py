@@ -20,7 +20,7 @@ from monitor.web.words import Words
 Metrics = Callable[[str], tuple[str, AsyncIterator[str]]]
 """Given the Accept header: the content type, and the exposition in pieces."""
 
-SCRAPE_SECONDS = 60.0
+WRITE_SECONDS = 30.0
 GZIP_PIECE = 1 << 18
 """Bytes that are packed at a time, outside the event loop."""
 
@@ -94,8 +94,8 @@ class _Routes:
             response.headers[hdrs.CONTENT_ENCODING] = "gzip"
         await response.prepare(request)
         if request.method != hdrs.METH_HEAD:
-            async with asyncio.timeout(SCRAPE_SECONDS):  # a client that reads nothing must not stay for ever
-                async for body in _packed(pieces) if packed else _plain(pieces):
+            async for body in _packed(pieces) if packed else _plain(pieces):
+                async with asyncio.timeout(WRITE_SECONDS):  # a client that reads nothing must not stay for ever
                     await response.write(body)
         await response.write_eof()
         return response
