@@ -506,17 +506,15 @@ def _result(
 
 
 def _rates(memory: dict[str, Any], poll: mib.Poll) -> Mapping[str, mib.Rates]:
-    """By port, since the last poll that is long enough ago; in between, those that were told last."""
+    """By port, since the last poll that is long enough ago; none in between, for the same rate told twice is no second one."""
     base: mib.Poll | None = memory.get("base")
+    if base is not None and poll.at - base.at < mib.LEAST_SPAN_SECONDS:
+        return {}
+    memory["base"] = poll
     if base is None:
-        memory["base"], memory["rates"] = poll, {}
-    elif poll.at - base.at >= mib.LEAST_SPAN_SECONDS:
-        seconds = poll.at - base.at
-        memory["base"] = poll
-        memory["rates"] = {
-            name: mib.rates(base.ports[name], port, seconds) for name, port in poll.ports.items() if name in base.ports
-        }
-    return cast("Mapping[str, mib.Rates]", memory["rates"])
+        return {}
+    seconds = poll.at - base.at
+    return {name: mib.rates(base.ports[name], port, seconds) for name, port in poll.ports.items() if name in base.ports}
 
 
 def _say_port(place: _Place) -> str:
@@ -524,11 +522,12 @@ def _say_port(place: _Place) -> str:
 
 
 def _uptime(values: Mapping[str, Any]) -> float | None:
-    ticks, engine = values.get(mib.SYS_UPTIME), values.get(mib.ENGINE_TIME)
-    if isinstance(ticks, int):
-        # Past 497 days sysUpTime has wrapped and only the engine knows.
-        return float(engine) if isinstance(engine, int) and engine > mib.WRAP_SECONDS else ticks / 100
-    return float(engine) if isinstance(engine, int) else None
+    ticks, engine = (values.get(each) for each in (mib.SYS_UPTIME, mib.ENGINE_TIME))
+    engine = engine if isinstance(engine, int) and 0 <= engine < 1 << 31 else None
+    if not isinstance(ticks, int) or not 0 <= ticks < 1 << 32:  # TimeTicks (RFC 2578 section 7.1.8)
+        return None if engine is None else float(engine)
+    # Past 497 days sysUpTime has wrapped and only the engine knows.
+    return float(engine) if engine is not None and engine > mib.WRAP_SECONDS else ticks / 100
 
 
 def _measure_port(place: _Place, port: mib.Port, rates: mib.Rates | None, measured: dict[str, float]) -> None:
