@@ -1,7 +1,7 @@
 """The many series of checks and targets as text, in the Prometheus text format and in OpenMetrics 1.0.
 
-A check measures the same things run after run, so its lines are kept as templates that only want numbers: prometheus-client
-needs half a second for 50,000 series, this a few hundredths. The text comes in pieces, so that no scrape holds up the loop.
+Checks measure the same things run after run, and as others do, so their lines are kept as templates that only want labels and
+numbers: prometheus-client needs half a second for 50,000 series, this a few hundredths. The text comes in pieces, so that no scrape holds up the loop.
 """
 
 from __future__ import annotations
@@ -54,13 +54,19 @@ class _Echoes:
     lost: int = 0
 
 
+_Shape = dict[str, tuple[str, "itemgetter[Any]"]]
+"""By family: the lines of whoever has these measurements, with OWN for its labels and a place for each number; and which
+numbers go there."""
+OWN = "\0"
+
+
 @dataclass(slots=True)
 class _Plan:
-    """How the lines of one check are written: while its measurements stay the same, so does this."""
+    """How the lines of one check are written."""
 
+    own: str
     keys: tuple[str, ...]
-    families: dict[str, tuple[str, itemgetter[Any]]]
-    """By family: lines with a place for each number, and which numbers go there."""
+    shape: _Shape
     seen: Observation
     numbers: tuple[float, ...] = ()
     """Success, duration, then the measurements in the order of `keys`."""
@@ -78,6 +84,7 @@ class Exposition:
         self._plans: dict[str, _Plan] = {}
         self._families: dict[str, dict[str, _Plan]] = {}
         """By family: the checks that are in it."""
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
         self._echoes: dict[str, _Echoes] = {}
 
     def adopt(self, inventory: Inventory) -> None:
@@ -88,7 +95,7 @@ class Exposition:
             for check in target.checks
         }
         self._target_labels = {each.id: labels(site=each.site, target=each.id) for each in inventory.targets.values()}
-        self._plans, self._families = {}, {}
+        self._plans, self._families, self._shapes = {}, {}, {}
         self._echoes = {target: echoes for target, echoes in self._echoes.items() if target in inventory.targets}
 
     def labels_of(self, check: str) -> str:
@@ -144,18 +151,13 @@ class Exposition:
                 yield ""
 
     def _new_plan(self, check: str, keys: tuple[str, ...], seen: Observation) -> _Plan:
-        for name in self._plans[check].families if check in self._plans else ():
+        for name in self._plans[check].shape if check in self._plans else ():
             del self._families[name][check]
-        own = self._labels[check].replace("%", "%%")
-        places: dict[str, list[int]] = {}
-        lines: dict[str, str] = {}
-        for place, key in enumerate(("probe_success", "probe_duration_seconds", *keys)):
-            name, _, more = key.replace("%", "%%").partition("{")
-            lines[name] = lines.get(name, "") + f"{name}{{{own}{f',{more[:-1]}' if more else ''}}} %r\n"
-            places.setdefault(name, []).append(place)
-        families = {name: (template, itemgetter(*places[name])) for name, template in lines.items()}
-        plan = self._plans[check] = _Plan(keys, families, seen)
-        for name in families:
+        shape = self._shapes.get(keys)
+        if shape is None:
+            shape = self._shapes[keys] = _shape(keys)
+        plan = self._plans[check] = _Plan(self._labels[check], keys, shape, seen)
+        for name in shape:
             self._families.setdefault(name, {})[check] = plan
         return plan
 
@@ -173,11 +175,21 @@ class Exposition:
         yield from _joined(f"{LOST}{{{own}}} {each.lost}\n" for own, each in echoes)
 
 
+def _shape(keys: tuple[str, ...]) -> _Shape:
+    places: dict[str, list[int]] = {}
+    lines: dict[str, str] = {}
+    for place, key in enumerate(("probe_success", "probe_duration_seconds", *keys)):
+        name, _, more = key.replace("%", "%%").replace(OWN, "").partition("{")
+        lines[name] = lines.get(name, "") + f"{name}{{{OWN}{f',{more[:-1]}' if more else ''}}} %r\n"
+        places.setdefault(name, []).append(place)
+    return {name: (template, itemgetter(*places[name])) for name, template in lines.items()}
+
+
 def _lines(family: str, plan: _Plan) -> str:
     text = plan.texts.get(family)
     if text is None:
-        template, pick = plan.families[family]
-        text = plan.texts[family] = template % pick(plan.numbers)
+        template, pick = plan.shape[family]
+        text = plan.texts[family] = (template % pick(plan.numbers)).replace(OWN, plan.own)
     return text
 
 

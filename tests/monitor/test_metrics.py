@@ -156,7 +156,7 @@ def _comparable(samples: Iterable[tuple[str, Mapping[str, str], float]]) -> dict
 
 def test_a_check_that_measures_other_things_now_has_only_their_series() -> None:
     scraped = Scraped(inventory(target("a/router"), target("b/router")))
-    ports = [labelled("snmp_if_down", ifName=each) for each in ("wan1", "100%", "lan1")]
+    ports = [labelled("snmp_if_down", ifName=each) for each in ("wan1", "100%\0", "lan1")]
     scraped.set(last={"a/router#echo": observation("a/router", values=dict.fromkeys(ports[:2], 1.0))})
     assert {has["ifName"] for name, has, _ in scraped.samples() if name == "snmp_if_down"} == {"wan1", "100%"}
     scraped.set(last={"a/router#echo": observation("a/router", values={ports[2]: 0.0})})
@@ -164,6 +164,13 @@ def test_a_check_that_measures_other_things_now_has_only_their_series() -> None:
     scraped.set(last={"a/router#echo": observation("a/router", Outcome.FAILED)})
     assert scraped.value("snmp_if_down") is None
     assert scraped.value("probe_success", target="a/router") == 0
+
+
+def test_checks_that_measure_the_same_have_labels_of_their_own() -> None:
+    scraped = Scraped(inventory(target("a/router"), target("b%s/router")))
+    scraped.set(last={f"{each}#echo": observation(each, values={ECHO_RTT: 0.5}) for each in ("a/router", "b%s/router")})
+    told = {has["site"]: value for name, has, value in scraped.samples() if name == "probe_icmp_duration_seconds"}
+    assert told == {"a": 0.5, "b%s": 0.5}
 
 
 @pytest.mark.parametrize("value", [10**400, None, "many", object()])
