@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import http.client
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -120,7 +121,7 @@ def _one_scrape(found: daemon.Daemon) -> Row:
 def _scrape(found: daemon.Daemon, over: threading.Event, seconds: float) -> None:
     """What Prometheus would do, which gives up after its interval."""
     while not over.wait(seconds):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, http.client.HTTPException):
             found.get("/metrics", seconds)
 
 

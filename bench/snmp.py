@@ -55,13 +55,14 @@ def measure(run: Run) -> dict[str, Any]:
     raise_network()
     targets, rounds = addresses(TARGETS), run.rounds or ROUNDS
     gets: dict[str, Callable[[], Figures]] = {
-        "ours, run_once": lambda: worker("bench.snmp:ours", targets=targets, ports=0),
+        "ours, run_once": lambda: worker("bench.snmp:ours", targets=targets, ports=0, columns=[]),
         "floor, gufo-snmp bare": lambda: worker("bench.snmp:gufo", targets=targets, columns=[]),
         f"pysnmp, {FEW} targets": lambda: worker("bench.snmp:pysnmp", targets=targets[:FEW], columns=[]),
     }
     same = len(mib.IF_COLUMNS) + 1
     polls: dict[str, Callable[[], Figures]] = {
-        f"ours, run_once, {same} columns": lambda: worker("bench.snmp:ours", targets=targets, ports=PORTS),
+        "ours, run_once, 4 columns": lambda: worker("bench.snmp:ours", targets=targets, ports=PORTS, columns=FOUR),
+        f"ours, run_once, {same} columns": lambda: worker("bench.snmp:ours", targets=targets, ports=PORTS, columns=[]),
         "floor, gufo-snmp bare, 4 columns": lambda: worker("bench.snmp:gufo", targets=targets, columns=FOUR),
         f"pysnmp, 4 columns, {FEW} targets": lambda: worker("bench.snmp:pysnmp", targets=targets[:FEW], columns=FOUR),
     }
@@ -100,10 +101,11 @@ async def _all(targets: Sequence[Any], one: Callable[[Any], Awaitable[bool]], tu
 # -- in a Python of their own ------------------------------------------------------------------------------------------
 
 
-def ours(targets: list[str], ports: int) -> Figures:
+def ours(targets: list[str], ports: int, columns: list[str]) -> Figures:
     """Our probe, as the scheduler calls it: names of ports are known after the first run."""
     kind = registry.load()["snmp"]
-    options = kind.options(community=SecretStr(COMMUNITY), interfaces=[f"p{index + 1}" for index in range(ports)])  # type: ignore[call-arg]
+    names = [f"p{index + 1}" for index in range(ports)]
+    options = kind.options(community=SecretStr(COMMUNITY), interfaces=names, columns=columns)  # type: ignore[call-arg]
     requests = [Request(address=each, options=options, timeout_seconds=10.0) for each in targets]
 
     async def one(request: Request[Any]) -> bool:
