@@ -14,7 +14,7 @@ from typing import Any
 
 from gufo.snmp.aio import SnmpSession
 from pydantic import SecretStr
-from pysnmp.hlapi.v3arch.asyncio import (  # type: ignore[import-untyped]
+from pysnmp.hlapi.v3arch.asyncio import (
     CommunityData,
     ContextData,
     ObjectIdentity,
