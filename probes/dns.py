@@ -16,6 +16,7 @@ import dns.rcode
 from pydantic import Field
 
 from monitor.core.model import Reason
+from probes.engine.inbox import Inbox
 from probes.registry import Metric, Options, Request, Result, failed, ok, probe
 from probes.wire.text import one_line
 
@@ -37,26 +38,11 @@ class DnsOptions(Options):
     expect: list[str] = Field([], description="each must be among the answers")
 
 
-class _Inbox(asyncio.DatagramProtocol):
-    """The datagrams of one connected socket: the kernel lets only the asked address answer."""
-
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[bytes | Exception] = asyncio.Queue(maxsize=16)
-
-    def datagram_received(self, data: bytes, _addr: object) -> None:
-        if not self.queue.full():
-            self.queue.put_nowait(data)
-
-    def error_received(self, exc: Exception) -> None:
-        if not self.queue.full():
-            self.queue.put_nowait(exc)
-
-
 async def _over_udp(request: Request[DnsOptions], question: dns.message.Message) -> dns.message.Message | None:
     """The answer; None when it was truncated."""
     asked, patience = question.to_wire(), request.timeout_seconds / 2
     transport, inbox = await asyncio.get_running_loop().create_datagram_endpoint(
-        _Inbox, remote_addr=(request.address, request.options.port)
+        lambda: Inbox(16), remote_addr=(request.address, request.options.port)
     )
     try:
         for attempt in (1, 2):

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from monitor.core.model import Reason
+from probes.engine.inbox import Inbox
 from probes.registry import Metric, Options, Request, Result, failed, ok, probe
 from probes.wire import sip
 from probes.wire.text import one_line
@@ -60,25 +61,12 @@ def _ours(question: sip.OptionsRequest, response: sip.Response) -> bool:
     return response.branch == question.branch and response.headers.get("call-id") == question.call_id
 
 
-class _Inbox(asyncio.DatagramProtocol):
-    """Datagrams and errors of one connected socket."""
-
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[bytes | Exception] = asyncio.Queue(maxsize=256)
-
-    def datagram_received(self, data: bytes, _addr: object) -> None:
-        if not self.queue.full():
-            self.queue.put_nowait(data)
-
-    def error_received(self, exc: Exception) -> None:
-        if not self.queue.full():
-            self.queue.put_nowait(exc)
-
-
 async def _over_udp(request: Request[SipOptions]) -> tuple[sip.Response, int]:
     loop = asyncio.get_running_loop()
     # Connected: the kernel lets only the asked address answer, and gives us its ICMP errors.
-    transport, inbox = await loop.create_datagram_endpoint(_Inbox, remote_addr=(request.address, request.options.port))
+    transport, inbox = await loop.create_datagram_endpoint(
+        lambda: Inbox(256), remote_addr=(request.address, request.options.port)
+    )
     try:
         question = _question(request, transport.get_extra_info("sockname")[:2])
         for attempt, patience in enumerate(RETRANSMIT_SECONDS):
