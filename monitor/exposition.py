@@ -127,7 +127,7 @@ class Exposition:
         yield from self._renew(last)
         for name in list(self._families):
             yield head(self._declared.get(name) or Metric(name=name, help="Undeclared."), openmetrics=openmetrics)
-            yield from _joined(_lines(name, plan) for plan in list(self._families.get(name, {}).values()))
+            yield from joined(_lines(name, plan) for plan in list(self._families.get(name, {}).values()))
         yield from self._histogram(openmetrics=openmetrics)
 
     def _renew(self, last: Mapping[str, Observation]) -> Iterator[str]:
@@ -168,11 +168,11 @@ class Exposition:
             for target, each in self._echoes.items()
             if target in self._target_labels
         ]
-        yield from _joined(_buckets(own, each) for own, each in echoes)
+        yield from joined(_buckets(own, each) for own, each in echoes)
         yield head(
             Metric(name=LOST, help="Echoes in turn that did not come back.", counter=True), openmetrics=openmetrics
         )
-        yield from _joined(f"{LOST}{{{own}}} {each.lost}\n" for own, each in echoes)
+        yield from joined(f"{LOST}{{{own}}} {each.lost}\n" for own, each in echoes)
 
 
 def _shape(keys: tuple[str, ...]) -> _Shape:
@@ -210,7 +210,7 @@ def _buckets(own: str, echoes: _Echoes) -> str:
     return "".join(lines)
 
 
-def _joined(texts: Iterable[str]) -> Iterator[str]:
+def joined(texts: Iterable[str]) -> Iterator[str]:
     """Texts in pieces of about PIECE_CHARACTERS."""
     waiting, length = [], 0
     for text in texts:

@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Plat
 from prometheus_client.exposition import choose_encoder
 
 from monitor.core.judge import Judge
-from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, State
-from monitor.exposition import AT_ONCE, Exposition, head, labels
+from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, State, Target
+from monitor.exposition import Exposition, head, joined, labels
 from probes.registry import COMMON_METRICS, Kind, Metric
 
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
@@ -139,31 +139,23 @@ class Metrics:
 
     def _losses(self, present: Present, *, openmetrics: bool) -> Iterator[str]:
         metric = Metric(name="monitor_loss_ratio", help="Failed runs in the window of the check, 0 to 1.")
-        lines = [head(metric, openmetrics=openmetrics)]
-        for check, state in list(present.judge.checks.items()):
-            if state.runs and (own := self._exposition.labels_of(check)):
-                lines.append(f"monitor_loss_ratio{{{own}}} {state.loss_ratio:.6g}\n")
-                if len(lines) > AT_ONCE:
-                    yield "".join(lines)
-                    lines = []
-        yield "".join(lines)
+        yield head(metric, openmetrics=openmetrics)
+        yield from joined(
+            f"monitor_loss_ratio{{{own}}} {state.loss_ratio:.6g}\n"
+            for check, state in list(present.judge.checks.items())
+            if state.runs and (own := self._exposition.labels_of(check))
+        )
 
 
 def _states(present: Present, *, openmetrics: bool) -> Iterator[str]:
-    lines = [
-        head(
-            Metric(name="monitor_target_state", help="0 up, 1 degraded, 2 down, 3 unreachable, 4 unknown."),
-            openmetrics=openmetrics,
-        )
-    ]
-    for target in present.inventory.targets.values():
-        held = present.held.get(target.id)
-        own = labels(site=target.site, target=target.id, kind=target.kind, role=target.role.value)
-        lines.append(f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if held else State.UNKNOWN]}\n")
-        if len(lines) > AT_ONCE:
-            yield "".join(lines)
-            lines = []
-    yield "".join(lines)
+    metric = Metric(name="monitor_target_state", help="0 up, 1 degraded, 2 down, 3 unreachable, 4 unknown.")
+    yield head(metric, openmetrics=openmetrics)
+    yield from joined(_state(target, present.held.get(target.id)) for target in present.inventory.targets.values())
+
+
+def _state(target: Target, held: Held | None) -> str:
+    own = labels(site=target.site, target=target.id, kind=target.kind, role=target.role.value)
+    return f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if held else State.UNKNOWN]}\n"
 
 
 def _static(inventory: Inventory) -> str:
