@@ -59,6 +59,12 @@ class Decision:
     recheck: set[str] = field(default_factory=set)
     """Targets to ask again at once."""
 
+    def add(self, other: Decision) -> None:
+        """Take in what follows after it."""
+        self.states += other.states
+        self.events += other.events
+        self.recheck |= other.recheck
+
 
 @dataclass(slots=True, kw_only=True)
 class _Open:
