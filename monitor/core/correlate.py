@@ -113,6 +113,14 @@ class Correlator:
         """By root of incidents that are over: when the last one ended, and how long it had to settle."""
         self.open = {each.id: _Open(incident=each, members={each.root}) for each in open_incidents}
 
+    @property
+    def waits(self) -> bool:
+        """Whether time alone may change something: a hold, a grace, an incident that is about to end."""
+        return bool(self._due) or any(each.well_since or self._is_up(each.incident.root) for each in self.open.values())
+
+    def _is_up(self, target: str) -> bool:
+        return self._state(target) is State.UP
+
     def incidents(self) -> tuple[Incident, ...]:
         """The open incidents."""
         return tuple(each.incident for each in self.open.values())
