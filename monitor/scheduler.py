@@ -129,15 +129,15 @@ class Scheduler:
             await asyncio.sleep(CLOCK_LOOK_SECONDS)
             now = time.time() - time.monotonic()
             if abs(now - offset) > CLOCK_STEP_SECONDS:
-                log.warning("the clock was set by %+.1f s, turns are moved with it", now - offset)
-                self.move_turns(timedelta(seconds=now - offset))
+                log.warning("the clock was set by %+.1f s, turns are told by it anew", now - offset)
+                self.move_turns()
                 offset = now
 
-    def move_turns(self, step: timedelta) -> None:
-        """Move the next turn of every check by `step`, as the clock was."""
-        for job in self._jobs.get_jobs():
-            if job.next_run_time is not None:
-                job.modify(next_run_time=job.next_run_time + step)
+    def move_turns(self) -> None:
+        """Plan all turns anew by the clock as it is now: each comes within its interval, whatever the library saw before."""
+        now = datetime.now(UTC)
+        for slot, turn in self._turns.items():
+            turn.job.modify(next_run_time=slot.next(now))
 
     async def stop(self) -> None:
         """End all runs; returns when no probe holds a socket any more."""

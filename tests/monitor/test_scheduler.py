@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Any
 
@@ -284,6 +284,31 @@ async def test_a_start_that_comes_late_is_counted(monkeypatch: pytest.MonkeyPatc
         time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()) + 0.3)  # the loop stands still
         await until(lambda: probes.begun["a"] == 2)
         assert made.late == 1
+
+
+@pytest.mark.parametrize("hours", [7, -7], ids=["forward", "back"])
+async def test_turns_go_on_when_the_clock_was_set(
+    hours: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shift = timedelta()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + shift
+
+    clock = time.time
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
+    monkeypatch.setattr(scheduler_module, "datetime", Clock)
+    monkeypatch.setattr(scheduler_module.time, "time", lambda: clock() + shift.total_seconds())
+    monkeypatch.setattr(scheduler_module, "CLOCK_LOOK_SECONDS", 0.3)  # the library has seen the new time before us
+    probes = Probes()
+    async with scheduling(probes, check("a")):
+        await until(lambda: probes.begun["a"])
+        shift = timedelta(hours=hours)
+        await until(lambda: "the clock was set" in caplog.text)
+        before = probes.begun["a"]
+        await until(lambda: probes.begun["a"] >= before + 3)
 
 
 async def test_asking_again_many_times_is_asking_once() -> None:
