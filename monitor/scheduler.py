@@ -13,9 +13,10 @@ import asyncio
 import logging
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -163,6 +164,7 @@ class Scheduler:
                 planned.again.cancel()
             if turn := self._turns.get(slot_of(id_, planned.check.interval_seconds)):
                 turn.checks.pop(id_, None)
+        new: list[_Planned] = []
         for id_, check in checks.items():
             if id_ not in self._planned:
                 shared = self._shared.setdefault((check.probe, check.address), Memory())
@@ -178,10 +180,21 @@ class Scheduler:
                 if self._kinds[check.probe].stream is None:
                     self._turn_at(slot_of(id_, check.interval_seconds)).checks[id_] = planned
                     if check.interval_seconds > FIRST_LOOK_SECONDS:
-                        self.recheck(id_, _share(id_) * FIRST_LOOK_SECONDS)
+                        new.append(planned)
+        if new:
+            self._keep(self._look_first(new), "first look")
         for slot in [each for each, turn in self._turns.items() if not turn.checks]:
             self._turns.pop(slot).job.remove()
         self._feed_streams()
+
+    async def _look_first(self, new: Iterable[_Planned]) -> None:
+        """Run each once, spread over FIRST_LOOK_SECONDS; a timer for each would cost more than the rest of `adopt`."""
+        clock = asyncio.get_running_loop().time
+        begin = clock()
+        for share, planned in sorted(((_share(each.check.id), each) for each in new), key=itemgetter(0)):
+            await asyncio.sleep(begin + share * FIRST_LOOK_SECONDS - clock())
+            if self._planned.get(planned.check.id) is planned and not planned.running:
+                self._begin(planned)
 
     def _turn_at(self, slot: Slot) -> _Turn:
         turn = self._turns.get(slot)

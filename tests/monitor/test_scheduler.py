@@ -17,10 +17,12 @@ from apscheduler.job import Job
 
 from monitor import scheduler as scheduler_module
 from monitor.core.model import Check, Observation, Outcome, Reason, State
-from monitor.scheduler import FIRST_LOOK_SECONDS, MAX_SLOTS, SLOT_SECONDS, Scheduler, slot_of
+from monitor.scheduler import MAX_SLOTS, SLOT_SECONDS, Scheduler, slot_of
 from probes.registry import Emit, Kind, Options, Request, Result, Stream, ok
 
 GIVE_UP_SECONDS = 20.0
+NO_TURN_SECONDS = 1e9
+"""An interval so long that no turn comes while a test runs."""
 
 
 def kind(
@@ -264,14 +266,42 @@ async def test_checks_of_one_slot_are_one_job(interval: float, slots: int) -> No
         assert all(gap >= SLOT_SECONDS * 0.999 for gap in gaps)
 
 
-async def test_every_new_check_is_looked_at_soon_whatever_its_interval() -> None:
-    checks = [check(f"t{number}", interval=3600) for number in range(200)]
-    async with scheduling(Probes(), *checks, start=False) as made:
-        now = asyncio.get_running_loop().time()
-        waits = [each.again.when() - now for each in made._planned.values() if each.again]
-    assert len(waits) == 200
-    assert max(waits) <= FIRST_LOOK_SECONDS
-    assert max(waits) - min(waits) > FIRST_LOOK_SECONDS * 0.8
+async def test_every_new_check_is_looked_at_soon_whatever_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_module, "FIRST_LOOK_SECONDS", 0.3)
+    checks = [check(f"t{number}", interval=NO_TURN_SECONDS) for number in range(200)]
+    seen: list[tuple[str, float]] = []
+    clock = asyncio.get_running_loop().time
+    begin = clock()
+    async with scheduling(Probes(), *checks, observed=lambda each: seen.append((each.check, clock() - begin))) as made:
+        made.adopt(by_id(checks))
+        await until(lambda: len(seen) >= 200)
+    assert {id_ for id_, _ in seen} == set(by_id(checks))
+    places = {each.id: slot_of(each.id, 0.3).offset_seconds for each in checks}
+    assert all(at >= places[id_] - 0.001 for id_, at in seen), "spread, so none before its place"
+
+
+async def test_what_is_asked_again_does_not_wait_for_the_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_module, "FIRST_LOOK_SECONDS", 3600)
+    probes = Probes()
+    async with scheduling(probes, check("a", interval=NO_TURN_SECONDS)) as made:
+        made.recheck("site/a#run", 0.01)
+        await until(lambda: probes.begun["a"])
+
+
+async def test_the_first_look_leaves_out_what_left_or_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_module, "FIRST_LOOK_SECONDS", 0.05)
+    probes = Probes()
+    checks = [
+        check("a", interval=NO_TURN_SECONDS),
+        check("left", interval=NO_TURN_SECONDS),
+        check("slow", "hang", interval=NO_TURN_SECONDS),
+    ]
+    async with scheduling(probes, *checks) as made:
+        made._begin(made._planned["site/slow#run"])
+        made.adopt(by_id([checks[0], checks[2]]))
+        await until(lambda: not any(task.get_name() == "first look" for task in made._tasks))
+        await until(lambda: probes.begun["a"])
+        assert probes.begun == {"a": 1, "slow": 1}
 
 
 async def test_a_start_that_comes_late_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
