@@ -135,10 +135,12 @@ def test_a_scrape_has_about_as_many_series_as_asked_for(contender: Callable[[int
     assert found.more["longest stall ms"] > 0
 
 
-def test_the_scheduler_runs_its_checks() -> None:
+def test_the_scheduler_runs_its_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.scheduler.FIRST_LOOK_SECONDS", 0.2)
     found = scheduler.checks(600, 1.0, 0.5)
     assert found.probes > 0
     assert found.more["missed"] == 0
+    assert 0 <= found.more["lateness ms p50"] < scheduler.INTERVAL * 500, "told from the begin of the slot"
 
 
 def measured(rows: dict[str, harness.Row]) -> dict[str, object]:
