@@ -12,7 +12,7 @@ import pydantic
 import pytest
 
 from monitor.core.model import Outcome, Reason
-from probes import snmp
+from probes.engine.snmp import MAX_ROWS
 from probes.registry import Memory
 from probes.wire import mib
 from tests.probes.agent import GEN_ERR, GET, GET_BULK, NULL, TOO_BIG, Agent, Question, Value, number, oid, parse, text
@@ -307,7 +307,7 @@ async def test_a_walk_without_end_is_bounded() -> None:
         _ports("lan1"), _walks(lambda question: [question.oids[0][-1] + i for i in range(1, 49)])
     ) as agent:
         result = await ask("snmp", **ASK, port=agent.port, interfaces=["wan1"], timeout=20)
-        assert len(agent.asked) < 2.2 * snmp.MAX_PORTS / 48 + 10
+        assert len(agent.asked) < 2.2 * MAX_ROWS / 48 + 10
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
 
 
