@@ -15,9 +15,10 @@ from typing import Any
 import aiohttp
 from pydantic import SecretStr
 
-from bench.echo import BLACKBOX, IN_FLIGHT, blackbox_exporter, scrape_all
-from bench.harness import Figures, Run, compare, cpu_seconds, memory_mib, own_cpu, own_peak_mib, worker
+from bench.echo import BLACKBOX, IN_FLIGHT, blackbox_exporter
+from bench.harness import Figures, Run, compare, worker
 from bench.network import addresses, raise_network
+from bench.turns import ask_all, scrape_turns
 from bench.web import nginx
 from probes import registry
 from probes.registry import Request, run_once
@@ -68,20 +69,12 @@ async def _ours(scheme: str, targets: list[str], ca: str) -> Figures:
     if scheme == "https":
         given["ca"] = SecretStr(Path(ca).read_text())
     requests = [Request(address=each, options=kind.options(**given), timeout_seconds=10.0) for each in targets]
-    gate = asyncio.Semaphore(IN_FLIGHT)
 
     async def one(request: Request[Any]) -> bool:
-        async with gate:
-            result, _ = await run_once(kind, request)
+        result, _ = await run_once(kind, request)
         return result.outcome == "ok"
 
-    await asyncio.gather(*map(one, requests))  # whatever is kept from run to run is there from now on
-    cpu, answered = own_cpu(), 0
-    for _ in range(TURNS):
-        answered += sum(await asyncio.gather(*map(one, requests)))
-    return Figures(
-        probes=TURNS * len(targets), answered=answered, cpu_seconds=own_cpu() - cpu, memory_mib=own_peak_mib()
-    )  # fmt: skip
+    return await ask_all(requests, one, TURNS, IN_FLIGHT)
 
 
 def bare(scheme: str, targets: list[str], ca: str) -> Figures:
@@ -91,22 +84,16 @@ def bare(scheme: str, targets: list[str], ca: str) -> Figures:
 
 async def _bare(scheme: str, targets: list[str], ca: str) -> Figures:
     context = ssl.create_default_context(cafile=ca)
-    gate = asyncio.Semaphore(IN_FLIGHT)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=IN_FLIGHT)) as session:
 
         async def one(address: str) -> bool:
             asked = session.get(
                 f"{scheme}://{address}/", headers={"Host": HOST}, ssl=context, server_hostname=HOST if scheme == "https" else None
             )  # fmt: skip
-            async with gate, asked as answer:
+            async with asked as answer:
                 return HOST in await answer.text()
 
-        cpu, answered = own_cpu(), 0
-        for _ in range(TURNS):
-            answered += sum(await asyncio.gather(*map(one, targets)))
-    return Figures(
-        probes=TURNS * len(targets), answered=answered, cpu_seconds=own_cpu() - cpu, memory_mib=own_peak_mib()
-    )  # fmt: skip
+        return await ask_all(targets, one, TURNS, IN_FLIGHT)
 
 
 def _blackbox(folder: Path, scheme: str, targets: list[str], ca: Path) -> Figures:
@@ -121,9 +108,4 @@ def _blackbox(folder: Path, scheme: str, targets: list[str], ca: Path) -> Figure
     settings.write_text(json.dumps({"modules": {"page": {"prober": "http", "timeout": "10s", "http": asked}}}))
     urls = [f"http://{BLACKBOX}/probe?module=page&target={scheme}://{each}/" for each in targets]
     with blackbox_exporter(settings, folder) as process:
-        cpu, answered = cpu_seconds(process.pid), 0
-        for _ in range(TURNS):
-            answered += asyncio.run(scrape_all(urls, "\nprobe_success 1"))
-        return Figures(
-            probes=TURNS * len(urls), answered=answered, cpu_seconds=cpu_seconds(process.pid) - cpu, memory_mib=memory_mib(process.pid)
-        )  # fmt: skip
+        return scrape_turns(process, urls, "\nprobe_success 1", TURNS, IN_FLIGHT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,10 @@ from pysnmp.hlapi.v3arch.asyncio import (
 from bench import setup
 from bench.agent import snmpd
 from bench.daemon import COMMUNITY
-from bench.echo import ready_server, scrape_all
-from bench.harness import Figures, Run, compare, cpu_seconds, memory_mib, own_cpu, own_peak_mib, worker
+from bench.echo import ready_server
+from bench.harness import Figures, Run, compare, worker
 from bench.network import PORTS, addresses, raise_network
+from bench.turns import ask_all, scrape_turns
 from probes import registry
 from probes.registry import Request, run_once
 from probes.wire import mib
@@ -81,23 +82,6 @@ def measure(run: Run) -> dict[str, Any]:
     return {"tables": tables}
 
 
-async def _all(targets: Sequence[Any], one: Callable[[Any], Awaitable[bool]], turns: int) -> Figures:
-    """Ask all targets once to warm up, then `turns` times."""
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def gated(target: Any) -> bool:
-        async with gate:
-            return await one(target)
-
-    await asyncio.gather(*map(gated, targets))
-    cpu, answered = own_cpu(), 0
-    for _ in range(turns):
-        answered += sum(await asyncio.gather(*map(gated, targets)))
-    return Figures(
-        probes=turns * len(targets), answered=answered, cpu_seconds=own_cpu() - cpu, memory_mib=own_peak_mib()
-    )  # fmt: skip
-
-
 # -- in a Python of their own ------------------------------------------------------------------------------------------
 
 
@@ -112,7 +96,7 @@ def ours(targets: list[str], ports: int, columns: list[str]) -> Figures:
         result, _ = await run_once(kind, request)
         return result.outcome == "ok"
 
-    return asyncio.run(_all(requests, one, TURNS if ports else GET_TURNS))
+    return asyncio.run(ask_all(requests, one, TURNS if ports else GET_TURNS, AT_ONCE))
 
 
 def gufo(targets: list[str], columns: list[str]) -> Figures:
@@ -128,7 +112,7 @@ def gufo(targets: list[str], columns: list[str]) -> Figures:
                     seen += 1
             return seen >= PORTS * len(columns)
 
-    return asyncio.run(_all(targets, one, TURNS if columns else GET_TURNS))
+    return asyncio.run(ask_all(targets, one, TURNS if columns else GET_TURNS, AT_ONCE))
 
 
 def pysnmp(targets: list[str], columns: list[str]) -> Figures:
@@ -160,7 +144,7 @@ async def _pysnmp(targets: list[str], columns: list[str]) -> Figures:
             nexts = found[-len(columns) :]
         return True
 
-    return await _all(targets, one, 1 if columns else TURNS)
+    return await ask_all(targets, one, 1 if columns else TURNS, AT_ONCE)
 
 
 # -- as processes ------------------------------------------------------------------------------------------------------
@@ -177,13 +161,7 @@ def _exporter(folder: Path, targets: list[str], module: str) -> Figures:
     good = "\nsysUpTime " if module == "uptime" else f'ifOperStatus{{ifIndex="{PORTS}"'
     turns = GET_TURNS if module == "uptime" else TURNS
     with ready_server(command, folder / "snmp_exporter.log", EXPORTER) as process:
-        asyncio.run(scrape_all(urls, good))
-        cpu, answered = cpu_seconds(process.pid), 0
-        for _ in range(turns):
-            answered += asyncio.run(scrape_all(urls, good, AT_ONCE))
-        return Figures(
-            probes=turns * len(urls), answered=answered, cpu_seconds=cpu_seconds(process.pid) - cpu, memory_mib=memory_mib(process.pid)
-        )  # fmt: skip
+        return scrape_turns(process, urls, good, turns, AT_ONCE)
 
 
 def exporter_settings() -> dict[str, Any]:
