@@ -7,6 +7,7 @@ is an empty answer here: gufo-snmp tells no more.
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,6 +43,8 @@ FRESH_SECONDS = 100.0
 """The clock of an agent of version 3 is learnt anew after this silence; 150 s are allowed (RFC 3414 section 2.2.3)."""
 TURN_RATIO = 0.5
 """Part of the time-out that a check waits while another one asks the same device."""
+KEPT_RATIO = 0.5
+"""Part of the descriptors up to which sessions of version 3 are kept; the other checks and the daemon need some too."""
 SHORT_PATIENCE_SECONDS = 0.5
 """Once an agent has answered, the next answer is waited for so long, and ten times as long as the slowest before."""
 
@@ -131,10 +134,12 @@ class Device:
     def _session(self, login: Login) -> Session:
         if isinstance(login, SecretStr):
             return Session(self, login)
-        known = self.sessions.get(login)
-        if known is None:
-            known = self.sessions[login] = Session(self, login)
-        return known
+        session = self.sessions.get(login)
+        if session is None:
+            session = Session(self, login)
+            if session.descriptor < KEPT_RATIO * resource.getrlimit(resource.RLIMIT_NOFILE)[0]:  # the lowest free one
+                self.sessions[login] = session
+        return session
 
     def _silence(self, login: Login, error: TimeoutError) -> Result:
         if "refused" in str(error.__cause__):  # gufo-snmp makes a time-out of what the kernel heard by ICMP
@@ -176,6 +181,11 @@ class Session:
         else:
             community = login.get_secret_value()
             self._wire = SnmpSession(device.address, device.port, community=community, version=SnmpVersion.v2c)
+
+    @property
+    def descriptor(self) -> int:
+        """Of its socket."""
+        return int(self._wire._sock.get_fd())  # noqa: SLF001  gufo-snmp keeps it to itself
 
     async def begin(self, patience: float) -> None:
         """Before the first question of a run, which may take `patience` seconds."""

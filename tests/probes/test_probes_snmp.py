@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -418,6 +420,27 @@ async def test_a_session_of_version_3_is_kept_and_survives_a_restart_of_the_agen
     silent = await ask("snmp", shared=shared, timeout=0.4, **own_agent.v3)
     assert silent.outcome is Outcome.FAILED
     assert not device.sessions
+
+
+async def test_no_more_sessions_are_kept_than_leave_descriptors_to_others(agent: Snmpd) -> None:
+    def opened() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = opened()
+    devices = [Memory() for _ in range(60)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2 * before + 40, limits[1]))
+    try:
+        for _ in range(2):
+            results = [await ask("snmp", shared=each, **agent.v3) for each in devices]
+            assert {each.outcome for each in results} == {Outcome.OK}
+        kept = sum(len(device.sessions) for each in devices for device in each.values())
+        assert 10 <= kept <= 30
+        assert opened() <= before + kept + 1, "the others are closed"
+        devices.clear()
+        assert opened() <= before + 1, "a device that is watched no longer holds none"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.mark.parametrize("version", ["v2c", "v3"])
