@@ -11,6 +11,7 @@ import asyncio
 import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -21,6 +22,8 @@ from probes.registry import Metric, Options, Request, Result, Secret, failed, la
 from probes.wire import mib
 from probes.wire.text import one_line
 
+PLACES = 4096
+"""Places of ports that are shared between devices: about 5 KiB each."""
 _RATES = {
     "snmp_if_in_bits_per_second": "in_bits_per_second",
     "snmp_if_out_bits_per_second": "out_bits_per_second",
@@ -177,8 +180,7 @@ async def _find_ports(request: Request[SnmpOptions], session: Session) -> list[_
         aliases = await session.walk(mib.IF_ALIAS)
         by_alias = {alias: (index, mib.IF_ALIAS) for index, alias in reversed(aliases.items()) if alias in wanted}
         found = by_alias | found
-    columns = {each: mib.IF_COLUMNS[each] for each in request.options.columns or mib.IF_COLUMNS}
-    columns["ifCounterDiscontinuityTime"] = mib.IF_COLUMNS["ifCounterDiscontinuityTime"]
+    columns = tuple(dict.fromkeys((*(request.options.columns or mib.IF_COLUMNS), "ifCounterDiscontinuityTime")))
     by_index = {index: _place(name, names.get(index, name), index, by, columns) for name, (index, by) in found.items()}
     places = list(by_index.values())
     if len(found) == len(wanted):
@@ -186,12 +188,14 @@ async def _find_ports(request: Request[SnmpOptions], session: Session) -> list[_
     return places
 
 
-def _place(wanted: str, name: str, index: str, by: str, columns: Mapping[str, str]) -> _Place:
+@lru_cache(maxsize=PLACES)
+def _place(wanted: str, name: str, index: str, by: str, columns: Sequence[str]) -> _Place:
+    """Devices of one model have the same ports: they share what is known of them."""
     return _Place(
         wanted=wanted,
         name=name,
         identity=f"{by}.{index}",
-        reads={column: f"{oid}.{index}" for column, oid in columns.items()},
+        reads={column: f"{mib.IF_COLUMNS[column]}.{index}" for column in columns},
         keys={
             column: labelled(column, ifName=name) for column in (*columns, *mib.WIDE.values(), *_RATES, "snmp_if_down")
         },

@@ -443,6 +443,14 @@ async def test_no_more_sessions_are_kept_than_leave_descriptors_to_others(agent:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
+async def test_devices_with_the_same_ports_share_what_is_known_of_them() -> None:
+    memories: list[dict[str, Any]] = [{}, {}]
+    for memory in memories:
+        async with Agent(_ports("lan1", "wan1")) as agent:
+            await ask("snmp", **ASK, port=agent.port, memory=memory, interfaces=["wan1"])
+    assert memories[0]["places"][0] is memories[1]["places"][0]
+
+
 @pytest.mark.parametrize("version", ["v2c", "v3"])
 async def test_a_restart_between_two_runs_is_seen(own_agent: Snmpd, version: str) -> None:
     memory: dict[str, Any] = {}
