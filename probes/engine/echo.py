@@ -115,7 +115,6 @@ class EchoStream:
         self._planned = 0
         self._overflowed_at = -1.0
         """When we last learnt that the kernel threw replies away."""
-        self._dropped: dict[int, int] = {}
         self._asleep = _asleep()
         self._young: dict[int, _Flight] = {}
         """Echoes under way in the order of sending; most are answered before anybody looks at them again."""
@@ -390,11 +389,8 @@ class EchoStream:
         if unread:
             self.counters["overflow"] += 1
             self._overflowed_at = now
-        dropped = opened.dropped()
-        before = self._dropped.get(opened.version, 0)
-        if dropped != before:
-            self.counters["overflow"] += (dropped - before) & 0xFFFFFFFF
-            self._dropped[opened.version] = dropped
+        if lost := opened.drops.new():
+            self.counters["overflow"] += lost
             self._overflowed_at = now
 
     def _answered(self, opened: EchoSocket, reply: icmp.EchoReply, sender: str, arrived: int) -> None:

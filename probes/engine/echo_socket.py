@@ -1,7 +1,6 @@
 """One socket for the echoes of a family: raw where that is allowed, else the kernel's ping socket.
 
-The kernel filters what is not ours (classic BPF, socket(7)), stamps each arrival (SO_TIMESTAMPNS), and tells how many
-messages it had to throw away (SO_MEMINFO).
+The kernel filters what is not ours (classic BPF, socket(7)), and stamps each arrival (SO_TIMESTAMPNS).
 """
 
 from __future__ import annotations
@@ -11,16 +10,14 @@ import secrets
 import socket
 import struct
 
+from probes.engine.drops import Drops
 from probes.wire import icmp
 
 SO_TIMESTAMPNS = 35
 SO_ATTACH_FILTER = 26
 SO_RCVBUFFORCE = 33
-SO_MEMINFO = 55
 RECEIVE_BUFFER = 4 << 20
 _TIMESPEC = struct.Struct("qq")
-_MEMINFO = struct.Struct("9I")
-"""sk_meminfo of linux/sock_diag.h; the last is SK_MEMINFO_DROPS."""
 
 
 class EchoSocket:
@@ -43,6 +40,7 @@ class EchoSocket:
         else:
             self.socket.bind(("::" if version == 6 else "0.0.0.0", 0))  # noqa: S104  the kernel chooses the identifier
             self.identifier = self.socket.getsockname()[1]
+        self.drops = Drops(self.socket)
         self.has_header = self.raw and version == 4
         self._widen()
 
@@ -58,11 +56,6 @@ class EchoSocket:
             self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
         except PermissionError:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-
-    def dropped(self) -> int:
-        """Messages that the kernel has thrown away, because we did not read in time, since the socket was opened."""
-        known = self.socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size)
-        return int(_MEMINFO.unpack(known)[-1]) if len(known) == _MEMINFO.size else 0
 
     def receive(self) -> tuple[icmp.EchoReply | icmp.EchoError | None, str, int]:
         """One message, its sender and when it arrived (wall clock, ns); raises BlockingIOError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import cProfile
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from bench import daemon, harness, network, profiled, province, report, scheduler, scrape, setup
+from bench.echo import ready_server
 from bench.harness import Figures
+from bench.turns import ask_all, scrape_turns
 from lab.certificates import Authority
 from monitor.app import load_all
+from tests.probes.peers import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -92,6 +96,34 @@ def test_a_missing_peer_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_the_setup_knows_every_peer() -> None:
     assert {"fping", "snmpd", "nginx"} <= set(setup.PEERS)
+
+
+async def test_all_targets_are_asked_in_turns_no_more_at_once_than_allowed() -> None:
+    under_way = most = 0
+
+    async def one(target: int) -> bool:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return target > 0
+
+    found = await ask_all(range(5), one, turns=3, at_once=2)
+    assert (found.probes, found.answered, most) == (15, 12, 2), "the first turn does not count"
+
+
+def test_an_exporter_is_scraped_in_turns(tmp_path: Path) -> None:
+    (tmp_path / "good").write_text("probe_success 1")
+    (tmp_path / "bad").write_text("probe_success 0")
+    port = str(free_port())
+    listen = f"127.0.0.1:{port}"
+    command = [sys.executable, "-m", "http.server", port, "--bind", "127.0.0.1", "--directory", str(tmp_path)]
+    with ready_server(command, tmp_path / "log", listen) as process:
+        found = scrape_turns(process, [f"http://{listen}/{name}" for name in ("good", "bad")], "success 1", 3, 2)
+    assert (found.probes, found.answered) == (6, 3)
+    assert found.cpu_seconds >= 0
+    assert found.memory_mib > 1
 
 
 def test_an_unknown_part_is_refused_with_the_list() -> None:
