@@ -33,7 +33,7 @@ RECHECK_SECONDS = 1.5
 """Pause before a check that is not sure of itself is asked again."""
 
 MAX_RUNS_AT_ONCE = 200
-"""Bound on sockets and memory when a whole province hangs."""
+"""Of each kind: bounds sockets and memory when a whole province hangs, and lets no kind wait behind another."""
 
 SLOT_SECONDS = 0.05
 MAX_SLOTS = 1200
@@ -100,7 +100,7 @@ class Scheduler:
         self._streams: dict[str, Stream] = {}
         self._shared: WeakValueDictionary[tuple[str, str], Memory] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(MAX_RUNS_AT_ONCE)
+        self._room = {kind: asyncio.Semaphore(MAX_RUNS_AT_ONCE) for kind in kinds}
         self._jobs = AsyncIOScheduler(
             timezone=UTC,
             # Two, for after a stall a turn may come before the call of the one before; that starts nothing twice.
@@ -274,7 +274,7 @@ class Scheduler:
 
     async def _run(self, planned: _Planned) -> None:
         try:
-            async with self._room:
+            async with self._room[planned.check.probe]:
                 result, duration = await run_once(self._kinds[planned.check.probe], planned.request)
         finally:
             planned.running = False

@@ -181,8 +181,10 @@ async def test_no_more_runs_than_the_bound_are_under_way(monkeypatch: pytest.Mon
         await until(lambda: made.missed >= 24)
         assert probes.most_at_once == 3
         assert probes.begun.total() == 3
+        made.adopt(by_id([*(each.check for each in made._planned.values()), check("other")]))
+        await until(lambda: probes.begun["other"])  # of another kind
         probes.free.set()
-        await until(lambda: len(probes.begun) == 12)
+        await until(lambda: len(probes.begun) == 13)
     assert probes.most_at_once == 3
 
 
