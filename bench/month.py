@@ -39,6 +39,8 @@ class Told:
     last_cause: Cause | None = None
     mails: int = 1
     withdrawn: bool = False
+    again: bool = False
+    """It came back in the thread of the one before."""
 
 
 @dataclass(slots=True)
@@ -83,8 +85,9 @@ def score(faults: Iterable[Fault], told: Sequence[Told]) -> Score:
         right = first.root in fault.roots and first.cause in fault.causes
         found.right[fault.kind] += right
         found.right_in_the_end[fault.kind] += first.last_root in fault.roots and first.last_cause in fault.causes
-        found.several[fault.kind] += len(incidents) > 1
-        if not right or len(incidents) > 1:
+        several = sum(not each.again for each in incidents[1:]) > 0
+        found.several[fault.kind] += several
+        if not right or several:
             found.wrong += [(fault, each) for each in incidents]
     return found
 
@@ -156,17 +159,20 @@ def month(seed: int, days: float = DAYS) -> tuple[Score, Month, Baselines, list[
     plan = Drawer(inventory, seed, days).draw()
     simulated = Month(inventory, plan, seed, days)
     plain = Baselines({check.id: inventory.targets[check.target].site for check in inventory.checks().values()})
-    told: dict[str, Told] = {}
+    told: list[Told] = []
+    latest: dict[str, Told] = {}
     began = own_cpu()
     for at, seen, events in simulated.run():
         if seen is not None:
             plain.observe(at, seen)
         for event in events:
             incident = event.incident
-            if event.what is Happening.OPENED:
-                told[incident.id] = Told(at, incident.root, incident.cause)
+            if event.what in (Happening.OPENED, Happening.REOPENED):
+                told.append(Told(at, incident.root, incident.cause))
+                latest[incident.id] = told[-1]
             else:
-                told[incident.id].mails += 1
-            told[incident.id].last_root, told[incident.id].last_cause = incident.root, incident.cause
-            told[incident.id].withdrawn |= event.what is Happening.WITHDRAWN
-    return score(plan.faults, list(told.values())), simulated, plain, plan.faults, own_cpu() - began
+                latest[incident.id].mails += 1
+            latest[incident.id].last_root, latest[incident.id].last_cause = incident.root, incident.cause
+            latest[incident.id].withdrawn |= event.what is Happening.WITHDRAWN
+            latest[incident.id].again |= incident.times > 1
+    return score(plan.faults, told), simulated, plain, plan.faults, own_cpu() - began

@@ -111,9 +111,13 @@ class Pipeline:
     def _note(self, event: IncidentEvent) -> None:
         key = (event.incident.cause.value, event.what.value)
         self.event_counts[key] = self.event_counts.get(key, 0) + 1
-        if event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
-            self._told.pop(event.incident.id, None)
-            self.closed = [event.incident, *self.closed][:KEPT_CLOSED]
+        if event.what is Happening.REOPENED:
+            self.closed = [each for each in self.closed if each.id != event.incident.id]
+        elif event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
+            self.closed.insert(0, event.incident)
+            for forgotten in self.closed[KEPT_CLOSED:]:  # those before may come back
+                self._told.pop(forgotten.id, None)
+            del self.closed[KEPT_CLOSED:]
         log.info(
             "incident %s: %s %s at %s", event.what, event.incident.cause, event.incident.state, event.incident.root,
             extra={"incident": event.incident.id},
