@@ -326,7 +326,7 @@ class EchoStream:
         except OSError as error:
             return inconclusive(Reason.LOCAL, f"no IPv{version} echo socket: {error.strerror}")
         if not opened.raw:
-            log.warning("no CAP_NET_RAW: echo goes over the ping socket; which hop refuses an echo is then not seen")
+            log.warning("no CAP_NET_RAW: echo goes over the ping socket; the TTL of the replies is then not seen")
         return opened
 
     def _send(self, watch: _Watch, *, out_of_turn: bool) -> None:
@@ -341,7 +341,7 @@ class EchoStream:
         packet = watch.requests.at(sequence)
         flight = _Flight(watch, sequence, time.monotonic(), time.time_ns(), out_of_turn)
         try:
-            opened.socket.sendto(packet, (watch.address, 0))
+            opened.send(packet, watch.address)
         except OSError as error:
             self.counters["send-error"] += 1
             self._emit(watch.id, of_send_error(error, out_of_turn=out_of_turn), 0.0)
@@ -375,8 +375,7 @@ class EchoStream:
                 parsed, sender, arrived = opened.receive()
             except BlockingIOError:
                 return False
-            except OSError as error:  # an ICMP error that the kernel hands to a ping socket
-                log.debug("echo socket: %s", error)
+            except OSError:  # on a ping socket it announces an ICMP error, which waits in the error queue
                 continue
             if isinstance(parsed, icmp.EchoReply):
                 self._answered(opened, parsed, sender, arrived)

@@ -22,9 +22,22 @@ from probes.engine import echo, echo_socket
 from probes.engine.echo import BURST, HOP_LIMIT, JITTER, NOT_ALLOWED, RTT, EchoStream
 from probes.icmp import IcmpOptions
 from probes.registry import Request, Result
-from tests.probes.peers import HOP, Echo, Field, Responder, ask, assert_declared, echo_reply, eventually, program, run
+from tests.probes.peers import (
+    HOP,
+    NEAR,
+    Echo,
+    Field,
+    Responder,
+    ask,
+    assert_declared,
+    echo_reply,
+    eventually,
+    program,
+    run,
+)
 
 ONE, TWO, THREE = "10.200.0.1", "10.200.0.2", "10.200.0.3"
+ANOTHER = "10.199.0.77"
 ROOT = Path(__file__).parents[2]
 
 
@@ -368,30 +381,30 @@ kind = registry.load()["icmp"]
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
+turns, addresses = int(sys.argv[1]), sys.argv[2:]
 told = {}
 
 def tell(key, result):
-    told[key] = [str(result.outcome), str(result.reason), result.evidence]
+    told.setdefault(key, []).append([str(result.outcome), str(result.reason), result.evidence])
 
 def request(address):
     return Request(address=address, options=IcmpOptions(), timeout_seconds=2.0)
 
 async def main():
-    addresses = sys.argv[1:]
     stream = EchoStream(lambda id_, result, _: tell(id_, result))
     stream.update({address: (request(address), 0.05) for address in addresses})
     task = asyncio.ensure_future(stream.run())
     async with asyncio.timeout(15):
-        while len(told) < len(addresses):
+        while any(len(told.get(address, ())) < turns for address in addresses):
             await asyncio.sleep(0.01)
-    told["raw"] = [getattr(each, "raw", None) for each in stream._sockets.values()]
+    raw = [getattr(each, "raw", None) for each in stream._sockets.values()]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    for address in addresses:
+    for address in addresses if turns == 1 else ():
         tell("once " + address, (await registry.run_once(kind, request(address)))[0])
+    print(json.dumps({"raw": raw, "counters": stream.counters, "told": told}))
 
 asyncio.run(main())
-print(json.dumps(told))
 """
 
 
@@ -407,35 +420,81 @@ def bare() -> Iterator[str]:
         run("ip", "netns", "del", name)
 
 
-def _as_nobody(namespace: str, *addresses: str) -> dict[str, Any]:
+def _as_nobody(namespace: str, *addresses: str, turns: int = 1) -> dict[str, Any]:
+    """What a stream told until each address had its turns: raw of each socket, counters, results by address."""
     done = subprocess.run(
-        [program("ip"), "netns", "exec", namespace, sys.executable, "-c", _CHILD, *addresses],
+        [program("ip"), "netns", "exec", namespace, sys.executable, "-c", _CHILD, str(turns), *addresses],
         cwd=ROOT, text=True, capture_output=True, check=False, timeout=30,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _allow_ping_socket(namespace: str) -> None:
+    run("ip", "netns", "exec", namespace, "sysctl", "-qw", "net.ipv4.ping_group_range=0 65534")
 
 
 def test_without_the_capability_echo_goes_over_the_ping_socket(bare: str) -> None:
-    run("ip", "netns", "exec", bare, "sysctl", "-qw", "net.ipv4.ping_group_range=0 65534")
-    told = _as_nobody(bare, "127.0.0.1", "::1", "127.9.9.9", "10.250.0.1")
-    assert told.pop("raw") == [False, False]
+    _allow_ping_socket(bare)
+    found = _as_nobody(bare, "127.0.0.1", "::1", "127.9.9.9", "10.250.0.1")
+    assert found["raw"] == [False, False]
+    told = {key: {(outcome, reason) for outcome, reason, _ in results} for key, results in found["told"].items()}
     for key in ("10.250.0.1", "once 10.250.0.1"):
-        assert told.pop(key)[:2] == ["failed", "unreachable"]
-    assert {key: value[:2] for key, value in told.items()} == {
-        key: ["ok", "ok"]
+        assert told.pop(key) == {("failed", "unreachable")}
+    assert told == {
+        key: {("ok", "ok")}
         for address in ("127.0.0.1", "::1", "127.9.9.9")
         for key in (address, f"once {address}")
     }  # fmt: skip
 
 
+@pytest.fixture
+def router(field: Field) -> Iterator[Field]:
+    """The far side forwards to ONE and TWO, whom it refuses; first it also says that there is a shorter way (a redirect)."""
+    rules = (
+        f"ip daddr {ONE} reject with icmp type host-unreachable\nip daddr {TWO} reject with icmp type admin-prohibited"
+    )
+    chain = f"chain forward {{\ntype filter hook forward priority 0\n{rules}\n}}"
+    run("ip", "netns", "exec", field.far, "nft", "-f", "-", given=f"table ip router {{\n{chain}\n}}\n")
+    # From an address of its own: Linux limits what it tells an address, also in the tests that come after.
+    run("ip", "-n", field.near, "addr", "add", f"{ANOTHER}/24", "dev", "near0")
+    for each in (ONE, TWO):
+        run("ip", "-n", field.near, "route", "add", f"{each}/32", "via", HOP, "src", ANOTHER)
+        run("ip", "-n", field.far, "route", "add", f"{each}/32", "via", NEAR, "table", "local")
+    field.no_way_6("fd98::/64")
+    yield field
+    for each in (ONE, TWO):
+        run("ip", "-n", field.far, "route", "del", f"{each}/32", "via", NEAR, "table", "local")
+    run("ip", "-n", field.near, "addr", "del", f"{ANOTHER}/24", "dev", "near0")  # and its routes
+    run("ip", "netns", "exec", field.far, "nft", "delete", "table", "ip", "router")
+
+
+def test_on_a_ping_socket_too_a_hop_that_refuses_is_named_and_only_its_targets_are_unreachable(router: Field) -> None:
+    _allow_ping_socket(router.near)
+    refused = {
+        ONE: (HOP, "host unreachable"),
+        TWO: (HOP, "administratively prohibited"),
+        "fd98::9": ("fd99::2", "no route"),
+    }
+    good = [f"10.200.0.{number}" for number in range(11, 41)]
+    found = _as_nobody(router.near, *refused, *good, "fd99::2", "10.250.0.1", turns=20)
+    assert found["raw"] == [False, False]
+    for address in (*good, "fd99::2"):
+        assert {(outcome, reason) for outcome, reason, _ in found["told"][address]} == {("ok", "ok")}
+    for address, (hop, says) in refused.items():
+        told = {tuple(each) for each in found["told"][address]}
+        assert told == {("failed", "unreachable", f"{hop} says about {address}: {says}")}
+    ((outcome, reason, evidence),) = {tuple(each) for each in found["told"]["10.250.0.1"]}
+    assert (outcome, reason) == ("failed", "unreachable")
+    assert evidence.startswith("our own host has no way there: ")
+
+
 def test_where_neither_is_allowed_the_run_is_inconclusive_and_tells_the_remedy(bare: str) -> None:
-    told = _as_nobody(bare, "127.0.0.1", "::1")
-    assert told.pop("raw") == [None, None]
-    assert len(told) == 4
-    for outcome, reason, evidence in told.values():
-        assert (outcome, reason) == ("inconclusive", "permission")
-        assert evidence == NOT_ALLOWED
+    found = _as_nobody(bare, "127.0.0.1", "::1")
+    assert found["raw"] == [None, None]
+    assert len(found["told"]) == 4
+    for results in found["told"].values():
+        assert {tuple(each) for each in results} == {("inconclusive", "permission", NOT_ALLOWED)}
     assert "CAP_NET_RAW" in NOT_ALLOWED
     assert "ping_group_range" in NOT_ALLOWED
