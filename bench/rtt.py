@@ -2,17 +2,16 @@
 
 Two paths: a veth, whose delay is next to nothing, and one whose far end (bench/delay.c) answers 10 ms after the kernel's stamp
 of the request, and keeps account of how late its answers left: that is not taken off, but shown beside each row, of the same
-time. It has a CPU to itself where there are two, as a host of its own would. The peers: icmplib, which reads the clock in Python
-after the loop has woken it, and fping, which has no loop that anybody could stall (it prints three digits: at 10 ms that is a
-step of 0.1 ms).
+time. The peers: icmplib, which reads the clock in Python after the loop has woken it, and fping, which has no loop that anybody
+could stall (it prints three digits: at 10 ms that is a step of 0.1 ms).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
+import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +34,8 @@ SECONDS = 8
 ROUNDS = 3
 DELAY = 0.010
 BLOCKED, FREE = 0.050, 0.010
+Lateness = Callable[[], list[float]]
+"""How late the far end was since it was asked last: p50, p99, maximum in ms."""
 RTT = 'probe_icmp_duration_seconds{phase="rtt"}'
 
 
@@ -58,43 +59,31 @@ def measure(run: Run) -> dict[str, Any]:
 
 
 def _rows(
-    targets: Sequence[str],
-    delay: float,
-    seconds: float,
-    rounds: int,
-    fping: bool,
-    lateness: Callable[[], list[float]] | None = None,
+    targets: Sequence[str], delay: float, seconds: float, rounds: int, fping: bool, lateness: Lateness | None = None
 ) -> dict[str, Row]:
-    errors: dict[str, list[tuple[float, float, float]]] = {}
-    shares: dict[str, list[float]] = {}
-    lates: dict[str, list[list[float]]] = {}
+    seen: dict[str, list[dict[str, float]]] = {}
     for _ in range(rounds):
         for name, found in _round(list(targets), seconds, fping):
-            errors.setdefault(name, []).append(
-                (found.more["p50"] - delay, found.more["p99"] - delay, found.more["max"] - delay)
-            )
-            shares.setdefault(name, []).append(found.answered / max(1, found.probes))
+            one = {each: (found.more[each] - delay) * 1000 for each in ("p50", "p99", "max")}
+            one["answered"] = found.answered / max(1, found.probes)
             if lateness is not None:
-                lates.setdefault(name, []).append(lateness())
-            print(
-                f"    {name}: p50 {errors[name][-1][0] * 1000:.3f} ms, p99 {errors[name][-1][1] * 1000:.3f} ms",
-                flush=True,
-            )
-    rows: dict[str, Row] = {}
-    for name, seen in errors.items():
-        halves, mosts, worsts = (sorted(each) for each in zip(*seen, strict=True))
-        rows[name] = {
-            "p50 ms": round(halves[len(seen) // 2] * 1000, 4), "p99 ms": round(mosts[len(seen) // 2] * 1000, 4),
-            "p99 min": round(mosts[0] * 1000, 4), "p99 max": round(mosts[-1] * 1000, 4),
-            "max ms": round(worsts[-1] * 1000, 3), "answered": round(min(shares[name]), 4),
-        }  # fmt: skip
-        if name in lates:
-            halves, mosts, worsts = (sorted(each) for each in zip(*lates[name], strict=True))
-            rows[name] |= {
-                "far end late p50 ms": halves[len(seen) // 2], "far end late p99 ms": mosts[len(seen) // 2],
-                "far end late max ms": worsts[-1],
-            }  # fmt: skip
-    return rows
+                one |= zip(("far p50", "far p99", "far max"), lateness(), strict=True)
+            seen.setdefault(name, []).append(one)
+            print(f"    {name}: {', '.join(f'{key} {value:.3f}' for key, value in one.items())}", flush=True)
+    return {name: _row(each) for name, each in seen.items()}
+
+
+def _row(seen: Sequence[dict[str, float]]) -> Row:
+    """Medians of the rounds, and what was worst in any."""
+    of = {key: [each[key] for each in seen] for key in seen[0]}
+    row: Row = {
+        "p50 ms": statistics.median(of["p50"]), "p99 ms": statistics.median(of["p99"]),
+        "p99 min": min(of["p99"]), "p99 max": max(of["p99"]), "max ms": max(of["max"]), "answered": min(of["answered"]),
+    }  # fmt: skip
+    if "far p99" in of:
+        row["far end late p50 ms"], row["p99"] = statistics.median(of["far p50"]), statistics.median(of["far p99"])
+        row["max"] = max(of["far max"])
+    return {key: round(value, 4) for key, value in row.items()}
 
 
 def _round(targets: list[str], seconds: float, fping: bool) -> Iterator[tuple[str, Figures]]:
@@ -110,16 +99,14 @@ def _round(targets: list[str], seconds: float, fping: bool) -> Iterator[tuple[st
 
 
 @contextlib.contextmanager
-def _delayed(program: Path) -> Iterator[Callable[[], list[float]]]:
-    """10.251.0.0/16 behind the delaying end; gives how late it was since it was asked last: p50, p99, maximum in ms."""
+def _delayed(program: Path) -> Iterator[Lateness]:
+    """10.251.0.0/16 behind the delaying end; gives how late that was."""
     command("ip", "link", "add", "delay0", "type", "veth", "peer", "name", "delayed0", "netns", "far")
     command("ip", "addr", "add", "10.251.0.1/16", "dev", "delay0")
     command("ip", "link", "set", "delay0", "arp", "off", "up")
     command("ip", "-n", "far", "link", "set", "delayed0", "up")
-    allowed = sorted(os.sched_getaffinity(0))
-    *others, last = allowed
-    arguments = [str(program), "delayed0", f"{DELAY * 1e6:.0f}", str(last if others else -1)]
-    process = subprocess.Popen(in_far(arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    arguments = in_far([str(program), "delayed0", f"{DELAY * 1e6:.0f}"])
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
     asked, said = process.stdin, process.stdout
@@ -134,10 +121,8 @@ def _delayed(program: Path) -> Iterator[Callable[[], list[float]]]:
             raise RuntimeError("the delaying end did not start")
         wait_for("the delayed path", lambda: icmplib.ping("10.251.0.2", count=1, timeout=1).is_alive)
         lateness()
-        os.sched_setaffinity(0, others or allowed)  # and so all that it starts
         yield lateness
     finally:
-        os.sched_setaffinity(0, allowed)
         process.terminate()
         process.communicate()
 
