@@ -2,6 +2,9 @@
 
 The kernel filters what is not ours (classic BPF, socket(7)), and stamps each arrival (SO_TIMESTAMPNS). To a ping socket it
 gives no ICMP errors as packets, but in the error queue (IP_RECVERR of ip(7), IPV6_RECVERR of ipv6(7)).
+
+Sending is not stamped (SO_TIMESTAMPING was tried): it takes 0.002 ms off a round trip at p50 and some 0.02 ms at p99, for a
+quarter more CPU.
 """
 
 from __future__ import annotations
