@@ -266,6 +266,39 @@ async def test_what_was_under_way_when_the_host_slept_says_nothing_about_its_tar
     await _end(watching)
 
 
+async def test_what_was_under_way_when_the_wall_clock_was_set_is_answered_but_has_no_round_trip(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(echo, "_ahead", lambda: 1e9)  # the clock of the test machine stays as it is
+    watching = Watching()
+    watching.stream.update({"one": (_request(ONE), 0.05)})
+    while not watching.stream.counters["sent"]:
+        watching.stream._work(time.monotonic())
+    monkeypatch.setattr(echo, "_ahead", lambda: 1e9 + 0.005)  # within what the echo may have taken
+    while len(watching.good("one")) < 2:
+        watching.stream._work(time.monotonic())
+    first, second = watching.good("one")[:2]
+    assert RTT not in first.values
+    assert JITTER not in first.values
+    assert first.evidence == f"echo from {ONE}, and our clock was set meanwhile"
+    assert 0 < second.values[RTT] < 0.4
+    await _end(watching)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "ours", "seconds"),
+    [(1_020_000_000, 0.03, 0.02), (0, 0.03, 0.03), (990_000_000, 0.03, None), (1_050_000_000, 0.03, None)],
+    ids=["as stamped", "no stamp", "before it was sent", "after it was read"],
+)
+def test_a_round_trip_is_by_the_stamp_unless_that_cannot_be(
+    field: Field, arrived: int, ours: float, seconds: float | None
+) -> None:
+    watching = Watching()
+    watching.stream.update({"one": (_request(ONE), 60.0)})
+    flight = echo._Flight(watching.stream._watches["one"], 1, 0.0, 1_000_000_000, out_of_turn=False)
+    assert echo._round_trip(flight, arrived, ours) == seconds
+
+
 async def test_after_a_long_pause_every_target_has_its_turn_again_in_its_order(field: Field) -> None:
     watching = Watching()
     targets = {f"t{number}": f"10.200.0.{number}" for number in range(1, 31)}
@@ -321,6 +354,72 @@ async def test_update_removes_keeps_and_adds(field: Field) -> None:
     assert not watching.results
     watching.stream.update({"again": (_request(ONE), 0.05)})  # an empty stream has not ended
     await eventually("again", lambda: bool(watching.good("again")))
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_what_answers_a_target_that_is_gone_is_neither_foreign_nor_told(field: Field) -> None:
+    kept: list[Echo] = []
+
+    def keep_one(echo: Echo) -> list[tuple[str, bytes]]:
+        if echo.destination == ONE:
+            kept.append(echo)
+            return []
+        return [(echo.destination, echo.reply())]
+
+    targets = {"one": ONE, "two": TWO}
+    async with Responder(field, keep_one) as responder, _watching(targets, timeout=5.0) as watching:
+        await eventually("asked", lambda: bool(kept))
+        two = watching.stream._watches["two"]
+        watching.stream.update({"two": (two.request, two.interval)})
+        watching.stream.update({"two": (two.request, two.interval)})
+        responder.send(ONE, kept[0].source, kept[0].reply())
+        answered = len(watching.good("two"))
+        await eventually("what came later is read", lambda: len(watching.good("two")) > answered + 2)
+        assert watching.stream.counters["foreign"] == 0
+        assert not watching.of("one")
+
+
+async def test_echoes_that_overtake_each_other_are_told_apart(field: Field) -> None:
+    kept: list[Echo] = []
+
+    def keep(echo: Echo) -> list[tuple[str, bytes]]:
+        kept.append(echo)
+        return []
+
+    async with Responder(field, keep) as responder, _watching({"one": ONE}, interval=0.06, timeout=5.0) as watching:
+        await eventually("more under way than are answered", lambda: len(kept) >= 8)
+        for each in reversed(kept[:8]):
+            responder.send(ONE, each.source, each.reply())
+        await eventually("all answered", lambda: len(watching.good("one")) == 8)
+        rtts = [each.values[RTT] for each in watching.good("one")]
+        assert rtts == sorted(rtts)
+        assert not watching.bad("one")
+
+
+async def test_sequences_begin_anew_after_the_last(field: Field) -> None:
+    async with (
+        Responder(field, lambda echo: [(echo.destination, echo.reply())] * 2) as responder,
+        _watching({"one": ONE}) as watching,
+    ):
+        watching.stream._watches["one"].sequence = 0xFFFD
+        await eventually("some", lambda: watching.stream.counters["duplicate"] >= 8)
+        assert [each.sequence for each in responder.seen][:4] == [0xFFFE, 0xFFFF, 1, 2]
+        assert not watching.bad("one")
+        assert watching.stream.counters["foreign"] == 0
+
+
+async def test_of_two_checks_of_an_address_the_one_whose_echo_is_refused_is_told(field: Field) -> None:
+    field.faults(f"ip daddr {ONE} meta length > 1000 reject with icmp type host-unreachable")
+    watching = Watching()
+    watching.stream.update({"small": (_request(ONE), 0.05), "large": (_request(ONE, size=1472), 0.05)})
+    task = asyncio.ensure_future(watching.stream.run())
+    await eventually("refused", lambda: len(watching.bad("large")) >= 8)
+    assert {each.reason for each in watching.bad("large")} == {Reason.UNREACHABLE}
+    assert not watching.good("large")
+    assert watching.good("small")
+    assert not watching.bad("small")
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
