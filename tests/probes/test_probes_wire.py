@@ -451,8 +451,12 @@ def test_rates_are_bits_a_second_and_errors_of_all_packets() -> None:
     assert mib.rates(before, now, 10.0) == mib.Rates(800.0, 400.0, 0.1)
 
 
+_IDLE = dict.fromkeys(("ifHCInOctets", "ifHCOutOctets", "ifHCInUcastPkts", "ifHCOutUcastPkts"), 0)
+
+
 @UNHURRIED
 @given(_VALUES, _VALUES, some.floats(-10, 1e6, allow_nan=False))
+@example(_IDLE | {"ifInErrors": 2**32 + 1}, _IDLE | {"ifHighSpeed": 1, "ifHCOutUcastPkts": 2, "ifInErrors": 0}, 1.0)
 def test_a_rate_is_never_more_than_the_port_can_carry(one: dict[str, int], two: dict[str, int], seconds: float) -> None:
     rates = mib.rates(mib.Port("wan1", one), mib.Port("wan1", two), seconds)
     most = (two.get("ifHighSpeed", 0) * 1e6 or mib.MOST_BITS) * mib.TOLERANCE
