@@ -44,6 +44,9 @@ SLOT_SECONDS = 0.05
 """What falls due and what comes within this time is done together: waking for each costs more than the echo itself, and the
 kernel's stamps tell when a reply came."""
 
+REOPEN_SECONDS = 60.0
+"""A socket that could not be opened is tried again after this time: the administrator may have allowed it by then."""
+
 BURST = 5
 BURST_GAP_SECONDS = 0.1
 BURST_PAUSE_SECONDS = 1.0
@@ -116,6 +119,7 @@ class EchoStream:
         """By interval, in the order of their turns: after its turn a target goes to the end, so nothing is ever sorted."""
         self._extra: list[tuple[float, int, _Watch, int]] = []
         """Heap of (when, tie-breaker, watch, sequence that is overdue then, or 0 for an echo of a burst)."""
+        self._reopen_at: dict[int, float] = {}
         self._planned = 0
         self._overflowed_at = -1.0
         """When we last learnt that the kernel threw replies away."""
@@ -336,8 +340,9 @@ class EchoStream:
 
     def _socket(self, version: int) -> EchoSocket | Result:
         known = self._sockets.get(version)
-        if known is None:
+        if known is None or (isinstance(known, Result) and time.monotonic() >= self._reopen_at[version]):
             known = self._sockets[version] = self._open(version)
+            self._reopen_at[version] = time.monotonic() + REOPEN_SECONDS
         return known
 
     def _open(self, version: int) -> EchoSocket | Result:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import struct
 import subprocess
 import sys
@@ -311,6 +312,27 @@ async def test_after_a_long_pause_every_target_has_its_turn_again_in_its_order(f
     assert due == sorted(due)
     assert all(now < each <= now + 0.1 for each in due)
     assert watching.stream.counters["sent"] == 30
+    await _end(watching)
+
+
+async def test_a_socket_that_could_not_be_opened_is_tried_again(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(echo, "REOPEN_SECONDS", 0.1)
+    watching = Watching()
+    watching.stream.update({"one": (_request(ONE), 0.05)})
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))  # no descriptor is left
+    try:
+        while not watching.results:
+            watching.stream._work(time.monotonic())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    _, first = watching.results[0]
+    assert (first.outcome, first.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
+    assert first.evidence == "no IPv4 echo socket: Too many open files"
+    async with asyncio.timeout(10):
+        while not watching.good("one"):
+            watching.stream._work(time.monotonic())
+            await asyncio.sleep(0)
     await _end(watching)
 
 
