@@ -354,7 +354,7 @@ class EchoStream:
         except OSError as error:
             return inconclusive(Reason.LOCAL, f"no IPv{version} echo socket: {error.strerror}")
         if not opened.raw:
-            log.warning("no CAP_NET_RAW: echo goes over the ping socket; the TTL of the replies is then not seen")
+            log.warning("no CAP_NET_RAW: echo goes over the ping socket")
         return opened
 
     def _send(self, watch: _Watch, *, out_of_turn: bool) -> None:

@@ -20,8 +20,10 @@ from probes.wire import icmp
 SO_TIMESTAMPNS = 35
 SO_ATTACH_FILTER = 26
 SO_RCVBUFFORCE = 33
-IP_RECVERR = 11
-IPV6_RECVERR = 25
+IP_TTL, IP_RECVERR, IP_RECVTTL = 2, 11, 12
+IPV6_RECVERR, IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT = 25, 51, 52
+_HOP_LIMITS = ((socket.IPPROTO_IP, IP_TTL), (socket.IPPROTO_IPV6, IPV6_HOPLIMIT))
+_INT = struct.Struct("i")
 RECEIVE_BUFFER = 4 << 20
 SEND_TRIES = 5
 """On a ping socket; each may fail for an error that came just now for another echo."""
@@ -62,6 +64,10 @@ class EchoSocket:
 
     def _widen(self) -> None:
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        if self.version == 6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1)
+        elif not self.has_header:
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
         try:
             self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
         except PermissionError:
@@ -94,12 +100,14 @@ class EchoSocket:
             if self.raw:
                 raise
             return self._receive_error()
-        arrived = 0
-        for _, kind, content in ancillary:
+        arrived, hop_limit = 0, None
+        for level, kind, content in ancillary:
             if kind == SO_TIMESTAMPNS:
                 seconds, nanoseconds = _TIMESPEC.unpack_from(content)
                 arrived = seconds * 1_000_000_000 + nanoseconds
-        parsed = icmp.parse_ip4(data) if self.has_header else icmp.parse(self.version, data)
+            elif (level, kind) in _HOP_LIMITS:
+                (hop_limit,) = _INT.unpack_from(content)
+        parsed = icmp.parse_ip4(data) if self.has_header else icmp.parse(self.version, data, 0, hop_limit)
         return parsed, sender[0], arrived
 
     def _receive_error(self) -> tuple[icmp.EchoError | None, str, int]:

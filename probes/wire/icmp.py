@@ -58,7 +58,7 @@ class EchoReply(NamedTuple):
     sequence: int
     payload: bytes
     hop_limit: int | None = None
-    """TTL of the reply, where the header was seen."""
+    """TTL of the reply, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ async def test_ipv4_and_ipv6_are_watched_together(field: Field) -> None:
     async with _watching({"four": ONE, "six": "fd99::2"}) as watching:
         await eventually("both answered", lambda: bool(watching.good("four") and watching.good("six")))
         assert "fd99::2" in watching.good("six")[0].evidence
+        assert watching.good("six")[0].values[HOP_LIMIT] == watching.good("four")[0].values[HOP_LIMIT] == 64
 
 
 @pytest.mark.parametrize("size", [16, 1472])
@@ -503,10 +504,12 @@ os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
 turns, addresses = int(sys.argv[1]), sys.argv[2:]
-told = {}
+told, hop_limits = {}, set()
 
 def tell(key, result):
     told.setdefault(key, []).append([str(result.outcome), str(result.reason), result.evidence])
+    if result.outcome == "ok":
+        hop_limits.add(result.values.get("probe_icmp_reply_hop_limit"))
 
 def request(address):
     return Request(address=address, options=IcmpOptions(), timeout_seconds=2.0)
@@ -519,11 +522,12 @@ async def main():
         while any(len(told.get(address, ())) < turns for address in addresses):
             await asyncio.sleep(0.01)
     raw = [getattr(each, "raw", None) for each in stream._sockets.values()]
+    seen = list(hop_limits)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     for address in addresses if turns == 1 else ():
         tell("once " + address, (await registry.run_once(kind, request(address)))[0])
-    print(json.dumps({"raw": raw, "counters": stream.counters, "told": told}))
+    print(json.dumps({"raw": raw, "hop_limits": seen, "told": told}))
 
 asyncio.run(main())
 """
@@ -542,7 +546,7 @@ def bare() -> Iterator[str]:
 
 
 def _as_nobody(namespace: str, *addresses: str, turns: int = 1) -> dict[str, Any]:
-    """What a stream told until each address had its turns: raw of each socket, counters, results by address."""
+    """What a stream told until each address had its turns: raw of each socket, TTLs of replies, results by address."""
     done = subprocess.run(
         [program("ip"), "netns", "exec", namespace, sys.executable, "-c", _CHILD, str(turns), *addresses],
         cwd=ROOT, text=True, capture_output=True, check=False, timeout=30,
@@ -560,6 +564,7 @@ def test_without_the_capability_echo_goes_over_the_ping_socket(bare: str) -> Non
     _allow_ping_socket(bare)
     found = _as_nobody(bare, "127.0.0.1", "::1", "127.9.9.9", "10.250.0.1")
     assert found["raw"] == [False, False]
+    assert found["hop_limits"] == [64.0]
     told = {key: {(outcome, reason) for outcome, reason, _ in results} for key, results in found["told"].items()}
     for key in ("10.250.0.1", "once 10.250.0.1"):
         assert told.pop(key) == {("failed", "unreachable")}
