@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import daemon, harness, network, profiled, province, report, scheduler, scrape, setup
+from bench import daemon, echo, harness, network, profiled, province, report, rtt, scheduler, scrape, setup
 from bench.echo import ready_server
 from bench.harness import Figures
 from bench.turns import ask_all, scrape_turns
 from lab.certificates import Authority
+from lab.network import namespaces_command
 from monitor.app import load_all
 from tests.probes.peers import free_port
 
@@ -69,6 +70,41 @@ def test_a_contender_that_fails_does_not_stop_the_others(capsys: pytest.CaptureF
 
 def test_quantiles() -> None:
     assert harness.quantiles([float(each) for each in range(100)]) == (50, 99, 99)
+
+
+def test_errors_of_round_trips_are_medians_beside_the_lateness_of_the_far_end() -> None:
+    one = {"p50": 1.0, "p99": 2.0, "max": 3.0, "answered": 1.0}
+    two = {"p50": 3.0, "p99": 4.0, "max": 9.0, "answered": 0.5}
+    assert rtt._row([one, two]) == {
+        "p50 ms": 2.0, "p99 ms": 3.0, "p99 min": 2.0, "p99 max": 4.0, "max ms": 9.0, "answered": 0.5,
+    }  # fmt: skip
+    late = {"far p50": 0.1, "far p99": 0.2, "far max": 0.3}
+    row = rtt._row([one | late])
+    assert [row[each] for each in ("far end late p50 ms", "p99", "max")] == [0.1, 0.2, 0.3]
+
+
+_DELAYED = """
+import sys
+from pathlib import Path
+import icmplib
+from bench import rtt
+from bench.network import raise_network
+
+raise_network()
+with rtt._delayed(Path(sys.argv[1])) as lateness:
+    answer = icmplib.ping("10.251.3.4", count=3, interval=0.02, timeout=2)
+    print(answer.packets_received, answer.min_rtt >= rtt.DELAY * 1000, *lateness(), *lateness())
+"""
+
+
+def test_the_delaying_end_answers_never_too_early_and_tells_how_late(tmp_path: Path) -> None:
+    built = echo.build(harness.Run(folder=tmp_path), "delay")
+    command = namespaces_command([sys.executable, "-c", _DELAYED, str(built)])
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True, timeout=60)
+    received, late_enough, *late = done.stdout.split()
+    assert (received, late_enough) == ("3", "True")
+    assert 0 <= float(late[0]) <= float(late[2])
+    assert late[3:] == ["0.0"] * 3  # nothing was asked in between
 
 
 def test_cpu_and_memory_of_a_child_and_of_this_process() -> None:
