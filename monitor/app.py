@@ -21,7 +21,7 @@ from alerts.compose import Composer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox
 from monitor.control import make_control, serve
-from monitor.core.model import Contact, Incident, Inventory, Observation, State
+from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
@@ -347,6 +347,13 @@ class App:
     def incidents(self) -> Sequence[Incident]:
         """Open ones first, then those closed lately, also before the last restart."""
         return [*self.pipeline.correlator.incidents(), *self.pipeline.closed, *self._closed_before]
+
+    async def history(self, incident: str) -> Sequence[IncidentEvent]:
+        """What happened to an incident and why; nothing while the database is in trouble."""
+        try:
+            return await self._store.history(incident)
+        except StoreError:
+            return ()
 
     def ready(self) -> tuple[bool, str]:
         """Whether nearly every check was observed once."""

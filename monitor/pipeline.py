@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alerts.policy import notify
@@ -104,7 +104,8 @@ class Pipeline:
 
     def _tell(self, event: IncidentEvent) -> None:
         told = self._told.setdefault(event.incident.id, set())
-        notifications = notify(event, self.contacts, self.inventory, told)
+        mailed = replace(event, because=None)  # kept once, with the event, and not in each mail of the outbox
+        notifications = notify(mailed, self.contacts, self.inventory, told)
         told.update(each.contact.id for each in notifications)
         self._batch.notifications.extend(notifications)
 

@@ -10,16 +10,20 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.pool import NullPool
 
 from alerts.outbox import Queued, QueueError
-from monitor.core.model import Held, Incident, IncidentEvent, Notification
+from monitor.core.model import Explanation, Happening, Held, Incident, IncidentEvent, Notification
 
 SCHEMA_VERSION = 1
+MAX_HISTORY = 50
+"""Events of an incident that are shown, from its beginning and as many from its end."""
 LEASE = timedelta(minutes=5)
 """A mail whose sending was not finished after this time (the process died) is due again."""
 
@@ -56,6 +60,7 @@ _events = sa.Table(
     sa.Column("what", sa.String, nullable=False),
     sa.Column("at", sa.String, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+    sa.Column("because", sa.Text, nullable=False, server_default=""),
 )
 
 _outbox = sa.Table(
@@ -87,6 +92,7 @@ _NEW_STATE, _NEW_EVENT = _unless_known(_states), _unless_known(_events)
 UNSENT = ("queued", "sending", "deferred")
 
 _incident_json = TypeAdapter(Incident)
+_because_json = TypeAdapter(Explanation)
 _notification_json = TypeAdapter(Notification)
 
 T = TypeVar("T")
@@ -124,6 +130,9 @@ class Store:
     def _prepare(self) -> None:
         _metadata.create_all(self._engine)
         with self._engine.begin() as connection:
+            columns = {each["name"] for each in sa.inspect(connection).get_columns(_events.name)}
+            if "because" not in columns:  # of a version that kept no explanations; they know how to do without it
+                connection.execute(sa.text(f"ALTER TABLE {_events.name} ADD COLUMN because TEXT NOT NULL DEFAULT ''"))
             found = connection.scalar(sa.select(_meta.c.value).where(_meta.c.key == "schema"))
             if found is None:
                 connection.execute(_meta.insert().values(key="schema", value=str(SCHEMA_VERSION)))
@@ -213,6 +222,10 @@ class Store:
         )
         return await self._incidents(query)
 
+    async def history(self, incident: str) -> tuple[IncidentEvent, ...]:
+        """The first and the last events of an incident, oldest first."""
+        return await self._run(lambda connection: _history(connection, incident))
+
     async def _incidents(self, query: sa.Select[Any]) -> tuple[Incident, ...]:
         rows = await self._run(lambda connection: connection.execute(query).scalars().all())
         return tuple(_incident_json.validate_json(row) for row in rows)
@@ -281,6 +294,39 @@ class Store:
         return await self._run(work)
 
 
+def read_history(url: str, incident: str) -> tuple[IncidentEvent, ...]:
+    """The same beside a running daemon: reads only; raises StoreError when there is no database to be read."""
+    if "://" not in url:
+        if not Path(url).is_file():
+            raise StoreError(f"{url}: there is no such database; name the daemon's settings")
+        url = f"sqlite:///file:{quote(url)}?mode=ro&uri=true"
+    engine = sa.create_engine(url, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            return _history(connection, incident)
+    except sa.exc.SQLAlchemyError as error:
+        raise StoreError(f"the database cannot be read: {error}") from error
+    finally:
+        engine.dispose()
+
+
+def _history(connection: sa.Connection, incident: str) -> tuple[IncidentEvent, ...]:
+    of_it = sa.select(_events).where(_events.c.incident == incident).limit(MAX_HISTORY)
+    first = connection.execute(of_it.order_by(_events.c.id)).mappings().all()
+    last = connection.execute(of_it.order_by(_events.c.id.desc())).mappings().all() if len(first) == MAX_HISTORY else []
+    found = {row["id"]: row for row in (*first, *last)}
+    return tuple(_event(found[id_]) for id_ in sorted(found))
+
+
+def _event(row: Any) -> IncidentEvent:
+    return IncidentEvent(
+        incident=_incident_json.validate_json(row["body"]),
+        what=Happening(row["what"]),
+        at=datetime.fromisoformat(row["at"]),
+        because=_because_json.validate_json(row["because"]) if row["because"] else None,
+    )
+
+
 def _sqlite_pragmas(connection: Any, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
         connection.execute(f"PRAGMA {pragma}")
@@ -302,6 +348,7 @@ def _event_row(event: IncidentEvent) -> dict[str, str]:
         "new_what": event.what.value,
         "new_at": _text(event.at),
         "new_body": _incident_json.dump_json(event.incident).decode(),
+        "new_because": _because_json.dump_json(event.because).decode() if event.because else "",
     }
 
 

@@ -7,7 +7,7 @@ its root, and it either joins an open incident or opens one. Pure: time comes in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,11 +16,15 @@ from monitor.core.graph import Graph
 from monitor.core.model import (
     PATH_REASONS,
     Cause,
+    Common,
+    Considered,
+    Explanation,
     Happening,
     Held,
     Incident,
     IncidentEvent,
     Inventory,
+    Look,
     Role,
     Shared,
     State,
@@ -57,6 +61,11 @@ CUT = (State.DOWN, State.UNREACHABLE)
 PATH_SAYS = frozenset({"loss", "delay", "jitter"})
 BATTERY_SAYS = frozenset({"on-battery", "low-battery"})
 EVIDENCE_LINES = 8
+EXPLAINED_TARGETS = 16
+"""Targets of a kind that an explanation names."""
+EXPLAINED_INCIDENTS = 8
+EXPLAINED_TEXT = 200
+"""Characters of a line of evidence in an explanation."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,6 +106,18 @@ class _Found:
     """Those that have it in common and failed."""
 
 
+def _yes(rule: str, because: str, *of: object) -> Look:
+    return Look(rule=rule, fits=True, because=because, of=tuple(map(str, of)))
+
+
+def _no(rule: str, because: str, *of: object) -> Look:
+    return Look(rule=rule, fits=False, because=because, of=tuple(map(str, of)))
+
+
+def _seconds(span: timedelta) -> str:
+    return f"{span.total_seconds():.4g}"
+
+
 def _asked_often(target: Target) -> bool:
     return min((check.interval_seconds for check in target.checks), default=0.0) <= OFTEN_SECONDS
 
@@ -131,6 +152,8 @@ class Correlator:
         self.own: dict[str, StateChange] = {}
         self.held: dict[str, Held] = {}
         self._due: dict[str, datetime] = {}
+        self._hold: dict[str, tuple[datetime, str]] = {}
+        """Since when a problem waits, or last waited, and what for."""
         self._battery: dict[str, tuple[str, datetime]] = {}
         self._back: dict[str, datetime] = {}
         """When a target was last well again after it had been bad or cut off."""
@@ -153,7 +176,7 @@ class Correlator:
     def adopt(self, inventory: Inventory, now: datetime) -> Decision:
         """Take over a new inventory: targets that stay keep their states, incidents of roots that are gone end."""
         self.inventory, self.graph = inventory, Graph(inventory.targets)
-        for table in (self.own, self.held, self._due, self._back, self._closed):
+        for table in (self.own, self.held, self._due, self._hold, self._back, self._closed):
             for target in [each for each in table if each not in inventory.targets]:
                 del table[target]
         self._battery = {site: known for site, known in self._battery.items() if known[0] in inventory.targets}
@@ -171,7 +194,8 @@ class Correlator:
         """End incidents whose root left the inventory, by a reload or while the daemon was stopped."""
         for entry in list(self.open.values()):
             if entry.incident.root not in self.graph.targets:
-                self._close(entry, now, Happening.WITHDRAWN, decision)
+                gone = Explanation(looks=(_yes("withdrawn", "root-gone", entry.incident.root),))
+                self._close(entry, now, Happening.WITHDRAWN, decision, gone)
 
     # -- states ------------------------------------------------------------------------------------------------------
 
@@ -191,12 +215,14 @@ class Correlator:
         for each in order:
             self._see(each, now, decision)
         if change.new is State.DOWN:
-            # In front: whose fault is it? Behind, one step: does it still carry what hangs on it? Beside: is it alone?
-            decision.recheck |= self.graph.ancestors(change.target) | set(self.graph.children[change.target])
-            decision.recheck |= self._beside(target)
+            decision.recheck |= self._around(target)
         elif change.new in (State.UP, State.DEGRADED) and change.old in CUT:
             decision.recheck.update((change.target, *self.graph.behind(change.target)))
         return decision
+
+    def _around(self, target: Target) -> set[str]:
+        """In front: whose fault is it? Behind, one step: does it still carry what hangs on it? Beside: is it alone?"""
+        return self.graph.ancestors(target.id) | set(self.graph.children[target.id]) | self._beside(target)
 
     def _beside(self, target: Target) -> set[str]:
         """Others of its kind behind the same thing, where their own turns are too far apart to tell in time."""
@@ -247,12 +273,14 @@ class Correlator:
         silent = held.state is State.DOWN or held.reason in PATH_REASONS
         cut_off = before is not None and before.state in (State.UNREACHABLE, State.UNKNOWN)
         if silent and (cut_off or self._began_behind_another(held)):
-            wait = GRACE  # the way is back, but it has not been asked since
+            wait, why = GRACE, "grace"  # the way is back, but it has not been asked since
         elif held.state is State.DEGRADED and _is_path(held):
-            wait = HOLD_PATH_DEGRADED
+            wait, why = HOLD_PATH_DEGRADED, "path"
+        elif _asked_often(self.graph.targets[held.target]):
+            wait, why = HOLD_DOWN, "often"
         else:
-            wait = HOLD_DOWN if _asked_often(self.graph.targets[held.target]) else HOLD_SLOW
-        self._due[held.target] = now + wait
+            wait, why = HOLD_SLOW, "slow"
+        self._due[held.target], self._hold[held.target] = now + wait, (now, why)
 
     def _began_behind_another(self, held: Held) -> bool:
         """Whether something in front was not well yet when this began: a slow check tells of an outage that is over."""
@@ -282,25 +310,69 @@ class Correlator:
     def _decide(self, problem: Held, now: datetime, decision: Decision) -> None:
         """A problem whose hold is over: whose is it?"""
         self._due.pop(problem.target, None)
-        root, cause, why = self._root_of(problem, now)
+        looks: list[Look] = []
+        root, cause, why = self._root_of(problem, now, looks)
         entry = self._owner(root, problem)
         if entry is not None:
             self._join(entry, problem.target)
             return
         found = _Found(root, cause, why)
+        commons: list[Common] = []
         if cause in (Cause.LINK, Cause.LAN, Cause.DEVICE, Cause.SERVICE):
-            found = self._shared(found)
+            found, commons = self._shared(found)
+            looks.append(_yes("in-common", "common") if found.shared else _no("in-common", "uncommon"))
+        because = self._explain(problem, now, looks, commons)
         parts = self._parts(found, now)
         if parts:
-            self._take_over(parts, found, now, decision)
+            self._take_over(parts, found, now, decision, because)
         else:
-            self._open(found, problem, now, decision)
+            self._open(found, problem, now, decision, because)
 
-    def _shared(self, found: _Found) -> _Found:
-        """The same, or what it has in common with others that failed with it."""
+    def _explain(self, problem: Held, now: datetime, looks: Iterable[Look], commons: Iterable[Common]) -> Explanation:
+        """What is known at the moment of a decision about a problem."""
+
+        def short(target: str) -> Held:
+            held = self.held.get(target) or Held(target=target, state=State.UNKNOWN, since=now)
+            return replace(held, evidence=held.evidence[:EXPLAINED_TEXT])
+
+        target = problem.target
+        began, waited = self._hold.get(target, (now, ""))
+        ways = self.graph.ancestors(target)
+        fronts = sorted(ways, key=self.graph.order.__getitem__, reverse=True)
+        asked = sorted(self._around(self.graph.targets[target])) if problem.state is State.DOWN else []
+        considered = list(self._considered(target, ways))
+        return Explanation(
+            problem=replace(problem, evidence=problem.evidence[:EXPLAINED_TEXT]),
+            waited=waited,
+            waited_seconds=(now - began).total_seconds(),
+            fronts=tuple(short(each) for each in fronts[:EXPLAINED_TARGETS]),
+            asked=tuple(asked[:EXPLAINED_TARGETS]),
+            left_out=max(0, len(fronts) - EXPLAINED_TARGETS) + max(0, len(asked) - EXPLAINED_TARGETS),
+            looks=tuple(looks),
+            commons=tuple(commons),
+            considered=tuple(considered[:EXPLAINED_INCIDENTS]),
+            unrelated=len(self.open) - len(considered),
+        )
+
+    def _considered(self, target: str, ways: Collection[str]) -> Iterator[Considered]:
+        """Open incidents that are near, but not those of this problem."""
+        for entry in self.open.values():
+            incident = entry.incident
+            if incident.root in ways:
+                because = "front-explains-not"
+            elif self._is_of_shared(incident, target):
+                because = "too-late"
+            elif self._same_site(incident.root, target):
+                because = "same-site"
+            else:
+                continue
+            yield Considered(incident=incident.id, root=incident.root, because=because)
+
+    def _shared(self, found: _Found) -> tuple[_Found, list[Common]]:
+        """The same, or what it has in common with others that failed with it; and what was compared."""
         held = self.held.get(found.root)
         if held is None or held.state not in BAD:
-            return found
+            return found, []
         began = held.since
 
         def with_it(other: Target) -> bool:
@@ -308,30 +380,52 @@ class Correlator:
             return (its.state, its.says) == (held.state, held.says) and abs(its.since - began) <= TOGETHER
 
         judged = [each for each in self.graph.targets.values() if self._state(each.id) in (State.UP, *BAD)]
-        shared = in_common.find_shared(self.graph.targets[found.root], self.inventory, judged, with_it)
+        commons = in_common.compare(self.graph.targets[found.root], self.inventory, judged, with_it)
+        shared = in_common.most_likely(commons)
         if shared is None:
-            return found
+            return found, commons
         failed = [each.id for each in judged if in_common.has(each, self.inventory, shared) and with_it(each)]
         first = min(failed, key=lambda each: (self.held[each].since, each))
-        return _Found(first, Cause.SHARED, "in-common", shared, frozenset(failed))
+        return _Found(first, Cause.SHARED, "in-common", shared, frozenset(failed)), commons
 
-    def _root_of(self, problem: Held, now: datetime) -> tuple[str, Cause, str]:
-        """The rules, first that fits: root, cause, key of the rule."""
+    def _root_of(self, problem: Held, now: datetime, looks: list[Look]) -> tuple[str, Cause, str]:
+        """The rules, first that fits: root, cause, key of the rule; `looks` gets what was looked at."""
         target = self.graph.targets[problem.target]
         if target.vantage:
+            looks.append(_yes("own-gateway", "gateway", target.id))
             return target.id, Cause.VANTAGE, "own-gateway"
-        here = self._stands_at_site(target)
+        looks.append(_no("own-gateway", "no-gateway"))
+        here, down = self._stands_at_site(target), problem.state is State.DOWN
         battery = self._battery.get(target.site) if here else None
+        ago = now - battery[1] if battery else None
         if problem.says in BATTERY_SAYS:
+            looks.append(_yes("ups-on-battery", "says-battery", target.id))
             return target.id, Cause.POWER, "ups-on-battery"
-        if battery and problem.state is State.DOWN and now - battery[1] <= POWER_MEMORY:
+        if battery and ago is not None and down and ago <= POWER_MEMORY:
+            looks.append(_yes("ups-on-battery", "battery-lately", battery[0], _seconds(ago)))
             return battery[0], Cause.POWER, "ups-on-battery"
-        if here and problem.state is State.DOWN and (router := self._all_lines(target.site)):
-            return router, Cause.DEVICE, "all-lines"
+        if not here or not down:
+            away = "not-down" if here else "elsewhere"
+            looks += (_no("ups-on-battery", away), _no("all-lines", away))
+        else:
+            looks.append(
+                _no("ups-on-battery", "no-battery")
+                if ago is None
+                else _no("ups-on-battery", "battery-long-ago", _seconds(ago))
+            )
+            router, look = self._all_lines(target.site)
+            looks.append(look)
+            if router:
+                return router, Cause.DEVICE, "all-lines"
         root = self._front(problem)
+        if root != target.id:
+            looks.append(_yes("in-front", "front", root))
+        else:
+            looks.append(_no("in-front", "no-front" if _is_path(problem) else "not-the-way"))
         if self.graph.targets[root].vantage:
+            looks.append(_yes("own-gateway", "gateway", root))
             return root, Cause.VANTAGE, "own-gateway"
-        return (root, *self._kind_of(root))
+        return (root, *self._kind_of(root, looks))
 
     def _stands_at_site(self, target: Target) -> bool:
         """Whether a target shares power and lines of its site; a service that is hosted elsewhere does not."""
@@ -339,19 +433,23 @@ class Correlator:
             return True
         return any(self.graph.targets[each].site == target.site for each in self.graph.ancestors(target.id))
 
-    def _all_lines(self, site: str) -> str | None:
-        """The router of a site all of whose lines went down together; their far ends are on it."""
+    def _all_lines(self, site: str) -> tuple[str | None, Look]:
+        """The router of a site all of whose lines went down together, for their far ends are on it; and why it is or not."""
         members = self.graph.by_site[site]
         lines = [self.held.get(each.id) for each in members if each.role is Role.LINK]
         down = [each for each in lines if each is not None and each.state is State.DOWN]
         if len(lines) < 2 or len(down) < len(lines):
-            return None
+            return None, _no("all-lines", "lines-up", len(down), len(lines))
         times = [each.since for each in down]
-        if max(times) - min(times) > HOLD_PATH_DEGRADED:
-            return None
+        apart = max(times) - min(times)
+        if apart > HOLD_PATH_DEGRADED:
+            return None, _no("all-lines", "lines-apart", len(lines), _seconds(apart))
         ids = {each.target for each in down}
-        near = (each for each in members if each.role is Role.DEVICE and ids & set(each.behind))
-        return next((each.id for each in near), None)
+        router = next((each.id for each in members if each.role is Role.DEVICE and ids & set(each.behind)), None)
+        if router is None:
+            return None, _no("all-lines", "no-router")
+        together = _yes("all-lines", "lines-together", len(lines), _seconds(apart), router)
+        return router, together
 
     def _front(self, problem: Held) -> str:
         """The highest thing in front that is itself bad in a way that explains the problem."""
@@ -371,17 +469,21 @@ class Correlator:
             return set()
         return found
 
-    def _kind_of(self, root: str) -> tuple[Cause, str]:
+    def _kind_of(self, root: str, looks: list[Look]) -> tuple[Cause, str]:
         target = self.graph.targets[root]
         behind = self.graph.behind(root)
-        if target.role is Role.LINK:
-            return Cause.LINK, "by-kind"
-        if target.role is Role.SERVICE:
-            return Cause.SERVICE, "by-kind"
-        if len({self.graph.targets[each].site for each in behind} - {target.site}) > 1:
+        if target.role is not Role.DEVICE:
+            looks.append(_yes("by-kind", target.role.value, root))
+            return (Cause.LINK if target.role is Role.LINK else Cause.SERVICE), "by-kind"
+        sites = len({self.graph.targets[each].site for each in behind} - {target.site})
+        if sites > 1:
+            looks.append(_yes("many-sites", "sites", root, sites))
             return Cause.SHARED, "many-sites"
+        looks.append(_no("many-sites", "few-sites", root, sites))
         if target.kind == "switch" and any(self._state(each) in CUT for each in behind):
+            looks.append(_yes("all-behind-switch", "switch", root))
             return Cause.LAN, "all-behind-switch"
+        looks += (_no("all-behind-switch", "no-switch", root), _yes("by-kind", "device", root))
         return Cause.DEVICE, "by-kind"
 
     def _state(self, target: str) -> State:
@@ -468,7 +570,7 @@ class Correlator:
         more = [f"{each}: {held.evidence}" for each in targets if (held := self.held.get(each)) and held.evidence]
         return tuple(dict.fromkeys((*lines, *more)))[:EVIDENCE_LINES]
 
-    def _open(self, found: _Found, problem: Held, now: datetime, decision: Decision) -> None:
+    def _open(self, found: _Found, problem: Held, now: datetime, decision: Decision, because: Explanation) -> None:
         root = found.root
         held = self.held.get(root, problem)
         if held.state not in BAD:  # the router behind its own dead lines
@@ -493,13 +595,15 @@ class Correlator:
         if past is not None and self._comes_back(past.incident, incident):
             entry.settle, what = min(past.settle * SETTLE_FACTOR, SETTLE_LONGEST), Happening.REOPENED
             before = past.incident
+            again = _yes("reopened", "came-back", before.times + 1, _seconds(entry.settle))
+            because = replace(because, looks=(*because.looks, again))
             entry.incident = replace(
                 incident, id=before.id, opened=before.opened, began=before.began, times=before.times + 1
             )
         for each in members:
             self._due.pop(each, None)
         self.open[entry.incident.id] = entry
-        decision.events.append(IncidentEvent(incident=entry.incident, what=what, at=now))
+        decision.events.append(IncidentEvent(incident=entry.incident, what=what, at=now, because=because))
 
     @staticmethod
     def _comes_back(past: Incident, incident: Incident) -> bool:
@@ -514,10 +618,14 @@ class Correlator:
         members = self.graph.by_site[self.graph.targets[root].site]
         return {each.id for each in members if each.role is Role.LINK and self._bad(each.id)}
 
-    def _take_over(self, parts: list[_Open], found: _Found, now: datetime, decision: Decision) -> None:
+    def _take_over(
+        self, parts: list[_Open], found: _Found, now: datetime, decision: Decision, because: Explanation
+    ) -> None:
         """The oldest part becomes the incident of the root that was found; the others are withdrawn into it."""
         first, *others = parts
         root = found.root
+        before = _yes("take-over", "part", first.incident.root, len(parts))
+        because = replace(because, looks=(*because.looks, before))
         first.members |= {root, *found.failed, *self._siblings(root, found.why)}
         first.members.update(each for part in others for each in part.members)
         held = self.held.get(root)
@@ -533,16 +641,17 @@ class Correlator:
             impact=self._impact(root, first.members),
         )  # fmt: skip
         first.well_since = None
-        decision.events.append(IncidentEvent(incident=first.incident, what=Happening.CHANGED, at=now))
+        decision.events.append(IncidentEvent(incident=first.incident, what=Happening.CHANGED, at=now, because=because))
+        into = Explanation(looks=(_yes("withdrawn", "part-of", root, first.incident.id),))
         for part in others:
-            self._close(part, now, Happening.WITHDRAWN, decision)
+            self._close(part, now, Happening.WITHDRAWN, decision, into)
 
-    def _close(self, entry: _Open, at: datetime, what: Happening, decision: Decision) -> None:
+    def _close(self, entry: _Open, at: datetime, what: Happening, decision: Decision, because: Explanation) -> None:
         incident = entry.incident = replace(entry.incident, closed=at)
         del self.open[incident.id]
         if what is Happening.RECOVERED:
             self._closed[incident.root] = entry
-        decision.events.append(IncidentEvent(incident=incident, what=what, at=at))
+        decision.events.append(IncidentEvent(incident=incident, what=what, at=at, because=because))
 
     def _mend(self, entry: _Open, now: datetime, decision: Decision) -> None:
         """Follow an open incident: worse, well again, or over."""
@@ -559,17 +668,20 @@ class Correlator:
         patience = max(GRACE, entry.settle) if ill else entry.settle
         if now - entry.well_since >= patience:
             for each in ill:  # well root, ill part: it has a reason of its own
-                self._due[each] = now
+                self._due[each], self._hold[each] = now, (entry.well_since, "root-well")
+            look = _yes("recovered", "parts-ill" if ill else "well", *sorted(ill)[:EXPLAINED_TARGETS])
+            waited = (now - entry.well_since).total_seconds()
+            because = Explanation(problem=root, waited="settle", waited_seconds=waited, looks=(look,))
             ends = (self.held[each].since for each in entry.members if self._state(each) is State.UP)
             ended = max(ends) if incident.shared else root.since
-            self._close(entry, max(ended, incident.began), Happening.RECOVERED, decision)
+            self._close(entry, max(ended, incident.began), Happening.RECOVERED, decision, because)
 
     def _lasts(self, entry: _Open) -> bool:
         """Whether an incident goes on although its root is well: none of a router's lines is, or many that share a thing."""
         incident = entry.incident
         if incident.shared is not None:
             return sum(self._is_of_shared(incident, each) for each in entry.members) >= in_common.LEAST
-        return incident.why == "all-lines" and self._all_lines(self.graph.targets[incident.root].site) is not None
+        return incident.why == "all-lines" and self._all_lines(self.graph.targets[incident.root].site)[0] is not None
 
     def _follow(self, entry: _Open, root: Held | None, ill: set[str], now: datetime, decision: Decision) -> None:
         incident = entry.incident
@@ -579,7 +691,10 @@ class Correlator:
                 incident, state=root.state, reason=root.reason, says=root.says, evidence=evidence,
                 impact=self._impact(root.target, entry.members),
             )  # fmt: skip
-            decision.events.append(IncidentEvent(incident=entry.incident, what=Happening.CHANGED, at=now))
+            because = self._explain(root, now, [_yes("worse", "down", root.target)], [])
+            decision.events.append(
+                IncidentEvent(incident=entry.incident, what=Happening.CHANGED, at=now, because=because)
+            )
         elif incident.why == "all-lines" and len(lines := {each for each in ill if self._is_line(each)}) == 1:
             # All of the site, not only those that joined: after a restart they join one by one.
             site = self.graph.by_site[self.graph.targets[incident.root].site]
@@ -587,7 +702,10 @@ class Correlator:
             if others and all(
                 self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others
             ):
-                self._take_over([entry], _Found(lines.pop(), Cause.LINK, "other-line-back"), now, decision)
+                line = lines.pop()
+                looks = [_yes("other-line-back", "others-up", line, len(others))]
+                because = self._explain(self.held[line], now, looks, [])
+                self._take_over([entry], _Found(line, Cause.LINK, "other-line-back"), now, decision, because)
 
     def _is_line(self, target: str) -> bool:
         return target in self.graph.targets and self.graph.targets[target].role is Role.LINK

@@ -315,12 +315,71 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One rule that was looked at, and why it fits or not."""
+
+    rule: str
+    fits: bool
+    because: str
+    """Key of the sentence."""
+    of: tuple[str, ...] = ()
+    """What stands in the sentence: targets, numbers, seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """Something that a target has in common with others, and whether it could be the cause."""
+
+    shared: Shared
+    because: str
+    """`fits`, or what speaks against it: `few`, `others-well`, `elsewhere`, `chance`."""
+    chance: float | None = None
+    """How likely so many failures fall together by themselves; None: not looked at any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """An open incident that the problem could have belonged to, and why it did not."""
+
+    incident: str
+    root: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why an incident event came about: what was known at that moment, and which rules were looked at in which order.
+
+    Bounded: long lists and texts are cut, `left_out` says how many targets are missing.
+    """
+
+    problem: Held | None = None
+    """What was held of the target whose waiting was over."""
+    waited: str = ""
+    """Key: why it waited, …"""
+    waited_seconds: float = 0.0
+    """… and how long."""
+    fronts: tuple[Held, ...] = ()
+    """What was held of everything in front of it, nearest first."""
+    asked: tuple[str, ...] = ()
+    """Targets that were asked again at once when it failed."""
+    left_out: int = 0
+    looks: tuple[Look, ...] = ()
+    commons: tuple[Common, ...] = ()
+    considered: tuple[Considered, ...] = ()
+    unrelated: int = 0
+    """Open incidents that have nothing to do with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentEvent:
     """One happening in the life of an incident, with the incident as it is afterwards."""
 
     incident: Incident
     what: Happening
     at: datetime
+    because: Explanation | None = None
+    """None: of a version that kept none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from itertools import combinations
 from math import comb
 
-from monitor.core.model import Inventory, Shared, Target
+from monitor.core.model import Common, Inventory, Shared, Target
 
 LEAST = 3
 """Two that fail together are a coincidence now and then."""
@@ -36,28 +36,40 @@ def has(target: Target, inventory: Inventory, shared: Shared) -> bool:
     return target.kind == shared.kind and dict(shared.by).items() <= traits(target, inventory).items()
 
 
-def find_shared(
+def compare(
     failed: Target, inventory: Inventory, others: Iterable[Target], has_failed: Callable[[Target], bool]
-) -> Shared | None:
-    """What `failed` most likely failed of together with others of its kind; None when nothing says so."""
+) -> list[Common]:
+    """All that `failed` has in common with others of its kind, with the numbers; nothing when too few failed with it."""
     kin = [(each, traits(each, inventory), has_failed(each)) for each in others if each.kind == failed.kind]
     all_failed = sum(bad for *_, bad in kin)
     if all_failed < LEAST:
-        return None
+        return []
     own = traits(failed, inventory)
-    best: tuple[float, int, Shared] | None = None
+    found = []
     for by in (*combinations(own.items(), 1), *combinations(own.items(), 2)):
         with_it = [bad for _, known, bad in kin if dict(by).items() <= known.items()]
         hurt, of, rest = sum(with_it), len(with_it), len(kin) - len(with_it)
         elsewhere = all_failed - hurt
-        if hurt < LEAST or hurt < SHARE_WITH * of or elsewhere > SHARE_WITHOUT * rest:
-            continue
-        chance = _tail(len(kin), all_failed, of, hurt)
-        found = Shared(kind=failed.kind, by=by, hurt=hurt, of=of, elsewhere=elsewhere, others=rest)
-        # Of equals the narrower: it says more. With nobody else to compare with, chance says nothing: all of a kind failed.
-        if (chance <= LIKELIHOOD or not rest) and (best is None or (chance, -len(by)) < best[:2]):
-            best = chance, -len(by), found
-    return best[2] if best else None
+        shared = Shared(kind=failed.kind, by=by, hurt=hurt, of=of, elsewhere=elsewhere, others=rest)
+        chance = None
+        if hurt < LEAST:
+            because = "few"
+        elif hurt < SHARE_WITH * of:
+            because = "others-well"
+        elif elsewhere > SHARE_WITHOUT * rest:
+            because = "elsewhere"
+        else:
+            # With nobody else to compare with, chance says nothing: all of a kind failed.
+            chance = _tail(len(kin), all_failed, of, hurt)
+            because = "fits" if chance <= LIKELIHOOD or not rest else "chance"
+        found.append(Common(shared=shared, because=because, chance=chance))
+    return found
+
+
+def most_likely(commons: Iterable[Common]) -> Shared | None:
+    """What they most likely failed of together: the least likely by chance, of equals the narrower, for it says more."""
+    fitting = [each for each in commons if each.because == "fits"]
+    return min(fitting, key=lambda each: (each.chance, -len(each.shared.by))).shared if fitting else None
 
 
 def _tail(size: int, bad: int, drawn: int, hurt: int) -> float:

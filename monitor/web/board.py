@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from monitor.core.model import Incident, State
+from monitor.core.explain import explain_all
+from monitor.core.model import Incident, IncidentEvent, State
 from monitor.web.overview import (
     HURT,
     WORST_FIRST,
@@ -109,7 +110,9 @@ class Board:
             "site.html", words, now, view=view, found=found, cases=touching[:MAX_CARDS], severity=severity
         )
 
-    def incident(self, view: View, incident_id: str, words: Words, now: datetime) -> str | None:
+    def incident(
+        self, view: View, incident_id: str, words: Words, now: datetime, history: Sequence[IncidentEvent] = ()
+    ) -> str | None:
         """One incident with its facts, evidence and impact; None when there is none."""
         incident = next((each for each in view.incidents() if each.id == incident_id), None)
         if incident is None:
@@ -129,6 +132,7 @@ class Board:
             hurt_sites=sites,
             hurt_total=len(hurt),
             evidence=incident.evidence[:MAX_EVIDENCE],
+            explained=explain_all(history, words),
         )
 
     def missing(self, view: View, sentence: str, words: Words, now: datetime) -> str:

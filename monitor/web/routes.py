@@ -139,7 +139,9 @@ class _Routes:
 
     async def _incident_page(self, request: web.Request) -> web.Response:
         words, now = _words(request), self._clock()
-        page = self._board.incident(self._view, request.match_info["id"], words, now)
+        id_ = request.match_info["id"]
+        known = any(each.id == id_ for each in self._view.incidents())
+        page = self._board.incident(self._view, id_, words, now, await self._view.history(id_)) if known else None
         return self._page(page) if page else self._missing("no_incident", words, now)
 
     def _missing(self, sentence: str, words: Words, now: datetime) -> web.Response:

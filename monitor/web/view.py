@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from monitor.core.model import Incident, Inventory, Observation, Reason, State
+from monitor.core.model import Incident, IncidentEvent, Inventory, Observation, Reason, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ UNSEEN = TargetView(state=State.UNKNOWN)
 
 
 class View(Protocol):
-    """The present, read between two events of the loop; every method returns at once."""
+    """The present, read between two events of the loop; every method but `history` returns at once."""
 
     def inventory(self) -> Inventory:
         """The settings in force."""
@@ -40,6 +40,9 @@ class View(Protocol):
 
     def incidents(self) -> Sequence[Incident]:
         """Open ones first, then those closed lately."""
+
+    async def history(self, incident: str) -> Sequence[IncidentEvent]:
+        """What happened to an incident and why, oldest first; the only look into the database."""
 
     def ready(self) -> tuple[bool, str]:
         """Whether the daemon watches, and if not, why."""
