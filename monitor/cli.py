@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 import click
+from pydantic import TypeAdapter
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -24,9 +25,11 @@ from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor.app import App, StartError, load_all
 from monitor.control import ask
-from monitor.core.model import Check, Inventory, Outcome, State, Target
-from monitor.core.words import EN
+from monitor.core.explain import explain_all
+from monitor.core.model import Check, IncidentEvent, Inventory, Outcome, State, Target
+from monitor.core.words import EN, WORDS
 from monitor.settings import load_settings
+from monitor.store import StoreError, read_history
 from monitor.yamlfile import ConfigError
 from probes.registry import Request, load, run_once
 
@@ -34,6 +37,8 @@ SETTINGS = click.option(
     "--settings", "path", type=click.Path(path_type=Path), default=Path("config/settings.yaml"), show_default=True,
     help="The daemon's settings.yaml.",
 )  # fmt: skip
+
+EVENTS = TypeAdapter(list[IncidentEvent])
 
 
 class JsonLines(logging.Formatter):
@@ -212,6 +217,23 @@ def show_status(console: Console, targets: Sequence[Mapping[str, Any]], incident
         said = line.format(since, each["state"], each["cause"], len(each["impact"]), each["root"])
         console.print(said, soft_wrap=True, markup=False, highlight=False)
         console.print(Padding(Text(each["evidence"][0] if each["evidence"] else "no evidence"), (0, 0, 0, 4)))
+
+
+@main.command()
+@click.argument("incident")
+@click.option("--lang", type=click.Choice(list(WORDS)), default="vi", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The events as they are kept, for programs.")
+@SETTINGS
+def explain(incident: str, lang: str, as_json: bool, path: Path) -> None:
+    """Tell step by step why INCIDENT (its id) was decided as it was; reads the database, needs no running daemon."""
+    try:
+        events = read_history(load_settings(path, None).database_url, incident)
+    except (ConfigError, StoreError) as error:
+        _fail(error)
+        return
+    if not events:
+        _fail(f"the database has no incident {incident!r}; its id is in the mail, on the board and in the API")
+    click.echo(EVENTS.dump_json(list(events), indent=2).decode() if as_json else explain_all(events, WORDS[lang]))
 
 
 @main.command()

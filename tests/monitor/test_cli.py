@@ -8,13 +8,17 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from monitor.cli import JsonLines, main, show_status
+from monitor.cli import EVENTS, JsonLines, main, show_status
+from monitor.core.model import Explanation, Look
+from monitor.store import Store
+from tests.alerts.sample import INCIDENT, NOW, event
 from tests.monitor.daemon import MORE, Daemon, daemon
 
 
@@ -183,3 +187,27 @@ def test_a_log_line_is_one_json_object_with_its_incident_and_traceback() -> None
     assert found["incident"] == "i-1"
     assert "ValueError: hỏng" in found["traceback"]
     assert "Kim Đông" in line
+
+
+# -- explain -------------------------------------------------------------------------------------------------------
+
+
+async def test_an_incident_is_explained_from_the_database(files: Daemon) -> None:
+    store = Store(str(files.database))
+    because = Explanation(looks=(Look(rule="by-kind", fits=True, because="link", of=("a/line",)),))
+    told = replace(event(), because=because)
+    await store.record([], [told], [], NOW)
+    store.close()
+    vi, en = run("explain", INCIDENT.id, files=files), run("explain", INCIDENT.id, "--lang", "en", files=files)
+    assert (vi.exit_code, en.exit_code) == (0, 0)
+    assert "by-kind: đúng, a/line là đường truyền" in vi.output
+    assert "by-kind: yes, a/line is a line" in en.output
+    assert EVENTS.validate_json(run("explain", INCIDENT.id, "--json", files=files).output) == [told]
+
+
+async def test_an_incident_that_is_not_there_and_a_database_that_is_not_there_are_told(files: Daemon) -> None:
+    none = run("explain", "nothing", files=files)
+    assert (none.exit_code, "no such database" in none.output) == (1, True)
+    Store(str(files.database)).close()
+    nothing = run("explain", "nothing", files=files)
+    assert (nothing.exit_code, "no incident 'nothing'" in nothing.output) == (1, True)

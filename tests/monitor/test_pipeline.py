@@ -27,7 +27,7 @@ from monitor.core.model import (
     Target,
 )
 from monitor.pipeline import KEPT_CLOSED, Pipeline
-from monitor.store import Store
+from monitor.store import Store, read_history
 from probes.registry import Options
 from tests.alerts.sample import NOW
 from tests.monitor.making import rows
@@ -174,6 +174,22 @@ async def test_a_target_that_nobody_hears_of_becomes_unknown_by_time_alone(line:
             while line.pipeline.correlator.held["south/portal"].state is not State.UNKNOWN:
                 await asyncio.sleep(0.01)
     assert line.pipeline.correlator.held["south/portal"].reason is Reason.STALE
+
+
+async def test_why_an_incident_was_told_is_on_disk_once_and_in_no_mail(line: Line) -> None:
+    line.see_for("north/portal", Outcome.FAILED)
+    line.see_for("north/portal", Outcome.OK)
+    await line.pipeline.flush()
+    ((incident,),) = rows(line.file, "SELECT id FROM incident")
+    events = await line.store.history(str(incident))
+    assert read_history(str(line.file), str(incident)) == events
+    assert [each.what.value for each in events] == ["opened", "recovered"]
+    assert [look.because for each in events if each.because for look in each.because.looks if look.fits] == [
+        "service", "well",
+    ]  # fmt: skip
+    assert not any(
+        "looks" in str(body) and "no-gateway" in str(body) for (body,) in rows(line.file, "SELECT body FROM outbox")
+    )
 
 
 async def test_the_end_is_told_to_those_who_were_told_of_the_beginning(line: Line) -> None:

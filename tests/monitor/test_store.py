@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from monitor import store as store_module
-from monitor.core.model import Happening, Held, Reason, State
-from monitor.store import LEASE, SCHEMA_VERSION, Store, StoreError
+from monitor.core.model import Explanation, Happening, Held, Look, Reason, State
+from monitor.store import LEASE, MAX_HISTORY, SCHEMA_VERSION, Store, StoreError, read_history
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
 from tests.monitor.making import child, locked, rows
 
@@ -297,3 +297,34 @@ async def test_a_process_that_is_killed_while_it_writes_leaves_incident_and_mail
     assert len(await after.open_incidents()) == found["incident"]
     assert len(await after.take(NOW, 10**6)) == found["outbox"]
     after.close()
+
+
+# -- the history of an incident ------------------------------------------------------------------------------------
+
+
+async def test_a_database_of_a_version_without_explanations_is_taken_over(file: Path) -> None:
+    first = Store(str(file))
+    await first.record([], [event()], [], NOW)
+    first.close()
+    rows(file, "ALTER TABLE incident_event DROP COLUMN because")
+    second = Store(str(file))
+    explained = replace(event(Happening.CHANGED), because=Explanation(looks=(Look(rule="r", fits=True, because="b"),)))
+    await second.record([], [explained], [], NOW)
+    assert await second.history(INCIDENT.id) == (event(), explained)
+    second.close()
+
+
+async def test_of_a_long_history_the_beginning_and_the_end_are_read(store: Store) -> None:
+    events = [replace(event(), at=NOW + timedelta(seconds=index)) for index in range(3 * MAX_HISTORY)]
+    await store.record([], events, [], NOW)
+    assert await store.history(INCIDENT.id) == (*events[:MAX_HISTORY], *events[-MAX_HISTORY:])
+    assert await store.history("another") == ()
+
+
+def test_a_history_is_read_without_making_a_database(file: Path) -> None:
+    with pytest.raises(StoreError, match="no such database"):
+        read_history(str(file), INCIDENT.id)
+    assert not file.exists()
+    file.write_text("no database" * 100)
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_history(str(file), INCIDENT.id)

@@ -10,6 +10,7 @@ from monitor.core.model import (
     Cause,
     Check,
     Incident,
+    IncidentEvent,
     Inventory,
     Observation,
     Outcome,
@@ -98,6 +99,7 @@ class Province:
     held: dict[str, TargetView] = field(default_factory=dict)
     cases: list[Incident] = field(default_factory=list)
     is_ready: tuple[bool, str] = (True, "")
+    told: list[IncidentEvent] = field(default_factory=list)
     figures: dict[str, object] = field(default_factory=lambda: {"checks": 9, "reload_ok": True, "started": NOW})
 
     def inventory(self) -> Inventory:
@@ -108,6 +110,9 @@ class Province:
 
     def incidents(self) -> Sequence[Incident]:
         return sorted(self.cases, key=lambda case: case.closed is not None)
+
+    async def history(self, incident: str) -> Sequence[IncidentEvent]:
+        return [each for each in self.told if each.incident.id == incident]
 
     def ready(self) -> tuple[bool, str]:
         return self.is_ready

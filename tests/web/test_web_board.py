@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from monitor.core.model import Cause, Provider, Reason, State
+from monitor.core.model import Cause, Explanation, Happening, IncidentEvent, Look, Provider, Reason, State
 from monitor.inventory.load import load_inventory
 from monitor.web.board import MAX_CARDS, Board, dialled, seen_last
 from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
@@ -396,3 +396,21 @@ def test_a_limit_is_told_by_its_sentence_and_an_unknown_one_by_its_key(province:
         page = Board().site(province, "phuong-phu-ly", VI, NOW)
         assert page is not None
         assert shown in page
+
+
+async def test_the_page_of_an_incident_says_folded_why_it_was_decided_so(
+    http: aiohttp.ClientSession, province: Province
+) -> None:
+    case = province.cut("phuong-phu-ly")
+    async with http.get(f"/incidents/{case.id}") as response:
+        assert "<details" not in await response.text()
+    looks = (Look(rule="by-kind", fits=True, because="link", of=(HOSTILE,)),)
+    because = Explanation(looks=looks)
+    province.told.append(IncidentEvent(incident=case, what=Happening.OPENED, at=NOW, because=because))
+    async with http.get(f"/incidents/{case.id}?lang=en") as response:
+        text = await response.text()
+    assert Page(text).open == []
+    folded = text.partition("<details")[2].partition("</details>")[0]
+    assert "by-kind: yes" in folded
+    assert "is a line" in folded
+    assert "<script" not in text
