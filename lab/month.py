@@ -1,5 +1,8 @@
 """A month of a province in minutes: what goes wrong is drawn from a seed and known, and what a monitor would observe follows.
 
+`python -m lab.month --seed 1 --days 1 --out FILE` writes it as a recording for `commune-monitor replay`, and beside it what was
+really wrong (FILE.faults.json).
+
 Nothing is sent: targets, ways and checks are those of an inventory, and a heap of events stands for the time. Where nothing is
 going on, checks are run only now and then, for all they would say is that all is well; from shortly before to some minutes
 after each turn of a fault, and after each single loss, they run at their true pace. What the decider asks again is asked.
@@ -9,7 +12,9 @@ Bursty loss is Gilbert-Elliott's: E. N. Gilbert, Bell Syst. Tech. J. 39 (1960), 
 
 from __future__ import annotations
 
+import argparse
 import heapq
+import json
 import math
 import random
 from collections import deque
@@ -17,12 +22,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 from monitor.core.correlate import Decision
 from monitor.core.decider import TICK, Decider
 from monitor.core.graph import Graph
-from monitor.core.judge import Standing
 from monitor.core.model import Cause, Check, IncidentEvent, Inventory, Observation, Outcome, Reason, Role, Target
+from monitor.inventory.load import load_inventory
+from monitor.recording import Entry, LeftOut, Tick, create, header, line_of
 from monitor.scheduler import RECHECK_SECONDS
 from probes.engine.echo import BURST, BURST_GAP_SECONDS, BURST_PAUSE_SECONDS, OVERDUE_SECONDS, RTT
 
@@ -347,7 +354,16 @@ class _Run:
 class Month:
     """Runs a plan against a decider."""
 
-    def __init__(self, inventory: Inventory, plan: Plan, seed: int, days: float = DAYS) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        plan: Plan,
+        seed: int,
+        days: float = DAYS,
+        record: Callable[[Entry], object] = lambda _: None,
+    ) -> None:
+        """`record` is given all that the decider is, in the same order."""
+        self._record = record
         self._random = random.Random(seed + 1)  # noqa: S311
         self._inventory, self._plan, self._days = inventory, plan, days
         graph = Graph(inventory.targets)
@@ -371,6 +387,7 @@ class Month:
         """When, tie-breaker, what, and of which check."""
         self._count = 0
         self.observations = 0
+        record(header(inventory, BEGIN))
         self.decider = Decider(inventory, BEGIN)
         self._offset = 0.0
 
@@ -469,13 +486,11 @@ class Month:
 
     def _make_up(self, run: _Run, at: float) -> None:
         """The runs that were left out were all well: so many pass through the window of losses."""
-        state = self.decider.judge.checks[run.check.id]
         left_out = round((at - run.counted) / run.check.interval_seconds) - 1
         run.counted = at
-        if left_out > 0 and state.standing is not Standing.FAILED:
-            window = run.check.window
-            state.lost = state.lost << min(left_out, window) & (1 << window) - 1
-            state.runs = min(state.runs + left_out, window)
+        if left_out > 0:
+            self._record(LeftOut(run.check.id, left_out))
+            self.decider.judge.left_out(run.check.id, left_out)
 
     def _burst(self, run: _Run, at: float) -> None:
         if at < run.burst_after:
@@ -530,14 +545,16 @@ class Month:
 
     def _take(self, seen: Observation, at: float) -> Sequence[IncidentEvent]:
         self.observations += 1
+        self._record(seen)
         decision, again = self.decider.observe(seen)
         if again:
             self._recheck(self._runs[seen.check], at)
         return () if decision is None else self._follow(decision, at)
 
     def _tick(self, at: float) -> Sequence[IncidentEvent]:
-        now = self._wall(at)
-        decision = self.decider.tick(now) if self._may_be_silent(at) else self.decider.correlator.tick(now)
+        now, silence = self._wall(at), self._may_be_silent(at)
+        self._record(Tick(now, silence))
+        decision = self.decider.tick(now) if silence else self.decider.correlator.tick(now)
         return self._follow(decision, at)
 
     def _follow(self, decision: Decision, at: float) -> Sequence[IncidentEvent]:
@@ -564,3 +581,40 @@ def _merged(windows: Iterable[tuple[float, float]]) -> deque[tuple[float, float]
         else:
             found.append((begun, until))
     return found
+
+
+def write(inventory: Inventory, seed: int, days: float, out: Path) -> Sequence[IncidentEvent]:
+    """A month as a recording, with what was really wrong beside it; returns what the decider made of it."""
+    plan = Drawer(inventory, seed, days).draw()
+    with create(out) as stream:
+        simulated = Month(inventory, plan, seed, days, lambda entry: stream.write(line_of(entry)))
+        events = [event for *_, found in simulated.run() for event in found]
+    faults = [
+        {
+            "kind": each.kind,
+            "at": (BEGIN + timedelta(seconds=each.at)).isoformat(),
+            "until": (BEGIN + timedelta(seconds=each.until)).isoformat(),
+            "roots": sorted(each.roots),
+            "causes": sorted(each.causes),
+        }
+        for each in plan.faults
+    ]
+    truth = out.with_name(f"{out.name}.faults.json")
+    truth.write_text(json.dumps(faults, indent=1) + "\n", encoding="utf-8")
+    return events
+
+
+def main() -> None:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m lab.month", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--days", type=float, default=1.0)
+    parser.add_argument("--inventory", type=Path, default=Path("config/inventory"))
+    parser.add_argument("--out", type=Path, required=True, help="the recording; .gz packs it")
+    given = parser.parse_args()
+    events = write(load_inventory(given.inventory, None), given.seed, given.days, given.out)
+    print(f"{given.out}: {len(events)} incident events; try: commune-monitor replay {given.out}")
+
+
+if __name__ == "__main__":
+    main()

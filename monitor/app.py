@@ -25,6 +25,7 @@ from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Obse
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
+from monitor.recording import Recorder, RecordingError
 from monitor.scheduler import Scheduler
 from monitor.settings import RelaySettings, Settings, TrapSettings, load_settings, named_files
 from monitor.store import Store, StoreError
@@ -125,9 +126,9 @@ def make_composer(settings: Settings) -> Composer:
 class App:
     """One running daemon."""
 
-    def __init__(self, path: Path) -> None:
-        """`path` is settings.yaml; raises ConfigError or StartError."""
-        self._path = path
+    def __init__(self, path: Path, record: Path | None = None) -> None:
+        """`path` is settings.yaml, `record` where observations are recorded; raises ConfigError or StartError."""
+        self._path, self._record = path, record
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
         self._inventory, self._contacts = inventory, contacts
@@ -161,7 +162,7 @@ class App:
         self.pipeline = Pipeline(
             inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=await store.told(),
             store=store,
-            clock=utc_now, recheck=self.scheduler.recheck, stored=self.outbox.wake,
+            clock=utc_now, recheck=self.scheduler.recheck, stored=self.outbox.wake, recorder=self._make_recorder(),
         )  # fmt: skip
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
@@ -203,6 +204,8 @@ class App:
         await door.close()
         await control.cleanup()
         self._store.close()
+        if self.pipeline.recorder is not None:
+            self.pipeline.recorder.close()
         self._settings.path(self._settings.control).unlink(missing_ok=True)
 
     def _handle_signals(self) -> asyncio.Event:
@@ -237,6 +240,12 @@ class App:
             raise StartError(
                 f"{self._path}: control: cannot make the socket {path}: {error.strerror or error}"
             ) from error
+
+    def _make_recorder(self) -> Recorder | None:
+        try:
+            return Recorder(self._record) if self._record else None
+        except RecordingError as error:
+            raise StartError(str(error)) from error
 
     def _listen_for_traps(self) -> TrapListener | None:
         settings = self._settings.traps
@@ -322,6 +331,8 @@ class App:
             streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
             write_errors=self.pipeline.write_errors,
             traps=counted(self._traps),
+            recorded=self.pipeline.recorder.recorded if self.pipeline.recorder else 0,
+            recording_dropped=self.pipeline.recorder.dropped if self.pipeline.recorder else 0,
         )
 
     # -- monitor.web.view.View -----------------------------------------------------------------------------------

@@ -27,8 +27,11 @@ from monitor.app import App, StartError, load_all
 from monitor.control import ask
 from monitor.core.explain import explain_all
 from monitor.core.model import Check, IncidentEvent, Inventory, Outcome, State, Target
-from monitor.core.words import EN, WORDS
-from monitor.settings import load_settings
+from monitor.core.words import EN, LOCAL, WORDS
+from monitor.inventory.load import load_inventory
+from monitor.recording import RecordingError, read
+from monitor.replay import Replay
+from monitor.settings import load_settings, named_files
 from monitor.store import StoreError, read_history
 from monitor.yamlfile import ConfigError
 from probes.registry import Request, load, run_once
@@ -39,6 +42,18 @@ SETTINGS = click.option(
 )  # fmt: skip
 
 EVENTS = TypeAdapter(list[IncidentEvent])
+
+
+def _moment(_: click.Context, option: click.Parameter, value: str | None) -> datetime | None:
+    """A time in ISO 8601, of Viet Nam where it names no zone."""
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError as error:
+        wrong = f"{value!r} is no time such as 2026-11-24T20:38 or 2026-11-24T13:38:40Z"
+        raise click.BadParameter(wrong, param=option) from error
+    return at if at.tzinfo else at.replace(tzinfo=LOCAL)
 
 
 class JsonLines(logging.Formatter):
@@ -82,11 +97,12 @@ def main() -> None:
 @main.command()
 @SETTINGS
 @click.option("--log", "log_format", type=click.Choice(["json", "text"]), default="json", show_default=True)
-def run(path: Path, log_format: str) -> None:
+@click.option("--record", type=click.Path(path_type=Path), help="Write every observation to this file, for `replay`.")
+def run(path: Path, log_format: str, record: Path | None) -> None:
     """Run the daemon until it is told to stop."""
     _log_to_stderr(as_json=log_format == "json")
     try:
-        asyncio.run(App(path).run())
+        asyncio.run(App(path, record).run())
     except (ConfigError, StartError) as error:
         _fail(error)
 
@@ -217,6 +233,56 @@ def show_status(console: Console, targets: Sequence[Mapping[str, Any]], incident
         said = line.format(since, each["state"], each["cause"], len(each["impact"]), each["root"])
         console.print(said, soft_wrap=True, markup=False, highlight=False)
         console.print(Padding(Text(each["evidence"][0] if each["evidence"] else "no evidence"), (0, 0, 0, 4)))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@SETTINGS
+@click.option("--inventory", "folder", type=click.Path(path_type=Path), help="Instead of the one of the settings.")
+@click.option(
+    "--until", metavar="TIME", callback=_moment, help="Stop at this time (ISO 8601; without a zone Viet Nam's)."
+)
+@click.option("--open-only", is_flag=True, help="Only incidents that are open at the end.")
+@click.option("--json", "as_json", is_flag=True, help="All events with their explanations, for programs.")
+def replay(file: Path, path: Path, folder: Path | None, until: datetime | None, open_only: bool, as_json: bool) -> None:
+    """Decide once more what is recorded in FILE, and show the incidents; sends and stores nothing."""
+    try:
+        inventory = load_inventory(folder or named_files(path)[0], None)
+        replayed = Replay(inventory)
+        events = list(replayed.events(read(file), until))
+    except (ConfigError, RecordingError) as error:
+        _fail(error)
+        return
+    if open_only:
+        still = {each.id for each in replayed.open()}
+        events = [each for each in events if each.incident.id in still]
+    for at in replayed.foreign:
+        click.echo(f"recorded with another inventory from {EN.moment(at)} on: it may have decided otherwise", err=True)
+    if replayed.dropped:
+        click.echo(f"{replayed.dropped} lines could not be recorded: it may have decided otherwise", err=True)
+    if as_json:
+        click.echo(EVENTS.dump_json(events, indent=2).decode())
+    else:
+        show_replay(Console(), events)
+        click.echo(f"{replayed.observations} observations, {len({each.incident.id for each in events})} incidents")
+
+
+def show_replay(console: Console, events: Sequence[IncidentEvent]) -> None:
+    """Each incident as it was in the end, and below it what happened when."""
+    lives: dict[str, list[IncidentEvent]] = {}
+    for event in events:
+        lives.setdefault(event.incident.id, []).append(event)
+    for life in lives.values():
+        last = life[-1].incident
+        ended = f"closed {EN.moment(last.closed)}" if last.closed else "open"
+        console.print(
+            f"{last.id}  {last.root}  {last.state}  {last.cause}  by {last.why}  impact {len(last.impact)}  "
+            f"began {EN.moment(last.began)}  {ended}",
+            soft_wrap=True, markup=False, highlight=False,
+        )  # fmt: skip
+        for each in life:
+            told = f"    {EN.moment(each.at)}  {each.what}  {each.incident.root}  {each.incident.cause}"
+            console.print(told, soft_wrap=True, markup=False, highlight=False)
 
 
 @main.command()

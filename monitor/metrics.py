@@ -47,6 +47,8 @@ class Present:
     write_errors: int
     traps: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Traps by kind and outcome."""
+    recorded: int = 0
+    recording_dropped: int = 0
 
 
 class Metrics:
@@ -215,6 +217,11 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
     )
     traps = {labels(kind=kind, outcome=outcome): n for (kind, outcome), n in present.traps.items()}
     yield family("monitor_traps_total", "SNMP traps, by what became of them.", traps, counter=True)
+    yield family("monitor_recorded_lines_total", "Lines of the recording.", {"": present.recorded}, counter=True)
+    yield family(
+        "monitor_recording_dropped_total", "Lines that the recording lacks: they came faster than they could be written.",
+        {"": present.recording_dropped}, counter=True,
+    )  # fmt: skip
     by_probe: dict[str, float] = {}
     for target in present.inventory.targets.values():
         for check in target.checks:

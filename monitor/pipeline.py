@@ -17,6 +17,7 @@ from monitor.core.correlate import Correlator, Decision
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge
 from monitor.core.model import Contact, Happening, Held, Incident, IncidentEvent, Inventory, Notification, Observation
+from monitor.recording import Recorder, Tick, header
 from monitor.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -50,10 +51,15 @@ class Pipeline:
         clock: Callable[[], datetime],
         recheck: Callable[[str], None],
         stored: Callable[[], None],
+        recorder: Recorder | None = None,
     ) -> None:
         self.inventory, self.contacts = inventory, contacts
         self._store, self._clock, self._recheck, self._stored = store, clock, recheck, stored
-        self._decider = Decider(inventory, clock(), open_incidents)
+        now, open_incidents = clock(), tuple(open_incidents)
+        self.recorder = recorder
+        if recorder is not None:
+            recorder.add(header(inventory, now, open_incidents))
+        self._decider = Decider(inventory, now, open_incidents)
         self.last: dict[str, Observation] = {}
         self.closed: list[Incident] = []
         self._told = dict(told)
@@ -75,7 +81,10 @@ class Pipeline:
 
     def adopt(self, inventory: Inventory, contacts: Sequence[Contact]) -> None:
         """Go on with a new inventory; whatever did not change keeps its state and its incident."""
-        ended, changed = self._decider.adopt(inventory, self._clock())
+        now = self._clock()
+        if self.recorder is not None:
+            self.recorder.add(header(inventory, now))
+        ended, changed = self._decider.adopt(inventory, now)
         self.last = {check: seen for check, seen in self.last.items() if check in self.judge.checks}
         self._take(ended)  # told with the old names: theirs are what was announced
         self.inventory, self.contacts = inventory, contacts
@@ -84,6 +93,8 @@ class Pipeline:
     def observed(self, observation: Observation) -> None:
         """Take one observation."""
         self.last[observation.check] = observation
+        if self.recorder is not None:
+            self.recorder.add(observation)
         decision, again = self._decider.observe(observation)
         if again:
             self._recheck(observation.check)
@@ -133,7 +144,10 @@ class Pipeline:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK.total_seconds())
-            self._take(self._decider.tick(self._clock()))
+            now = self._clock()
+            if self.recorder is not None:
+                self.recorder.add(Tick(now))
+            self._take(self._decider.tick(now))
 
     async def _write(self) -> None:
         while True:

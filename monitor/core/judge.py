@@ -278,6 +278,15 @@ class Judge:
             return self._settle(state, at), again
         return None, again
 
+    def left_out(self, check: str, runs: int) -> None:
+        """So many runs in turn are known to have been well, and were left out: they pass through the window of losses."""
+        state = self.checks.get(check)
+        if state is None or state.standing is Standing.FAILED:
+            return
+        window = state.check.window
+        state.lost = state.lost << min(runs, window) & (1 << window) - 1
+        state.runs = min(state.runs + runs, window)
+
     @staticmethod
     def _explains_better(state: CheckState, what: Input, reason: Reason) -> bool:
         """Whether this run says more about the check than what is already known."""

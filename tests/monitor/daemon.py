@@ -128,11 +128,11 @@ class Daemon:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "monitor", *arguments, "--settings", str(self.settings)]
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Until it answers."""
         with self._log.open("a") as log:
             self.process = subprocess.Popen(
-                self.command("run"), cwd=ROOT, stdin=subprocess.DEVNULL, stderr=log, text=True
+                self.command("run", *options), cwd=ROOT, stdin=subprocess.DEVNULL, stderr=log, text=True
             )
         self.wait(lambda: self.get("/-/healthy")[0] == 200)
 

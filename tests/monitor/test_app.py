@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import sqlite3
@@ -222,3 +223,45 @@ def test_every_mail_arrives_exactly_once_over_a_kill_in_the_middle(
     assert arrived == Counter(f"<{id_}@noc.example.org>" for id_ in written)
     assert {str(id_) for (id_,) in before} < written
     assert len(written) == 4
+
+
+# -- recording -----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_daemon_recorded_is_decided_the_same_by_a_replay(files: Daemon) -> None:
+    """Over a reload too; the events are compared with those in its database, with all that explains them."""
+    recording = files.folder / "day.jsonl.gz"
+    files.start("--record", str(recording))  # nothing listens on the port of the portal
+    files.wait(lambda: rows(files.database, "SELECT * FROM incident_event"))
+    assert files.run("reload")[0] == 0
+    files.open_portal()
+    files.wait(lambda: len(rows(files.database, "SELECT * FROM incident_event")) == 2)
+    files.wait(lambda: files.metrics()["monitor_recorded_lines_total"] > 100)
+    assert files.metrics()["monitor_recording_dropped_total"] == 0
+    assert files.end() == 0
+    ((incident,),) = rows(files.database, "SELECT id FROM incident")
+    code, kept, _ = files.run("explain", str(incident), "--json")
+    assert code == 0
+    code, replayed, errors = files.run("replay", str(recording), "--json")
+    assert (code, errors) == (0, "")
+    assert json.loads(replayed) == json.loads(kept)
+    assert [each["what"] for each in json.loads(kept)] == ["opened", "recovered"]
+    assert str(incident) in files.run("replay", str(recording))[1]
+    assert files.run("replay", str(recording), "--open-only")[1].endswith(" 0 incidents\n")
+    until = json.loads(kept)[0]["at"]
+    assert files.run("replay", str(recording), "--open-only", "--until", until)[1].endswith(" 1 incidents\n")
+    files.write_inventory(MORE)
+    assert "another inventory" in files.run("replay", str(recording))[2]
+
+
+def test_a_replay_tells_what_it_cannot_read(files: Daemon) -> None:
+    code, _, errors = files.run("replay", str(files.folder / "none"))
+    assert (code, "cannot be read: No such file" in errors) == (1, True)
+    assert "is no time such as" in files.run("replay", "none", "--until", "noon")[2]
+
+
+def test_it_does_not_start_when_it_cannot_record(files: Daemon) -> None:
+    code, _, errors = files.run("run", "--record", str(files.folder / "no-folder" / "a"))
+    assert code == 1
+    assert "cannot be written" in errors
+    assert "Traceback" not in errors

@@ -1,0 +1,333 @@
+"""What the decider was given, as a file of JSON lines: written while the daemon runs, read to decide the same again.
+
+The first line says what the file is (format, version, fingerprint of the inventory, beginning, open incidents). After it one
+line is one call of the decider, in the order of the calls: an observation, or time that passed. A name that ends in `.gz`
+is packed. Writing is a thread's; who records never waits for it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import logging
+import threading
+import zlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from monitor.core.model import NOTHING, Check, Incident, Inventory, Observation, Outcome, Reason, Target
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+MAX_LINE = 1 << 20
+"""Bytes; the longest line is the first one, with the open incidents."""
+MAX_WAITING = 100_000
+"""Lines that wait to be written; what comes then is dropped and counted."""
+FLUSH_SECONDS = 1.0
+TELL_SECONDS = 60.0
+YEARS = range(1971, 9000)
+"""Times that can be reckoned with, whatever is added to them."""
+
+_incidents = TypeAdapter(tuple[Incident, ...])
+_OUTCOMES = {each.value: each for each in Outcome}
+_REASONS = {each.value: each for each in Reason}
+
+
+class RecordingError(Exception):
+    """A recording cannot be read or written; the message says file, line and what is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What follows was decided with this inventory; in the middle of a file: taken over by a reload."""
+
+    inventory: str
+    """Its fingerprint."""
+    version: str
+    at: datetime
+    ticks: bool = True
+    """Whether the time that passed is in the recording too."""
+    open: tuple[Incident, ...] = ()
+
+
+class Tick(NamedTuple):
+    """Time passed."""
+
+    at: datetime
+    silence: bool = True
+    """Whether checks that were silent for too long were looked for; not where runs were left out."""
+
+
+class LeftOut(NamedTuple):
+    """So many well runs of a check in turn were left out, to make a long recording short."""
+
+    check: str
+    runs: int
+
+
+class Dropped(NamedTuple):
+    """So many lines are missing here, for they could not be written fast enough."""
+
+    lines: int
+
+
+Entry = Header | Observation | Tick | LeftOut | Dropped
+
+
+def fingerprint(inventory: Inventory) -> str:
+    """A hash of all in an inventory that deciding depends on: no addresses, names for people, options or secrets."""
+    no_matter = {"address", "options", "label", "circuit", "bandwidth_bits", "contact"}
+
+    def plain(of: Target | Check) -> dict[str, Any]:
+        names = [each.name for each in dataclasses.fields(of) if each.name not in no_matter]
+        found = {name: getattr(of, name) for name in names}
+        return found | {"checks": [plain(each) for each in of.checks]} if isinstance(of, Target) else found
+
+    areas = {site.id: site.area for site in inventory.sites.values()}
+    targets = [plain(inventory.targets[each]) for each in sorted(inventory.targets)]
+    whole = json.dumps([areas, targets], sort_keys=True, default=str)
+    return hashlib.sha256(whole.encode()).hexdigest()
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def header(inventory: Inventory, at: datetime, open_incidents: Iterable[Incident] = ()) -> Header:
+    """What a recording by this version begins with."""
+    return Header(
+        inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, open=tuple(open_incidents)
+    )
+
+
+def line_of(entry: Entry) -> str:
+    """An entry as a line of JSON; what is as usual is left out."""
+    match entry:
+        case Observation():
+            return json.dumps(_observed(entry), separators=(",", ":")) + "\n"
+        case Tick(at, silence):
+            return f'{{"tick":"{at.isoformat()}"}}\n' if silence else f'{{"tick":"{at.isoformat()}","silence":false}}\n'
+        case LeftOut(check, runs):
+            return json.dumps({"left_out": runs, "check": check}) + "\n"
+        case Dropped(lines):
+            return f'{{"dropped":{lines}}}\n'
+        case Header():
+            known = {
+                "recording": FORMAT, "version": entry.version, "inventory": entry.inventory,
+                "at": entry.at.isoformat(), "ticks": entry.ticks,
+                "open": _incidents.dump_python(entry.open, mode="json"),
+            }  # fmt: skip
+            return json.dumps(known) + "\n"
+
+
+def _observed(seen: Observation) -> dict[str, Any]:
+    found: dict[str, Any] = {"at": seen.at.isoformat(), "check": seen.check, "seconds": seen.duration_seconds}
+    if seen.target != seen.check.partition("#")[0]:
+        found["target"] = seen.target
+    if seen.outcome is not Outcome.OK:
+        found["outcome"] = seen.outcome.value
+    if seen.reason is not Reason.OK:
+        found["reason"] = seen.reason.value
+    if seen.values:
+        found["values"] = dict(seen.values)
+    if seen.evidence:
+        found["evidence"] = seen.evidence
+    if seen.out_of_turn:
+        found["out_of_turn"] = True
+    return found
+
+
+def create(path: Path) -> IO[str]:
+    """A new recording; raises RecordingError. A file that is there is kept, under a name with its time."""
+    try:
+        if path.is_file():
+            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            path.rename(path.with_name(f"{written:%Y%m%dT%H%M%S}-{path.name}"))
+        if path.name.endswith(".gz"):
+            return gzip.open(path, "wt", compresslevel=1, encoding="ascii")
+        return path.open("w", encoding="ascii")
+    except OSError as error:
+        raise RecordingError(
+            f"{path}: cannot be written: {error.strerror or error}; name a file in a folder of yours"
+        ) from error
+
+
+class Recorder:
+    """Takes entries from the event loop and lets a thread write them; a slow disk costs entries, never time."""
+
+    def __init__(self, path: Path, max_waiting: int = MAX_WAITING) -> None:
+        self._path, self._max = path, max_waiting
+        self._stream = create(path)
+        self._waiting: deque[Entry] = deque()
+        self._missing = 0
+        """Dropped since the last entry that was taken."""
+        self.dropped = 0
+        self.recorded = 0
+        self._told = 0
+        self._failed = False
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._write_all, name="recording", daemon=True)
+        self._thread.start()
+
+    def add(self, entry: Entry) -> None:
+        """Take an entry, or drop it when too many wait."""
+        if len(self._waiting) >= self._max or self._failed:
+            self._missing += 1
+            self.dropped += 1
+            return
+        if self._missing:
+            self._waiting.append(Dropped(self._missing))
+            self._missing = 0
+        self._waiting.append(entry)
+
+    def close(self) -> None:
+        """Write what waits and end the file."""
+        self._end.set()
+        self._thread.join()
+
+    def _write_all(self) -> None:
+        turns = 0
+        try:
+            while not self._end.wait(FLUSH_SECONDS):
+                self._write()
+                turns += 1
+                if self.dropped > self._told and turns * FLUSH_SECONDS >= TELL_SECONDS:
+                    turns = 0
+                    self._tell()
+            self._write()
+            self._stream.close()
+        except OSError as error:
+            self._failed = True
+            log.error("%s: the recording ends here: %s", self._path, error.strerror or error)  # noqa: TRY400
+        if self.dropped > self._told:
+            self._tell()
+
+    def _write(self) -> None:
+        waiting = self._waiting
+        for _ in range(len(waiting)):
+            self._stream.write(line_of(waiting.popleft()))
+            self.recorded += 1
+        self._stream.flush()
+
+    def _tell(self) -> None:
+        log.warning("%s: %d lines were dropped: the disk is too slow for them", self._path, self.dropped - self._told)
+        self._told = self.dropped
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def read(path: Path) -> Iterator[Entry]:
+    """All entries, the header first; raises RecordingError with the line. A last line that a crash has cut is left out."""
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as stream:
+            while line := stream.readline(MAX_LINE + 1):
+                number += 1
+                if len(line) > MAX_LINE:
+                    raise RecordingError(f"{path}:{number}: longer than {MAX_LINE} bytes; is this a recording?")
+                try:
+                    entry = parse(line)
+                except ValueError as error:
+                    if number > 1 and not line.endswith(b"\n"):
+                        return
+                    raise RecordingError(f"{path}:{number}: {error}") from error
+                if number == 1 and not isinstance(entry, Header):
+                    raise RecordingError(f"{path}:1: the first line must say what is recorded; is this a recording?")
+                yield entry
+    except EOFError:  # a packed file without its end
+        pass
+    except (OSError, zlib.error) as error:
+        said = getattr(error, "strerror", None) or error
+        raise RecordingError(f"{path}:{number + 1}: cannot be read: {said}") from error
+    if not number:
+        raise RecordingError(f"{path}:1: there is nothing in it")
+
+
+def parse(line: bytes) -> Entry:
+    """One line; raises ValueError with what is wrong, whatever the line."""
+    try:
+        found = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("not JSON that anybody has written") from error
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError("not a JSON object")
+    try:
+        return _entry(found)
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]} is missing or unknown") from error
+    except (TypeError, OverflowError, AttributeError) as error:
+        raise ValueError(f"not the right kind of value: {error}") from error
+
+
+def _entry(found: Mapping[str, Any]) -> Entry:
+    if "tick" in found:
+        return Tick(_time(found["tick"]), bool(found.get("silence", True)))
+    if "left_out" in found:
+        return LeftOut(_text(found["check"]), _count(found["left_out"]))
+    if "dropped" in found:
+        return Dropped(_count(found["dropped"]))
+    if "recording" in found:
+        return _header(found)
+    check = _text(found["check"])
+    values = found.get("values")
+    return Observation(
+        check=check,
+        target=_text(found["target"]) if "target" in found else check.partition("#")[0],
+        at=_time(found["at"]),
+        outcome=_OUTCOMES[found.get("outcome", "ok")],
+        reason=_REASONS[found.get("reason", "ok")],
+        values={key: _number(value) for key, value in values.items()} if values else NOTHING,
+        evidence=_text(found.get("evidence", "")),
+        duration_seconds=_number(found.get("seconds", 0.0)),
+        out_of_turn=bool(found.get("out_of_turn", False)),
+    )
+
+
+def _header(found: Mapping[str, Any]) -> Header:
+    if found["recording"] != FORMAT:
+        raise ValueError(f"format {found['recording']!r}, but this version reads {FORMAT}; use the one that wrote it")
+    try:
+        incidents = _incidents.validate_python(found.get("open", []), strict=False)
+    except ValidationError as error:
+        raise ValueError(f"open incidents: {error.errors()[0]['msg']}") from error
+    return Header(
+        inventory=_text(found["inventory"]), version=_text(found["version"]), at=_time(found["at"]),
+        ticks=bool(found.get("ticks", False)), open=incidents,
+    )  # fmt: skip
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.80} is no text")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{value!r:.80} is no number")
+    return float(value)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 53:
+        raise TypeError(f"{value!r:.80} is no count")
+    return value
+
+
+def _time(value: object) -> datetime:
+    at = datetime.fromisoformat(_text(value))
+    if at.tzinfo is None or at.year not in YEARS:
+        raise ValueError(f"{value!r:.80} is no time with a zone in the years {YEARS.start} to {YEARS.stop - 1}")
+    return at.astimezone(UTC)

@@ -1,0 +1,276 @@
+"""What is recorded is read again as it was, and whatever is read, a mistake is told with its line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.core.model import Observation, Outcome, Reason
+from monitor.recording import (
+    MAX_LINE,
+    YEARS,
+    Dropped,
+    Entry,
+    Header,
+    LeftOut,
+    Recorder,
+    RecordingError,
+    Tick,
+    fingerprint,
+    header,
+    line_of,
+    parse,
+    read,
+)
+from monitor.replay import Replay
+from tests.alerts.sample import INCIDENT
+from tests.monitor.test_pipeline import BOTH, inventory, service
+
+T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
+HEADER = Header(inventory=fingerprint(BOTH), version="1", at=T0, ticks=False, open=(INCIDENT,))
+
+times = st.datetimes(datetime(YEARS.start, 1, 2), datetime(YEARS.stop - 1, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
+observations = st.builds(
+    Observation, check=st.text(), target=st.text(), at=times, outcome=st.sampled_from(Outcome),
+    reason=st.sampled_from(Reason), values=st.dictionaries(st.text(), st.floats(), min_size=1, max_size=3), evidence=st.text(),
+    duration_seconds=st.floats(), out_of_turn=st.booleans(),
+)  # fmt: skip
+entries = st.one_of(
+    observations,
+    st.builds(Tick, times, st.booleans()),
+    st.builds(LeftOut, st.text(), st.integers(0, 1 << 50)),
+    st.builds(Dropped, st.integers(0, 1 << 50)),
+    st.just(HEADER),
+)
+
+
+def see(target: str, second: float, outcome: Outcome = Outcome.OK) -> Observation:
+    reason = Reason.OK if outcome is Outcome.OK else Reason.REFUSED
+    at = T0 + timedelta(seconds=second)
+    return Observation(check=f"{target}#port", target=target, at=at, outcome=outcome, reason=reason, evidence="e")
+
+
+def written(path: Path, found: Iterable[Entry]) -> Path:
+    text = "".join(map(line_of, found))
+    if path.name.endswith(".gz"):
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(text, encoding="ascii")
+    return path
+
+
+@given(entries)
+def test_an_entry_is_one_line_and_read_as_it_was(entry: Entry) -> None:
+    line = line_of(entry)
+    assert line.count("\n") == 1
+    found = parse(line.encode())
+    assert found == entry or repr(found) == repr(entry), "nan is not equal to itself"
+
+
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode(errors="replace"))))
+def test_any_line_is_an_entry_or_a_mistake(line: bytes) -> None:
+    with suppress(ValueError):
+        parse(line)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = (
+    "at",
+    "check",
+    "target",
+    "outcome",
+    "reason",
+    "values",
+    "evidence",
+    "seconds",
+    "tick",
+    "left_out",
+    "dropped",
+    "recording",
+    "open",
+    "version",
+    "inventory",
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), JSON))
+def test_any_json_is_an_entry_or_a_mistake(found: dict[str, object]) -> None:
+    with suppress(ValueError):
+        parse(json.dumps(found).encode())
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_a_line_that_a_crash_has_cut_is_left_out_and_the_rest_is_read(name: str, tmp_path: Path) -> None:
+    found = [HEADER, *(see("north/portal", second) for second in range(200))]
+    path = written(tmp_path / name, found)
+    assert list(read(path)) == found
+    path.write_bytes(path.read_bytes()[:-30])
+    left = list(read(path))
+    assert 0 < len(left) < len(found)
+    assert left == found[: len(left)]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("nonsense\n", ":3: not JSON"),
+        ("[1]\n", ":3: not a JSON object"),
+        ('{"at": "2026-11-24T05:00:00+00:00"}\n', ":3: check is missing"),
+        ('{"check": "a", "at": "2026-11-24T05:00:00"}\n', "no time with a zone"),
+        ('{"check": "a", "at": "yesterday"}\n', ":3: Invalid isoformat"),
+        ('{"check": "a", "at": "2026-11-24T05:00:00+00:00", "outcome": "fine"}\n', ":3: fine is missing or unknown"),
+        ('{"check": "a", "at": "2026-11-24T05:00:00+00:00", "values": {"x": "1"}}\n', "'1' is no number"),
+        ('{"check": "a", "at": "2026-11-24T05:00:00+00:00", "values": [1]}\n', ":3: not the right kind"),
+        ("[" * 100_000 + "\n", ":3: not JSON that anybody"),
+        ("x" * (MAX_LINE + 1) + "\n", ":3: longer than"),
+        ('{"recording": 2}\n', ":3: format 2, but this version reads 1"),
+        (line_of(HEADER).replace('"open": [', '"open": [3, '), ":3: open incidents"),
+    ],
+)
+def test_a_bad_line_is_told_with_its_number(line: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(line_of(HEADER) + line_of(see("north/portal", 1)) + line + line_of(see("north/portal", 2)))
+    with pytest.raises(RecordingError) as caught:
+        list(read(path))
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(f"{path}:3:")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", ":1: there is nothing"),
+        (b'{"tick": "2026-11-24T05:00:00Z"}\n', ":1: the first line must"),
+        (b"no", ":1: not JSON"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_told(content: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(RecordingError, match=said):
+        list(read(path))
+
+
+def test_a_file_that_cannot_be_read_or_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="No such file"):
+        list(read(tmp_path / "none"))
+    with pytest.raises(RecordingError, match="cannot be written"):
+        Recorder(tmp_path / "no-folder" / "a.jsonl")
+    (tmp_path / "a.gz").write_bytes(b"not packed")
+    with pytest.raises(RecordingError, match="Not a gzipped file"):
+        list(read(tmp_path / "a.gz"))
+
+
+# -- the recorder --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_what_was_recorded_before_is_kept(name: str, tmp_path: Path) -> None:
+    for second in (1, 2):
+        recorder = Recorder(tmp_path / name)
+        recorder.add(header(BOTH, T0))
+        recorder.add(see("north/portal", second))
+        recorder.close()
+        assert (recorder.recorded, recorder.dropped) == (2, 0)
+    assert list(read(tmp_path / name))[1:] == [see("north/portal", 2)]
+    (older,) = tmp_path.glob(f"*-{name}")
+    assert list(read(older))[1:] == [see("north/portal", 1)]
+
+
+def test_a_disk_that_takes_nothing_costs_lines_and_never_time_and_the_recording_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.recording.FLUSH_SECONDS", 0.01)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # a disk that has room for 64 KiB and then is slow
+    recorder = Recorder(pipe, max_waiting=1000)
+    recorder.add(header(BOTH, T0))
+    while recorder.dropped < 5000:
+        recorder.add(see("north/portal", 1))
+    os.set_blocking(end, True)
+    got: list[bytes] = []
+
+    def empty() -> None:
+        while piece := os.read(end, 65536):
+            got.append(piece)
+
+    reader = threading.Thread(target=empty)
+    reader.start()
+    while recorder._waiting:
+        pass
+    recorder.add(see("north/portal", 2))
+    recorder.close()
+    reader.join()
+    os.close(end)
+    copy = tmp_path / "copy"
+    copy.write_bytes(b"".join(got))
+    found = list(read(copy))
+    assert found[-1] == see("north/portal", 2)
+    assert sum(each.lines for each in found if isinstance(each, Dropped)) == recorder.dropped
+    assert "lines were dropped" in caplog.text
+
+
+def test_a_disk_that_fails_ends_the_recording_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    recorder = Recorder(Path("/dev/full"))
+    recorder.add(see("north/portal", 1))
+    recorder.close()
+    recorder.add(see("north/portal", 1))
+    assert recorder.dropped == 1
+    assert "the recording ends here: No space left" in caplog.text
+
+
+def test_the_fingerprint_is_of_what_decides() -> None:
+    assert fingerprint(BOTH) == fingerprint(inventory(service("south"), service("north")))
+    assert fingerprint(BOTH) != fingerprint(inventory(service("north")))
+    assert fingerprint(BOTH) != fingerprint(inventory(service("north", confirm=2), service("south")))
+
+
+# -- replay --------------------------------------------------------------------------------------------------------
+
+
+def test_without_ticks_in_the_recording_time_passes_by_itself() -> None:
+    """A recording by hand: an incident opens, recovers and, hours later, the silence of all checks is noticed."""
+    begin = Header(inventory=fingerprint(BOTH), version="1", at=T0, ticks=False)
+    replay = Replay(BOTH)
+    outage = [see("north/portal", 5 * each, Outcome.FAILED if 4 < each < 20 else Outcome.OK) for each in range(40)]
+    told = list(replay.events([begin, *outage]))
+    assert [each.what.value for each in told] == ["opened", "recovered"]
+    assert told[0].at - T0 < timedelta(seconds=36)
+    late = T0 + timedelta(days=300)
+    assert list(replay.events([], until=late)) == []
+    assert replay._decider is not None
+    assert {each.state.value for each in replay._decider.correlator.held.values()} == {"unknown"}
+    assert replay.now is not None
+    assert late - replay.now <= timedelta(seconds=1)
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_replay() -> None:
+    begin = Header(inventory=fingerprint(BOTH), version="1", at=T0, ticks=False)
+    back = [see("north/portal", 100 - 3600 + each, Outcome.FAILED) for each in range(30)]
+    replay = Replay(BOTH)
+    told = list(replay.events([begin, see("north/portal", 100), *back]))
+    assert [each.what.value for each in told] == ["opened"]
+
+
+def test_another_inventory_and_missing_lines_are_noticed() -> None:
+    replay = Replay(inventory(service("north")))
+    assert (
+        list(replay.events([header(BOTH, T0), Dropped(3), see("south/portal", 1), LeftOut("south/portal#port", 3)]))
+        == []
+    )
+    assert (replay.foreign, replay.dropped, replay.observations) == ([T0], 3, 1)
