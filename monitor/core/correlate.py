@@ -122,6 +122,11 @@ def _asked_often(target: Target) -> bool:
     return min((check.interval_seconds for check in target.checks), default=0.0) <= OFTEN_SECONDS
 
 
+def _is_silent(held: Held) -> bool:
+    """Whether a target does not answer, rather than badly."""
+    return held.state is State.DOWN or held.reason in PATH_REASONS
+
+
 def _is_path(held: Held | StateChange) -> bool:
     """Whether the way to the target could be the reason, rather than the target itself."""
     return held.reason in PATH_REASONS or held.says in PATH_SAYS
@@ -260,8 +265,15 @@ class Correlator:
         self.held[target_id] = held
         if not same:
             decision.states.append(held)
-        if state is State.UP and before is not None and before.state in (*BAD, State.UNREACHABLE):
+        if before is not None and (
+            (state is State.UP and before.state in (*BAD, State.UNREACHABLE))
+            or (state is State.DEGRADED and before.state in CUT)  # it carries again, if badly
+        ):
             self._back[target_id] = held.since
+            for each in sorted(self._due.keys() & set(self.graph.after(target_id))):
+                # What was told of just before the front came back is what would have been told of just after; once.
+                if self._hold[each][1] != "grace" and self._began_behind_another(self.held[each]):
+                    self._schedule(self.held[each], None, now)
         self._schedule(held, before, now)
 
     def _schedule(self, held: Held, before: Held | None, now: datetime) -> None:
@@ -270,9 +282,8 @@ class Correlator:
             return
         if before is not None and before.state is held.state and held.target in self._due:
             return  # only the reason turned: it waits on
-        silent = held.state is State.DOWN or held.reason in PATH_REASONS
         cut_off = before is not None and before.state in (State.UNREACHABLE, State.UNKNOWN)
-        if silent and (cut_off or self._began_behind_another(held)):
+        if (cut_off and _is_silent(held)) or self._began_behind_another(held):
             wait, why = GRACE, "grace"  # the way is back, but it has not been asked since
         elif held.state is State.DEGRADED and _is_path(held):
             wait, why = HOLD_PATH_DEGRADED, "path"
@@ -284,6 +295,8 @@ class Correlator:
 
     def _began_behind_another(self, held: Held) -> bool:
         """Whether something in front was not well yet when this began: a slow check tells of an outage that is over."""
+        if not _is_silent(held):
+            return False
         fronts = (self._back.get(each) for each in self.graph.ancestors(held.target))
         return any(back is not None and held.since <= back for back in fronts)
 

@@ -30,6 +30,9 @@ Z_90 = 1.6449
 LOSS_APART = 0.5
 """Losses that all lie within less than this part of the window are a burst, and no matter how many, not a lossy line."""
 
+KEYS_KEPT = 10_000
+"""Measurements of a check, labels and all, whose limits are kept at hand."""
+
 STALE_INTERVALS = 3
 """A check is unknown when it was silent for this many intervals and a time-out."""
 
@@ -180,6 +183,8 @@ class CheckState:
         known = self._by_key.get(key)
         if known is None:
             name = key.partition("{")[0]
+            if len(self._by_key) >= KEYS_KEPT:  # of a device whose labels are always new
+                self._by_key.clear()
             known = self._by_key[key] = tuple(each for each in self.limits if each.limit.value == name)
         return known
 
