@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from bench.harness import own_cpu
+from bench.harness import Row, Run, own_cpu, quantiles
 from lab.month import DAYS, Drawer, Fault, Month
 from monitor.core.model import Cause, Happening, Observation, Outcome
 from monitor.inventory.load import load_inventory
@@ -151,6 +152,60 @@ class Baselines:
                     mails += 1
                     flushed = at + (GROUP_WAIT if at - flushed > GROUP_INTERVAL else GROUP_INTERVAL)
         return mails
+
+
+def measure(run: Run) -> dict[str, Any]:
+    """A month for each seed; `--rounds` is the number of seeds, `--seconds` means nothing here."""
+    return tables(SEEDS[0] + index for index in range(run.rounds or len(SEEDS)))
+
+
+def tables(seeds: Iterable[int], days: float = DAYS) -> dict[str, Any]:
+    """How every kind of fault was decided, and how many mails that made, over all seeds and for each."""
+    scores: list[Score] = []
+    numbers: Counter[str] = Counter()
+    totals: dict[str, Row] = {}
+    for seed in seeds:
+        found, simulated, plain, faults, cpu = month(seed, days)
+        scores.append(found)
+        real = [each.kind for each in faults if each.roots]
+        numbers.update(real)
+        totals[f"ours, seed {seed}"] = {
+            "faults": len(real),
+            "false incidents": len(found.false),
+            "missed": found.missed.total(),
+            "mails": found.mails,
+            "mails/fault": round(found.mails / max(1, len(real)), 2),
+            "three misses: mails": 2 * len(plain.three_misses),
+            "for: 1m: mails": plain.mails_for_a_minute(),
+            "observations": simulated.observations,
+            "CPU s": round(cpu, 1),
+        }
+        print(f"    seed {seed}: {totals[f'ours, seed {seed}']}", flush=True)
+    title = f"{len(scores)} × {days:g} days"
+    return {
+        "tables": {
+            f"month: {title}, by kind of fault": {kind: _kind(kind, numbers[kind], scores) for kind in sorted(numbers)},
+            f"month: {title}, in total": totals,
+        }
+    }
+
+
+def _kind(kind: str, number: int, scores: Sequence[Score]) -> Row:
+    """One kind of fault over all months; delays are seconds from the fault to its incident."""
+    half, most, worst = quantiles([each for found in scores for each in found.delays.get(kind, ())])
+    seen = number - sum(found.missed[kind] for found in scores)
+
+    def part(counts: Iterable[int]) -> float | None:
+        return round(100 * sum(counts) / seen, 1) if seen else None
+
+    return {
+        "number": number,
+        "right %": part(found.right[kind] for found in scores),
+        "right in the end %": part(found.right_in_the_end[kind] for found in scores),
+        "missed": number - seen,
+        "several": sum(found.several[kind] for found in scores),
+        **({"delay s p50": round(half, 1), "p99": round(most, 1), "max": round(worst, 1)} if seen else {}),
+    }
 
 
 def month(seed: int, days: float = DAYS) -> tuple[Score, Month, Baselines, list[Fault], float]:

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import daemon, echo, harness, network, profiled, province, report, rtt, scheduler, scrape, setup
+from bench import core, daemon, echo, harness, month, network, profiled, province, report, rtt, scheduler, scrape, setup
 from bench.echo import ready_server
 from bench.harness import Figures
 from bench.turns import ask_all, scrape_turns
 from lab.certificates import Authority
 from lab.network import namespaces_command
 from monitor.app import load_all
+from tests.lab.test_lab_month import small_province
 from tests.probes.peers import free_port
 
 ROOT = Path(__file__).parent.parent.parent
@@ -244,3 +245,24 @@ def test_a_profile_names_functions_with_their_share() -> None:
     found = profiled.profiled(profile)
     assert any("sorted" in name for name, _ in found)
     assert sum(part for _, part in found) == pytest.approx(1)
+
+
+def test_the_core_is_measured_while_all_is_well_and_in_an_outage() -> None:
+    inventory = small_province(6)
+    usual, outage = (core.speed(inventory, 20_000, outage=each) for each in (False, True))
+    assert usual["observations/s"] > 0
+    assert usual["incident events"] == 0
+    assert outage["incident events"] > 0
+    found = core.memory(inventory)
+    assert found["ours, judge"]["bytes/check"] > 100
+    assert found["ours, correlator"]["bytes/target"] > 100
+
+
+def test_a_month_is_told_by_kind_of_fault_and_in_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(month, "load_inventory", lambda *_: small_province(6))
+    found = month.tables([1], days=0.5)["tables"]
+    by_kind, totals = found.values()
+    assert by_kind["line"]["number"] >= 1
+    assert 0 <= by_kind["line"]["right %"] <= 100
+    assert totals["ours, seed 1"]["three misses: mails"] > 0
+    assert sum(row["number"] for row in by_kind.values()) == totals["ours, seed 1"]["faults"]
