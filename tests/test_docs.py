@@ -315,7 +315,7 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     shown_options = {
         option
-        for line in re.findall(r"commune-monitor (?:run|check|probe|status|reload|demo)\b[^`\n]*", pages)
+        for line in re.findall(r"commune-monitor (?:run|check|probe|status|explain|replay|reload|demo)\b[^`\n]*", pages)
         for option in re.findall(r"(--[a-z-]+)", line)
     }
     assert shown_options <= known | {"--help"}

@@ -1,0 +1,240 @@
+"""Whatever the observations and their order: the same incidents, nothing raised, nothing lost over a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor.core.correlate import GRACE, SETTLE_LONGEST
+from monitor.core.decider import TICK, Decider
+from monitor.core.judge import KEYS_KEPT
+from monitor.core.model import (
+    Check,
+    Happening,
+    Incident,
+    IncidentEvent,
+    Inventory,
+    Limit,
+    Observation,
+    Outcome,
+    Reason,
+    State,
+)
+from tests.core.test_core_correlate import province
+
+T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
+RUN = 10
+"""Seconds between the runs of every check."""
+LOSS = Limit(value="loss_ratio", above=0.05, clear=0.02, says="loss")
+DELAY = Limit(value="rtt", above=0.15, clear=0.1, says="delay")
+BATTERY = Limit(value="upsOnBattery", above=0.5, clear=0.5, says="on-battery", confirm=1)
+
+
+def observed_province(*communes: str) -> Inventory:
+    """The small province with one check for each target."""
+    bare = province(*communes)
+    targets = {}
+    for id_, target in bare.targets.items():
+        check = Check(
+            id=f"{id_}#echo", target=id_, name="echo", probe="icmp", address="", options=None,
+            interval_seconds=RUN, timeout_seconds=1, confirm=2, when_failed=State.DOWN, window=20,
+            limits=(BATTERY,) if target.kind == "ups" else (LOSS, DELAY),
+        )  # fmt: skip
+        targets[id_] = replace(target, checks=(check,))
+    return replace(bare, targets=targets)
+
+
+SMALL = observed_province("a", "b")
+TARGETS = tuple(SMALL.targets)
+
+
+def see(target: str, at: datetime, what: str = "ok") -> Observation:
+    """One run: ok, lost, refused, slow, battery, or own trouble."""
+    outcome = {"lost": Outcome.FAILED, "refused": Outcome.FAILED, "own": Outcome.INCONCLUSIVE}.get(what, Outcome.OK)
+    reason = {"lost": Reason.TIMEOUT, "refused": Reason.REFUSED, "own": Reason.LOCAL}.get(what, Reason.OK)
+    values = {"rtt": 0.4 if what == "slow" else 0.01, "upsOnBattery": float(what == "battery")}
+    return Observation(
+        check=f"{target}#echo", target=target, at=at, outcome=outcome, reason=reason,
+        values=values if outcome is Outcome.OK else {}, evidence=what,
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Run:
+    """A decider over rounds: in each all checks are run at one instant, and time passes to the next."""
+
+    decider: Decider = field(default_factory=lambda: Decider(SMALL, T0))
+    now: datetime = T0
+    events: list[IncidentEvent] = field(default_factory=list)
+
+    def round(self, observations: Iterable[Observation]) -> None:
+        for each in observations:
+            decision, _ = self.decider.observe(each)
+            self.events += decision.events if decision else ()
+        for _ in range(int(RUN / TICK.total_seconds())):
+            self.now += TICK
+            self.events += self.decider.tick(self.now).events
+
+    def rounds(self, story: Sequence[dict[str, str]]) -> None:
+        for bad in story:
+            self.round([see(each, self.now, bad.get(each, "ok")) for each in TARGETS])
+
+    def told(self) -> list[tuple[object, ...]]:
+        """What was told, without the words of the evidence."""
+        return [
+            (each.at, each.what, each.incident.root, each.incident.cause, each.incident.began, each.incident.closed)
+            for each in self.events
+        ]
+
+
+faults = st.dictionaries(
+    st.sampled_from(TARGETS), st.sampled_from(["lost", "lost", "refused", "slow", "battery", "own"]), max_size=6
+)
+stories = st.lists(st.tuples(faults, st.integers(1, 8)), min_size=1, max_size=6).map(
+    lambda parts: [bad for bad, times in parts for _ in range(times)]
+)
+few = settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@few
+@given(story=stories, shuffle=st.randoms(use_true_random=False))
+def test_observations_of_one_instant_give_the_same_incidents_in_any_order(story, shuffle) -> None:
+    one, other = Run(), Run()
+    for bad in story:
+        observations = [see(each, one.now, bad.get(each, "ok")) for each in TARGETS]
+        one.round(observations)
+        shuffle.shuffle(observations)
+        other.round(observations)
+    assert other.told() == one.told()
+
+
+@few
+@given(story=stories, cut=st.integers(0, 60))
+def test_a_recording_can_be_cut_anywhere_and_gone_on_with(story, cut: int) -> None:
+    whole, pieces = Run(), Run()
+    whole.rounds(story)
+    pieces.rounds(story[:cut])
+    pieces.rounds(story[cut:])
+    assert pieces.events == whole.events
+
+
+def settle(run: Run, story: Sequence[dict[str, str]]) -> None:
+    """The last round of the story goes on until nothing changes any more."""
+    run.rounds([story[-1]] * int((GRACE * 2).total_seconds() / RUN))
+
+
+@few
+@given(story=stories, cut=st.integers(1, 60))
+def test_after_a_restart_no_incident_is_lost_or_opened_twice_and_all_end_when_all_is_well(story, cut: int) -> None:
+    before = Run()
+    before.rounds(story[:cut])
+    known: tuple[Incident, ...] = before.decider.correlator.incidents()
+    after = Run(Decider(SMALL, before.now, known), before.now)
+    after.rounds(story[cut:])
+    settle(after, story)
+    roots = {each.root: each.id for each in known}
+    open_now: dict[str, str] = dict(roots)
+    ids = {each.id for each in known}
+    for event in after.events:
+        incident = event.incident
+        if event.what in (Happening.OPENED, Happening.REOPENED):
+            assert incident.root not in open_now.values()
+            assert incident.root not in {root for root, id_ in open_now.items() if id_ != incident.id}
+            ids.add(incident.id)
+        if event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
+            open_now = {root: id_ for root, id_ in open_now.items() if id_ != incident.id}
+        else:
+            open_now = {root: id_ for root, id_ in open_now.items() if id_ != incident.id} | {
+                incident.root: incident.id
+            }
+        assert incident.id in ids, "nothing happens to an incident that nobody was told of"
+    assert sorted(open_now.values()) == sorted(each.id for each in after.decider.correlator.incidents())
+    after.rounds([{}] * int((GRACE + SETTLE_LONGEST).total_seconds() / RUN + 6))
+    assert after.decider.correlator.incidents() == ()
+
+
+@few
+@given(story=stories)
+def test_doubled_observations_give_the_same_incidents(story) -> None:
+    """Asking twice may make it sure sooner, but tells of the same roots and causes; each is sure after its second run."""
+    steady = [bad for bad in story for _ in range(4)]
+    one, two = Run(), Run()
+    for bad in steady:
+        observations = [see(each, one.now, bad.get(each, "ok")) for each in TARGETS]
+        one.round(observations)
+        two.round([each for each in observations for _ in range(2)])
+    settle(one, steady)
+    settle(two, steady)
+    open_one, open_two = (
+        {(each.root, each.cause) for each in run.decider.correlator.incidents()} for run in (one, two)
+    )
+    assert open_two == open_one
+
+
+odd_floats = st.floats(allow_nan=True, allow_infinity=True)
+odd = st.builds(
+    Observation,
+    check=st.sampled_from([*(f"{each}#echo" for each in TARGETS), "nobody/knows#it", ""]),
+    target=st.sampled_from([*TARGETS, "nobody/knows", ""]),
+    at=st.one_of(
+        st.floats(-1e5, 1e5).map(lambda seconds: T0 + timedelta(seconds=seconds)),
+        st.datetimes(datetime(1971, 1, 1), datetime(8999, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    ),
+    outcome=st.sampled_from(Outcome),
+    reason=st.sampled_from(Reason),
+    values=st.dictionaries(
+        st.sampled_from(["rtt", 'rtt{if="1"}', 'rtt{', "rtt}{", "upsOnBattery", "upsOnBattery{phase=\"ü\"}", "loss_ratio", "", "{"])
+        | st.text(max_size=5),
+        odd_floats,
+        max_size=4,
+    ),
+    evidence=st.text(max_size=20),
+    duration_seconds=odd_floats,
+    out_of_turn=st.booleans(),
+)  # fmt: skip
+inputs = st.lists(st.one_of(odd, odd.map(lambda each: each.at)), max_size=120)
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(inputs)
+def test_no_input_whatsoever_makes_it_raise(given_inputs: list[Observation | datetime]) -> None:
+    decider = Decider(SMALL, T0)
+    for each in given_inputs:
+        if isinstance(each, Observation):
+            decider.observe(each)
+        else:
+            decider.tick(each)
+            decider.adopt(SMALL, each)
+
+
+def size(decider: Decider) -> int:
+    """How many things it keeps, all tables taken together."""
+    correlator, judge = decider.correlator, decider.judge
+    tables = [
+        getattr(correlator, each) for each in ("own", "held", "_due", "_hold", "_battery", "_back", "_closed", "open")
+    ]
+    keys = [state._by_key for state in judge.checks.values()]
+    return sum(map(len, (*tables, *keys, judge.checks, judge._held)))
+
+
+def test_labels_that_are_always_new_do_not_fill_the_memory() -> None:
+    decider = Decider(SMALL, T0)
+    sizes = []
+    for second in range(2 * KEYS_KEPT):
+        label = f'rtt{{port="{second}"}}'
+        decider.observe(see("a/tslcd", T0 + timedelta(seconds=second))._replace(values={label: 0.01}))
+        sizes.append(size(decider))
+    assert max(sizes) <= KEYS_KEPT + len(TARGETS) * 8
+
+
+def test_a_week_of_flapping_does_not_fill_the_memory() -> None:
+    run = Run()
+    sizes = []
+    for turn in range(400):
+        run.rounds([{"a/tslcd": "lost", "b/internet": "refused"}] * (2 + turn % 3) + [{}] * (2 + turn % 5))
+        sizes.append(size(run.decider))
+    assert max(sizes[200:]) <= max(sizes[:200])
