@@ -52,7 +52,7 @@ VI = Sentences(
         "path": "chờ {seconds} giây, vì mất gói và trễ hiện ra không cùng lúc dọc theo đường truyền",
         "grace": "chờ {seconds} giây, vì đường đi vừa thông trở lại, đối tượng cần được hỏi lại",
         "root-well": "chờ {seconds} giây: gốc sự cố trước đó đã tốt mà đối tượng này vẫn hỏng",
-        "settle": "đã tốt liên tục {seconds} giây",
+        "settle": "sau đó giữ tốt liên tục {seconds} giây",
     },
     looks={
         "gateway": "{0} là cổng ra của chính trạm giám sát",
@@ -74,7 +74,7 @@ VI = Sentences(
         "service": "{0} là dịch vụ",
         "device": "{0} là thiết bị",
         "sites": "sau {0} có {1} điểm khác",
-        "few-sites": "sau {0} chỉ có {1} điểm khác",
+        "few-sites": "sau {0} có {1} điểm khác, chưa đủ",
         "switch": "{0} là bộ chuyển mạch, các thiết bị sau nó cũng mất",
         "no-switch": "{0} không phải bộ chuyển mạch có thiết bị phía sau bị mất",
         "common": "các đối tượng cùng hỏng có chung một điểm, xem so sánh bên dưới",
@@ -112,7 +112,7 @@ VI = Sentences(
     common="So sánh với các đối tượng cùng loại:",
     compared="{by}: hỏng {hurt}/{of}, các đối tượng khác {elsewhere}/{others}{chance}: {because}",
     incidents="Sự cố đang mở đã xem xét:",
-    unrelated="{count} sự cố khác đang mở không liên quan.",
+    unrelated="Sự cố khác đang mở, không liên quan: {count}.",
     nothing="Không lưu lời giải thích (phiên bản cũ).",
 )
 
@@ -130,7 +130,7 @@ EN = Sentences(
         "path": "it waited {seconds} s, for loss and delay show at different times along a line",
         "grace": "it waited {seconds} s, for the way had just come back and it had to be asked again",
         "root-well": "it waited {seconds} s: the root of the incident before was well, and this still was not",
-        "settle": "well for {seconds} s",
+        "settle": "and stayed well for {seconds} s",
     },
     looks={
         "gateway": "{0} is the monitor's own gateway",
@@ -152,13 +152,13 @@ EN = Sentences(
         "service": "{0} is a service",
         "device": "{0} is a device",
         "sites": "{1} other sites are behind {0}",
-        "few-sites": "{1} other sites are behind {0}",
+        "few-sites": "{1} other sites are behind {0}, too few",
         "switch": "{0} is a switch, and something behind it is gone too",
         "no-switch": "{0} is no switch with something gone behind it",
         "common": "what failed together has something in common, see the numbers below",
         "uncommon": "nothing in common with others that failed with it",
         "others-up": "{0} is still down while the {1} others have been up for longer than the settling time",
-        "came-back": "the same incident once more, for the {0}th time; this time it must be well for {1} s",
+        "came-back": "the same incident once more ({0} times now): it is over when it was well for {1} s",
         "part": "the incident that was told at {0} is only a part of this ({1} taken together)",
         "part-of": "it is a part of the incident at {0} ({1})",
         "root-gone": "{0} has left the inventory",
@@ -190,7 +190,7 @@ EN = Sentences(
     common="Compared with others of its kind:",
     compared="{by}: {hurt} of {of} failed, of the others {elsewhere} of {others}{chance}: {because}",
     incidents="Open incidents that were considered:",
-    unrelated="{count} other open incidents have nothing to do with it.",
+    unrelated="Other open incidents that have nothing to do with it: {count}.",
     nothing="No explanation was kept (an older version).",
 )
 
@@ -208,7 +208,7 @@ def explain(event: IncidentEvent, words: Words) -> Iterator[str]:
         yield f"  {said.nothing}"
         return
     if because.problem is not None:
-        waited = said.waited.get(because.waited, because.waited).format(seconds=f"{because.waited_seconds:g}")
+        waited = said.waited.get(because.waited, because.waited).format(seconds=f"{because.waited_seconds:.3g}")
         yield f"  {_held(because.problem, said, words)}{f'; {waited}' if waited else ''}"
     yield from _around(because, said, words)
     if because.looks:
