@@ -266,7 +266,10 @@ class Judge:
         state = self.checks.get(observation.check)
         if state is None:  # of an inventory that is gone
             return None, False
-        at = state.heard = observation.at
+        at = observation.at
+        if at == state.heard and state.last is not None:  # the same once more: no check ends two runs at one instant
+            return None, False
+        state.heard = at
         what = _INPUT[observation.outcome]
         if what is Input.OK and state.last is Input.OK and state.standing is Standing.WELL:  # as nearly always
             state.streak += 1
