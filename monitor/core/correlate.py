@@ -392,7 +392,8 @@ class Correlator:
             its = self.held[other.id]
             return (its.state, its.says) == (held.state, held.says) and abs(its.since - began) <= TOGETHER
 
-        judged = [each for each in self.graph.targets.values() if self._state(each.id) in (State.UP, *BAD)]
+        kin = (each for each in self.graph.targets.values() if each.kind == self.graph.targets[found.root].kind)
+        judged = [each for each in kin if self._state(each.id) in (State.UP, *BAD)]
         commons = in_common.compare(self.graph.targets[found.root], self.inventory, judged, with_it)
         shared = in_common.most_likely(commons)
         if shared is None:

@@ -40,14 +40,15 @@ def compare(
     failed: Target, inventory: Inventory, others: Iterable[Target], has_failed: Callable[[Target], bool]
 ) -> list[Common]:
     """All that `failed` has in common with others of its kind, with the numbers; nothing when too few failed with it."""
-    kin = [(each, traits(each, inventory), has_failed(each)) for each in others if each.kind == failed.kind]
-    all_failed = sum(bad for *_, bad in kin)
+    judged = [(each, has_failed(each)) for each in others if each.kind == failed.kind]
+    all_failed = sum(bad for _, bad in judged)
     if all_failed < LEAST:
         return []
+    kin = [(traits(each, inventory), bad) for each, bad in judged]
     own = traits(failed, inventory)
     found = []
     for by in (*combinations(own.items(), 1), *combinations(own.items(), 2)):
-        with_it = [bad for _, known, bad in kin if dict(by).items() <= known.items()]
+        with_it = [bad for known, bad in kin if dict(by).items() <= known.items()]
         hurt, of, rest = sum(with_it), len(with_it), len(kin) - len(with_it)
         elsewhere = all_failed - hurt
         shared = Shared(kind=failed.kind, by=by, hurt=hurt, of=of, elsewhere=elsewhere, others=rest)
