@@ -144,8 +144,9 @@ def _metrics(count: int) -> Metrics:
         )
         for index, check in enumerate(inventory.checks().values())
     }  # fmt: skip
-    given = {"inventory": inventory, "last": last, "judge": judge}
+    given = {"last": last, "judge": judge}
     metrics = Metrics(kinds, lambda: _present(given), "0")
+    metrics.adopt(inventory)
     for each in last.values():
         judge.observe(each)
         metrics.observed("icmp", each)

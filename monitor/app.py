@@ -144,6 +144,7 @@ class App:
         listener = self._bind()  # before anything is opened: another daemon of these settings may be running
         store = self._store = self._open_store()
         self.metrics = Metrics(self._kinds, self._present, version("commune-monitor"))
+        self.metrics.adopt(self._inventory)
         self.metrics.reloaded(True, self._started)
         open_incidents = await store.open_incidents()
         self._closed_before = await store.recent_incidents(20)
@@ -297,6 +298,7 @@ class App:
             return str(error)
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
+        self.metrics.adopt(inventory)
         self.scheduler.adopt(inventory.checks())
         if self._traps is not None:
             self._traps.adopt(inventory)
@@ -308,7 +310,6 @@ class App:
     def _present(self) -> Present:
         oldest = self._outbox_oldest
         return Present(
-            inventory=self._inventory,
             held=self.pipeline.correlator.held,
             last=self.pipeline.last,
             judge=self.pipeline.judge,
