@@ -128,11 +128,15 @@ class Metrics:
         return content_type, self._pieces(encode, openmetrics=content_type.startswith("application/openmetrics-text"))
 
     async def _pieces(self, encode: Callable[[CollectorRegistry], bytes], *, openmetrics: bool) -> AsyncIterator[str]:
+        series = 0
         for piece in self._text(openmetrics=openmetrics):
             if piece:
+                series += _count(piece)
                 yield piece
             await asyncio.sleep(0)
-        yield encode(self.registry).decode()  # last, for OpenMetrics ends with its EOF
+        own = encode(self.registry).decode()  # last, for OpenMetrics ends with its EOF
+        metric = Metric(name="monitor_series", help="Series of this scrape.")
+        yield f"{head(metric, openmetrics=openmetrics)}monitor_series {series + _count(own) + 1}\n{own}"
 
     def _text(self, *, openmetrics: bool) -> Iterator[str]:
         present = self._present()
@@ -158,6 +162,11 @@ class Metrics:
             f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if (held := present.held.get(target)) else State.UNKNOWN]}\n"
             for target, own in self._state_labels.items()
         )
+
+
+def _count(text: str) -> int:
+    """Lines that are no comments."""
+    return text.count("\n") - text.count("\n# ") - text.startswith("# ")
 
 
 def _static(inventory: Inventory) -> str:

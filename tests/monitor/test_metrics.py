@@ -164,6 +164,17 @@ def test_openmetrics_is_well_formed_and_tells_the_same() -> None:
     assert _comparable(told) == _comparable(scraped.samples())
 
 
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+def test_a_scrape_tells_how_many_series_it_has(accept: str) -> None:
+    scraped = Scraped(inventory(target("a/router"), line()))
+    scraped.set(
+        last={"a/router#echo": observation("a/router", values={labelled("snmp_if_down", ifName="# 1\n# 2"): 1.0})}
+    )
+    body = scraped.text(accept)
+    series = [each for each in body.splitlines() if not each.startswith("#")]
+    assert f"monitor_series {len(series)}" in series
+
+
 def _comparable(samples: Iterable[tuple[str, Mapping[str, str], float]]) -> dict[tuple[object, ...], float]:
     """Without what changes by the moment; the parser of the plain format makes every counter end in `_total`."""
     return {
