@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import subprocess
+import weakref
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -30,10 +31,11 @@ from monitor.core.model import (
     State,
     Target,
 )
+from monitor.exposition import AT_ONCE, PIECE_CHARACTERS
 from monitor.metrics import ECHO_RTT, Metrics, Present
 from probes import registry
 from probes.icmp import IcmpOptions
-from probes.registry import labelled
+from probes.registry import Memory, labelled
 from tests.alerts.sample import INCIDENT, NOW
 
 untimed = settings(deadline=None, max_examples=60)
@@ -201,6 +203,28 @@ def test_checks_that_measure_the_same_have_labels_of_their_own() -> None:
     scraped.set(last={f"{each}#echo": observation(each, values={ECHO_RTT: 0.5}) for each in ("a/router", "b%s/router")})
     told = {has["site"]: value for name, has, value in scraped.samples() if name == "probe_icmp_duration_seconds"}
     assert told == {"a": 0.5, "b%s": 0.5}
+
+
+def test_nothing_of_a_run_is_kept_after_the_scrape() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    values = Memory({ECHO_RTT: 0.5})
+    seen = weakref.ref(values)
+    scraped.set(last={"a/router#echo": observation("a/router", values=values)})
+    assert scraped.value("probe_icmp_duration_seconds") == 0.5
+    del values
+    scraped.set(last={})
+    assert seen() is None
+
+
+def test_a_large_scrape_comes_in_small_pieces_and_has_pauses_before_the_first() -> None:
+    many = [target(f"a/x{number}") for number in range(4000)]
+    scraped = Scraped(inventory(*many))
+    ports = {labelled("snmp_if_down", ifName=f"p{number}"): 1.0 for number in range(8)}
+    scraped.set(last={each.checks[0].id: observation(each.id, values=ports) for each in many})
+    pieces = list(scraped.metrics._text(openmetrics=False))
+    assert pieces.count("") >= 4000 // AT_ONCE
+    assert max(map(len, pieces)) < PIECE_CHARACTERS * 1.5
+    assert sum(map(len, pieces)) > 10 * PIECE_CHARACTERS
 
 
 @pytest.mark.parametrize("value", [10**400, None, "many", object()])
