@@ -9,6 +9,7 @@ import logging
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -40,6 +41,9 @@ T = TypeVar("T")
 
 OUTBOX_LOOK_SECONDS = 2.0
 COLLECTOR_LOOK_SECONDS = 2.0
+COLLECTOR_SHARE = 0.002
+"""Of the time, what full runs of Python's collector of cycles take at most; each stops the loop."""
+NEVER = 1 << 30
 DESCRIPTORS = 8192
 READY_RATIO = 0.95
 """The daemon is ready when this part of the checks was observed at least once."""
@@ -122,6 +126,34 @@ def make_composer(settings: Settings) -> Composer:
     )
 
 
+class FullRuns:
+    """Keeps full runs of Python's collector of cycles rare where they are long; those of what is young go on as ever.
+
+    By itself the collector goes through everything whenever there is a quarter more of it. While the nation is seen for the
+    first time that is a second each few seconds, and so it is when runs pile up. To be put into `gc.callbacks`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._usual = gc.get_threshold()
+        self._began = self._again = 0.0
+
+    def __call__(self, phase: str, info: Mapping[str, int]) -> None:
+        """Told by the collector when a run begins and when it is over."""
+        if info["generation"] < 2:
+            return
+        if phase == "start":
+            self._began = self._clock()
+        else:
+            self._again = self._clock() + (self._clock() - self._began) / COLLECTOR_SHARE
+            gc.set_threshold(*self._usual[:2], NEVER)
+
+    def look(self) -> None:
+        """Let there be one again, when it is time."""
+        if self._clock() >= self._again:
+            gc.set_threshold(*self._usual)
+
+
 class App:
     """One running daemon."""
 
@@ -144,6 +176,7 @@ class App:
         listener = self._bind()  # before anything is opened: another daemon of these settings may be running
         store = self._store = self._open_store()
         self.metrics = Metrics(self._kinds, self._present, version("commune-monitor"))
+        self.metrics.adopt(self._inventory)
         self.metrics.reloaded(True, self._started)
         open_incidents = await store.open_incidents()
         self._closed_before = await store.recent_incidents(20)
@@ -273,18 +306,25 @@ class App:
             await asyncio.sleep(OUTBOX_LOOK_SECONDS)
 
     async def _spare_collector(self) -> None:
-        """Let Python's collector of cycles leave alone what stays: inventory, states, plans of the scrape.
+        """Let Python's collector of cycles leave alone what stays: inventory, states, memories of the probes.
 
         It would go through all of that again and again, and the loop stands still meanwhile: for a nation 1.5 s at a time.
         """
-        spared: Inventory | None = None
-        while True:
-            if self._inventory is not spared and self.ready()[0]:
-                spared = self._inventory
-                gc.unfreeze()  # what a reload has made garbage
-                gc.collect()
-                gc.freeze()
-            await asyncio.sleep(COLLECTOR_LOOK_SECONDS)
+        known, settled = self._inventory, False
+        runs = FullRuns()
+        gc.callbacks.append(runs)
+        try:
+            while True:
+                if not (settled and known is self._inventory) and self.ready()[0]:
+                    if known is not self._inventory:
+                        gc.unfreeze()  # what a reload has made garbage
+                    known, settled = self._inventory, True
+                    gc.collect()
+                    gc.freeze()
+                runs.look()
+                await asyncio.sleep(COLLECTOR_LOOK_SECONDS)
+        finally:
+            gc.callbacks.remove(runs)
 
     def reload(self) -> str:
         """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
@@ -297,6 +337,7 @@ class App:
             return str(error)
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
+        self.metrics.adopt(inventory)
         self.scheduler.adopt(inventory.checks())
         if self._traps is not None:
             self._traps.adopt(inventory)
@@ -308,7 +349,6 @@ class App:
     def _present(self) -> Present:
         oldest = self._outbox_oldest
         return Present(
-            inventory=self._inventory,
             held=self.pipeline.correlator.held,
             last=self.pipeline.last,
             judge=self.pipeline.judge,
