@@ -63,9 +63,9 @@ def plan(province: Province) -> Iterator[Cut]:
         yield one("room", "vc-endpoint", Cause.DEVICE)
     for _ in range(3):
         site = next(communes)
-        lines = (f"{site}/tslcd", f"{site}/internet")
+        both = (f"{site}/tslcd", f"{site}/internet")
         yield Cut(
-            kind="router, with both lines", targets=lines, roots=frozenset((f"{site}/router",)), cause=Cause.DEVICE
+            kind="router, with both lines", targets=both, roots=frozenset((f"{site}/router",)), cause=Cause.DEVICE
         )
     for area in ("Huyện Yên Mô", "Huyện Ý Yên", "Huyện Lý Nhân"):
         sites = [each.id for each in inventory.sites.values() if each.area == area and each.kind == "commune"]
