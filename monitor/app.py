@@ -9,6 +9,7 @@ import logging
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -60,6 +61,11 @@ def _raise_limit_of_descriptors() -> None:
 def utc_now() -> datetime:
     """The wall clock of the daemon."""
     return datetime.now(UTC)
+
+
+def steady() -> float:
+    """Seconds of a clock that nobody sets and that goes on while the host sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
@@ -161,7 +167,7 @@ class App:
         self.pipeline = Pipeline(
             inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=await store.told(),
             store=store,
-            clock=utc_now, recheck=self.scheduler.recheck, stored=self.outbox.wake,
+            clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
         )  # fmt: skip
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
@@ -305,8 +311,12 @@ class App:
         log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
         return ""
 
-    def _present(self) -> Present:
+    def _oldest_seconds(self) -> float:
+        """Age of the oldest unsent mail; a clock that was set back makes none of them younger than new."""
         oldest = self._outbox_oldest
+        return max(0.0, (utc_now() - oldest).total_seconds()) if oldest else 0.0
+
+    def _present(self) -> Present:
         return Present(
             inventory=self._inventory,
             held=self.pipeline.correlator.held,
@@ -315,7 +325,7 @@ class App:
             open_incidents=self.pipeline.correlator.incidents(),
             event_counts=self.pipeline.event_counts,
             outbox=self._outbox_counts,
-            outbox_oldest_seconds=(utc_now() - oldest).total_seconds() if oldest else 0.0,
+            outbox_oldest_seconds=self._oldest_seconds(),
             late=self.scheduler.late,
             missed=self.scheduler.missed,
             errors=self.scheduler.errors,
@@ -357,7 +367,6 @@ class App:
 
     def health(self) -> Mapping[str, object]:
         """The daemon's own figures for the foot of the board."""
-        oldest = self._outbox_oldest
         return {
             "version": version("commune-monitor"),
             "started": self._started,
@@ -366,6 +375,6 @@ class App:
             "observations": self.metrics.observations_total(),
             "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
             "outbox": sum(self._outbox_counts.get(each, 0) for each in ("queued", "sending", "deferred")),
-            "outbox_oldest_seconds": (utc_now() - oldest).total_seconds() if oldest else 0.0,
+            "outbox_oldest_seconds": self._oldest_seconds(),
             "reload_ok": self._reload_ok,
         }

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.policy import notify
 from monitor.core.correlate import Correlator, Decision
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
 EXPIRE_SECONDS = 5.0
 RETRY_SECONDS = 2.0
+JUMP = timedelta(seconds=2)
+"""A wall clock that was set by less is being slewed, and a daemon that was stopped for less has missed nothing."""
 KEPT_CLOSED = 50
 """Closed incidents that are kept in memory for the board."""
 
@@ -49,11 +51,14 @@ class Pipeline:
         told: Mapping[str, set[str]],
         store: Store,
         clock: Callable[[], datetime],
+        steady: Callable[[], float],
         recheck: Callable[[str], None],
         stored: Callable[[], None],
     ) -> None:
         self.inventory, self.contacts = inventory, contacts
-        self._store, self._clock, self._recheck, self._stored = store, clock, recheck, stored
+        self._store, self._clock, self._steady, self._recheck, self._stored = store, clock, steady, recheck, stored
+        self._looked, self._looked_steady = clock(), steady()
+        """The wall clock at the last look, and the seconds of the clock that nobody sets."""
         self.judge = Judge()
         self.judge.adopt(inventory.checks(), clock())
         self.correlator = Correlator(inventory, open_incidents)
@@ -68,7 +73,7 @@ class Pipeline:
 
     def adopt(self, inventory: Inventory, contacts: Sequence[Contact]) -> None:
         """Go on with a new inventory; whatever did not change keeps its state and its incident."""
-        now = self._clock()
+        now = self._look_at_clocks()
         checks = inventory.checks()
         changes = self.judge.adopt(checks, now)
         self.last = {check: seen for check, seen in self.last.items() if check in checks}
@@ -80,6 +85,8 @@ class Pipeline:
 
     def observed(self, observation: Observation) -> None:
         """Take one observation."""
+        if abs(observation.at - self._looked) > JUMP:
+            self._look_at_clocks()
         self.last[observation.check] = observation
         change, again = self.judge.observe(observation)
         if again:
@@ -126,13 +133,28 @@ class Pipeline:
         expire = 0.0
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            now = self._clock()
+            now = self._look_at_clocks()
             expire += TICK_SECONDS
             if expire >= EXPIRE_SECONDS:
                 expire = 0.0
                 for change in self.judge.expire(now):
                     self._take(self.correlator.changed(change, now))
             self._take(self.correlator.tick(now))
+
+    def _look_at_clocks(self) -> datetime:
+        """The time; when the wall clock was set, or we were stopped or the host slept, what we remember is put right."""
+        now, steady = self._clock(), self._steady()
+        passed = timedelta(seconds=steady - self._looked_steady)
+        step = now - self._looked - passed
+        self._looked, self._looked_steady = now, steady
+        if abs(step) > JUMP:
+            log.warning("the clock was set by %+.1f s", step.total_seconds())
+            self.judge.clock_set(step, now)
+            self.correlator.clock_set(step)
+        elif passed > JUMP:
+            log.warning("stood still for %.1f s", passed.total_seconds())
+            self.judge.be_patient(now)
+        return now
 
     async def _write(self) -> None:
         while True:
