@@ -21,7 +21,8 @@ from monitor.core.model import Held, Incident, IncidentEvent, Notification
 
 SCHEMA_VERSION = 1
 LEASE = timedelta(minutes=5)
-"""A mail whose sending was not finished after this time (the process died) is due again."""
+"""A mail whose sending was not finished after this time (the process died) is due again. Nor is any mail ever put off by
+more: one that is due later was put off by a clock that has been set back since."""
 
 _metadata = sa.MetaData()
 
@@ -230,7 +231,8 @@ class Store:
             )
             due = (
                 sa.select(_outbox)
-                .where(_outbox.c.seq.in_(oldest), _outbox.c.due <= _text(now))
+                .where(_outbox.c.seq.in_(oldest))
+                .where((_outbox.c.due <= _text(now)) | (_outbox.c.due > _text(now + LEASE)))
                 .order_by(_outbox.c.seq)
                 .limit(limit)
             )
