@@ -151,9 +151,12 @@ class App:
         store = self._store = self._open_store()
         self.metrics = Metrics(self._kinds, self._present, version("commune-monitor"))
         self.metrics.reloaded(True, self._started)
-        open_incidents = await store.open_incidents()
-        self._closed_before = await store.recent_incidents(20)
-        released = await store.release()
+        try:
+            open_incidents, told = await store.open_incidents(), await store.told()
+            self._closed_before = await store.recent_incidents(20)
+            released = await store.release()
+        except StoreError as error:
+            raise StartError(str(error)) from error
         log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
         self.outbox = Outbox(
             queue=store,
@@ -165,7 +168,7 @@ class App:
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
-            inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=await store.told(),
+            inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=told,
             store=store,
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
         )  # fmt: skip
@@ -330,7 +333,7 @@ class App:
             missed=self.scheduler.missed,
             errors=self.scheduler.errors,
             streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
-            write_errors=self.pipeline.write_errors,
+            write_errors=self._store.errors,
             traps=counted(self._traps),
         )
 
@@ -377,4 +380,5 @@ class App:
             "outbox": sum(self._outbox_counts.get(each, 0) for each in ("queued", "sending", "deferred")),
             "outbox_oldest_seconds": self._oldest_seconds(),
             "reload_ok": self._reload_ok,
+            "store_ok": not self._store.trouble,
         }

@@ -67,7 +67,6 @@ class Pipeline:
         self._told = dict(told)
         """Contacts that had mail of each open incident."""
         self.event_counts: dict[tuple[str, str], int] = {}
-        self.write_errors = 0
         self._batch = _Batch()
         self._wake = asyncio.Event()
 
@@ -168,7 +167,6 @@ class Pipeline:
             try:
                 await self._store.record(batch.states, batch.events, batch.notifications, self._clock())
             except StoreError as error:
-                self.write_errors += 1
                 log.error("not written, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
                 self._keep(batch)
                 await asyncio.sleep(RETRY_SECONDS)

@@ -325,7 +325,7 @@ async def test_what_cannot_be_written_is_kept_in_order_and_written_once_when_it_
 
 async def _errors(line: Line, count: int) -> None:
     async with asyncio.timeout(GIVE_UP_SECONDS):
-        while line.pipeline.write_errors < count:
+        while line.store.errors < count:
             await asyncio.sleep(0.01)
 
 
