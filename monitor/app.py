@@ -76,6 +76,10 @@ def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Invent
     inventory_folder, contacts_file = named_files(path)
     inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret))
     contacts = _take(problems, lambda: load_contacts(contacts_file))
+    if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
+        remedy = "describe what shall be watched, or save the file again"
+        problems.append(Problem(str(inventory_folder), 0, 0, "not one target in any *.yaml file here", remedy))
+        inventory = None
     if settings is None or inventory is None or contacts is None:
         raise ConfigError(problems)
     return settings, inventory, contacts
@@ -141,6 +145,8 @@ class App:
         self._outbox_oldest: datetime | None = None
         self._started = utc_now()
         self._reload_ok = True
+        self._reloading = asyncio.Lock()
+        self._reload_asked = asyncio.Event()
         self._closed_before: tuple[Incident, ...] = ()
         self._traps: TrapListener | None = None
 
@@ -183,6 +189,7 @@ class App:
             "outbox figures": self._look_at_outbox(),
             "loop lag": self.metrics.watch_loop(),
             "collector": self._spare_collector(),
+            "reloads": self._reload_when_asked(),
             "stop": stop.wait(),
         }
         if self._traps is not None:
@@ -219,7 +226,7 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
         return stop
 
     def _bind(self) -> socket.socket:
@@ -295,24 +302,38 @@ class App:
                 gc.freeze()
             await asyncio.sleep(COLLECTOR_LOOK_SECONDS)
 
-    def reload(self) -> str:
+    async def _reload_when_asked(self) -> None:
+        """Reload at SIGHUP; those that come while one is under way are one more."""
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            await self.reload()
+
+    async def reload(self) -> str:
         """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
-        try:
-            _, inventory, contacts = load_all(self._path)
-        except ConfigError as error:
-            self._reload_ok = False
-            self.metrics.reloaded(False, utc_now())
-            log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
-            return str(error)
+        async with self._reloading:
+            try:
+                _, inventory, contacts = await asyncio.to_thread(load_all, self._path)
+                self._adopt(inventory, contacts)
+            except ConfigError as error:
+                log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
+                wrong = str(error)
+            except Exception as error:
+                log.exception("reload failed by a mistake of ours")
+                wrong = f"a mistake of ours, see the log: {error}"
+            else:
+                wrong = ""
+            self._reload_ok = not wrong
+            self.metrics.reloaded(self._reload_ok, utc_now())
+            return wrong
+
+    def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
         self.scheduler.adopt(inventory.checks())
         if self._traps is not None:
             self._traps.adopt(inventory)
-        self._reload_ok = True
-        self.metrics.reloaded(True, utc_now())
         log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
-        return ""
 
     def _oldest_seconds(self) -> float:
         """Age of the oldest unsent mail; a clock that was set back makes none of them younger than new."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 import signal
+import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -178,3 +180,75 @@ def test_a_file_that_took_the_place_of_the_database_is_left_alone(made: Daemon) 
     assert made.database.stat().st_size == 0
     (made.folder / "away").rename(made.database)
     made.wait(lambda: TROUBLE not in made.get("/")[1])
+
+
+# -- reloads -------------------------------------------------------------------------------------------------------
+
+
+def test_a_storm_of_reloads_in_an_outage_keeps_states_and_ends_what_leaves(made: Daemon, sink: Sink) -> None:
+    extra = "".join(
+        f"""
+  - id: xa-{number}
+    name: Xã {number}
+    devices:
+      router: {{profile: line, address: 127.0.1.{number}}}
+    services:
+      portal: {{profile: portal, address: 127.0.0.1}}
+"""
+        for number in range(40)
+    )
+    kept = made.inventory.read_text()
+    made.inventory.write_text(kept + extra)
+    made.start()
+    made.wait(lambda: set(made.states().values()) == {"up"})
+    made.close_portal()
+    made.wait(lambda: len(made.open_incidents()) == 41)
+    before = made.open_incidents()
+    for number in range(50):
+        saved = made.folder / "saved"
+        saved.write_text(kept if number % 2 else kept + extra)
+        saved.rename(made.inventory)
+        made.tell(signal.SIGHUP)
+        time.sleep(0.05)
+    made.wait(lambda: set(made.states()) == set(WELL))
+    assert made.run("reload")[0] == 0
+    assert made.states() == WELL | {"center/portal": "down"}
+    assert made.open_incidents() == {"center/portal": before["center/portal"]}
+    made.wait(lambda: made.metrics()['monitor_outbox_mails{status="sent"}'] >= 4 * 40 + 2 and not sending(made))
+    ends = Counter(str(mail.message["Message-ID"]) for mail in sink.mails)
+    assert set(ends.values()) == {1}
+    for root, incident in before.items():
+        told = [each.split(".")[-4] for each in ends if incident["id"] in each and ".on-call@" in each]
+        assert told == (["opened"] if root == "center/portal" else ["opened", "withdrawn"])
+    assert made.metrics()["monitor_errors_total"] == 0
+    assert "Traceback" not in made.log()
+
+
+def sending(made: Daemon) -> float:
+    return sum(made.mails(each) for each in ("queued", "sending", "deferred"))
+
+
+def test_a_file_that_was_cut_off_while_it_was_saved_takes_nothing_away(made: Daemon) -> None:
+    made.start()
+    made.wait(lambda: made.states() == WELL)
+    made.inventory.write_text("")
+    code, _, errors = made.run("reload")
+    assert code == 1
+    assert "not one target in any *.yaml file here" in errors
+    assert made.states() == WELL
+
+
+def test_a_mistake_of_ours_in_a_reload_does_not_end_the_daemon(made: Daemon) -> None:
+    made.start()
+    made.wait(lambda: made.states() == WELL)
+    good = made.inventory.read_text()
+    made.inventory.write_text(
+        good.replace("interval: 200ms", f"interval: 1{'0' * 400}s")
+    )  # more than a timedelta holds
+    code, _, errors = made.run("reload")
+    assert code == 1
+    assert "a mistake of ours, see the log" in errors
+    assert made.metrics()["monitor_config_last_reload_successful"] == 0
+    made.inventory.write_text(good)
+    assert made.run("reload")[0] == 0
+    made.wait(lambda: made.states() == WELL)
