@@ -136,13 +136,17 @@ class Daemon:
         return [sys.executable, "-m", "monitor", *arguments, "--settings", str(self.settings)]
 
     def start(self, *before: str, **environment: str) -> None:
-        """Until it answers; `before` is a command that runs it, such as `prlimit`."""
+        """Launch it and wait until it answers."""
+        self.launch(*before, **environment)
+        self.wait(lambda: self.get("/-/healthy")[0] == 200)
+
+    def launch(self, *before: str, **environment: str) -> None:
+        """Let it run; `before` is a command that runs it, such as `unshare`."""
         with self._log.open("a") as log:
             self.process = subprocess.Popen(
                 [*before, *self.command("run")], cwd=ROOT, stdin=subprocess.DEVNULL, stderr=log, text=True,
                 env={**os.environ, **environment},
             )  # fmt: skip
-        self.wait(lambda: self.get("/-/healthy")[0] == 200)
 
     def fails_to_start(self, *, rights: bool = True) -> str:
         """Run it when it cannot start; returns what it says."""
@@ -188,6 +192,11 @@ class Daemon:
         """Tell it to end; returns its exit code."""
         assert self.process is not None
         self.tell(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Its exit code, once it has ended."""
+        assert self.process is not None
         return self.process.wait(GIVE_UP_SECONDS)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import resource
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from lab.certificates import Authority
-from lab.sink import Sink
+from lab.sink import Sink, Taken
 from tests.alerts.conftest import MakeSink
-from tests.monitor.daemon import Daemon, daemon
+from tests.monitor.daemon import GIVE_UP_SECONDS, Daemon, daemon
 from tests.monitor.making import locked, rows
 
 COMMUNE = """
@@ -79,6 +82,124 @@ def test_a_clock_that_is_set_makes_nobody_unknown_and_holds_up_no_mail(hours: in
     assert made.states() == WELL
     assert thread(sink) == ["opened", "recovered"]
     assert timedelta(0) <= lasted(made) < timedelta(minutes=10)
+
+
+# -- stops ---------------------------------------------------------------------------------------------------------
+
+PAGE = """
+  page:
+    kind: website
+    checks:
+      page: {{probe: http, interval: 2s, timeout: 1s, confirm: 1, options: {{url: "http://127.0.0.1:{port}/"}}}}
+"""
+
+
+def test_what_we_missed_while_we_were_stopped_is_nobodys_failure(made: Daemon, sink: Sink) -> None:
+    stopped = threading.Event()
+
+    class Page(BaseHTTPRequestHandler):
+        """While the daemon waits for the third page it is stopped for longer than its deadline and its patience."""
+
+        asked = 0
+
+        def do_GET(self) -> None:
+            Page.asked += 1
+            if Page.asked == 3:
+                made.tell(signal.SIGSTOP)
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+            self.wfile.flush()
+            if Page.asked == 3:
+                time.sleep(6)
+                made.tell(signal.SIGCONT)
+                stopped.set()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = PAGE.format(port=server.server_address[1])
+        text = made.inventory.read_text().replace("\nsites:", f"{page}\nsites:")
+        made.inventory.write_text(f"{text}    services:\n      page: {{profile: page, address: 127.0.0.1}}\n")
+        made.start()
+        assert stopped.wait(GIVE_UP_SECONDS)
+        made.wait(lambda: Page.asked > 4 and made.states() == WELL | {"xa-a/page": "up"})
+        server.shutdown()
+    assert made.api("incidents")["incidents"] == []
+    bad = "SELECT target, state, evidence FROM state_change WHERE state IN ('down', 'degraded', 'unreachable')"
+    assert rows(made.database, bad) == []
+    assert "stood still for" in made.log()
+
+
+# -- kill -9 -------------------------------------------------------------------------------------------------------
+
+
+def killed(made: Daemon) -> None:
+    assert made.end(signal.SIGKILL) == -signal.SIGKILL
+
+
+def test_an_incident_goes_on_over_a_kill_at_every_stage_of_its_life(made: Daemon, sink: Sink) -> None:
+    def events() -> list[tuple[object, ...]]:
+        return rows(made.database, "SELECT what FROM incident_event ORDER BY id")
+
+    made.start()
+    made.wait(lambda: made.states() == WELL)
+    made.close_portal()
+    killed(made)  # before anything was judged
+
+    sink.refuse = "451 not now"
+    made.start()
+    made.wait(lambda: events() == [("opened",)])
+    killed(made)  # the incident is written, no mail has left
+
+    sink.refuse = ""
+    sink.on_mail = lambda _: made.tell(signal.SIGKILL)
+    made.launch()
+    assert made.ended() == -signal.SIGKILL  # in DATA: the server has the mail, and we have no answer
+    sink.on_mail = None
+
+    made.start()
+    made.wait(lambda: made.mails("sent") == 2)
+    killed(made)  # told, and still open
+    made.start()
+    made.wait(made.open_incidents)
+    made.tell(signal.SIGHUP)
+    killed(made)  # while it reloads
+
+    made.start()
+    made.open_portal()
+    made.wait(lambda: made.states() == WELL)
+    killed(made)  # well again, but not yet for long enough
+
+    lock = ExitStack()
+    held: list[int] = []
+
+    def hold(_: Taken) -> None:
+        if not held:
+            held.append(1)
+            lock.enter_context(locked(made.database))
+
+    sink.on_mail = hold
+    with lock:
+        made.start()
+        made.wait(lambda: "is sent, which cannot be written yet" in made.log())
+        killed(made)  # the server has answered 250, which is not written
+    made.start()
+    made.wait(lambda: made.mails("sent") == 4)
+    assert made.end() == 0
+
+    assert events() == [("opened",), ("recovered",)]
+    assert len(rows(made.database, "SELECT id FROM incident")) == 1
+    arrived = Counter(str(mail.message["Message-ID"]) for mail in sink.mails)
+    assert len(arrived) == 4
+    assert max(arrived.values()) == 2, "at most once more for each kill between DATA and the mark"
+    for mail in sink.mails:
+        answers = mail.message["In-Reply-To"]
+        id_ = str(mail.message["Message-ID"])
+        assert answers == (id_.replace(".recovered.", ".opened.") if ".recovered." in id_ else None)
 
 
 # -- the disk ------------------------------------------------------------------------------------------------------
