@@ -137,6 +137,8 @@ class App:
 
     def __init__(self, path: Path) -> None:
         """`path` is settings.yaml; raises ConfigError or StartError."""
+        self._reload_asked = asyncio.Event()
+        signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path = path
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
@@ -146,7 +148,6 @@ class App:
         self._started = utc_now()
         self._reload_ok = True
         self._reloading = asyncio.Lock()
-        self._reload_asked = asyncio.Event()
         self._closed_before: tuple[Incident, ...] = ()
         self._traps: TrapListener | None = None
 

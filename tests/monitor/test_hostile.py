@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import threading
@@ -372,4 +373,19 @@ def test_a_mistake_of_ours_in_a_reload_does_not_end_the_daemon(made: Daemon) -> 
     assert made.metrics()["monitor_config_last_reload_successful"] == 0
     made.inventory.write_text(good)
     assert made.run("reload")[0] == 0
+    made.wait(lambda: made.states() == WELL)
+
+
+def test_a_reload_before_it_has_started_is_done_when_it_has(made: Daemon) -> None:
+    contacts = made.folder / "contacts.yaml"
+    text = contacts.read_text()
+    contacts.unlink()
+    os.mkfifo(contacts)
+    made.launch()
+    with contacts.open("w") as pipe:  # it has begun to read
+        made.tell(signal.SIGHUP)
+        (whole := made.folder / "whole").write_text(text)
+        whole.rename(contacts)
+        pipe.write(text)
+    made.wait(lambda: "reloaded: 3 targets" in made.log())
     made.wait(lambda: made.states() == WELL)
