@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.header import Header
 from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
@@ -34,6 +34,7 @@ from monitor.core.model import (
     Provider,
     Reason,
     Role,
+    Shared,
     Site,
     State,
     Target,
@@ -145,6 +146,10 @@ class Composer:
         words = WORDS[notification.contact.language]
         root = inventory.targets.get(incident.root)
         site = inventory.sites.get(root.site) if root else None
+        if incident.shared is not None and root is not None and site is not None:  # no single one is what it is about
+            circuits = ", ".join(_circuits(incident, inventory))
+            root = replace(root, label={}, address="", contact="", circuit=circuits)
+            site = replace(site, name=words.place(incident.shared, inventory), contact="")
         hurt = tuple(_hurt(incident, inventory, words))
         return {
             "incident": incident,
@@ -159,7 +164,7 @@ class Composer:
             "provider": inventory.providers.get(root.provider) if root else None,
             "trouble": words.trouble(incident.reason, incident.says),
             "cause": words.causes[incident.cause.value],
-            "why": words.why.get(incident.why, ""),
+            "why": _why(incident, words),
             "hurt": hurt,
             "communes": sum(each.site.kind == "commune" for each in hurt),
             "shown_sites": SHOWN_SITES,
@@ -170,6 +175,18 @@ class Composer:
             "contact": notification.contact,
             "told_because": notification.reason,
         }
+
+
+def _circuits(incident: Incident, inventory: Inventory) -> list[str]:
+    """Circuits of the lines that failed together."""
+    targets = (inventory.targets.get(each) for each in dict.fromkeys((incident.root, *incident.impact)))
+    kind = incident.shared.kind if incident.shared else ""
+    return [each.circuit for each in targets if each is not None and each.kind == kind and each.circuit]
+
+
+def _why(incident: Incident, words: Words) -> str:
+    why = words.why.get(incident.why, "")
+    return f"{why} {words.evidence(incident.shared)}" if incident.shared else why
 
 
 def _grafana(base: str, root: Target | None) -> str:
@@ -303,7 +320,11 @@ def _sample() -> tuple[Inventory, list[Incident]]:
         for cause in Cause
         for state, reason in ((State.DOWN, Reason.TIMEOUT), (State.DEGRADED, Reason.LIMIT))
     ]  # fmt: skip
+    common = replace(
+        incidents[0], id="common", cause=Cause.SHARED, why="in-common", times=3,
+        shared=Shared(kind="tslcd", by=(("provider", "sample"), ("area", "Huyện Mẫu")), hurt=6, of=6, elsewhere=0, others=9),
+    )  # fmt: skip
     gone = Incident(
         id="gone", root="no/longer", cause=Cause.DEVICE, state=State.DOWN, began=at, opened=at, reason=Reason.STALE
     )
-    return inventory, [*incidents, gone]
+    return inventory, [*incidents, common, gone]

@@ -38,7 +38,8 @@ def first_of_thread(notification: Notification) -> str:
 
 def _step(event: IncidentEvent) -> str:
     """What tells this event from the others of its incident, also after a restart."""
-    return f"{event.what}-{event.at:%H%M%S%f}" if event.what is Happening.CHANGED else event.what.value
+    may_repeat = event.what in (Happening.CHANGED, Happening.REOPENED) or event.incident.times > 1
+    return f"{event.what}-{event.at:%H%M%S%f}" if may_repeat else event.what.value
 
 
 def _reason(event: IncidentEvent, contact: Contact, inventory: Inventory, told: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""What one page costs, plain and by TLS, a new connection each: ours by run_once, blackbox_exporter, and bare aiohttp as the floor of Python.
+"""What one page costs, plain, by TLS and by HTTP/2, a new connection each: ours by run_once, blackbox_exporter, and bare aiohttp as the floor of Python.
 
 Ours is not told to reuse anything; what it keeps in the memory of a request from run to run it may keep, as in the daemon.
 """
@@ -9,16 +9,18 @@ import asyncio
 import json
 import ssl
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 from pydantic import SecretStr
 
-from bench.echo import BLACKBOX, IN_FLIGHT, blackbox_exporter, scrape_all
-from bench.harness import Figures, Run, compare, cpu_seconds, memory_mib, own_cpu, own_peak_mib, worker
+from bench.echo import BLACKBOX, IN_FLIGHT, blackbox_exporter
+from bench.harness import Figures, Run, compare, worker
 from bench.network import addresses, raise_network
-from bench.web import nginx
+from bench.turns import ask_all, scrape_turns
+from bench.web import HTTP2_PORT, nginx
 from probes import registry
 from probes.registry import Request, run_once
 
@@ -29,101 +31,99 @@ ROUNDS = 5
 HOST = "xa.bench.example"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How pages are asked for."""
+
+    title: str
+    scheme: str
+    port: int
+    http2: bool = False
+
+
+WAYS = (
+    Way(title="http", scheme="http", port=80),
+    Way(title="https", scheme="https", port=443),
+    Way(title="https by HTTP/2", scheme="https", port=HTTP2_PORT, http2=True),
+)
+
+
 def measure(run: Run) -> dict[str, Any]:
-    """http and https, each with all contenders."""
+    """Each way with all contenders."""
     if not run.has("nginx"):
         raise RuntimeError("nothing to ask without nginx")
     raise_network()
     targets = addresses(TARGETS)
+    exporter = run.folder if run.has("prometheus-blackbox-exporter") else None
     tables = {}
     with nginx(run.folder):
-        ca = run.folder / "ca.pem"
-        for scheme in ("http", "https"):
-            contenders: dict[str, Callable[[], Figures]] = {
-                "ours, run_once": lambda scheme=scheme: worker(
-                    "bench.http:ours", scheme=scheme, targets=targets, ca=str(ca)
-                ),  # type: ignore[misc]
-                "floor, aiohttp with no judgement": lambda scheme=scheme: worker(
-                    "bench.http:bare", scheme=scheme, targets=targets, ca=str(ca)
-                ),  # type: ignore[misc]
-            }
-            if run.has("prometheus-blackbox-exporter"):
-                contenders["blackbox_exporter, a scrape a target"] = lambda scheme=scheme: _blackbox(
-                    run.folder, scheme, targets, ca
-                )  # type: ignore[misc]
-            print(f"  {scheme}")
-            rows = compare(contenders, run.rounds or ROUNDS)
-            tables[f"{scheme}: {TARGETS} targets × {TURNS}, new connection each, {IN_FLIGHT} at once"] = rows
+        for way in WAYS:
+            print(f"  {way.title}")
+            rows = compare(_contenders(way, targets, run.folder / "ca.pem", exporter), run.rounds or ROUNDS)
+            tables[f"{way.title}: {TARGETS} targets × {TURNS}, new connection each, {IN_FLIGHT} at once"] = rows
     return {"tables": tables}
 
 
-def ours(scheme: str, targets: list[str], ca: str) -> Figures:
+def _contenders(way: Way, targets: list[str], ca: Path, exporter: Path | None) -> dict[str, Callable[[], Figures]]:
+    asked = {"way": asdict(way), "targets": targets, "ca": str(ca)}
+    found: dict[str, Callable[[], Figures]] = {"ours, run_once": lambda: worker("bench.http:ours", **asked)}
+    if not way.http2:  # which aiohttp does not speak
+        found["floor, aiohttp with no judgement"] = lambda: worker("bench.http:bare", **asked)
+    if exporter:
+        found["blackbox_exporter, a scrape a target"] = lambda: _blackbox(exporter, way, targets, ca)
+    return found
+
+
+def ours(way: dict[str, Any], targets: list[str], ca: str) -> Figures:
     """Our probe, as the scheduler calls it."""
-    return asyncio.run(_ours(scheme, targets, ca))
+    return asyncio.run(_ours(Way(**way), targets, ca))
 
 
-async def _ours(scheme: str, targets: list[str], ca: str) -> Figures:
+async def _ours(way: Way, targets: list[str], ca: str) -> Figures:
     kind = registry.load()["http"]
-    given: dict[str, Any] = {"url": f"{scheme}://{HOST}/", "text": HOST}
-    if scheme == "https":
+    given: dict[str, Any] = {"url": f"{way.scheme}://{HOST}:{way.port}/", "text": HOST, "http2": way.http2}
+    if way.scheme == "https":
         given["ca"] = SecretStr(Path(ca).read_text())
     requests = [Request(address=each, options=kind.options(**given), timeout_seconds=10.0) for each in targets]
-    gate = asyncio.Semaphore(IN_FLIGHT)
 
     async def one(request: Request[Any]) -> bool:
-        async with gate:
-            result, _ = await run_once(kind, request)
-        return result.outcome == "ok"
+        result, _ = await run_once(kind, request)
+        return result.outcome == "ok" and (result.values["probe_http_version"] == 2) is way.http2
 
-    await asyncio.gather(*map(one, requests))  # whatever is kept from run to run is there from now on
-    cpu, answered = own_cpu(), 0
-    for _ in range(TURNS):
-        answered += sum(await asyncio.gather(*map(one, requests)))
-    return Figures(
-        probes=TURNS * len(targets), answered=answered, cpu_seconds=own_cpu() - cpu, memory_mib=own_peak_mib()
-    )  # fmt: skip
+    return await ask_all(requests, one, TURNS, IN_FLIGHT)
 
 
-def bare(scheme: str, targets: list[str], ca: str) -> Figures:
+def bare(way: dict[str, Any], targets: list[str], ca: str) -> Figures:
     """aiohttp, the page read and thrown away."""
-    return asyncio.run(_bare(scheme, targets, ca))
+    return asyncio.run(_bare(Way(**way), targets, ca))
 
 
-async def _bare(scheme: str, targets: list[str], ca: str) -> Figures:
+async def _bare(way: Way, targets: list[str], ca: str) -> Figures:
     context = ssl.create_default_context(cafile=ca)
-    gate = asyncio.Semaphore(IN_FLIGHT)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, limit=IN_FLIGHT)) as session:
 
         async def one(address: str) -> bool:
+            name = HOST if way.scheme == "https" else None
             asked = session.get(
-                f"{scheme}://{address}/", headers={"Host": HOST}, ssl=context, server_hostname=HOST if scheme == "https" else None
-            )  # fmt: skip
-            async with gate, asked as answer:
+                f"{way.scheme}://{address}:{way.port}/", headers={"Host": HOST}, ssl=context, server_hostname=name
+            )
+            async with asked as answer:
                 return HOST in await answer.text()
 
-        cpu, answered = own_cpu(), 0
-        for _ in range(TURNS):
-            answered += sum(await asyncio.gather(*map(one, targets)))
-    return Figures(
-        probes=TURNS * len(targets), answered=answered, cpu_seconds=own_cpu() - cpu, memory_mib=own_peak_mib()
-    )  # fmt: skip
+        return await ask_all(targets, one, TURNS, IN_FLIGHT)
 
 
-def _blackbox(folder: Path, scheme: str, targets: list[str], ca: Path) -> Figures:
+def _blackbox(folder: Path, way: Way, targets: list[str], ca: Path) -> Figures:
     asked: dict[str, Any] = {
         "headers": {"Host": HOST},
         "fail_if_body_not_matches_regexp": [HOST],
         "valid_status_codes": [200],
+        "valid_http_versions": ["HTTP/2.0" if way.http2 else "HTTP/1.1"],
     }
-    if scheme == "https":
+    if way.scheme == "https":
         asked["tls_config"] = {"ca_file": str(ca), "server_name": HOST}
-    settings = folder / f"blackbox-{scheme}.yml"
+    settings = folder / f"blackbox-{way.port}.yml"
     settings.write_text(json.dumps({"modules": {"page": {"prober": "http", "timeout": "10s", "http": asked}}}))
-    urls = [f"http://{BLACKBOX}/probe?module=page&target={scheme}://{each}/" for each in targets]
+    urls = [f"http://{BLACKBOX}/probe?module=page&target={way.scheme}://{each}:{way.port}/" for each in targets]
     with blackbox_exporter(settings, folder) as process:
-        cpu, answered = cpu_seconds(process.pid), 0
-        for _ in range(TURNS):
-            answered += asyncio.run(scrape_all(urls, "\nprobe_success 1"))
-        return Figures(
-            probes=TURNS * len(urls), answered=answered, cpu_seconds=cpu_seconds(process.pid) - cpu, memory_mib=memory_mib(process.pid)
-        )  # fmt: skip
+        return scrape_turns(process, urls, "\nprobe_success 1", TURNS, IN_FLIGHT)

@@ -1,8 +1,9 @@
 """How wrong a measured round trip is, against a known delay, with an idle loop and with one that stands still 50 ms out of 60.
 
-Two paths: a veth, whose delay is next to nothing, and a TUN device whose far end (bench/delay.c) answers after 10 ms and keeps
-account of its own lateness. The peers: icmplib, which reads the clock in Python after the loop has woken it, and fping, which has
-no loop that anybody could stall (it prints three digits: at 10 ms that is a step of 0.1 ms).
+Two paths: a veth, whose delay is next to nothing, and one whose far end (bench/delay.c) answers 10 ms after the kernel's stamp
+of the request, and keeps account of how late its answers left: that is not taken off, but shown beside each row, of the same
+time. The peers: icmplib, which reads the clock in Python after the loop has woken it, and fping, which has no loop that anybody
+could stall (it prints three digits: at 10 ms that is a step of 0.1 ms).
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import statistics
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ import icmplib
 
 from bench.echo import build
 from bench.harness import Figures, Row, Run, own_cpu, own_peak_mib, quantiles, run_child, wait_for, worker
-from bench.network import addresses, raise_network
+from bench.network import addresses, in_far, raise_network
 from lab.network import run as command
 from probes import registry
 from probes.registry import Request, Result
@@ -32,6 +34,8 @@ SECONDS = 8
 ROUNDS = 3
 DELAY = 0.010
 BLOCKED, FREE = 0.050, 0.010
+Lateness = Callable[[], list[float]]
+"""How late the far end was since it was asked last: p50, p99, maximum in ms."""
 RTT = 'probe_icmp_duration_seconds{phase="rtt"}'
 
 
@@ -45,42 +49,41 @@ def measure(run: Run) -> dict[str, Any]:
             addresses(TARGETS), 0.0, seconds, rounds, fping
         )
     }
-    if (relay := build(run, "delay")) and Path("/dev/net/tun").exists():
+    if relay := build(run, "delay"):
         with _delayed(relay) as lateness:
-            rows = _rows(
-                [f"10.251.{index // 250}.{index % 250 + 2}" for index in range(TARGETS)], DELAY, seconds, rounds, fping
-            )
-        rows["floor, lateness of the delaying end itself"] = dict(
-            zip(("p50 ms", "p99 ms", "max ms"), lateness, strict=True)
-        )
-        tables[f"RTT error over a path that takes {DELAY * 1000:g} ms"] = rows
-    else:
-        run.missing.append("TUN device")
+            tables[f"RTT error over a path that takes {DELAY * 1000:g} ms"] = _rows(
+                [f"10.251.{index // 250}.{index % 250 + 2}" for index in range(TARGETS)],
+                DELAY, seconds, rounds, fping, lateness,
+            )  # fmt: skip
     return {"tables": tables}
 
 
-def _rows(targets: Sequence[str], delay: float, seconds: float, rounds: int, fping: bool) -> dict[str, Row]:
-    errors: dict[str, list[tuple[float, float, float]]] = {}
-    shares: dict[str, list[float]] = {}
+def _rows(
+    targets: Sequence[str], delay: float, seconds: float, rounds: int, fping: bool, lateness: Lateness | None = None
+) -> dict[str, Row]:
+    seen: dict[str, list[dict[str, float]]] = {}
     for _ in range(rounds):
         for name, found in _round(list(targets), seconds, fping):
-            errors.setdefault(name, []).append(
-                (found.more["p50"] - delay, found.more["p99"] - delay, found.more["max"] - delay)
-            )
-            shares.setdefault(name, []).append(found.answered / max(1, found.probes))
-            print(
-                f"    {name}: p50 {errors[name][-1][0] * 1000:.3f} ms, p99 {errors[name][-1][1] * 1000:.3f} ms",
-                flush=True,
-            )
-    rows: dict[str, Row] = {}
-    for name, seen in errors.items():
-        halves, mosts, worsts = (sorted(each) for each in zip(*seen, strict=True))
-        rows[name] = {
-            "p50 ms": round(halves[len(seen) // 2] * 1000, 4), "p99 ms": round(mosts[len(seen) // 2] * 1000, 4),
-            "p99 min": round(mosts[0] * 1000, 4), "p99 max": round(mosts[-1] * 1000, 4),
-            "max ms": round(worsts[-1] * 1000, 3), "answered": round(min(shares[name]), 4),
-        }  # fmt: skip
-    return rows
+            one = {each: (found.more[each] - delay) * 1000 for each in ("p50", "p99", "max")}
+            one["answered"] = found.answered / max(1, found.probes)
+            if lateness is not None:
+                one |= zip(("far p50", "far p99", "far max"), lateness(), strict=True)
+            seen.setdefault(name, []).append(one)
+            print(f"    {name}: {', '.join(f'{key} {value:.3f}' for key, value in one.items())}", flush=True)
+    return {name: _row(each) for name, each in seen.items()}
+
+
+def _row(seen: Sequence[dict[str, float]]) -> Row:
+    """Medians of the rounds, and what was worst in any."""
+    of = {key: [each[key] for each in seen] for key in seen[0]}
+    row: Row = {
+        "p50 ms": statistics.median(of["p50"]), "p99 ms": statistics.median(of["p99"]),
+        "p99 min": min(of["p99"]), "p99 max": max(of["p99"]), "max ms": max(of["max"]), "answered": min(of["answered"]),
+    }  # fmt: skip
+    if "far p99" in of:
+        row["far end late p50 ms"], row["p99"] = statistics.median(of["far p50"]), statistics.median(of["far p99"])
+        row["max"] = max(of["far max"])
+    return {key: round(value, 4) for key, value in row.items()}
 
 
 def _round(targets: list[str], seconds: float, fping: bool) -> Iterator[tuple[str, Figures]]:
@@ -96,23 +99,32 @@ def _round(targets: list[str], seconds: float, fping: bool) -> Iterator[tuple[st
 
 
 @contextlib.contextmanager
-def _delayed(program: Path) -> Iterator[list[float]]:
-    """10.251.0.0/16 behind the delaying end; its own lateness in ms is in the list after the block."""
-    lateness: list[float] = []
-    process = subprocess.Popen([str(program), "delay0", f"{DELAY * 1e6:.0f}"], stdout=subprocess.PIPE, text=True)
+def _delayed(program: Path) -> Iterator[Lateness]:
+    """10.251.0.0/16 behind the delaying end; gives how late that was."""
+    command("ip", "link", "add", "delay0", "type", "veth", "peer", "name", "delayed0", "netns", "far")
+    command("ip", "addr", "add", "10.251.0.1/16", "dev", "delay0")
+    command("ip", "link", "set", "delay0", "arp", "off", "up")
+    command("ip", "-n", "far", "link", "set", "delayed0", "up")
+    arguments = in_far([str(program), "delayed0", f"{DELAY * 1e6:.0f}"])
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
     assert process.stdout is not None
+    asked, said = process.stdin, process.stdout
+
+    def lateness() -> list[float]:
+        asked.write("\n")
+        asked.flush()
+        return [float(each) / 1000 for each in said.readline().split()]
+
     try:
-        if process.stdout.readline() != "ready\n":
+        if said.readline() != "ready\n":
             raise RuntimeError("the delaying end did not start")
-        command("ip", "addr", "add", "10.251.0.1/16", "dev", "delay0")
-        command("ip", "link", "set", "delay0", "up")
         wait_for("the delayed path", lambda: icmplib.ping("10.251.0.2", count=1, timeout=1).is_alive)
+        lateness()
         yield lateness
     finally:
         process.terminate()
-        said = process.stdout.read().split()
-        process.wait()
-    lateness += [float(each) / 1000 for each in said]
+        process.communicate()
 
 
 def _figures(rtts: Sequence[float], sent: int, cpu: float) -> Figures:

@@ -13,6 +13,8 @@ from bench.network import FAR, in_far, listens
 from lab.certificates import Authority
 
 HOSTS = "*.bench.example"
+HTTP2_PORT = 8443
+"""Where HTTP/2 is spoken too; 443 knows HTTP/1.1 alone, so that all contenders ask there for the same."""
 
 
 @contextlib.contextmanager
@@ -35,7 +37,7 @@ http {{
 {temporary}
   default_type text/html;
   server {{
-    listen 80 backlog=4096; listen 443 ssl backlog=4096;
+    listen 80 backlog=4096; listen 443 ssl backlog=4096; listen {HTTP2_PORT} ssl http2 backlog=4096;
     ssl_certificate {certificate}; ssl_certificate_key {key};
     location / {{ return 200 "<!doctype html><h1>$host</h1>{"<p>Tin</p>" * 100}"; }}
   }}

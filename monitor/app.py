@@ -178,6 +178,7 @@ class App:
             inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=told,
             store=store,
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
+            clock_set=self.scheduler.move_turns,
         )  # fmt: skip
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))

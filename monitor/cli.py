@@ -60,7 +60,7 @@ def _log_to_stderr(*, as_json: bool) -> None:
         JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # its skipped turns are counted, not told
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # else it tells of every turn
 
 
 def _fail(message: object) -> None:

@@ -14,14 +14,13 @@ from datetime import datetime, timedelta
 
 from alerts.policy import notify
 from monitor.core.correlate import Correlator, Decision
+from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge
 from monitor.core.model import Contact, Happening, Held, Incident, IncidentEvent, Inventory, Notification, Observation
 from monitor.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.5
-EXPIRE_SECONDS = 5.0
 RETRY_SECONDS = 2.0
 JUMP = timedelta(seconds=2)
 """A wall clock that was set by less is being slewed, and a daemon that was stopped for less has missed nothing."""
@@ -40,7 +39,7 @@ class _Batch:
 
 
 class Pipeline:
-    """Holds the judge and the correlator of the running inventory."""
+    """Holds what decides about the running inventory."""
 
     def __init__(
         self,
@@ -54,14 +53,14 @@ class Pipeline:
         steady: Callable[[], float],
         recheck: Callable[[str], None],
         stored: Callable[[], None],
+        clock_set: Callable[[], None],
     ) -> None:
         self.inventory, self.contacts = inventory, contacts
-        self._store, self._clock, self._steady, self._recheck, self._stored = store, clock, steady, recheck, stored
+        self._store, self._clock, self._steady = store, clock, steady
+        self._recheck, self._stored, self._clock_set = recheck, stored, clock_set
         self._looked, self._looked_steady = clock(), steady()
         """The wall clock at the last look, and the seconds of the clock that nobody sets."""
-        self.judge = Judge()
-        self.judge.adopt(inventory.checks(), clock())
-        self.correlator = Correlator(inventory, open_incidents)
+        self._decider = Decider(inventory, self._looked, open_incidents)
         self.last: dict[str, Observation] = {}
         self.closed: list[Incident] = []
         self._told = dict(told)
@@ -70,28 +69,34 @@ class Pipeline:
         self._batch = _Batch()
         self._wake = asyncio.Event()
 
+    @property
+    def judge(self) -> Judge:
+        """What every check is held to be."""
+        return self._decider.judge
+
+    @property
+    def correlator(self) -> Correlator:
+        """What every target is held to be, and the open incidents."""
+        return self._decider.correlator
+
     def adopt(self, inventory: Inventory, contacts: Sequence[Contact]) -> None:
         """Go on with a new inventory; whatever did not change keeps its state and its incident."""
-        now = self._look_at_clocks()
-        checks = inventory.checks()
-        changes = self.judge.adopt(checks, now)
-        self.last = {check: seen for check, seen in self.last.items() if check in checks}
-        decision = self.correlator.adopt(inventory, now)  # told with the old names: theirs are what was announced
-        self._take(decision)
+        ended, changed = self._decider.adopt(inventory, self._look_at_clocks())
+        self.last = {check: seen for check, seen in self.last.items() if check in self.judge.checks}
+        self._take(ended)  # told with the old names: theirs are what was announced
         self.inventory, self.contacts = inventory, contacts
-        for change in changes:
-            self._take(self.correlator.changed(change, now))
+        self._take(changed)
 
     def observed(self, observation: Observation) -> None:
         """Take one observation."""
         if abs(observation.at - self._looked) > JUMP:
             self._look_at_clocks()
         self.last[observation.check] = observation
-        change, again = self.judge.observe(observation)
+        decision, again = self._decider.observe(observation)
         if again:
             self._recheck(observation.check)
-        if change is not None:
-            self._take(self.correlator.changed(change, observation.at))
+        if decision is not None:
+            self._take(decision)
 
     def _take(self, decision: Decision) -> None:
         for target in decision.recheck:
@@ -114,9 +119,13 @@ class Pipeline:
     def _note(self, event: IncidentEvent) -> None:
         key = (event.incident.cause.value, event.what.value)
         self.event_counts[key] = self.event_counts.get(key, 0) + 1
-        if event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
-            self._told.pop(event.incident.id, None)
-            self.closed = [event.incident, *self.closed][:KEPT_CLOSED]
+        if event.what is Happening.REOPENED:
+            self.closed = [each for each in self.closed if each.id != event.incident.id]
+        elif event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
+            self.closed.insert(0, event.incident)
+            for forgotten in self.closed[KEPT_CLOSED:]:  # those before may come back
+                self._told.pop(forgotten.id, None)
+            del self.closed[KEPT_CLOSED:]
         log.info(
             "incident %s: %s %s at %s", event.what, event.incident.cause, event.incident.state, event.incident.root,
             extra={"incident": event.incident.id},
@@ -129,16 +138,9 @@ class Pipeline:
             group.create_task(self._write())
 
     async def _tick(self) -> None:
-        expire = 0.0
         while True:
-            await asyncio.sleep(TICK_SECONDS)
-            now = self._look_at_clocks()
-            expire += TICK_SECONDS
-            if expire >= EXPIRE_SECONDS:
-                expire = 0.0
-                for change in self.judge.expire(now):
-                    self._take(self.correlator.changed(change, now))
-            self._take(self.correlator.tick(now))
+            await asyncio.sleep(TICK.total_seconds())
+            self._take(self._decider.tick(self._look_at_clocks()))
 
     def _look_at_clocks(self) -> datetime:
         """The time; when the wall clock was set, or we were stopped or the host slept, what we remember is put right."""
@@ -148,11 +150,11 @@ class Pipeline:
         self._looked, self._looked_steady = now, steady
         if abs(step) > JUMP:
             log.warning("the clock was set by %+.1f s", step.total_seconds())
-            self.judge.clock_set(step, now)
-            self.correlator.clock_set(step)
+            self._decider.clock_set(step, now)
+            self._clock_set()
         elif passed > JUMP:
             log.warning("stood still for %.1f s", passed.total_seconds())
-            self.judge.be_patient(now)
+            self._decider.be_patient(now)
         return now
 
     async def _write(self) -> None:

@@ -25,6 +25,7 @@ from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413.ntfrcv import NotificationReceiver
 
 from monitor.core.model import Inventory, Role
+from probes.engine.drops import Drops
 from probes.wire import mib, usm
 
 log = logging.getLogger(__name__)
@@ -240,6 +241,7 @@ class TrapListener:
         except OSError:
             self._socket.close()
             raise
+        self._drops = Drops(self._socket)
 
     async def run(self) -> None:
         """Take traps until cancelled; the socket is closed at the end."""
@@ -255,10 +257,16 @@ class TrapListener:
                     await asyncio.sleep(0)  # one at a time: others have their turn between
         finally:
             loop.remove_reader(self._socket)
+            self.count_overflow()
             self._socket.close()
             for timer in (self._rest, *(each.again for each in self._sources.values())):
                 if timer:
                     timer.cancel()
+
+    def count_overflow(self) -> None:
+        """Take the datagrams into the counts that came while the kernel's buffer was full."""
+        if lost := self._drops.new():
+            self.counts[UNREAD, "overflow"] += lost
 
     def _send(self, message: bytes, address: Any) -> None:
         try:
@@ -327,4 +335,7 @@ class TrapListener:
 
 def counted(listener: TrapListener | None) -> Mapping[tuple[str, str], int]:
     """The counts of a listener, none when there is none."""
-    return {} if listener is None else dict(listener.counts)
+    if listener is None:
+        return {}
+    listener.count_overflow()
+    return dict(listener.counts)

@@ -139,7 +139,9 @@ def test_every_constant_that_the_manual_quotes_has_the_value_of_the_code() -> No
     assert seen > 30
 
 
-@pytest.mark.parametrize("module", ["monitor.core.correlate", "monitor.core.judge", "alerts.outbox", "alerts.compose"])
+@pytest.mark.parametrize(
+    "module", ["monitor.core.correlate", "monitor.core.judge", "monitor.core.shared", "alerts.outbox", "alerts.compose"]
+)
 def test_every_time_and_bound_of_the_deciding_modules_is_quoted(module: str) -> None:
     short = module.rpartition(".")[2]
     loaded = importlib.import_module(module)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from monitor.core import shared as in_common
 from monitor.core.graph import Graph
 from monitor.core.model import (
     PATH_REASONS,
@@ -21,6 +22,7 @@ from monitor.core.model import (
     IncidentEvent,
     Inventory,
     Role,
+    Shared,
     State,
     StateChange,
     Target,
@@ -28,16 +30,23 @@ from monitor.core.model import (
 
 HOLD_DOWN = timedelta(seconds=3)
 """A neighbour asked every second is sure of its own failure within this time of the first one's."""
+HOLD_SLOW = timedelta(seconds=8)
+"""One that is asked only now and then, and at once when a neighbour fails, within this."""
+OFTEN_SECONDS = 5.0
+"""Targets with a check at least so often are asked often."""
+TOGETHER = timedelta(seconds=30)
+"""What turned bad within this time of each other failed together."""
 HOLD_PATH_DEGRADED = timedelta(seconds=30)
 """Loss shows at different times along a line; the line itself must have had its window."""
 TAKE_OVER = timedelta(seconds=90)
 """A root found this long after a part of it was announced takes that incident over; later it is another cause."""
 SETTLE = timedelta(seconds=10)
 """An incident is over when its root was well for this long: a line that flutters stays one incident."""
-SETTLE_FACTOR = 3
+SETTLE_FACTOR = 9
 SETTLE_LONGEST = timedelta(minutes=15)
-"""With each incident that the same root had lately the next takes longer to be over: 10 s, 30 s, 90 s and so on."""
-LATELY = timedelta(hours=1)
+"""With each time that an incident comes back it takes longer to be over: 10 s, 90 s, 13 min, 15 min."""
+LATELY = timedelta(minutes=30)
+"""A root that fails again within this time of its recovery opens its incident again."""
 GRACE = timedelta(seconds=90)
 """What comes back from behind a mended root has this long to be asked again before it is a problem of its own."""
 POWER_MEMORY = timedelta(minutes=15)
@@ -59,6 +68,12 @@ class Decision:
     recheck: set[str] = field(default_factory=set)
     """Targets to ask again at once."""
 
+    def add(self, other: Decision) -> None:
+        """Take in what follows after it."""
+        self.states += other.states
+        self.events += other.events
+        self.recheck |= other.recheck
+
 
 @dataclass(slots=True, kw_only=True)
 class _Open:
@@ -68,6 +83,22 @@ class _Open:
     members: set[str]
     settle: timedelta = SETTLE
     well_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the rules make of a problem."""
+
+    root: str
+    cause: Cause
+    why: str
+    shared: Shared | None = None
+    failed: frozenset[str] = frozenset()
+    """Those that have it in common and failed."""
+
+
+def _asked_often(target: Target) -> bool:
+    return min((check.interval_seconds for check in target.checks), default=0.0) <= OFTEN_SECONDS
 
 
 def _is_path(held: Held | StateChange) -> bool:
@@ -103,9 +134,17 @@ class Correlator:
         self._battery: dict[str, tuple[str, datetime]] = {}
         self._back: dict[str, datetime] = {}
         """When a target was last well again after it had been bad or cut off."""
-        self._closed: dict[str, tuple[datetime, timedelta]] = {}
-        """By root of incidents that are over: when the last one ended, and how long it had to settle."""
+        self._closed: dict[str, _Open] = {}
+        """By root: its last incident that is over."""
         self.open = {each.id: _Open(incident=each, members={each.root}) for each in open_incidents}
+
+    @property
+    def waits(self) -> bool:
+        """Whether time alone may change something: a hold, a grace, an incident that is about to end."""
+        return bool(self._due) or any(each.well_since or self._is_up(each.incident.root) for each in self.open.values())
+
+    def _is_up(self, target: str) -> bool:
+        return self._state(target) is State.UP
 
     def incidents(self) -> tuple[Incident, ...]:
         """The open incidents."""
@@ -136,10 +175,12 @@ class Correlator:
         self.own = {id_: replace(each, at=each.at + step, since=each.since + step) for id_, each in self.own.items()}
         self.held = {id_: replace(each, since=each.since + step) for id_, each in self.held.items()}
         self._battery = {site: (target, at + step) for site, (target, at) in self._battery.items()}
-        self._closed = {root: (at + step, settle) for root, (at, settle) in self._closed.items()}
-        for entry in self.open.values():
+        for entry in (*self.open.values(), *self._closed.values()):
             incident = entry.incident
-            entry.incident = replace(incident, began=incident.began + step, opened=incident.opened + step)
+            closed = None if incident.closed is None else incident.closed + step
+            entry.incident = replace(
+                incident, began=incident.began + step, opened=incident.opened + step, closed=closed
+            )
             if entry.well_since is not None:
                 entry.well_since += step
 
@@ -167,11 +208,19 @@ class Correlator:
         for each in order:
             self._see(each, now, decision)
         if change.new is State.DOWN:
-            # In front: whose fault is it? Behind, one step: does it still carry what hangs on it?
+            # In front: whose fault is it? Behind, one step: does it still carry what hangs on it? Beside: is it alone?
             decision.recheck |= self.graph.ancestors(change.target) | set(self.graph.children[change.target])
+            decision.recheck |= self._beside(target)
         elif change.new in (State.UP, State.DEGRADED) and change.old in CUT:
             decision.recheck.update((change.target, *self.graph.behind(change.target)))
         return decision
+
+    def _beside(self, target: Target) -> set[str]:
+        """Others of its kind behind the same thing, where their own turns are too far apart to tell in time."""
+        if _asked_often(target):
+            return set()
+        kin = {each for parent in target.behind for each in self.graph.children[parent]}
+        return {each for each in kin if self.graph.targets[each].kind == target.kind}
 
     def _blind(self) -> bool:
         vantages = self.graph.vantages
@@ -219,7 +268,7 @@ class Correlator:
         elif held.state is State.DEGRADED and _is_path(held):
             wait = HOLD_PATH_DEGRADED
         else:
-            wait = HOLD_DOWN
+            wait = HOLD_DOWN if _asked_often(self.graph.targets[held.target]) else HOLD_SLOW
         self._due[held.target] = now + wait
 
     def _began_behind_another(self, held: Held) -> bool:
@@ -239,6 +288,8 @@ class Correlator:
                 self._decide(self.held[target], now, decision)
         for entry in list(self.open.values()):
             self._mend(entry, now, decision)
+        # Whoever is about to be announced is asked until then: what is well again should not be.
+        decision.recheck.update(target for target, at in self._due.items() if at - now <= HOLD_DOWN)
         return decision
 
     def _bad(self, target: str) -> bool:
@@ -253,11 +304,33 @@ class Correlator:
         if entry is not None:
             self._join(entry, problem.target)
             return
-        parts = self._parts(root, why, now)
+        found = _Found(root, cause, why)
+        if cause in (Cause.LINK, Cause.LAN, Cause.DEVICE, Cause.SERVICE):
+            found = self._shared(found)
+        parts = self._parts(found, now)
         if parts:
-            self._take_over(parts, root, cause, why, now, decision)
+            self._take_over(parts, found, now, decision)
         else:
-            self._open(root, problem, cause, why, now, decision)
+            self._open(found, problem, now, decision)
+
+    def _shared(self, found: _Found) -> _Found:
+        """The same, or what it has in common with others that failed with it."""
+        held = self.held.get(found.root)
+        if held is None or held.state not in BAD:
+            return found
+        began = held.since
+
+        def with_it(other: Target) -> bool:
+            its = self.held[other.id]
+            return (its.state, its.says) == (held.state, held.says) and abs(its.since - began) <= TOGETHER
+
+        judged = [each for each in self.graph.targets.values() if self._state(each.id) in (State.UP, *BAD)]
+        shared = in_common.find_shared(self.graph.targets[found.root], self.inventory, judged, with_it)
+        if shared is None:
+            return found
+        failed = [each.id for each in judged if in_common.has(each, self.inventory, shared) and with_it(each)]
+        first = min(failed, key=lambda each: (self.held[each].since, each))
+        return _Found(first, Cause.SHARED, "in-common", shared, frozenset(failed))
 
     def _root_of(self, problem: Held, now: datetime) -> tuple[str, Cause, str]:
         """The rules, first that fits: root, cause, key of the rule."""
@@ -345,19 +418,31 @@ class Correlator:
                 return entry
             if incident.root in fronts:
                 return entry
+            if self._is_of_shared(incident, root) and self.held[root].since - incident.began <= TAKE_OVER:
+                return entry
             if incident.cause is Cause.POWER and here and self._same_site(incident.root, problem.target):
                 return entry
         return None
 
+    def _is_of_shared(self, incident: Incident, target: str) -> bool:
+        """Whether a target is one of those whose common thing is the incident, and bad."""
+        shared = incident.shared
+        return (
+            shared is not None
+            and self._bad(target)
+            and in_common.has(self.graph.targets[target], self.inventory, shared)
+        )
+
     def _same_site(self, one: str, other: str) -> bool:
         return self.graph.targets[one].site == self.graph.targets[other].site
 
-    def _parts(self, root: str, why: str, now: datetime) -> list[_Open]:
+    def _parts(self, found: _Found, now: datetime) -> list[_Open]:
         """Incidents that were announced moments ago and turn out to be a part of this root's."""
+        root = found.root
         behind = set(self.graph.behind(root))
         blind = self.graph.targets[root].vantage
         held = self.held.get(root)
-        lines = set(self.graph.targets[root].behind if why == "all-lines" else ())
+        lines = set(self.graph.targets[root].behind if found.why == "all-lines" else ())
         return sorted(
             (
                 entry
@@ -365,6 +450,7 @@ class Correlator:
                 if (
                     blind
                     or entry.incident.root in lines
+                    or entry.incident.root in found.failed
                     or (entry.incident.root in behind and _is_part(entry.incident, held))
                 )
                 and (now - entry.incident.began <= TAKE_OVER or entry.incident.root in lines)
@@ -399,15 +485,16 @@ class Correlator:
         more = [f"{each}: {held.evidence}" for each in targets if (held := self.held.get(each)) and held.evidence]
         return tuple(dict.fromkeys((*lines, *more)))[:EVIDENCE_LINES]
 
-    def _open(self, root: str, problem: Held, cause: Cause, why: str, now: datetime, decision: Decision) -> None:
+    def _open(self, found: _Found, problem: Held, now: datetime, decision: Decision) -> None:
+        root = found.root
         held = self.held.get(root, problem)
         if held.state not in BAD:  # the router behind its own dead lines
             held = problem
-        members = {root, problem.target, *self._siblings(root, why)}
+        members = {root, problem.target, *found.failed, *self._siblings(root, found.why)}
         incident = Incident(
             id=f"{now:%Y%m%d-%H%M%S}-{root.replace('/', '.')}",
             root=root,
-            cause=cause,
+            cause=found.cause,
             state=held.state,
             began=min(held.since, problem.since),
             opened=now,
@@ -415,19 +502,27 @@ class Correlator:
             says=held.says,
             evidence=self._evidence((), [root, problem.target, *sorted(members)]),
             impact=self._impact(root, members),
-            why=why,
+            why=found.why,
+            shared=found.shared,
         )
+        entry, what = _Open(incident=incident, members=members), Happening.OPENED
+        past = self._closed.pop(root, None)
+        if past is not None and self._comes_back(past.incident, incident):
+            entry.settle, what = min(past.settle * SETTLE_FACTOR, SETTLE_LONGEST), Happening.REOPENED
+            before = past.incident
+            entry.incident = replace(
+                incident, id=before.id, opened=before.opened, began=before.began, times=before.times + 1
+            )
         for each in members:
             self._due.pop(each, None)
-        self.open[incident.id] = _Open(incident=incident, members=members, settle=self._settle_of(root, now))
-        decision.events.append(IncidentEvent(incident=incident, what=Happening.OPENED, at=now))
+        self.open[entry.incident.id] = entry
+        decision.events.append(IncidentEvent(incident=entry.incident, what=what, at=now))
 
-    def _settle_of(self, root: str, now: datetime) -> timedelta:
-        """How long the root must be well for its new incident to be over: the longer, the more it had lately."""
-        closed, settle = self._closed.get(root, (None, SETTLE))
-        if closed is None or now - closed > LATELY:
-            return SETTLE
-        return min(settle * SETTLE_FACTOR, SETTLE_LONGEST)
+    @staticmethod
+    def _comes_back(past: Incident, incident: Incident) -> bool:
+        """Whether an incident that is over has come back."""
+        assert past.closed is not None
+        return past.cause is incident.cause and incident.began - past.closed <= LATELY
 
     def _siblings(self, root: str, why: str) -> set[str]:
         """Lines that went with the root."""
@@ -436,12 +531,12 @@ class Correlator:
         members = self.graph.by_site[self.graph.targets[root].site]
         return {each.id for each in members if each.role is Role.LINK and self._bad(each.id)}
 
-    def _take_over(
-        self, parts: list[_Open], root: str, cause: Cause, why: str, now: datetime, decision: Decision
-    ) -> None:
+    def _take_over(self, parts: list[_Open], found: _Found, now: datetime, decision: Decision) -> None:
         """The oldest part becomes the incident of the root that was found; the others are withdrawn into it."""
         first, *others = parts
-        first.members |= {root, *(each for part in others for each in part.members), *self._siblings(root, why)}
+        root = found.root
+        first.members |= {root, *found.failed, *self._siblings(root, found.why)}
+        first.members.update(each for part in others for each in part.members)
         held = self.held.get(root)
         if held is not None and held.state in BAD:  # else the router behind its own dead lines
             first.incident = replace(
@@ -450,7 +545,7 @@ class Correlator:
             )  # fmt: skip
         first.incident = replace(
             first.incident,
-            root=root, cause=cause, why=why,
+            root=root, cause=found.cause, why=found.why, shared=found.shared,
             evidence=self._evidence((), [root, *sorted(first.members)]),
             impact=self._impact(root, first.members),
         )  # fmt: skip
@@ -460,8 +555,10 @@ class Correlator:
             self._close(part, now, Happening.WITHDRAWN, decision)
 
     def _close(self, entry: _Open, at: datetime, what: Happening, decision: Decision) -> None:
-        incident = replace(entry.incident, closed=at)
+        incident = entry.incident = replace(entry.incident, closed=at)
         del self.open[incident.id]
+        if what is Happening.RECOVERED:
+            self._closed[incident.root] = entry
         decision.events.append(IncidentEvent(incident=incident, what=what, at=at))
 
     def _mend(self, entry: _Open, now: datetime, decision: Decision) -> None:
@@ -469,8 +566,7 @@ class Correlator:
         incident = entry.incident
         root = self.held.get(incident.root)
         ill = {each for each in entry.members if self._bad(each) and each != incident.root}
-        dark = incident.why == "all-lines" and self._all_lines(self.graph.targets[incident.root].site) is not None
-        if root is None or root.state is not State.UP or dark:  # a router is not well while none of its lines is
+        if root is None or root.state is not State.UP or self._lasts(entry):
             entry.well_since = None
             self._follow(entry, root, ill, now, decision)
             return
@@ -481,8 +577,16 @@ class Correlator:
         if now - entry.well_since >= patience:
             for each in ill:  # well root, ill part: it has a reason of its own
                 self._due[each] = now
-            self._closed[incident.root] = now, entry.settle
-            self._close(entry, max(root.since, incident.began), Happening.RECOVERED, decision)
+            ends = (self.held[each].since for each in entry.members if self._state(each) is State.UP)
+            ended = max(ends) if incident.shared else root.since
+            self._close(entry, max(ended, incident.began), Happening.RECOVERED, decision)
+
+    def _lasts(self, entry: _Open) -> bool:
+        """Whether an incident goes on although its root is well: none of a router's lines is, or many that share a thing."""
+        incident = entry.incident
+        if incident.shared is not None:
+            return sum(self._is_of_shared(incident, each) for each in entry.members) >= in_common.LEAST
+        return incident.why == "all-lines" and self._all_lines(self.graph.targets[incident.root].site) is not None
 
     def _follow(self, entry: _Open, root: Held | None, ill: set[str], now: datetime, decision: Decision) -> None:
         incident = entry.incident
@@ -500,7 +604,7 @@ class Correlator:
             if others and all(
                 self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others
             ):
-                self._take_over([entry], lines.pop(), Cause.LINK, "other-line-back", now, decision)
+                self._take_over([entry], _Found(lines.pop(), Cause.LINK, "other-line-back"), now, decision)
 
     def _is_line(self, target: str) -> bool:
         return target in self.graph.targets and self.graph.targets[target].role is Role.LINK

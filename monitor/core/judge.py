@@ -27,6 +27,9 @@ SOON_SECONDS = 5.0
 Z_90 = 1.6449
 """One-sided 95 % quantile of the normal distribution, for the lower bound of the loss."""
 
+LOSS_APART = 0.5
+"""Losses that all lie within less than this part of the window are a burst, and no matter how many, not a lossy line."""
+
 STALE_INTERVALS = 3
 """A check is unknown when it was silent for this many intervals and a time-out."""
 
@@ -111,16 +114,18 @@ class _LimitState:
         self.seen, self.seen_key = value, key
         return self._turn(beyond, at)
 
-    def hold_loss(self, lost: int, runs: int, window: int, at: datetime) -> bool:
+    def hold_loss(self, bits: int, runs: int, window: int, at: datetime) -> bool:
         """Hold the loss of a window against the limit: broken when even its lower bound is beyond, no streak needed.
 
-        True when it turned.
+        `bits` are the runs, newest lowest, 1 for a lost one. True when it turned.
         """
         assert self.limit.above is not None
+        lost = bits.bit_count()
         self.seen = lost / runs
-        # Of runs that a young window has not seen yet none counts as lost: it takes as many losses as in a full one. And of
-        # a window that is short altogether one is never enough.
-        sure = lost > 1 and wilson_lower(lost, max(runs, window)) > self.limit.above
+        # Of runs that a young window has not seen yet none counts as lost: it takes as many losses as in a full one. And a
+        # burst is no lossy line: the losses must lie apart.
+        apart = bits.bit_length() - (bits & -bits).bit_length()
+        sure = apart >= LOSS_APART * window and wilson_lower(lost, max(runs, window)) > self.limit.above
         beyond = self.seen > self.limit.clear if self.broken else sure
         self.streak, self.since = self.needed, at
         return self._turn(beyond, at)
@@ -308,7 +313,7 @@ class Judge:
             wavers |= each.streak > 0
         if counts and check.window and state.standing is not Standing.FAILED:  # the window still holds the outage
             for each in state.limits_of(LOSS):
-                turned |= each.hold_loss(state.lost.bit_count(), state.runs, check.window, at)
+                turned |= each.hold_loss(state.lost, state.runs, check.window, at)
         return turned, wavers and check.interval_seconds > SOON_SECONDS
 
     def expire(self, now: datetime) -> list[StateChange]:

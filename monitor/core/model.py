@@ -251,6 +251,8 @@ class Happening(StrEnum):
     CHANGED = "changed"
     """Root or cause were recognised anew."""
     RECOVERED = "recovered"
+    REOPENED = "reopened"
+    """Its root failed again soon after: one incident that comes and goes."""
     WITHDRAWN = "withdrawn"
     """It turned out to be a part of another incident, or its root left the inventory."""
 
@@ -265,6 +267,24 @@ class Held:
     reason: Reason = Reason.OK
     says: str = ""
     evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What targets that failed together have in common, and how strong the evidence is."""
+
+    kind: str
+    """Kind of the targets."""
+    by: tuple[tuple[str, str], ...]
+    """What they share: names and values of `provider`, `area`, `model`, `behind`."""
+    hurt: int
+    """How many of those with it failed, …"""
+    of: int
+    """… of how many."""
+    elsewhere: int
+    """How many of the same kind without it failed, …"""
+    others: int
+    """… of how many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +308,10 @@ class Incident:
     """Targets behind the root, or hurt with it."""
     why: str = ""
     """Key of the rule that recognised the cause."""
+    shared: Shared | None = None
+    """What the targets have in common, where that is no target itself; `root` is then the first of them."""
+    times: int = 1
+    """How often it has happened; more than once is a root that comes and goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

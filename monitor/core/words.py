@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from monitor.core.model import Reason, Target
+from monitor.core.model import Inventory, Reason, Shared, Target
 
 LOCAL = timezone(timedelta(hours=7), "ICT")
 """Viet Nam has one zone and no summer time, so no time-zone data is needed on the host."""
@@ -22,6 +22,8 @@ class Words:
     language: str
     units: tuple[str, str, str, str]
     """Day, hour, minute, second, each with the space before it."""
+    counted: str
+    """How many have failed of those that have something in common, and of the others."""
     states: Mapping[str, str]
     causes: Mapping[str, str]
     reasons: Mapping[str, str]
@@ -47,6 +49,19 @@ class Words:
             return fallback
         return target.label.get(self.language) or self.kinds.get(target.kind) or target.name
 
+    def place(self, shared: Shared, inventory: Inventory) -> str:
+        """What targets have in common, such as `VNPT, Huyện Hải Hậu`."""
+        provider = inventory.providers.get(dict(shared.by).get("provider", ""))
+        named = {"provider": provider.name if provider else "", "behind": ""}
+        front = inventory.targets.get(dict(shared.by).get("behind", ""))
+        if front is not None:
+            named["behind"] = self.name(front)
+        return ", ".join(named.get(trait) or value for trait, value in shared.by)
+
+    def evidence(self, shared: Shared) -> str:
+        """How strong the evidence for a common cause is."""
+        return self.counted.format(hurt=shared.hurt, of=shared.of, elsewhere=shared.elsewhere, others=shared.others)
+
     def trouble(self, reason: Reason, says: str) -> str:
         """What is seen, in a few words: the broken limit where there is one, else the reason."""
         if reason is Reason.LIMIT and says:
@@ -57,6 +72,7 @@ class Words:
 VI = Words(
     language="vi",
     units=(" ngày", " giờ", " phút", " giây"),
+    counted="{hurt}/{of} đối tượng có chung điểm này cùng hỏng một lúc, các đối tượng cùng loại khác: {elsewhere}/{others}.",
     states={
         "up": "Bình thường",
         "degraded": "Suy giảm",
@@ -112,6 +128,7 @@ VI = Words(
         "all-lines": "Mọi đường truyền của điểm này ngừng gần như cùng lúc: nhiều khả năng do bộ định tuyến hoặc nguồn điện tại chỗ.",
         "many-sites": "Nhiều nơi nằm sau thiết bị này cùng mất liên lạc một lúc.",
         "all-behind-switch": "Bộ chuyển mạch ngừng, các thiết bị sau nó cũng mất, còn bộ định tuyến vẫn tốt: lỗi trong mạng nội bộ.",
+        "in-common": "Các đối tượng này hỏng cùng một lúc và có chung một điểm: nhiều khả năng lỗi nằm ở điểm chung đó.",
         "by-kind": "Chính đối tượng này có lỗi, còn mọi thứ phía trước nó vẫn tốt.",
         "other-line-back": "Đường còn lại đã thông trở lại nên thiết bị không hỏng: chỉ đường này ngừng.",
     },
@@ -142,6 +159,7 @@ VI = Words(
 EN = Words(
     language="en",
     units=(" d", " h", " min", " s"),
+    counted="{hurt} of {of} with this in common failed together, {elsewhere} of {others} others of the kind.",
     states={
         "up": "Up",
         "degraded": "Degraded",
@@ -197,6 +215,7 @@ EN = Words(
         "all-lines": "All lines of the site went down at about the same time: most likely its router or its power.",
         "many-sites": "Many sites behind this device lost contact at the same time.",
         "all-behind-switch": "The switch and all behind it are gone while the router is well: a fault of the local network.",
+        "in-common": "These failed at the same time and have something in common: most likely the fault is there.",
         "by-kind": "It is this target itself that fails; everything in front of it is well.",
         "other-line-back": "The other line came back, so the device is well: only this line is down.",
     },

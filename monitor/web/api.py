@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -159,6 +160,8 @@ def incident_json(incident: Incident, inventory: Inventory) -> Json:
         "evidence": list(incident.evidence),
         "impact": list(incident.impact),
         "why": incident.why,
+        "times": incident.times,
+        "shared": None if incident.shared is None else {**asdict(incident.shared), "by": dict(incident.shared.by)},
         "site": site_of(incident.root),
         "site_name": case.site.name if case.site else None,
         "provider": case.target.provider or None if case.target else None,

@@ -143,6 +143,26 @@ def _incident() -> Json:
         evidence=TEXTS,
         impact={**TEXTS, "description": "ids of the targets that it hurts"},
         why={"type": "string", "description": "key of the rule that recognised the cause"},
+        times={
+            "type": "integer",
+            "description": "how often it has happened: more than once is a root that comes and goes",
+        },
+        shared={
+            **_object(
+                kind=TEXT,
+                by={
+                    "type": "object",
+                    "additionalProperties": TEXT,
+                    "description": "`provider`, `area`, `model`, `behind`",
+                },
+                hurt={"type": "integer"},
+                of={"type": "integer"},
+                elsewhere={"type": "integer"},
+                others={"type": "integer"},
+            ),
+            "type": ["object", "null"],
+            "description": "what the targets have in common, where that is no target itself",
+        },
         site={"type": "string", "description": "site id of the root"},
         site_name=TEXT_OR_NONE,
         provider=TEXT_OR_NONE,

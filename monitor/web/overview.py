@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from monitor.core.model import Incident, Inventory, Provider, Role, Site, State, Target
+from monitor.core.words import VI
 from monitor.web.view import UNSEEN, TargetView
 
 COMMUNE = "commune"
@@ -246,11 +247,14 @@ def _on_earth(latitude: float | None, longitude: float | None) -> bool:
 
 def case_of(incident: Incident, inventory: Inventory) -> Case:
     """An incident with what the inventory knows about its root."""
-    target = inventory.targets.get(incident.root)
+    target, site = inventory.targets.get(incident.root), inventory.sites.get(site_of(incident.root))
+    if incident.shared is not None and target is not None and site is not None:  # no single one is what it is about
+        target = replace(target, label={}, address="", contact="", circuit="")
+        site = replace(site, name=VI.place(incident.shared, inventory), contact="")
     hurt = {site_of(each) for each in (incident.root, *incident.impact)}
     return Case(
         incident=incident,
-        site=inventory.sites.get(site_of(incident.root)),
+        site=site,
         target=target,
         provider=inventory.providers.get(target.provider) if target else None,
         communes=sum(1 for site in hurt if site in inventory.sites and inventory.sites[site].kind == COMMUNE),

@@ -15,7 +15,7 @@ import secrets
 import time
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,9 @@ SLOT_SECONDS = 0.05
 """What falls due and what comes within this time is done together: waking for each costs more than the echo itself, and the
 kernel's stamps tell when a reply came."""
 
+REOPEN_SECONDS = 60.0
+"""A socket that could not be opened is tried again after this time: the administrator may have allowed it by then."""
+
 BURST = 5
 BURST_GAP_SECONDS = 0.1
 BURST_PAUSE_SECONDS = 1.0
@@ -55,6 +58,8 @@ REMEMBERED = 64
 """Sequences back that a reply may be late or a duplicate; before that it is foreign."""
 SUSPENDED_SECONDS = 0.5
 """The host slept when its clock with and its clock without sleep moved apart by this much."""
+SET_SECONDS = 0.001
+"""The wall clock was set when it and the monotonic clock moved apart by this much; slewing moves both."""
 
 
 @dataclass(slots=True)
@@ -65,6 +70,7 @@ class _Flight:
     sequence: int
     sent_monotonic: float
     sent_wall_ns: int
+    """0 when the wall clock was set since."""
     out_of_turn: bool
 
 
@@ -106,17 +112,19 @@ class EchoStream:
         self._nonce = secrets.token_bytes(8)
         self._watches: dict[str, _Watch] = {}
         self._by_number: dict[int, _Watch] = {}
+        """Also those that are gone, while their last echoes are under way: what answers these is not foreign."""
         self._by_address: dict[str, list[_Watch]] = {}
         self._sockets: dict[int, EchoSocket | Result] = {}
         self._turns: dict[float, deque[_Watch]] = {}
         """By interval, in the order of their turns: after its turn a target goes to the end, so nothing is ever sorted."""
         self._extra: list[tuple[float, int, _Watch, int]] = []
         """Heap of (when, tie-breaker, watch, sequence that is overdue then, or 0 for an echo of a burst)."""
+        self._reopen_at: dict[int, float] = {}
         self._planned = 0
         self._overflowed_at = -1.0
         """When we last learnt that the kernel threw replies away."""
-        self._dropped: dict[int, int] = {}
         self._asleep = _asleep()
+        self._ahead = _ahead()
         self._young: dict[int, _Flight] = {}
         """Echoes under way in the order of sending; most are answered before anybody looks at them again."""
         self._old: dict[float, dict[int, _Flight]] = {}
@@ -136,10 +144,16 @@ class EchoStream:
             wanted = requests.get(id_)
             if wanted is None or wanted[0] is not watch.request or wanted[1] != watch.interval:
                 watch.gone = True
-                del self._watches[id_], self._by_number[watch.number]
+                del self._watches[id_]
                 self._by_address[watch.address].remove(watch)
                 if not self._by_address[watch.address]:
                     del self._by_address[watch.address]
+        answering = {
+            flight.watch.number for flights in (self._young, *self._old.values()) for flight in flights.values()
+        }
+        self._by_number = {
+            number: watch for number, watch in self._by_number.items() if not watch.gone or number in answering
+        }
         now = time.monotonic()
         for id_, (request, interval) in requests.items():
             if id_ not in self._watches:
@@ -215,6 +229,7 @@ class EchoStream:
     def _work(self, now: float) -> bool:
         """A slice of what is due; True when there may be more."""
         self._forget_if_suspended()
+        self._distrust_if_set()
         expiring = any(_first_before(old, now - timeout) for timeout, old in self._old.items())
         more = False
         for each in self._sockets.values():
@@ -245,6 +260,17 @@ class EchoStream:
                     flight.watch.expired.append(flight.sequence)
                 flights.clear()
         self._asleep = asleep
+
+    def _distrust_if_set(self) -> None:
+        """What was under way when the wall clock was set has no round trip: the kernel's stamps are of that clock."""
+        ahead = _ahead()
+        if ahead is None:  # the next slot will tell
+            return
+        if self._ahead is not None and abs(ahead - self._ahead) > SET_SECONDS:
+            for flights in (self._young, *self._old.values()):
+                for flight in flights.values():
+                    flight.sent_wall_ns = 0
+        self._ahead = ahead
 
     def _take_extra(self, now: float) -> bool:
         extra = self._extra
@@ -314,8 +340,9 @@ class EchoStream:
 
     def _socket(self, version: int) -> EchoSocket | Result:
         known = self._sockets.get(version)
-        if known is None:
+        if known is None or (isinstance(known, Result) and time.monotonic() >= self._reopen_at[version]):
             known = self._sockets[version] = self._open(version)
+            self._reopen_at[version] = time.monotonic() + REOPEN_SECONDS
         return known
 
     def _open(self, version: int) -> EchoSocket | Result:
@@ -327,7 +354,7 @@ class EchoStream:
         except OSError as error:
             return inconclusive(Reason.LOCAL, f"no IPv{version} echo socket: {error.strerror}")
         if not opened.raw:
-            log.warning("no CAP_NET_RAW: echo goes over the ping socket; which hop refuses an echo is then not seen")
+            log.warning("no CAP_NET_RAW: echo goes over the ping socket")
         return opened
 
     def _send(self, watch: _Watch, *, out_of_turn: bool) -> None:
@@ -342,7 +369,7 @@ class EchoStream:
         packet = watch.requests.at(sequence)
         flight = _Flight(watch, sequence, time.monotonic(), time.time_ns(), out_of_turn)
         try:
-            opened.socket.sendto(packet, (watch.address, 0))
+            opened.send(packet, watch.address)
         except OSError as error:
             self.counters["send-error"] += 1
             self._emit(watch.id, of_send_error(error, out_of_turn=out_of_turn), 0.0)
@@ -376,8 +403,7 @@ class EchoStream:
                 parsed, sender, arrived = opened.receive()
             except BlockingIOError:
                 return False
-            except OSError as error:  # an ICMP error that the kernel hands to a ping socket
-                log.debug("echo socket: %s", error)
+            except OSError:  # on a ping socket it announces an ICMP error, which waits in the error queue
                 continue
             if isinstance(parsed, icmp.EchoReply):
                 self._answered(opened, parsed, sender, arrived)
@@ -390,11 +416,8 @@ class EchoStream:
         if unread:
             self.counters["overflow"] += 1
             self._overflowed_at = now
-        dropped = opened.dropped()
-        before = self._dropped.get(opened.version, 0)
-        if dropped != before:
-            self.counters["overflow"] += (dropped - before) & 0xFFFFFFFF
-            self._dropped[opened.version] = dropped
+        if lost := opened.drops.new():
+            self.counters["overflow"] += lost
             self._overflowed_at = now
 
     def _answered(self, opened: EchoSocket, reply: icmp.EchoReply, sender: str, arrived: int) -> None:
@@ -406,14 +429,21 @@ class EchoStream:
         if flight is None:
             self.counters[_known(watch, reply.sequence)] += 1
             return
-        seconds = _round_trip(flight, arrived)
-        watch.measure(seconds)
-        values = {RTT: seconds, JITTER: watch.jitter}
+        if watch.gone:
+            return
+        ours = time.monotonic() - flight.sent_monotonic
+        seconds = _round_trip(flight, arrived, ours)
+        values = {}
+        if seconds is None:
+            evidence = f"echo from {sender}, and our clock was set meanwhile"
+        else:
+            watch.measure(seconds)
+            values = {RTT: seconds, JITTER: watch.jitter}
+            evidence = f"echo from {sender} in {seconds * 1000:.2f} ms"
         if reply.hop_limit is not None:
             values[HOP_LIMIT] = float(reply.hop_limit)
-        evidence = f"echo from {sender} in {seconds * 1000:.2f} ms"
         result = Result(outcome=Outcome.OK, values=values, evidence=evidence, out_of_turn=flight.out_of_turn)
-        self._emit(watch.id, result, seconds)
+        self._emit(watch.id, result, ours if seconds is None else seconds)
 
     def _whose(self, opened: EchoSocket, reply: icmp.EchoReply, sender: str) -> _Watch | None:
         if reply.identifier != opened.identifier or len(reply.payload) < icmp.PAYLOAD.size:
@@ -429,9 +459,9 @@ class EchoStream:
         if error.identifier != opened.identifier or (quoted and not self._nonce.startswith(quoted)):
             self.counters["foreign"] += 1
             return
-        for watch in self._by_address.get(error.destination, ()):
+        for watch in self._asked(error):
             flight = self._landed(watch, error.sequence)
-            if flight is None:
+            if flight is None or watch.gone:
                 continue
             self.counters["refused"] += 1
             watch.expired.append(error.sequence)
@@ -442,6 +472,14 @@ class EchoStream:
                 watch.usual_rtt = 0.0
                 self._burst(watch, time.monotonic())
             return
+
+    def _asked(self, error: icmp.EchoError) -> Iterable[_Watch]:
+        """Whose echo was refused; of a hop that quotes no more than it must (RFC 792), all that ask this address."""
+        if len(error.payload) < icmp.PAYLOAD.size:
+            return self._by_address.get(error.destination, ())
+        _, number, _ = icmp.PAYLOAD.unpack_from(error.payload)
+        watch = self._by_number.get(number)
+        return () if watch is None or watch.address != error.destination else (watch,)
 
 
 def _key(watch: _Watch, sequence: int) -> int:
@@ -471,11 +509,19 @@ def _known(watch: _Watch, sequence: int) -> str:
     return "duplicate" if (watch.sequence - sequence) % 0xFFFF < REMEMBERED else "foreign"
 
 
-def _round_trip(flight: _Flight, arrived_wall_ns: int) -> float:
-    """Seconds from send to arrival by the kernel's stamp; by our own clock when the wall clock was set in between."""
-    ours = time.monotonic() - flight.sent_monotonic
+def _ahead() -> float | None:
+    """Seconds that the wall clock is ahead of the monotonic one; None when we were interrupted between reading them."""
+    before = time.monotonic()
+    ahead = time.time() - before
+    return ahead if time.monotonic() - before < SET_SECONDS / 2 else None
+
+
+def _round_trip(flight: _Flight, arrived_wall_ns: int, ours: float) -> float | None:
+    """Seconds from send to arrival by the kernel's stamp, not more than `ours`; None when the wall clock was set in between."""
+    if not arrived_wall_ns:
+        return ours
     kernels = (arrived_wall_ns - flight.sent_wall_ns) / 1e9
-    return kernels if arrived_wall_ns and 0 <= kernels <= ours + 0.001 else ours
+    return kernels if 0 <= kernels <= ours + SET_SECONDS else None
 
 
 def of_send_error(error: OSError, *, out_of_turn: bool) -> Result:

@@ -14,6 +14,15 @@ from typing import NamedTuple
 ECHO_REQUEST_4, ECHO_REPLY_4 = 8, 0
 ECHO_REQUEST_6, ECHO_REPLY_6 = 128, 129
 
+ERRORS_4 = (3, 11, 12)
+ERRORS_6 = (1, 2, 3, 4)
+
+ORIGIN_ICMP, ORIGIN_ICMP6 = 2, 3
+_EXTENDED = struct.Struct("=IBBBxII")
+"""sock_extended_err of linux/errqueue.h: errno, origin, type, code, and what does not matter here. The offender follows."""
+_OFFENDER_4, _OFFENDER_6 = _EXTENDED.size + 4, _EXTENDED.size + 8
+"""Where the address is in a sockaddr_in and in a sockaddr_in6."""
+
 PAYLOAD = struct.Struct("!8sII")
 """Nonce of the engine, number of the target, and its generation check (low bits of the sequence count)."""
 _ECHO = struct.Struct("!BBHHH")
@@ -49,7 +58,7 @@ class EchoReply(NamedTuple):
     sequence: int
     payload: bytes
     hop_limit: int | None = None
-    """TTL of the reply, where the header was seen."""
+    """TTL of the reply, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +127,36 @@ def parse(version: int, message: bytes, start: int = 0, hop_limit: int | None = 
     kind, code, _, identifier, sequence = _ECHO.unpack_from(message, start)
     if kind == (ECHO_REPLY_4 if version == 4 else ECHO_REPLY_6):
         return EchoReply(identifier, sequence, message[start + 8 :], hop_limit)
-    if version == 4 and kind in (3, 11, 12):
-        return _quoted_4(_SAYS_4.get((kind, code), f"ICMP type {kind} code {code}"), message[start + 8 :])
-    if version == 6 and 1 <= kind <= 4:
-        return _quoted_6(_SAYS_6.get((kind, code), f"ICMPv6 type {kind} code {code}"), message[start + 8 :])
+    if version == 4 and kind in ERRORS_4:
+        return _quoted_4(_says(4, kind, code), message[start + 8 :])
+    if version == 6 and kind in ERRORS_6:
+        return _quoted_6(_says(6, kind, code), message[start + 8 :])
     return None
+
+
+def parse_extended(version: int, extended: bytes, echo: bytes, destination: str) -> tuple[EchoError, str] | None:
+    """An error as the error queue of a ping socket tells it, and the hop that said so (IP_RECVERR of ip(7)).
+
+    `extended` is sock_extended_err and the offender, `echo` the quoted echo without its IP header. None when the error is
+    our own host's or about no echo of ours, and for what else the queue tells: a redirect, after which the echo goes on.
+    """
+    at, size, wanted = (_OFFENDER_4, 4, ORIGIN_ICMP) if version == 4 else (_OFFENDER_6, 16, ORIGIN_ICMP6)
+    if len(extended) < at + size or len(echo) < _ECHO.size:
+        return None
+    _, origin, kind, code, _, _ = _EXTENDED.unpack_from(extended)
+    asked, _, _, identifier, sequence = _ECHO.unpack_from(echo)
+    if origin != wanted or kind not in (ERRORS_4 if version == 4 else ERRORS_6):
+        return None
+    if asked != (ECHO_REQUEST_4 if version == 4 else ECHO_REQUEST_6):
+        return None
+    hop = str(ipaddress.ip_address(extended[at : at + size]))
+    return EchoError(_says(version, kind, code), identifier, sequence, destination, echo[_ECHO.size :]), hop
+
+
+def _says(version: int, kind: int, code: int) -> str:
+    if version == 4:
+        return _SAYS_4.get((kind, code), f"ICMP type {kind} code {code}")
+    return _SAYS_6.get((kind, code), f"ICMPv6 type {kind} code {code}")
 
 
 def _quoted_4(says: str, quoted: bytes) -> EchoError | None:
@@ -155,7 +189,7 @@ def filter_program(version: int, identifier: int) -> bytes:
     load_byte, load_half = (0x50, 0x48) if version == 4 else (0x30, 0x28)
     quoted = 8 + (20 if version == 4 else 40) + 4
     reply = ECHO_REPLY_4 if version == 4 else ECHO_REPLY_6
-    errors = (3, 11, 12) if version == 4 else (1, 2, 3, 4)
+    errors = ERRORS_4 if version == 4 else ERRORS_6
     code: list[tuple[int, int, int, int]] = []
     if version == 4:
         code.append((0xB1, 0, 0, 0))  # x = length of the IP header

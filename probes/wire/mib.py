@@ -141,7 +141,7 @@ def rates(before: Port, now: Port, seconds: float) -> Rates:
         grown = two[name] - one[name]
         if grown < 0:  # wrapped, or set to 0: only the first gives a number that the port could have carried
             grown += wraps_at
-            if not speed or grown > wraps_at // 4:
+            if not speed or not 0 <= grown <= wraps_at // 4:  # a 32-bit counter may lie beyond its 32 bits
                 return None
         return grown if grown * bits_each <= most else None
 

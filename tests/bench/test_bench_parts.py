@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import cProfile
 import subprocess
 import sys
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from bench import daemon, harness, network, profiled, province, report, scheduler, scrape, setup
+from bench import daemon, echo, harness, network, profiled, province, report, rtt, scheduler, scrape, setup
+from bench.echo import ready_server
 from bench.harness import Figures
+from bench.turns import ask_all, scrape_turns
 from lab.certificates import Authority
+from lab.network import namespaces_command
 from monitor.app import load_all
+from tests.probes.peers import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -67,6 +72,41 @@ def test_quantiles() -> None:
     assert harness.quantiles([float(each) for each in range(100)]) == (50, 99, 99)
 
 
+def test_errors_of_round_trips_are_medians_beside_the_lateness_of_the_far_end() -> None:
+    one = {"p50": 1.0, "p99": 2.0, "max": 3.0, "answered": 1.0}
+    two = {"p50": 3.0, "p99": 4.0, "max": 9.0, "answered": 0.5}
+    assert rtt._row([one, two]) == {
+        "p50 ms": 2.0, "p99 ms": 3.0, "p99 min": 2.0, "p99 max": 4.0, "max ms": 9.0, "answered": 0.5,
+    }  # fmt: skip
+    late = {"far p50": 0.1, "far p99": 0.2, "far max": 0.3}
+    row = rtt._row([one | late])
+    assert [row[each] for each in ("far end late p50 ms", "p99", "max")] == [0.1, 0.2, 0.3]
+
+
+_DELAYED = """
+import sys
+from pathlib import Path
+import icmplib
+from bench import rtt
+from bench.network import raise_network
+
+raise_network()
+with rtt._delayed(Path(sys.argv[1])) as lateness:
+    answer = icmplib.ping("10.251.3.4", count=3, interval=0.02, timeout=2)
+    print(answer.packets_received, answer.min_rtt >= rtt.DELAY * 1000, *lateness(), *lateness())
+"""
+
+
+def test_the_delaying_end_answers_never_too_early_and_tells_how_late(tmp_path: Path) -> None:
+    built = echo.build(harness.Run(folder=tmp_path), "delay")
+    command = namespaces_command([sys.executable, "-c", _DELAYED, str(built)])
+    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True, timeout=60)
+    received, late_enough, *late = done.stdout.split()
+    assert (received, late_enough) == ("3", "True")
+    assert 0 <= float(late[0]) <= float(late[2])
+    assert late[3:] == ["0.0"] * 3  # nothing was asked in between
+
+
 def test_cpu_and_memory_of_a_child_and_of_this_process() -> None:
     done, cpu, memory = harness.run_child([sys.executable, "-c", "print(input(), sum(range(10**7)))"], "hello\n")
     assert done.stdout.startswith("hello 4999")
@@ -92,6 +132,34 @@ def test_a_missing_peer_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_the_setup_knows_every_peer() -> None:
     assert {"fping", "snmpd", "nginx"} <= set(setup.PEERS)
+
+
+async def test_all_targets_are_asked_in_turns_no_more_at_once_than_allowed() -> None:
+    under_way = most = 0
+
+    async def one(target: int) -> bool:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return target > 0
+
+    found = await ask_all(range(5), one, turns=3, at_once=2)
+    assert (found.probes, found.answered, most) == (15, 12, 2), "the first turn does not count"
+
+
+def test_an_exporter_is_scraped_in_turns(tmp_path: Path) -> None:
+    (tmp_path / "good").write_text("probe_success 1")
+    (tmp_path / "bad").write_text("probe_success 0")
+    port = str(free_port())
+    listen = f"127.0.0.1:{port}"
+    command = [sys.executable, "-m", "http.server", port, "--bind", "127.0.0.1", "--directory", str(tmp_path)]
+    with ready_server(command, tmp_path / "log", listen) as process:
+        found = scrape_turns(process, [f"http://{listen}/{name}" for name in ("good", "bad")], "success 1", 3, 2)
+    assert (found.probes, found.answered) == (6, 3)
+    assert found.cpu_seconds >= 0
+    assert found.memory_mib > 1
 
 
 def test_an_unknown_part_is_refused_with_the_list() -> None:
@@ -135,10 +203,12 @@ def test_a_scrape_has_about_as_many_series_as_asked_for(contender: Callable[[int
     assert found.more["longest stall ms"] > 0
 
 
-def test_the_scheduler_runs_its_checks() -> None:
+def test_the_scheduler_runs_its_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.scheduler.FIRST_LOOK_SECONDS", 0.2)
     found = scheduler.checks(600, 1.0, 0.5)
     assert found.probes > 0
     assert found.more["missed"] == 0
+    assert 0 <= found.more["lateness ms p50"] < scheduler.INTERVAL * 500, "told from the begin of the slot"
 
 
 def measured(rows: dict[str, harness.Row]) -> dict[str, object]:

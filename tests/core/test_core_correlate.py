@@ -39,7 +39,7 @@ from monitor.core.model import (
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 COMMUNES = ("a", "b", "c")
-OPENED, CHANGED, RECOVERED, WITHDRAWN = Happening
+OPENED, CHANGED, RECOVERED, REOPENED, WITHDRAWN = Happening
 
 
 def target(id_: str, role: Role, kind: str, *behind: str, vantage: bool = False) -> Target:
@@ -264,36 +264,112 @@ def test_a_line_that_is_well_again_within_the_hold_is_no_incident() -> None:
     assert replay.events == []
 
 
-def test_a_line_that_fails_again_after_its_recovery_is_another_incident() -> None:
+def test_a_line_that_fails_again_soon_opens_its_incident_again_and_long_after_another() -> None:
     replay = Replay()
-    for _ in range(2):
+    for pause in (60, 20 * 60, 20 * 60):
         cut(replay, "a/tslcd")
         replay.wait(60)
         mend(replay, "a/tslcd")
-        replay.wait(60)
-    assert [each.what for each in replay.events] == [OPENED, RECOVERED, OPENED, RECOVERED]
-    assert replay.events[0].incident.id != replay.events[2].incident.id
+        replay.wait(pause)
+    assert [each.what for each in replay.events] == [OPENED, RECOVERED, REOPENED, RECOVERED, REOPENED, RECOVERED]
+    assert [each.incident.times for each in replay.events] == [1, 1, 2, 2, 3, 3]
+    assert len({(each.incident.id, each.incident.began, each.incident.opened) for each in replay.events}) == 1
+    replay.wait(LATELY)
+    cut(replay, "a/tslcd")
+    replay.wait(10)
+    assert replay.events[-1].what is OPENED
+    assert replay.events[-1].incident.id != replay.events[0].incident.id
 
 
 @pytest.mark.parametrize("half", [12, 15, 40])
-def test_a_line_that_flaps_without_end_is_a_few_incidents_and_then_one_that_stays(half: int) -> None:
+def test_a_line_that_flaps_without_end_is_told_of_twice_and_then_only_when_it_is_calm(half: int) -> None:
     replay = Replay()
     for _ in range(3600 // (2 * half)):
         cut(replay, "a/tslcd")
         replay.wait(half)
         mend(replay, "a/tslcd")
         replay.wait(half)
-    opened = [each for each in replay.events if each.what is OPENED]
-    assert len(opened) <= 3
-    assert len(replay.events) == 2 * len(opened) - 1, "the last is open"
+    assert [each.what for each in replay.events] == [OPENED, RECOVERED, REOPENED]
     replay.wait(SETTLE_LONGEST)
-    assert replay.events[-1].what is RECOVERED
+    assert [each.what for each in replay.events[3:]] == [RECOVERED]
     replay.wait(LATELY)
     cut(replay, "a/tslcd")
     replay.wait(10)
     mend(replay, "a/tslcd")
     replay.wait(SETTLE + timedelta(seconds=1))
-    assert replay.events[-1].what is RECOVERED, "what was long ago does not count"
+    assert [each.what for each in replay.events[4:]] == [OPENED, RECOVERED], "what was long ago does not count"
+
+
+def many_lines(*, areas: int = 4, lines: int = 6) -> Inventory:
+    """Communes with an internet line each, in areas; the exchange of an area is in no inventory."""
+    sites = {f"s{area}-{index}": f"area {area}" for area in range(areas) for index in range(lines)}
+    targets = [
+        *(
+            replace(target(f"{site}/internet", Role.LINK, "internet", "centre/edge"), provider="vnpt", circuit=site)
+            for site in sites
+        ),
+        target("centre/edge", Role.DEVICE, "router", "centre/gateway"),
+        target("centre/gateway", Role.DEVICE, "gateway", vantage=True),
+    ]
+    return Inventory(
+        sites={each.site: Site(id=each.site, name=each.site, area=sites.get(each.site, "")) for each in targets},
+        targets={each.id: each for each in targets},
+        providers={},
+    )
+
+
+def test_lines_of_one_area_that_fail_together_are_one_incident_of_what_they_have_in_common() -> None:
+    replay = Replay(many_lines())
+    for index in range(6):
+        replay.down(f"s1-{index}/internet", after=0.2)
+    replay.wait(10)
+    assert replay.told == [(OPENED, "s1-0/internet", Cause.SHARED)]
+    incident = replay.events[0].incident
+    assert incident.shared is not None
+    assert dict(incident.shared.by)["area"] == "area 1"
+    assert (incident.shared.hurt, incident.shared.of, incident.shared.elsewhere, incident.shared.others) == (
+        6,
+        6,
+        0,
+        18,
+    )
+    assert set(incident.impact) == {f"s1-{index}/internet" for index in range(1, 6)}
+    replay.up(*(f"s1-{index}/internet" for index in range(3)))
+    replay.wait(60)
+    assert len(replay.told) == 1, "three are still down"
+    replay.up(*(f"s1-{index}/internet" for index in range(3, 6)))
+    replay.wait(SETTLE + timedelta(seconds=1))
+    assert replay.told[1:] == [(RECOVERED, "s1-0/internet", Cause.SHARED)]
+
+
+def test_one_that_stays_down_when_the_others_are_back_is_an_incident_of_its_own() -> None:
+    replay = Replay(many_lines())
+    replay.down(*(f"s1-{index}/internet" for index in range(6)))
+    replay.wait(30)
+    replay.up(*(f"s1-{index}/internet" for index in range(5)))
+    replay.wait(GRACE + timedelta(seconds=5))
+    assert replay.told[1:] == [
+        (RECOVERED, "s1-0/internet", Cause.SHARED),
+        (OPENED, "s1-5/internet", Cause.LINK),
+    ]
+
+
+def test_a_line_that_was_told_before_its_neighbours_failed_too_becomes_a_part() -> None:
+    replay = Replay(many_lines())
+    replay.down("s1-0/internet")
+    replay.wait(15)
+    replay.down(*(f"s1-{index}/internet" for index in range(1, 6)))
+    replay.wait(10)
+    assert replay.told == [(OPENED, "s1-0/internet", Cause.LINK), (CHANGED, "s1-0/internet", Cause.SHARED)]
+
+
+@pytest.mark.parametrize("hurt", [("s1-0", "s1-1"), ("s0-0", "s1-0", "s2-0"), ("s1-0", "s1-1", "s1-2")], ids=str)
+def test_a_few_lines_that_fail_together_by_chance_are_incidents_of_their_own(hurt: tuple[str, ...]) -> None:
+    replay = Replay(many_lines())
+    replay.down(*(f"{each}/internet" for each in hurt))
+    replay.wait(10)
+    assert {what[2] for what in replay.told} == {Cause.LINK}
+    assert len(replay.told) == len(hurt)
 
 
 @pytest.mark.parametrize("seconds", [18, 22])

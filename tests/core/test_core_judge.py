@@ -517,7 +517,15 @@ def test_in_a_young_window_it_takes_as_many_losses_as_in_a_full_one(outcomes: st
     bench = Bench(check(window=60, limits=(LOSS,)))
     bench.run("." + outcomes)
     assert bench.news == [(State.UNKNOWN, State.UP)]
-    bench.run("x." * 6)
+    bench.run("x....." * 5)
+    assert bench.changes[-1].says == "loss"
+
+
+def test_a_burst_is_no_lossy_line_however_much_it_loses() -> None:
+    bench = Bench(check(confirm=9, window=60, limits=(LOSS,)))
+    bench.run("." * 60 + "xx." * 9 + "." * 60)
+    assert bench.news == [(State.UNKNOWN, State.UP)]
+    bench.run("xx." * 11)
     assert bench.changes[-1].says == "loss"
 
 
@@ -590,11 +598,11 @@ def test_an_outage_that_is_over_is_not_loss() -> None:
 
 def test_a_line_that_was_lossy_before_its_outage_starts_anew_after_it() -> None:
     bench = Bench(check(window=60, limits=(LOSS,)))
-    bench.run("." * 30 + "x." * 10)
+    bench.run("." * 30 + "x.." * 11)
     assert bench.changes[-1].new is State.DEGRADED
     bench.run("xxx")
     (change,) = bench.run("...")
-    assert (change.old, change.new, change.since) == (State.DOWN, State.UP, at(54))
+    assert (change.old, change.new, change.since) == (State.DOWN, State.UP, at(67))
 
 
 def test_while_nothing_answers_the_question_is_whether_it_is_down_and_not_loss() -> None:

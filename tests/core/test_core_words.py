@@ -17,7 +17,7 @@ from monitor.core.model import Cause, Reason, Role, State, Target
 from monitor.core.words import EN, VI, WORDS, Words
 
 T0 = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
-TABLES = [each.name for each in fields(Words) if each.name not in ("language", "units")]
+TABLES = [each.name for each in fields(Words) if each.name not in ("language", "units", "counted")]
 PROFILES = Path(__file__).parents[2] / "config" / "inventory" / "profiles.yaml"
 
 

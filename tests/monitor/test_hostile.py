@@ -66,7 +66,7 @@ def lasted(made: Daemon) -> timedelta:
 # -- clocks --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hours", [-1])
+@pytest.mark.parametrize("hours", [-1, 1])
 def test_a_clock_that_is_set_makes_nobody_unknown_and_holds_up_no_mail(hours: int, made: Daemon, sink: Sink) -> None:
     sink.refuse = "451 not now"
     set_by = made.start_with_a_clock()

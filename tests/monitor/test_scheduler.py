@@ -8,17 +8,21 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from apscheduler.job import Job
 
 from monitor import scheduler as scheduler_module
 from monitor.core.model import Check, Observation, Outcome, Reason, State
-from monitor.scheduler import FIRST_LOOK_SECONDS, Scheduler
+from monitor.scheduler import MAX_SLOTS, SLOT_SECONDS, Scheduler, slot_of
 from probes.registry import Emit, Kind, Options, Request, Result, Stream, ok
 
 GIVE_UP_SECONDS = 20.0
+NO_TURN_SECONDS = 1e9
+"""An interval so long that no turn comes while a test runs."""
 
 
 def kind(
@@ -38,6 +42,11 @@ def check(name: str, probe: str = "good", interval: float = 0.05) -> Check:
 
 def by_id(checks: Iterable[Check]) -> dict[str, Check]:
     return {each.id: each for each in checks}
+
+
+def job(made: Scheduler, of: Check) -> Job:
+    """The job that starts a check."""
+    return made._turns[slot_of(of.id, of.interval_seconds)].job
 
 
 class Probes:
@@ -153,6 +162,18 @@ async def test_a_turn_that_comes_while_a_recheck_is_under_way_is_missed() -> Non
         assert probes.begun["slow"] == 1
 
 
+async def test_a_check_is_under_way_from_the_moment_that_its_turn_came() -> None:
+    probes, one = Probes(), check("slow", "hang", interval=15)
+    async with scheduling(probes, one) as made:
+        for _ in range(2):  # as after a stall: the run of the first has not even begun
+            await made._start_turn(slot_of(one.id, 15))
+        assert made.missed == 1
+        made._again(made._planned[one.id])
+        await until(lambda: probes.begun["slow"])
+        await asyncio.sleep(0.01)
+        assert probes.begun["slow"] == 1
+
+
 async def test_no_more_runs_than_the_bound_are_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler_module, "MAX_RUNS_AT_ONCE", 3)
     probes = Probes()
@@ -160,8 +181,10 @@ async def test_no_more_runs_than_the_bound_are_under_way(monkeypatch: pytest.Mon
         await until(lambda: made.missed >= 24)
         assert probes.most_at_once == 3
         assert probes.begun.total() == 3
+        made.adopt(by_id([*(each.check for each in made._planned.values()), check("other")]))
+        await until(lambda: probes.begun["other"])  # of another kind
         probes.free.set()
-        await until(lambda: len(probes.begun) == 12)
+        await until(lambda: len(probes.begun) == 13)
     assert probes.most_at_once == 3
 
 
@@ -225,24 +248,62 @@ async def test_starts_are_spread_over_the_interval_and_the_same_after_a_restart(
         before = datetime.now(UTC)
         async with scheduling(Probes(), *checks, start=False) as made:
             after = datetime.now(UTC)
-            jobs = {job.id: job.next_run_time for job in made._jobs.get_jobs()}
-        assert len(jobs) == 600
-        assert all(before <= at <= after + timedelta(seconds=60) for at in jobs.values())
-        seconds_of_minute = {id_: at.timestamp() % 60 for id_, at in jobs.items()}
+            starts = {each.id: job(made, each).next_run_time for each in checks}
+        assert all(before <= at <= after + timedelta(seconds=60) for at in starts.values())
+        seconds_of_minute = {id_: at.timestamp() % 60 for id_, at in starts.items()}
         per_ten_seconds = Counter(int(each // 10) for each in seconds_of_minute.values())
         assert all(50 <= per_ten_seconds[each] <= 150 for each in range(6)), per_ten_seconds
         turns.append(seconds_of_minute)
     assert turns[0] == pytest.approx(turns[1], abs=1e-3)
 
 
-async def test_every_new_check_is_looked_at_soon_whatever_its_interval() -> None:
-    checks = [check(f"t{number}", interval=3600) for number in range(200)]
+@pytest.mark.parametrize(("interval", "slots"), [(0.01, 1), (1, 20), (60, MAX_SLOTS), (86_400, MAX_SLOTS)])
+async def test_checks_of_one_slot_are_one_job(interval: float, slots: int) -> None:
+    checks = [check(f"t{number}", interval=interval) for number in range(10_000)]
     async with scheduling(Probes(), *checks, start=False) as made:
-        now = asyncio.get_running_loop().time()
-        waits = [each.again.when() - now for each in made._planned.values() if each.again]
-    assert len(waits) == 200
-    assert max(waits) <= FIRST_LOOK_SECONDS
-    assert max(waits) - min(waits) > FIRST_LOOK_SECONDS * 0.8
+        assert len(made._jobs.get_jobs()) == slots
+        assert sum(len(turn.checks) for turn in made._turns.values()) == 10_000
+        assert max(len(turn.checks) for turn in made._turns.values()) < 10_000 / slots * 3
+        gaps = {after - before for before, after in pairwise(sorted(slot.offset_seconds for slot in made._turns))}
+        assert all(gap >= SLOT_SECONDS * 0.999 for gap in gaps)
+
+
+async def test_every_new_check_is_looked_at_soon_whatever_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_module, "FIRST_LOOK_SECONDS", 0.3)
+    checks = [check(f"t{number}", interval=NO_TURN_SECONDS) for number in range(200)]
+    seen: list[tuple[str, float]] = []
+    clock = asyncio.get_running_loop().time
+    begin = clock()
+    async with scheduling(Probes(), *checks, observed=lambda each: seen.append((each.check, clock() - begin))) as made:
+        made.adopt(by_id(checks))
+        await until(lambda: len(seen) >= 200)
+    assert {id_ for id_, _ in seen} == set(by_id(checks))
+    places = {each.id: slot_of(each.id, 0.3).offset_seconds for each in checks}
+    assert all(at >= places[id_] - 0.001 for id_, at in seen), "spread, so none before its place"
+
+
+async def test_what_is_asked_again_does_not_wait_for_the_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_module, "FIRST_LOOK_SECONDS", 3600)
+    probes = Probes()
+    async with scheduling(probes, check("a", interval=NO_TURN_SECONDS)) as made:
+        made.recheck("site/a#run", 0.01)
+        await until(lambda: probes.begun["a"])
+
+
+async def test_the_first_look_leaves_out_what_left_or_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler_module, "FIRST_LOOK_SECONDS", 0.05)
+    probes = Probes()
+    checks = [
+        check("a", interval=NO_TURN_SECONDS),
+        check("left", interval=NO_TURN_SECONDS),
+        check("slow", "hang", interval=NO_TURN_SECONDS),
+    ]
+    async with scheduling(probes, *checks) as made:
+        made._begin(made._planned["site/slow#run"])
+        made.adopt(by_id([checks[0], checks[2]]))
+        await until(lambda: not any(task.get_name() == "first look" for task in made._tasks))
+        await until(lambda: probes.begun["a"])
+        assert probes.begun == {"a": 1, "slow": 1}
 
 
 async def test_a_start_that_comes_late_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,10 +312,35 @@ async def test_a_start_that_comes_late_is_counted(monkeypatch: pytest.MonkeyPatc
     async with scheduling(probes, check("a", interval=1)) as made:
         await until(lambda: probes.begun["a"] == 1)
         assert made.late == 0
-        due = made._jobs.get_job("site/a#run").next_run_time
+        due = job(made, check("a", interval=1)).next_run_time
         time.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()) + 0.3)  # the loop stands still
         await until(lambda: probes.begun["a"] == 2)
         assert made.late == 1
+
+
+@pytest.mark.parametrize("hours", [7, -7], ids=["forward", "back"])
+async def test_turns_go_on_when_the_clock_was_set(
+    hours: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shift = timedelta()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + shift
+
+    clock = time.time
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
+    monkeypatch.setattr(scheduler_module, "datetime", Clock)
+    monkeypatch.setattr(scheduler_module.time, "time", lambda: clock() + shift.total_seconds())
+    monkeypatch.setattr(scheduler_module, "CLOCK_LOOK_SECONDS", 0.3)  # the library has seen the new time before us
+    probes = Probes()
+    async with scheduling(probes, check("a")):
+        await until(lambda: probes.begun["a"])
+        shift = timedelta(hours=hours)
+        await until(lambda: "the clock was set" in caplog.text)
+        before = probes.begun["a"]
+        await until(lambda: probes.begun["a"] >= before + 3)
 
 
 async def test_asking_again_many_times_is_asking_once() -> None:
@@ -293,9 +379,11 @@ async def test_a_check_that_did_not_change_keeps_its_turn_and_its_memory() -> No
         made.recheck("site/kept#run", 0)
         made.recheck("site/changed#run", 0)
         await until(lambda: len(probes.begun) == 2)
-        turn = made._jobs.get_job("site/kept#run").next_run_time
+        turn = job(made, check("kept", interval=15))
+        before = turn.next_run_time
         made.adopt(by_id([check("kept", interval=15), replace(check("changed", interval=15), timeout_seconds=9)]))
-        assert made._jobs.get_job("site/kept#run").next_run_time == turn
+        assert job(made, check("kept", interval=15)) is turn
+        assert turn.next_run_time == before
         assert made._planned["site/kept#run"].request.memory == {"runs": 1}
         assert made._planned["site/changed#run"].request.memory == {}
         assert made._planned["site/changed#run"].request.timeout_seconds == 9
@@ -330,7 +418,9 @@ async def test_a_check_that_left_is_not_run_again_and_a_new_one_is() -> None:
         ended = probes.begun["old"]
         await until(lambda: probes.begun["new"] >= 3)
         assert probes.begun["old"] <= ended + 1, "a run that had begun may end"
-        assert [job.id for job in made._jobs.get_jobs()] == ["site/new#run"]
+        assert made._jobs.get_jobs() == [job(made, check("new"))]
+        made.adopt({})
+        assert made._jobs.get_jobs() == [], "a turn without checks is none"
 
 
 async def test_after_stop_no_probe_runs_any_more(caplog: pytest.LogCaptureFixture) -> None:

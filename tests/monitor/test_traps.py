@@ -238,6 +238,18 @@ async def test_a_flood_of_one_device_is_two_looks_and_leaves_the_loop_alone() ->
     assert worst < 0.25, f"the loop stood still for {worst:.3f} s, {cpu:.2f} s of CPU"
 
 
+async def test_what_the_kernel_throws_away_of_a_flood_is_counted() -> None:
+    count = 20_000  # each takes half a KiB of the buffer at least
+    async with listening(Heard()) as listener:
+        with sender() as one:
+            one.connect((LOOPBACK, listener.port))
+            for _ in range(count):  # nothing is read in between: the loop waits for us
+                one.send(plain_trap())
+        assert counted(listener)["unread", "overflow"] > 0
+        await eventually("the rest is read", lambda: sum(counted(listener).values()) == count)
+    assert sum(counted(listener).values()) == count, "a closed socket has no more"
+
+
 async def test_many_devices_at_once_are_looked_at_up_to_the_bound() -> None:
     count = traps.LOOKS_AT_ONCE + 60
     known = [device(f"127.1.{number // 250}.{number % 250 + 1}", f"ups-{number}") for number in range(count)]

@@ -531,7 +531,8 @@ class Field:
         run("ip", "-n", self.far, "route", "add", "local", TARGETS, "dev", "lo")
         run("ip", "-n", self.near, "-6", "addr", "add", "fd99::1/64", "dev", "near0", "nodad")
         run("ip", "-n", self.far, "-6", "addr", "add", "fd99::2/64", "dev", "far0", "nodad")
-        self._sysctl("net.ipv4.icmp_ratelimit=0")
+        # Not icmp_ratelimit=0: that takes from the few "unreachable" that a route tells.
+        self._sysctl("net.ipv4.icmp_ratemask=0")
         self._sysctl("net.ipv4.ip_forward=1")  # only a router says "unreachable"
         self._sysctl("net.ipv6.conf.all.forwarding=1")
         self._sysctl("net.ipv6.icmp.ratelimit=0")

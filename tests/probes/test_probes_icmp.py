@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import struct
 import subprocess
 import sys
@@ -22,9 +23,22 @@ from probes.engine import echo, echo_socket
 from probes.engine.echo import BURST, HOP_LIMIT, JITTER, NOT_ALLOWED, RTT, EchoStream
 from probes.icmp import IcmpOptions
 from probes.registry import Request, Result
-from tests.probes.peers import HOP, Echo, Field, Responder, ask, assert_declared, echo_reply, eventually, program, run
+from tests.probes.peers import (
+    HOP,
+    NEAR,
+    Echo,
+    Field,
+    Responder,
+    ask,
+    assert_declared,
+    echo_reply,
+    eventually,
+    program,
+    run,
+)
 
 ONE, TWO, THREE = "10.200.0.1", "10.200.0.2", "10.200.0.3"
+ANOTHER = "10.199.0.77"
 ROOT = Path(__file__).parents[2]
 
 
@@ -96,6 +110,7 @@ async def test_ipv4_and_ipv6_are_watched_together(field: Field) -> None:
     async with _watching({"four": ONE, "six": "fd99::2"}) as watching:
         await eventually("both answered", lambda: bool(watching.good("four") and watching.good("six")))
         assert "fd99::2" in watching.good("six")[0].evidence
+        assert watching.good("six")[0].values[HOP_LIMIT] == watching.good("four")[0].values[HOP_LIMIT] == 64
 
 
 @pytest.mark.parametrize("size", [16, 1472])
@@ -253,6 +268,39 @@ async def test_what_was_under_way_when_the_host_slept_says_nothing_about_its_tar
     await _end(watching)
 
 
+async def test_what_was_under_way_when_the_wall_clock_was_set_is_answered_but_has_no_round_trip(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(echo, "_ahead", lambda: 1e9)  # the clock of the test machine stays as it is
+    watching = Watching()
+    watching.stream.update({"one": (_request(ONE), 0.05)})
+    while not watching.stream.counters["sent"]:
+        watching.stream._work(time.monotonic())
+    monkeypatch.setattr(echo, "_ahead", lambda: 1e9 + 0.005)  # within what the echo may have taken
+    while len(watching.good("one")) < 2:
+        watching.stream._work(time.monotonic())
+    first, second = watching.good("one")[:2]
+    assert RTT not in first.values
+    assert JITTER not in first.values
+    assert first.evidence == f"echo from {ONE}, and our clock was set meanwhile"
+    assert 0 < second.values[RTT] < 0.4
+    await _end(watching)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "ours", "seconds"),
+    [(1_020_000_000, 0.03, 0.02), (0, 0.03, 0.03), (990_000_000, 0.03, None), (1_050_000_000, 0.03, None)],
+    ids=["as stamped", "no stamp", "before it was sent", "after it was read"],
+)
+def test_a_round_trip_is_by_the_stamp_unless_that_cannot_be(
+    field: Field, arrived: int, ours: float, seconds: float | None
+) -> None:
+    watching = Watching()
+    watching.stream.update({"one": (_request(ONE), 60.0)})
+    flight = echo._Flight(watching.stream._watches["one"], 1, 0.0, 1_000_000_000, out_of_turn=False)
+    assert echo._round_trip(flight, arrived, ours) == seconds
+
+
 async def test_after_a_long_pause_every_target_has_its_turn_again_in_its_order(field: Field) -> None:
     watching = Watching()
     targets = {f"t{number}": f"10.200.0.{number}" for number in range(1, 31)}
@@ -265,6 +313,27 @@ async def test_after_a_long_pause_every_target_has_its_turn_again_in_its_order(f
     assert due == sorted(due)
     assert all(now < each <= now + 0.1 for each in due)
     assert watching.stream.counters["sent"] == 30
+    await _end(watching)
+
+
+async def test_a_socket_that_could_not_be_opened_is_tried_again(field: Field, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(echo, "REOPEN_SECONDS", 0.1)
+    watching = Watching()
+    watching.stream.update({"one": (_request(ONE), 0.05)})
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))  # no descriptor is left
+    try:
+        while not watching.results:
+            watching.stream._work(time.monotonic())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    _, first = watching.results[0]
+    assert (first.outcome, first.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
+    assert first.evidence == "no IPv4 echo socket: Too many open files"
+    async with asyncio.timeout(10):
+        while not watching.good("one"):
+            watching.stream._work(time.monotonic())
+            await asyncio.sleep(0)
     await _end(watching)
 
 
@@ -308,6 +377,72 @@ async def test_update_removes_keeps_and_adds(field: Field) -> None:
     assert not watching.results
     watching.stream.update({"again": (_request(ONE), 0.05)})  # an empty stream has not ended
     await eventually("again", lambda: bool(watching.good("again")))
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_what_answers_a_target_that_is_gone_is_neither_foreign_nor_told(field: Field) -> None:
+    kept: list[Echo] = []
+
+    def keep_one(echo: Echo) -> list[tuple[str, bytes]]:
+        if echo.destination == ONE:
+            kept.append(echo)
+            return []
+        return [(echo.destination, echo.reply())]
+
+    targets = {"one": ONE, "two": TWO}
+    async with Responder(field, keep_one) as responder, _watching(targets, timeout=5.0) as watching:
+        await eventually("asked", lambda: bool(kept))
+        two = watching.stream._watches["two"]
+        watching.stream.update({"two": (two.request, two.interval)})
+        watching.stream.update({"two": (two.request, two.interval)})
+        responder.send(ONE, kept[0].source, kept[0].reply())
+        answered = len(watching.good("two"))
+        await eventually("what came later is read", lambda: len(watching.good("two")) > answered + 2)
+        assert watching.stream.counters["foreign"] == 0
+        assert not watching.of("one")
+
+
+async def test_echoes_that_overtake_each_other_are_told_apart(field: Field) -> None:
+    kept: list[Echo] = []
+
+    def keep(echo: Echo) -> list[tuple[str, bytes]]:
+        kept.append(echo)
+        return []
+
+    async with Responder(field, keep) as responder, _watching({"one": ONE}, interval=0.06, timeout=5.0) as watching:
+        await eventually("more under way than are answered", lambda: len(kept) >= 8)
+        for each in reversed(kept[:8]):
+            responder.send(ONE, each.source, each.reply())
+        await eventually("all answered", lambda: len(watching.good("one")) == 8)
+        rtts = [each.values[RTT] for each in watching.good("one")]
+        assert rtts == sorted(rtts)
+        assert not watching.bad("one")
+
+
+async def test_sequences_begin_anew_after_the_last(field: Field) -> None:
+    async with (
+        Responder(field, lambda echo: [(echo.destination, echo.reply())] * 2) as responder,
+        _watching({"one": ONE}) as watching,
+    ):
+        watching.stream._watches["one"].sequence = 0xFFFD
+        await eventually("some", lambda: watching.stream.counters["duplicate"] >= 8)
+        assert [each.sequence for each in responder.seen][:4] == [0xFFFE, 0xFFFF, 1, 2]
+        assert not watching.bad("one")
+        assert watching.stream.counters["foreign"] == 0
+
+
+async def test_of_two_checks_of_an_address_the_one_whose_echo_is_refused_is_told(field: Field) -> None:
+    field.faults(f"ip daddr {ONE} meta length > 1000 reject with icmp type host-unreachable")
+    watching = Watching()
+    watching.stream.update({"small": (_request(ONE), 0.05), "large": (_request(ONE, size=1472), 0.05)})
+    task = asyncio.ensure_future(watching.stream.run())
+    await eventually("refused", lambda: len(watching.bad("large")) >= 8)
+    assert {each.reason for each in watching.bad("large")} == {Reason.UNREACHABLE}
+    assert not watching.good("large")
+    assert watching.good("small")
+    assert not watching.bad("small")
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
@@ -368,30 +503,33 @@ kind = registry.load()["icmp"]
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
-told = {}
+turns, addresses = int(sys.argv[1]), sys.argv[2:]
+told, hop_limits = {}, set()
 
 def tell(key, result):
-    told[key] = [str(result.outcome), str(result.reason), result.evidence]
+    told.setdefault(key, []).append([str(result.outcome), str(result.reason), result.evidence])
+    if result.outcome == "ok":
+        hop_limits.add(result.values.get("probe_icmp_reply_hop_limit"))
 
 def request(address):
     return Request(address=address, options=IcmpOptions(), timeout_seconds=2.0)
 
 async def main():
-    addresses = sys.argv[1:]
     stream = EchoStream(lambda id_, result, _: tell(id_, result))
     stream.update({address: (request(address), 0.05) for address in addresses})
     task = asyncio.ensure_future(stream.run())
     async with asyncio.timeout(15):
-        while len(told) < len(addresses):
+        while any(len(told.get(address, ())) < turns for address in addresses):
             await asyncio.sleep(0.01)
-    told["raw"] = [getattr(each, "raw", None) for each in stream._sockets.values()]
+    raw = [getattr(each, "raw", None) for each in stream._sockets.values()]
+    seen = list(hop_limits)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    for address in addresses:
+    for address in addresses if turns == 1 else ():
         tell("once " + address, (await registry.run_once(kind, request(address)))[0])
+    print(json.dumps({"raw": raw, "hop_limits": seen, "told": told}))
 
 asyncio.run(main())
-print(json.dumps(told))
 """
 
 
@@ -407,35 +545,82 @@ def bare() -> Iterator[str]:
         run("ip", "netns", "del", name)
 
 
-def _as_nobody(namespace: str, *addresses: str) -> dict[str, Any]:
+def _as_nobody(namespace: str, *addresses: str, turns: int = 1) -> dict[str, Any]:
+    """What a stream told until each address had its turns: raw of each socket, TTLs of replies, results by address."""
     done = subprocess.run(
-        [program("ip"), "netns", "exec", namespace, sys.executable, "-c", _CHILD, *addresses],
+        [program("ip"), "netns", "exec", namespace, sys.executable, "-c", _CHILD, str(turns), *addresses],
         cwd=ROOT, text=True, capture_output=True, check=False, timeout=30,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _allow_ping_socket(namespace: str) -> None:
+    run("ip", "netns", "exec", namespace, "sysctl", "-qw", "net.ipv4.ping_group_range=0 65534")
 
 
 def test_without_the_capability_echo_goes_over_the_ping_socket(bare: str) -> None:
-    run("ip", "netns", "exec", bare, "sysctl", "-qw", "net.ipv4.ping_group_range=0 65534")
-    told = _as_nobody(bare, "127.0.0.1", "::1", "127.9.9.9", "10.250.0.1")
-    assert told.pop("raw") == [False, False]
+    _allow_ping_socket(bare)
+    found = _as_nobody(bare, "127.0.0.1", "::1", "127.9.9.9", "10.250.0.1")
+    assert found["raw"] == [False, False]
+    assert found["hop_limits"] == [64.0]
+    told = {key: {(outcome, reason) for outcome, reason, _ in results} for key, results in found["told"].items()}
     for key in ("10.250.0.1", "once 10.250.0.1"):
-        assert told.pop(key)[:2] == ["failed", "unreachable"]
-    assert {key: value[:2] for key, value in told.items()} == {
-        key: ["ok", "ok"]
+        assert told.pop(key) == {("failed", "unreachable")}
+    assert told == {
+        key: {("ok", "ok")}
         for address in ("127.0.0.1", "::1", "127.9.9.9")
         for key in (address, f"once {address}")
     }  # fmt: skip
 
 
+@pytest.fixture
+def router(field: Field) -> Iterator[Field]:
+    """The far side forwards to ONE and TWO, whom it refuses; first it also says that there is a shorter way (a redirect)."""
+    rules = (
+        f"ip daddr {ONE} reject with icmp type host-unreachable\nip daddr {TWO} reject with icmp type admin-prohibited"
+    )
+    chain = f"chain forward {{\ntype filter hook forward priority 0\n{rules}\n}}"
+    run("ip", "netns", "exec", field.far, "nft", "-f", "-", given=f"table ip router {{\n{chain}\n}}\n")
+    # From an address of its own: Linux limits what it tells an address, also in the tests that come after.
+    run("ip", "-n", field.near, "addr", "add", f"{ANOTHER}/24", "dev", "near0")
+    for each in (ONE, TWO):
+        run("ip", "-n", field.near, "route", "add", f"{each}/32", "via", HOP, "src", ANOTHER)
+        run("ip", "-n", field.far, "route", "add", f"{each}/32", "via", NEAR, "table", "local")
+    field.no_way_6("fd98::/64")
+    yield field
+    for each in (ONE, TWO):
+        run("ip", "-n", field.far, "route", "del", f"{each}/32", "via", NEAR, "table", "local")
+    run("ip", "-n", field.near, "addr", "del", f"{ANOTHER}/24", "dev", "near0")  # and its routes
+    run("ip", "netns", "exec", field.far, "nft", "delete", "table", "ip", "router")
+
+
+def test_on_a_ping_socket_too_a_hop_that_refuses_is_named_and_only_its_targets_are_unreachable(router: Field) -> None:
+    _allow_ping_socket(router.near)
+    refused = {
+        ONE: (HOP, "host unreachable"),
+        TWO: (HOP, "administratively prohibited"),
+        "fd98::9": ("fd99::2", "no route"),
+    }
+    good = [f"10.200.0.{number}" for number in range(11, 41)]
+    found = _as_nobody(router.near, *refused, *good, "fd99::2", "10.250.0.1", turns=20)
+    assert found["raw"] == [False, False]
+    for address in (*good, "fd99::2"):
+        assert {(outcome, reason) for outcome, reason, _ in found["told"][address]} == {("ok", "ok")}
+    for address, (hop, says) in refused.items():
+        told = {tuple(each) for each in found["told"][address]}
+        assert told == {("failed", "unreachable", f"{hop} says about {address}: {says}")}
+    ((outcome, reason, evidence),) = {tuple(each) for each in found["told"]["10.250.0.1"]}
+    assert (outcome, reason) == ("failed", "unreachable")
+    assert evidence.startswith("our own host has no way there: ")
+
+
 def test_where_neither_is_allowed_the_run_is_inconclusive_and_tells_the_remedy(bare: str) -> None:
-    told = _as_nobody(bare, "127.0.0.1", "::1")
-    assert told.pop("raw") == [None, None]
-    assert len(told) == 4
-    for outcome, reason, evidence in told.values():
-        assert (outcome, reason) == ("inconclusive", "permission")
-        assert evidence == NOT_ALLOWED
+    found = _as_nobody(bare, "127.0.0.1", "::1")
+    assert found["raw"] == [None, None]
+    assert len(found["told"]) == 4
+    for results in found["told"].values():
+        assert {tuple(each) for each in results} == {("inconclusive", "permission", NOT_ALLOWED)}
     assert "CAP_NET_RAW" in NOT_ALLOWED
     assert "ping_group_range" in NOT_ALLOWED

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pydantic
 import pytest
 
 from monitor.core.model import Outcome, Reason
-from probes import snmp
+from probes.engine.snmp import MAX_ROWS
 from probes.registry import Memory
 from probes.wire import mib
 from tests.probes.agent import GEN_ERR, GET, GET_BULK, NULL, TOO_BIG, Agent, Question, Value, number, oid, parse, text
@@ -307,7 +309,7 @@ async def test_a_walk_without_end_is_bounded() -> None:
         _ports("lan1"), _walks(lambda question: [question.oids[0][-1] + i for i in range(1, 49)])
     ) as agent:
         result = await ask("snmp", **ASK, port=agent.port, interfaces=["wan1"], timeout=20)
-        assert len(agent.asked) < 2.2 * snmp.MAX_PORTS / 48 + 10
+        assert len(agent.asked) < 2.2 * MAX_ROWS / 48 + 10
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
 
 
@@ -418,6 +420,35 @@ async def test_a_session_of_version_3_is_kept_and_survives_a_restart_of_the_agen
     silent = await ask("snmp", shared=shared, timeout=0.4, **own_agent.v3)
     assert silent.outcome is Outcome.FAILED
     assert not device.sessions
+
+
+async def test_no_more_sessions_are_kept_than_leave_descriptors_to_others(agent: Snmpd) -> None:
+    def opened() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = opened()
+    devices = [Memory() for _ in range(60)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2 * before + 40, limits[1]))
+    try:
+        for _ in range(2):
+            results = [await ask("snmp", shared=each, **agent.v3) for each in devices]
+            assert {each.outcome for each in results} == {Outcome.OK}
+        kept = sum(len(device.sessions) for each in devices for device in each.values())
+        assert 10 <= kept <= 30
+        assert opened() <= before + kept + 1, "the others are closed"
+        devices.clear()
+        assert opened() <= before + 1, "a device that is watched no longer holds none"
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+async def test_devices_with_the_same_ports_share_what_is_known_of_them() -> None:
+    memories: list[dict[str, Any]] = [{}, {}]
+    for memory in memories:
+        async with Agent(_ports("lan1", "wan1")) as agent:
+            await ask("snmp", **ASK, port=agent.port, memory=memory, interfaces=["wan1"])
+    assert memories[0]["places"][0] is memories[1]["places"][0]
 
 
 @pytest.mark.parametrize("version", ["v2c", "v3"])

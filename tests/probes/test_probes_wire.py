@@ -92,6 +92,37 @@ def test_an_error_of_icmpv6_names_the_target_of_the_quoted_echo() -> None:
     assert error == icmp.EchoError("host unreachable", 7, 9, "2001:db8::7", b"")
 
 
+@UNHURRIED
+@given(
+    some.sampled_from([4, 6]),
+    some.builds(lambda rest: struct.pack("=IBBB", 113, 2 + len(rest) % 2, 3, 1) + rest, some.binary(max_size=50)),
+    some.builds(lambda kind, rest: bytes([kind]) + rest, some.sampled_from([0, 8, 128]), some.binary(max_size=40)),
+)
+def test_parse_extended_is_total(version: int, extended: bytes, echo: bytes) -> None:
+    told = icmp.parse_extended(version, extended, echo, "192.0.2.2")
+    assert told is None or ipaddress.ip_address(told[1]).version == version
+
+
+def test_an_extended_error_names_the_hop_and_the_target() -> None:
+    echo, six = icmp.echo_request(4, 7, 9, b"payload"), icmp.echo_request(6, 7, 9, b"payload")
+    four = struct.pack("=IBBBxII", 113, icmp.ORIGIN_ICMP, 3, 13, 0, 0) + struct.pack(
+        "=HH4s8x", 2, 0, bytes([10, 0, 0, 1])
+    )
+    assert icmp.parse_extended(4, four, echo, "192.0.2.2") == (
+        icmp.EchoError("administratively prohibited", 7, 9, "192.0.2.2", b"payload"), "10.0.0.1",
+    )  # fmt: skip
+    hop = ipaddress.IPv6Address("2001:db8::1").packed
+    sixth = struct.pack("=IBBBxII", 113, icmp.ORIGIN_ICMP6, 1, 0, 0, 0) + struct.pack("=HHI16sI", 10, 0, 0, hop, 0)
+    assert icmp.parse_extended(6, sixth, six, "2001:db8::7") == (
+        icmp.EchoError("no route", 7, 9, "2001:db8::7", b"payload"), "2001:db8::1",
+    )  # fmt: skip
+    assert (
+        icmp.parse_extended(4, b"\0\0\0\0\1" + four[5:], echo, "192.0.2.2") is None
+    )  # of our own host (SO_EE_ORIGIN_LOCAL)
+    assert icmp.parse_extended(4, four, six, "192.0.2.2") is None  # no echo
+    assert icmp.parse_extended(4, four[:5] + b"\5" + four[6:], echo, "192.0.2.2") is None  # a redirect
+
+
 def test_the_checksum_is_that_of_the_rfc() -> None:
     # RFC 1071 section 3: the sum of these is ddf2.
     assert icmp.checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0xFFFF - 0xDDF2
@@ -420,8 +451,12 @@ def test_rates_are_bits_a_second_and_errors_of_all_packets() -> None:
     assert mib.rates(before, now, 10.0) == mib.Rates(800.0, 400.0, 0.1)
 
 
+_IDLE = dict.fromkeys(("ifHCInOctets", "ifHCOutOctets", "ifHCInUcastPkts", "ifHCOutUcastPkts"), 0)
+
+
 @UNHURRIED
 @given(_VALUES, _VALUES, some.floats(-10, 1e6, allow_nan=False))
+@example(_IDLE | {"ifInErrors": 2**32 + 1}, _IDLE | {"ifHighSpeed": 1, "ifHCOutUcastPkts": 2, "ifInErrors": 0}, 1.0)
 def test_a_rate_is_never_more_than_the_port_can_carry(one: dict[str, int], two: dict[str, int], seconds: float) -> None:
     rates = mib.rates(mib.Port("wan1", one), mib.Port("wan1", two), seconds)
     most = (two.get("ifHighSpeed", 0) * 1e6 or mib.MOST_BITS) * mib.TOLERANCE

@@ -1,0 +1,178 @@
+"""A month of the province against the decider, and against two plain settings that stand for the peers.
+
+`lab.month` draws what goes wrong and knows it, so every incident can be judged: right root and cause, missed, or false. The
+baselines see the same observations:
+
+- *three misses*: any check that failed three times in a row mails, and again when it is well (Zabbix, Nagios without parents);
+- *for: 1m*: scraped each 15 s, alerting after a minute, grouped by site with Alertmanager's usual waits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.harness import own_cpu
+from lab.month import DAYS, Drawer, Fault, Month
+from monitor.core.model import Cause, Happening, Observation, Outcome
+from monitor.inventory.load import load_inventory
+
+INVENTORY = Path(__file__).parent.parent / "config" / "inventory"
+SEEDS = (101, 102, 103)
+"""Others than those that the settings were chosen with (1 to 10)."""
+LATEST = 300.0
+"""Seconds after the end of a fault in which an incident may still be about it."""
+
+SCRAPE, FOR, GROUP_WAIT, GROUP_INTERVAL = 15.0, 60.0, 30.0, 300.0
+
+
+@dataclass(slots=True)
+class Told:
+    """One incident as it was told."""
+
+    opened: float
+    root: str
+    cause: Cause
+    last_root: str = ""
+    last_cause: Cause | None = None
+    mails: int = 1
+    withdrawn: bool = False
+    again: bool = False
+    """It came back in the thread of the one before."""
+
+
+@dataclass(slots=True)
+class Score:
+    """How a month was decided."""
+
+    delays: dict[str, list[float]] = field(default_factory=dict)
+    """By kind of fault: seconds from its beginning to the incident."""
+    right: Counter[str] = field(default_factory=Counter)
+    right_in_the_end: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    several: Counter[str] = field(default_factory=Counter)
+    """More than one incident for one fault."""
+    false: list[Told] = field(default_factory=list)
+    mails: int = 0
+    wrong: list[tuple[Fault, Told]] = field(default_factory=list)
+
+
+def score(faults: Iterable[Fault], told: Sequence[Told]) -> Score:
+    """Hold what was told against what happened."""
+    found, expected = Score(), [each for each in faults if each.roots]
+    by_fault: dict[int, list[Told]] = {}
+    for incident in told:
+        found.mails += incident.mails
+        about = [
+            each
+            for each in expected
+            if each.at - 1 <= incident.opened <= each.until + LATEST and incident.root in each.affected
+        ]
+        if not about:
+            found.false.append(incident)
+            continue
+        best = max(about, key=lambda each: (incident.root in each.roots, each.at))
+        by_fault.setdefault(id(best), []).append(incident)
+    for fault in expected:
+        incidents = by_fault.get(id(fault), [])
+        if not incidents:
+            found.missed[fault.kind] += 1
+            continue
+        first = incidents[0]
+        found.delays.setdefault(fault.kind, []).append(first.opened - fault.at)
+        right = first.root in fault.roots and first.cause in fault.causes
+        found.right[fault.kind] += right
+        found.right_in_the_end[fault.kind] += first.last_root in fault.roots and first.last_cause in fault.causes
+        several = sum(not each.again for each in incidents[1:]) > 0
+        found.several[fault.kind] += several
+        if not right or several:
+            found.wrong += [(fault, each) for each in incidents]
+    return found
+
+
+@dataclass(slots=True)
+class Baselines:
+    """What two plain settings would have mailed of the same observations."""
+
+    site_of: Mapping[str, str]
+    """By check."""
+    _misses: dict[str, int] = field(default_factory=dict)
+    _failing: dict[str, float] = field(default_factory=dict)
+    _last: dict[str, float] = field(default_factory=dict)
+    spans: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """By check: from the first failed run to the first good one."""
+    three_misses: list[tuple[float, str]] = field(default_factory=list)
+    """When, check: alerts; each has a mail of its end as well."""
+
+    def observe(self, at: float, seen: Observation) -> None:
+        """Take an observation in turn."""
+        if seen.out_of_turn or seen.outcome is Outcome.INCONCLUSIVE:
+            return
+        check = seen.check
+        if seen.outcome is Outcome.OK:
+            self._misses.pop(check, None)
+            if (begun := self._failing.pop(check, None)) is not None:
+                self.spans.setdefault(check, []).append((begun, at))
+            return
+        self._failing.setdefault(check, at)
+        self._misses[check] = misses = self._misses.get(check, 0) + 1
+        if misses == 3:
+            self.three_misses.append((at, check))
+
+    def alerts_for_a_minute(self) -> list[tuple[float, float, str]]:
+        """Begin, end and check of what `for: 1m` makes of the scrapes."""
+        found = []
+        for check, spans in self.spans.items():
+            scrapes: list[list[float]] = []  # runs of failed scrapes: first, last
+            for begun, until in spans:
+                first = -(-begun // SCRAPE) * SCRAPE
+                last = (-(-until // SCRAPE) - 1) * SCRAPE
+                if last < first:
+                    continue
+                if scrapes and first - scrapes[-1][1] <= SCRAPE:
+                    scrapes[-1][1] = last
+                else:
+                    scrapes.append([first, last])
+            found += [(first + FOR, last + SCRAPE, check) for first, last in scrapes if last - first >= FOR]
+        return sorted(found)
+
+    def mails_for_a_minute(self) -> int:
+        """Mails of Alertmanager, grouped by site: the first after GROUP_WAIT, changes each GROUP_INTERVAL."""
+        changes: dict[str, list[float]] = {}
+        for begun, until, check in self.alerts_for_a_minute():
+            changes.setdefault(self.site_of[check], []).extend((begun, until))
+        mails = 0
+        for times in changes.values():
+            flushed = float("-inf")
+            for at in sorted(times):
+                if at > flushed:
+                    mails += 1
+                    flushed = at + (GROUP_WAIT if at - flushed > GROUP_INTERVAL else GROUP_INTERVAL)
+        return mails
+
+
+def month(seed: int, days: float = DAYS) -> tuple[Score, Month, Baselines, list[Fault], float]:
+    """One month with its score; the seconds are those of CPU."""
+    inventory = load_inventory(INVENTORY, None)
+    plan = Drawer(inventory, seed, days).draw()
+    simulated = Month(inventory, plan, seed, days)
+    plain = Baselines({check.id: inventory.targets[check.target].site for check in inventory.checks().values()})
+    told: list[Told] = []
+    latest: dict[str, Told] = {}
+    began = own_cpu()
+    for at, seen, events in simulated.run():
+        if seen is not None:
+            plain.observe(at, seen)
+        for event in events:
+            incident = event.incident
+            if event.what in (Happening.OPENED, Happening.REOPENED):
+                told.append(Told(at, incident.root, incident.cause))
+                latest[incident.id] = told[-1]
+            else:
+                latest[incident.id].mails += 1
+            latest[incident.id].last_root, latest[incident.id].last_cause = incident.root, incident.cause
+            latest[incident.id].withdrawn |= event.what is Happening.WITHDRAWN
+            latest[incident.id].again |= incident.times > 1
+    return score(plan.faults, told), simulated, plain, plan.faults, own_cpu() - began
