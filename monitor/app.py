@@ -66,6 +66,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def steady() -> float:
+    """Seconds of a clock that nobody sets and that goes on while the host sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
     """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them."""
     read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
@@ -74,6 +79,10 @@ def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Invent
     inventory_folder, contacts_file = named_files(path)
     inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret))
     contacts = _take(problems, lambda: load_contacts(contacts_file))
+    if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
+        remedy = "describe what shall be watched, or save the file again"
+        problems.append(Problem(str(inventory_folder), 0, 0, "not one target in any *.yaml file here", remedy))
+        inventory = None
     if settings is None or inventory is None or contacts is None:
         raise ConfigError(problems)
     return settings, inventory, contacts
@@ -159,6 +168,8 @@ class App:
 
     def __init__(self, path: Path) -> None:
         """`path` is settings.yaml; raises ConfigError or StartError."""
+        self._reload_asked = asyncio.Event()
+        signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path = path
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
@@ -167,6 +178,7 @@ class App:
         self._outbox_oldest: datetime | None = None
         self._started = utc_now()
         self._reload_ok = True
+        self._reloading = asyncio.Lock()
         self._closed_before: tuple[Incident, ...] = ()
         self._traps: TrapListener | None = None
 
@@ -178,9 +190,12 @@ class App:
         self.metrics = Metrics(self._kinds, self._present, version("commune-monitor"))
         self.metrics.adopt(self._inventory)
         self.metrics.reloaded(True, self._started)
-        open_incidents = await store.open_incidents()
-        self._closed_before = await store.recent_incidents(20)
-        released = await store.release()
+        try:
+            open_incidents, told = await store.open_incidents(), await store.told()
+            self._closed_before = await store.recent_incidents(20)
+            released = await store.release()
+        except StoreError as error:
+            raise StartError(str(error)) from error
         log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
         self.outbox = Outbox(
             queue=store,
@@ -192,9 +207,10 @@ class App:
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
-            inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=await store.told(),
+            inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=told,
             store=store,
-            clock=utc_now, recheck=self.scheduler.recheck, stored=self.outbox.wake,
+            clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
+            clock_set=self.scheduler.move_turns,
         )  # fmt: skip
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
@@ -207,6 +223,7 @@ class App:
             "outbox figures": self._look_at_outbox(),
             "loop lag": self.metrics.watch_loop(),
             "collector": self._spare_collector(),
+            "reloads": self._reload_when_asked(),
             "stop": stop.wait(),
         }
         if self._traps is not None:
@@ -243,7 +260,7 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
         return stop
 
     def _bind(self) -> socket.socket:
@@ -326,28 +343,46 @@ class App:
         finally:
             gc.callbacks.remove(runs)
 
-    def reload(self) -> str:
+    async def _reload_when_asked(self) -> None:
+        """Reload at SIGHUP; those that come while one is under way are one more."""
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            await self.reload()
+
+    async def reload(self) -> str:
         """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
-        try:
-            _, inventory, contacts = load_all(self._path)
-        except ConfigError as error:
-            self._reload_ok = False
-            self.metrics.reloaded(False, utc_now())
-            log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
-            return str(error)
+        async with self._reloading:
+            try:
+                _, inventory, contacts = await asyncio.to_thread(load_all, self._path)
+                self._adopt(inventory, contacts)
+            except ConfigError as error:
+                log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
+                wrong = str(error)
+            except Exception as error:
+                log.exception("reload failed by a mistake of ours")
+                wrong = f"a mistake of ours, see the log: {error}"
+            else:
+                wrong = ""
+            self._reload_ok = not wrong
+            self.metrics.reloaded(self._reload_ok, utc_now())
+            return wrong
+
+    def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
         self.metrics.adopt(inventory)
         self.scheduler.adopt(inventory.checks())
         if self._traps is not None:
             self._traps.adopt(inventory)
-        self._reload_ok = True
-        self.metrics.reloaded(True, utc_now())
         log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
-        return ""
+
+    def _oldest_seconds(self) -> float:
+        """Age of the oldest unsent mail; a clock that was set back makes none of them younger than new."""
+        oldest = self._outbox_oldest
+        return max(0.0, (utc_now() - oldest).total_seconds()) if oldest else 0.0
 
     def _present(self) -> Present:
-        oldest = self._outbox_oldest
         return Present(
             held=self.pipeline.correlator.held,
             last=self.pipeline.last,
@@ -355,12 +390,12 @@ class App:
             open_incidents=self.pipeline.correlator.incidents(),
             event_counts=self.pipeline.event_counts,
             outbox=self._outbox_counts,
-            outbox_oldest_seconds=(utc_now() - oldest).total_seconds() if oldest else 0.0,
+            outbox_oldest_seconds=self._oldest_seconds(),
             late=self.scheduler.late,
             missed=self.scheduler.missed,
             errors=self.scheduler.errors,
             streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
-            write_errors=self.pipeline.write_errors,
+            write_errors=self._store.errors,
             traps=counted(self._traps),
         )
 
@@ -397,7 +432,6 @@ class App:
 
     def health(self) -> Mapping[str, object]:
         """The daemon's own figures for the foot of the board."""
-        oldest = self._outbox_oldest
         return {
             "version": version("commune-monitor"),
             "started": self._started,
@@ -406,6 +440,7 @@ class App:
             "observations": self.metrics.observations_total(),
             "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
             "outbox": sum(self._outbox_counts.get(each, 0) for each in ("queued", "sending", "deferred")),
-            "outbox_oldest_seconds": (utc_now() - oldest).total_seconds() if oldest else 0.0,
+            "outbox_oldest_seconds": self._oldest_seconds(),
             "reload_ok": self._reload_ok,
+            "store_ok": not self._store.trouble,
         }

@@ -1137,3 +1137,37 @@ def test_whatever_happens_each_incident_opens_once_ends_once_and_nothing_stays_o
         assert happened[0] is OPENED
         assert happened[-1] in (RECOVERED, WITHDRAWN)
         assert set(happened[1:-1]) <= {CHANGED}
+
+
+# -- the clock -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+@pytest.mark.parametrize("when", range(5))
+def test_a_clock_that_is_set_changes_nothing_of_an_incident_but_the_hour(when: int, hours: int) -> None:
+    def history(*, step: timedelta) -> list[tuple[Happening, str, datetime, timedelta, int]]:
+        replay = Replay()
+        stages = (
+            lambda: replay.wait(1),
+            lambda: replay.down("a/tslcd", "a/router"),
+            lambda: replay.wait(HOLD_DOWN + timedelta(seconds=1)),
+            lambda: replay.up("a/tslcd", "a/router"),
+            lambda: replay.wait(5),
+        )
+        for number, stage in enumerate(stages):
+            stage()
+            if number == when:
+                replay.second += step.total_seconds()
+                replay.correlator.clock_set(step)
+        replay.wait(SETTLE)
+        return [
+            (each.what, each.incident.root, each.at - step, each.at - each.incident.began, len(each.incident.impact))
+            for each in replay.events
+        ]
+
+    plain, made = history(step=timedelta()), history(step=timedelta(hours=hours))
+    assert [each[:2] for each in plain] == [(OPENED, "a/tslcd"), (RECOVERED, "a/tslcd")]
+    assert made[-1] == plain[-1]
+    assert [(what, root, lasted, impact) for what, root, _, lasted, impact in made] == [
+        (what, root, lasted, impact) for what, root, _, lasted, impact in plain
+    ]
