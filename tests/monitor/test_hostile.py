@@ -85,6 +85,19 @@ def test_a_clock_that_is_set_makes_nobody_unknown_and_holds_up_no_mail(hours: in
     assert timedelta(0) <= lasted(made) < timedelta(minutes=10)
 
 
+def test_turns_go_on_after_a_clock_that_was_wrong_by_a_year(made: Daemon) -> None:
+    def turns() -> float:
+        return made.metrics()['monitor_observations_total{outcome="ok",probe="tcp"}']
+
+    set_by = made.start_with_a_clock()
+    made.wait(lambda: made.states() == WELL)
+    set_by("+31536000")
+    made.wait(lambda: "the clock was set by +31536000." in made.log())
+    before = turns()
+    made.wait(lambda: turns() > before + 20)
+    assert made.states() == WELL
+
+
 # -- stops ---------------------------------------------------------------------------------------------------------
 
 PAGE = """
