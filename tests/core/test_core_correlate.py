@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -1126,7 +1127,7 @@ def test_whatever_happens_each_incident_opens_once_ends_once_and_nothing_stays_o
         roots = [incident.root for incident in replay.open]
         assert len(roots) == len(set(roots)), "never two incidents of one root"
     replay.up(*replay.inventory.targets)
-    replay.wait(GRACE + SETTLE)
+    replay.wait(GRACE + SETTLE_LONGEST)
     assert replay.open == ()
     life: dict[str, list[Happening]] = {}
     for event in replay.events:
@@ -1134,9 +1135,8 @@ def test_whatever_happens_each_incident_opens_once_ends_once_and_nothing_stays_o
         assert event.incident.root not in event.incident.impact
         assert event.incident.closed is None or event.incident.closed >= event.incident.began
     for happened in life.values():
-        assert happened[0] is OPENED
-        assert happened[-1] in (RECOVERED, WITHDRAWN)
-        assert set(happened[1:-1]) <= {CHANGED}
+        told = " ".join(happened)
+        assert re.fullmatch("opened( changed)*( recovered reopened( changed)*)* (recovered|withdrawn)", told), told
 
 
 # -- the clock -------------------------------------------------------------------------------------------------------
