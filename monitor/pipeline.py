@@ -10,19 +10,21 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.policy import notify
 from monitor.core.correlate import Correlator, Decision
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge
 from monitor.core.model import Contact, Happening, Held, Incident, IncidentEvent, Inventory, Notification, Observation
-from monitor.recording import Recorder, Tick, header
+from monitor.recording import ClockSet, Entry, Patient, Recorder, Tick, header
 from monitor.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
+JUMP = timedelta(seconds=2)
+"""A wall clock that was set by less is being slewed, and a daemon that was stopped for less has missed nothing."""
 KEPT_CLOSED = 50
 """Closed incidents that are kept in memory for the board."""
 
@@ -49,23 +51,25 @@ class Pipeline:
         told: Mapping[str, set[str]],
         store: Store,
         clock: Callable[[], datetime],
+        steady: Callable[[], float],
         recheck: Callable[[str], None],
         stored: Callable[[], None],
+        clock_set: Callable[[], None],
         recorder: Recorder | None = None,
     ) -> None:
         self.inventory, self.contacts = inventory, contacts
-        self._store, self._clock, self._recheck, self._stored = store, clock, recheck, stored
-        now, open_incidents = clock(), tuple(open_incidents)
-        self.recorder = recorder
-        if recorder is not None:
-            recorder.add(header(inventory, now, open_incidents))
-        self._decider = Decider(inventory, now, open_incidents)
+        self._store, self._clock, self._steady = store, clock, steady
+        self._recheck, self._stored, self._clock_set = recheck, stored, clock_set
+        self._looked, self._looked_steady = clock(), steady()
+        """The wall clock at the last look, and the seconds of the clock that nobody sets."""
+        self.recorder, open_incidents = recorder, tuple(open_incidents)
+        self._record(header(inventory, self._looked, open_incidents))
+        self._decider = Decider(inventory, self._looked, open_incidents)
         self.last: dict[str, Observation] = {}
         self.closed: list[Incident] = []
         self._told = dict(told)
         """Contacts that had mail of each open incident."""
         self.event_counts: dict[tuple[str, str], int] = {}
-        self.write_errors = 0
         self._batch = _Batch()
         self._wake = asyncio.Event()
 
@@ -81,9 +85,8 @@ class Pipeline:
 
     def adopt(self, inventory: Inventory, contacts: Sequence[Contact]) -> None:
         """Go on with a new inventory; whatever did not change keeps its state and its incident."""
-        now = self._clock()
-        if self.recorder is not None:
-            self.recorder.add(header(inventory, now))
+        now = self._look_at_clocks()
+        self._record(header(inventory, now))
         ended, changed = self._decider.adopt(inventory, now)
         self.last = {check: seen for check, seen in self.last.items() if check in self.judge.checks}
         self._take(ended)  # told with the old names: theirs are what was announced
@@ -92,14 +95,19 @@ class Pipeline:
 
     def observed(self, observation: Observation) -> None:
         """Take one observation."""
+        if abs(observation.at - self._looked) > JUMP:
+            self._look_at_clocks()
         self.last[observation.check] = observation
-        if self.recorder is not None:
-            self.recorder.add(observation)
+        self._record(observation)
         decision, again = self._decider.observe(observation)
         if again:
             self._recheck(observation.check)
         if decision is not None:
             self._take(decision)
+
+    def _record(self, entry: Entry) -> None:
+        if self.recorder is not None:
+            self.recorder.add(entry)
 
     def _take(self, decision: Decision) -> None:
         for target in decision.recheck:
@@ -144,10 +152,26 @@ class Pipeline:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK.total_seconds())
-            now = self._clock()
-            if self.recorder is not None:
-                self.recorder.add(Tick(now))
+            now = self._look_at_clocks()
+            self._record(Tick(now))
             self._take(self._decider.tick(now))
+
+    def _look_at_clocks(self) -> datetime:
+        """The time; when the wall clock was set, or we were stopped or the host slept, what we remember is put right."""
+        now, steady = self._clock(), self._steady()
+        passed = timedelta(seconds=steady - self._looked_steady)
+        step = now - self._looked - passed
+        self._looked, self._looked_steady = now, steady
+        if abs(step) > JUMP:
+            log.warning("the clock was set by %+.1f s", step.total_seconds())
+            self._record(ClockSet(now, step))
+            self._decider.clock_set(step, now)
+            self._clock_set()
+        elif passed > JUMP:
+            log.warning("stood still for %.1f s", passed.total_seconds())
+            self._record(Patient(now))
+            self._decider.be_patient(now)
+        return now
 
     async def _write(self) -> None:
         while True:
@@ -161,7 +185,6 @@ class Pipeline:
             try:
                 await self._store.record(batch.states, batch.events, batch.notifications, self._clock())
             except StoreError as error:
-                self.write_errors += 1
                 log.error("not written, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
                 self._keep(batch)
                 await asyncio.sleep(RETRY_SECONDS)

@@ -15,9 +15,9 @@ import logging
 import threading
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -35,6 +35,7 @@ MAX_WAITING = 100_000
 """Lines that wait to be written; what comes then is dropped and counted."""
 FLUSH_SECONDS = 1.0
 TELL_SECONDS = 60.0
+MAX_STEP = timedelta(days=100 * 365)
 YEARS = range(1971, 9000)
 """Times that can be reckoned with, whatever is added to them."""
 
@@ -68,6 +69,19 @@ class Tick(NamedTuple):
     """Whether checks that were silent for too long were looked for; not where runs were left out."""
 
 
+class ClockSet(NamedTuple):
+    """The wall clock was set by so much."""
+
+    at: datetime
+    step: timedelta
+
+
+class Patient(NamedTuple):
+    """The daemon stood still: that nothing was heard is no silence of anybody."""
+
+    at: datetime
+
+
 class LeftOut(NamedTuple):
     """So many well runs of a check in turn were left out, to make a long recording short."""
 
@@ -81,7 +95,7 @@ class Dropped(NamedTuple):
     lines: int
 
 
-Entry = Header | Observation | Tick | LeftOut | Dropped
+Entry = Header | Observation | Tick | ClockSet | Patient | LeftOut | Dropped
 
 
 def fingerprint(inventory: Inventory) -> str:
@@ -111,22 +125,27 @@ def header(inventory: Inventory, at: datetime, open_incidents: Iterable[Incident
 
 def line_of(entry: Entry) -> str:
     """An entry as a line of JSON; what is as usual is left out."""
+    known: dict[str, Any]
     match entry:
         case Observation():
-            return json.dumps(_observed(entry), separators=(",", ":")) + "\n"
+            known = _observed(entry)
         case Tick(at, silence):
-            return f'{{"tick":"{at.isoformat()}"}}\n' if silence else f'{{"tick":"{at.isoformat()}","silence":false}}\n'
+            known = {"tick": at.isoformat()} | ({} if silence else {"silence": False})
+        case ClockSet(at, step):
+            known = {"clock_set": step.total_seconds(), "at": at.isoformat()}
+        case Patient(at):
+            known = {"patient": at.isoformat()}
         case LeftOut(check, runs):
-            return json.dumps({"left_out": runs, "check": check}) + "\n"
+            known = {"left_out": runs, "check": check}
         case Dropped(lines):
-            return f'{{"dropped":{lines}}}\n'
+            known = {"dropped": lines}
         case Header():
             known = {
                 "recording": FORMAT, "version": entry.version, "inventory": entry.inventory,
                 "at": entry.at.isoformat(), "ticks": entry.ticks,
                 "open": _incidents.dump_python(entry.open, mode="json"),
             }  # fmt: skip
-            return json.dumps(known) + "\n"
+    return json.dumps(known, separators=(",", ":")) + "\n"
 
 
 def _observed(seen: Observation) -> dict[str, Any]:
@@ -272,14 +291,9 @@ def parse(line: bytes) -> Entry:
 
 
 def _entry(found: Mapping[str, Any]) -> Entry:
-    if "tick" in found:
-        return Tick(_time(found["tick"]), bool(found.get("silence", True)))
-    if "left_out" in found:
-        return LeftOut(_text(found["check"]), _count(found["left_out"]))
-    if "dropped" in found:
-        return Dropped(_count(found["dropped"]))
-    if "recording" in found:
-        return _header(found)
+    for key, make in _MAKERS.items():
+        if key in found:
+            return make(found)
     check = _text(found["check"])
     values = found.get("values")
     return Observation(
@@ -331,3 +345,21 @@ def _time(value: object) -> datetime:
     if at.tzinfo is None or at.year not in YEARS:
         raise ValueError(f"{value!r:.80} is no time with a zone in the years {YEARS.start} to {YEARS.stop - 1}")
     return at.astimezone(UTC)
+
+
+def _step(value: object) -> timedelta:
+    step = timedelta(seconds=_number(value))
+    if abs(step) > MAX_STEP:
+        raise ValueError(f"{value!r:.80} seconds is further than any clock was ever set")
+    return step
+
+
+_MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Entry]] = {
+    "tick": lambda found: Tick(_time(found["tick"]), bool(found.get("silence", True))),
+    "left_out": lambda found: LeftOut(_text(found["check"]), _count(found["left_out"])),
+    "dropped": lambda found: Dropped(_count(found["dropped"])),
+    "recording": _header,
+    "clock_set": lambda found: ClockSet(_time(found["at"]), _step(found["clock_set"])),
+    "patient": lambda found: Patient(_time(found["patient"])),
+}
+"""By the key that tells what a line is."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from monitor.core.decider import EXPIRE, TICK, Decider
 from monitor.core.judge import STALE_INTERVALS
 from monitor.core.model import Incident, IncidentEvent, Inventory, Observation
-from monitor.recording import Dropped, Entry, Header, LeftOut, Tick, fingerprint
+from monitor.recording import ClockSet, Dropped, Entry, Header, LeftOut, Patient, Tick, fingerprint
 
 BACKWARDS = timedelta(seconds=5)
 """A time that is further back than this: the clock was set. Observations come out of order by less."""
@@ -67,6 +67,10 @@ class Replay:
             case Tick(at, silence):
                 self.now = at
                 yield from (decider.tick(at) if silence else decider.correlator.tick(at)).events
+            case ClockSet(at, step):
+                decider.clock_set(step, at)
+            case Patient(at):
+                decider.be_patient(at)
             case LeftOut(check, runs):
                 decider.judge.left_out(check, runs)
             case Dropped(lines):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -86,6 +86,11 @@ def wilson_lower(failed: int, runs: int, z: float = Z_90) -> float:
     return max(0.0, (ratio + z2 / 2 - spread) / (1 + z2))
 
 
+def _moved(at: datetime | None, step: timedelta) -> datetime | None:
+    """A time that may not have come yet, by a clock that was set by `step`."""
+    return None if at is None else at + step
+
+
 @dataclass(slots=True)
 class _LimitState:
     limit: Limit
@@ -152,6 +157,8 @@ class CheckState:
     check: Check
     heard: datetime
     """When it was last observed (or first known)."""
+    ended: datetime | None = None
+    """Time of its last observation."""
     standing: Standing = Standing.UNKNOWN
     since: datetime | None = None
     last: Input | None = None
@@ -267,9 +274,9 @@ class Judge:
         if state is None:  # of an inventory that is gone
             return None, False
         at = observation.at
-        if at == state.heard and state.last is not None:  # the same once more: no check ends two runs at one instant
+        if at == state.ended:  # the same once more: no check ends two runs at one instant
             return None, False
-        state.heard = at
+        state.heard = state.ended = at
         what = _INPUT[observation.outcome]
         if what is Input.OK and state.last is Input.OK and state.standing is Standing.WELL:  # as nearly always
             state.streak += 1
@@ -281,7 +288,8 @@ class Judge:
         if self._explains_better(state, what, observation.reason):
             state.reason, state.evidence = observation.reason, observation.evidence
         turned, wavers = self._measure(state, observation, at)
-        again = state.undecided or wavers
+        # Our own trouble is often over at once, and what is not known shall not wait for a turn that may be an hour away.
+        again = state.undecided or wavers or (moved and state.standing is Standing.UNKNOWN)
         if moved or turned or before != (state.standing, state.reason):
             return self._settle(state, at), again
         return None, again
@@ -339,6 +347,22 @@ class Judge:
                 if change:
                     changes.append(change)
         return changes
+
+    def be_patient(self, now: datetime) -> None:
+        """We ourselves were away: that nothing was heard meanwhile is no silence of anybody."""
+        for state in self.checks.values():
+            state.heard = now
+
+    def clock_set(self, step: timedelta, now: datetime) -> None:
+        """The wall clock was set by `step`: what is remembered is as long ago as before."""
+        self.be_patient(now)
+        for state in self.checks.values():
+            state.since, state.streak_began = _moved(state.since, step), _moved(state.streak_began, step)
+            for each in state.limits:
+                each.since, each.turned = _moved(each.since, step), _moved(each.turned, step)
+        self._held = {
+            target: replace(held, at=held.at + step, since=held.since + step) for target, held in self._held.items()
+        }
 
     def _settle(self, state: CheckState, at: datetime) -> StateChange | None:
         """The target's state is that of its worst check; a change when state or reason turned."""
