@@ -17,6 +17,7 @@ from monitor.core.model import (
     Check,
     Contact,
     Incident,
+    IncidentEvent,
     Inventory,
     Observation,
     Outcome,
@@ -27,6 +28,8 @@ from monitor.core.model import (
     Target,
 )
 from monitor.pipeline import KEPT_CLOSED, Pipeline
+from monitor.recording import Recorder, read
+from monitor.replay import Replay
 from monitor.store import Store, read_history
 from probes.registry import Options
 from tests.alerts.sample import NOW
@@ -65,6 +68,7 @@ class Line:
     """What of `now` is no time that passed: somebody has set the clock."""
     rechecked: list[str] = field(default_factory=list)
     stored: int = 0
+    recorder: Recorder | None = None
     turns_moved: int = 0
     store: Store = field(init=False)
     pipeline: Pipeline = field(init=False)
@@ -80,6 +84,7 @@ class Line:
             inventory=known, contacts=self.contacts, open_incidents=open_incidents, told=told or {}, store=self.store,
             clock=lambda: self.now, steady=self._steady, recheck=self.rechecked.append, stored=self._stored,
             clock_set=self._move_turns,
+            recorder=self.recorder,
         )  # fmt: skip
 
     async def restart(self, known: Inventory = BOTH) -> None:
@@ -227,6 +232,29 @@ async def _said(caplog: pytest.LogCaptureFixture, text: str) -> None:
     async with asyncio.timeout(GIVE_UP_SECONDS):
         while text not in caplog.text:
             await asyncio.sleep(0.01)
+
+
+async def test_a_clock_that_is_set_and_a_standstill_are_recorded_and_decided_the_same_again(
+    line: Line, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(tmp_path / "a.jsonl")
+    line.recorder = recorder
+    line.begin(BOTH)
+    told: list[IncidentEvent] = []
+    line.pipeline._tell = told.append  # type: ignore[method-assign]
+    async with line.running():
+        line.see("south/portal", Outcome.FAILED)
+        line.now += (step := timedelta(hours=-1))
+        line.set_by += step
+        await _said(caplog, "the clock was set by")
+        line.now += timedelta(hours=2)
+        await _said(caplog, "stood still for")
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while not told:
+                line.now += timedelta(seconds=1)
+                await asyncio.sleep(0.02)
+    recorder.close()
+    assert list(Replay(BOTH).events(read(tmp_path / "a.jsonl"))) == told
 
 
 async def test_why_an_incident_was_told_is_on_disk_once_and_in_no_mail(line: Line) -> None:
