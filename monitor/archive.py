@@ -121,7 +121,7 @@ def _records(
     members = [_member_of(row) for row in connection.execute(stays)]
     turns: dict[str, list[Turn]] = {each.target: [] for each in members}
     for query in (_decided(since, until, targets), _last_before(since, stays)):
-        for number, target, state, began, at in connection.execute(query):
+        for number, target, state, began, at in connection.execute(query).all():
             if target in turns:
                 held = Turn(number, _STATES[state], datetime.fromisoformat(began), datetime.fromisoformat(at))
                 turns[target].append(held)

@@ -16,6 +16,7 @@ Pure, and every function is total: rows in any order, twice, or with clocks that
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -180,6 +181,11 @@ class Report:
     """Worst first; without any known time last."""
 
 
+def percent(ratio: float) -> str:
+    """`99.995`: cut off and not rounded, so that only what never failed is 100.000."""
+    return f"{math.floor(ratio * 100_000) / 1000:.3f}"
+
+
 # -- intervals of one target -----------------------------------------------------------------------------------------
 
 
@@ -203,10 +209,11 @@ def intervals(
         at = inside.since
         for piece in pieces:
             part = _cut(piece, inside)
-            if part is None or part.until <= at:
+            if part is None:
                 continue
-            _append(found, Interval(at, part.since, State.UNKNOWN))
-            for excused in _excused(Interval(max(at, part.since), part.until, piece.state), reasons):
+            if part.since > at:
+                _append(found, Interval(at, part.since, State.UNKNOWN))
+            for excused in _excused(Interval(*part, piece.state), reasons):
                 _append(found, excused)
             at = part.until
         _append(found, Interval(at, inside.until, State.UNKNOWN))
@@ -223,7 +230,10 @@ def _append(found: list[Interval], new: Interval) -> None:
 
 
 def _cut(one: Span | Interval, other: Span | Interval) -> Span | None:
-    since, until = max(one.since, other.since), min(one.until, other.until)
+    since = (
+        one.since if one.since > other.since else other.since
+    )  # called for every interval: max() takes twice as long
+    until = one.until if one.until < other.until else other.until
     return Span(since, until) if since < until else None
 
 
@@ -289,8 +299,10 @@ def _lay_over(pieces: list[tuple[datetime, State]], turn: Turn, since: datetime)
 
 def _excused(interval: Interval, excuses: Sequence[tuple[Excuse, Span]]) -> list[Interval]:
     """The same time, cut where an excuse begins or ends."""
+    if interval.state not in CUT or not excuses:
+        return [interval]
     inside = [(excuse, cut) for excuse, span in excuses if (cut := _cut(span, interval))]
-    if interval.state not in CUT or not inside:
+    if not inside:
         return [interval]
     edges = sorted({*interval[:2], *(edge for _, cut in inside for edge in cut)})
     found = []
@@ -316,6 +328,14 @@ def history(records: Records, span: Span) -> dict[str, list[Interval]]:
     }
 
 
+def total(found: Iterable[Interval]) -> Totals:
+    """The sums of some intervals."""
+    made = Totals()
+    for each in found:
+        made.add(each)
+    return made
+
+
 def report(records: Records, by: By, span: Span) -> Report:
     """Sums of a span, worst first. What a target was is summed under what it belonged to at that time."""
     totals: dict[str, Totals] = {}
@@ -327,7 +347,9 @@ def report(records: Records, by: By, span: Span) -> Report:
             continue
         own = totals.setdefault(key, Totals())
         for each in found[member.target]:
-            if (part := _cut(each, stay)) is not None:
+            if stay.since <= each.since and each.until <= stay.until:
+                own.add(each)
+            elif (part := _cut(each, stay)) is not None:
                 own.add(Interval(*part, *each[2:]))
     worst = sorted(totals.items(), key=lambda item: (_rank(item[1]), item[0]))
     return Report(by=by, span=span, totals=dict(worst))

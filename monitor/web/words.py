@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from monitor.core import words
+from monitor.core.ledger import percent
 
 LANGUAGES = ("vi", "en")
 
@@ -27,6 +28,11 @@ class Words(words.Words):
         whole = isinstance(value, int) or abs(value) >= 1000
         english = f"{value:,.0f}" if whole else f"{value:,.3g}"
         return english.translate(_VIETNAMESE) if self.language == "vi" else english
+
+    def percent(self, ratio: float | None) -> str:
+        """An availability in percent, `–` when nothing is known."""
+        text = "–" if ratio is None else f"{percent(ratio)} %"
+        return text.translate(_VIETNAMESE) if self.language == "vi" else text
 
 
 _VIETNAMESE = str.maketrans(",.", ".,")
@@ -74,6 +80,11 @@ VI = Words(
         "target": "Đối tượng",
         "evidence": "Bằng chứng",
         "last_evidence": "Ghi nhận cuối",
+        "this_month": "Khả dụng tháng này",
+        "net": "không tính mất điện, bảo trì",
+        "lately": "Những lần không bình thường gần đây",
+        "power": "mất điện",
+        "maintenance": "bảo trì",
         "check": "Phép đo",
         "began": "Bắt đầu",
         "opened": "Ghi nhận lúc",
@@ -152,6 +163,11 @@ EN = Words(
         "target": "Target",
         "evidence": "Evidence",
         "last_evidence": "Last evidence",
+        "this_month": "Available this month",
+        "net": "without power cuts and maintenance",
+        "lately": "Times when it was not well lately",
+        "power": "power cut",
+        "maintenance": "maintenance",
         "check": "Check",
         "began": "Began",
         "opened": "Opened",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from monitor.core.ledger import By, Interval, Records, Report, Span, history, report
 from monitor.core.model import (
     Cause,
     Check,
@@ -98,6 +99,9 @@ class Province:
     held: dict[str, TargetView] = field(default_factory=dict)
     cases: list[Incident] = field(default_factory=list)
     is_ready: tuple[bool, str] = (True, "")
+    past: Records | None = field(default_factory=Records)
+    """What the ledger is made of; None: it cannot be read."""
+    asked: list[Span] = field(default_factory=list)
     figures: dict[str, object] = field(default_factory=lambda: {"checks": 9, "reload_ok": True, "started": NOW})
 
     def inventory(self) -> Inventory:
@@ -114,6 +118,17 @@ class Province:
 
     def health(self) -> Mapping[str, object]:
         return self.figures
+
+    async def availability(self, by: By, span: Span) -> Report | None:
+        self.asked.append(span)
+        return None if self.past is None else report(self.past, by, Span(span.since, min(span.until, NOW)))
+
+    async def history(self, site: str, span: Span) -> Mapping[str, Sequence[Interval]] | None:
+        self.asked.append(span)
+        if self.past is None:
+            return None
+        found = history(self.past, Span(span.since, min(span.until, NOW)))
+        return {target: each for target, each in found.items() if target.startswith(f"{site}/")}
 
     def set_all(self, state: State) -> None:
         """Hold every target to be this."""
