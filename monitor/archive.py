@@ -47,10 +47,7 @@ class Archive:
         """`url` is a file name, or an SQLAlchemy URL, as for the store."""
         self._name = url
         self._file = None if "://" in url else Path(url)
-        self._engine = sa.create_engine(
-            url if self._file is None else f"sqlite:///file:{quote(str(self._file.absolute()))}?mode=ro&uri=true",
-            connect_args={} if self._file is None else {"timeout": 5, "check_same_thread": False},
-        )
+        self._engine = sa.create_engine(url if self._file is None else _read_only(self._file))
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
 
     def close(self) -> None:
@@ -95,6 +92,11 @@ class Archive:
         if "no such table" in text or "no such column" in text:
             return f"{self._name}: of a version without a ledger; let this version's daemon run on it once"
         return f"{self._name}: {text}"
+
+
+def _read_only(file: Path) -> sa.URL:
+    name = f"file:{quote(str(file.absolute()))}"
+    return sa.URL.create("sqlite", database=name, query={"mode": "ro", "uri": "true", "timeout": "5"})
 
 
 def _text(at: datetime) -> str:
