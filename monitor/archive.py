@@ -155,9 +155,10 @@ def _last_before(since: str, stays: sa.Select[Any]) -> sa.Select[Any]:
         .where(before.c.target == known.c.target, before.c.at < since)
         .order_by(before.c.at.desc(), before.c.id.desc())
         .limit(1)
+        .correlate(known)
         .scalar_subquery()
     )
-    return sa.select(_change).where(_change.c.id.in_(sa.select(last)))
+    return sa.select(_change).where(_change.c.id.in_(sa.select(last).select_from(known)))
 
 
 def _member_of(row: sa.Row[Any]) -> Member:

@@ -85,7 +85,10 @@ async def test_a_state_of_long_ago_is_known_and_what_is_decided_later_counts_for
     await store.begin(at(0))
     await write(store, 1, held(State.DEGRADED, 0), held(State.UP, 0), members=[LINE])
     await write(store, 10_000, held(State.DOWN, 4_990, 5_005))
+    await write(store, 10_000, held(State.DOWN, 3_000, target=ROUTER.target), members=[LINE, ROUTER])
     assert await seen(archive, span(4_000, 5_000)) == [(4_000, 4_990, "up"), (4_990, 5_000, "down")]
+    totals = (await archive.availability(By.TARGET, span(4_000, 5_000), NOW + LATER)).totals
+    assert [totals[each].down.total_seconds() for each in (LINE.target, ROUTER.target)] == [10, 1_000], "each its own"
 
 
 async def test_a_restart_leaves_a_time_that_is_unknown_until_the_first_verdict(store: Store, archive: Archive) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from monitor.core.ledger import By, Interval, Records, Report, Span, history, report
+from monitor.core.ledger import By, Interval, Records, Report, Span, Turn, history, members, report
 from monitor.core.model import (
     Cause,
     Check,
@@ -155,6 +155,22 @@ class Province:
         )
         self.cases.append(case)
         return case
+
+    def remember_a_cut(self, site: str, *, power: bool = False) -> None:
+        """All were up since the month before; but the line of a commune was down for three hours until five minutes ago."""
+        long_ago, began, ended = NOW - timedelta(days=40), NOW - timedelta(minutes=185), NOW - timedelta(minutes=5)
+        line = f"{site}/tslcd"
+        known = {each: [Turn(0, State.UP, long_ago, long_ago)] for each in self.settings.targets}
+        known[line] += [Turn(1, State.DOWN, began, began), Turn(2, State.UP, ended, ended)]
+        cut = self.cut(site)
+        self.cases.remove(cut)
+        cause = Cause.POWER if power else Cause.LINK
+        self.past = Records(
+            runs=[Span(long_ago, NOW)],
+            members=members(self.settings, long_ago),
+            turns=known,
+            incidents=[replace(cut, cause=cause, began=began, closed=ended)],
+        )
 
     def close(self, case: Incident) -> None:
         """Close an incident a minute ago."""
