@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -339,8 +339,10 @@ def total(found: Iterable[Interval]) -> Totals:
 def report(records: Records, by: By, span: Span) -> Report:
     """Sums of a span, worst first. What a target was is summed under what it belonged to at that time."""
     totals: dict[str, Totals] = {}
-    found = history(records, span)
-    for member in records.members:
+    counted = {each.target for each in records.members if each.key(by)}
+    members = [each for each in records.members if each.target in counted]
+    found = history(replace(records, members=members), span)
+    for member in members:
         stay = _stay(member)
         key = member.key(by)
         if not key or _cut(stay, span) is None:
