@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,11 +20,14 @@ from pydantic import TypeAdapter
 
 from monitor.core import ledger
 from monitor.core.correlate import GRACE
-from monitor.core.ledger import By, Interval, Maintenance, Member, Records, Report, Span, Turn
+from monitor.core.ledger import By, Interval, Maintenance, Member, Records, Report, Span, Totals, Turn
 from monitor.core.model import Incident, Role, State
 
 ALIVE = timedelta(seconds=30)
 """After a sign of life that is not older the daemon is taken to run, and sums end there, without seconds of unknown."""
+
+TARGETS_AT_ONCE = 50
+"""How many targets' states are in memory at a time."""
 
 _run = sa.table("run", sa.column("began"), sa.column("beat"))
 _member = sa.table("member", *map(sa.column, ("target", "role", "kind", "provider", "commune", "since", "until")))
@@ -56,13 +60,22 @@ class Archive:
         self._engine.dispose()
 
     async def availability(self, by: By, span: Span, now: datetime, maintenance: Sequence[Maintenance] = ()) -> Report:
-        """Sums of the part of a span that is over; raises ArchiveError."""
+        """Sums of the part of a span that is over; raises ArchiveError.
 
-        def work(connection: sa.Connection) -> Report:
-            past = _past(connection, span, now)
-            return ledger.report(_records(connection, past, None, maintenance), by, past)
+        Some targets at a time: with a whole province in memory Python's collector would stop the loop for 0.2 s.
+        """
+        past, known = await self._run(lambda connection: _frame(connection, span, now, None, maintenance))
+        targets = list(dict.fromkeys(each.target for each in known.members if each.key(by)))
+        parts = []
+        for first in range(0, len(targets), TARGETS_AT_ONCE):
+            some = frozenset(targets[first : first + TARGETS_AT_ONCE])
 
-        return await self._run(work)
+            def work(connection: sa.Connection, some: Collection[str] = some) -> dict[str, Totals]:
+                members = [each for each in known.members if each.target in some]
+                return ledger.sums(_with_turns(connection, replace(known, members=members), past), by, past)
+
+            parts.append(await self._run(work))
+        return ledger.merged(by, past, parts)
 
     async def history(
         self, targets: Collection[str], span: Span, now: datetime, maintenance: Sequence[Maintenance] = ()
@@ -70,8 +83,8 @@ class Archive:
         """The intervals of these targets in the part of a span that is over; raises ArchiveError."""
 
         def work(connection: sa.Connection) -> dict[str, list[Interval]]:
-            past = _past(connection, span, now)
-            return ledger.history(_records(connection, past, targets, maintenance), past)
+            past, known = _frame(connection, span, now, targets, maintenance)
+            return ledger.history(_with_turns(connection, known, past), past)
 
         return await self._run(work)
 
@@ -111,48 +124,57 @@ def _past(connection: sa.Connection, span: Span, now: datetime) -> Span:
     return Span(span.since, max(span.since, min(span.until, end)))
 
 
-def _records(
-    connection: sa.Connection, span: Span, targets: Collection[str] | None, maintenance: Sequence[Maintenance]
-) -> Records:
-    """All that decides about a span, and of each target the last that was decided before; None: of all targets."""
-    since, until = _text(span.since), _text(span.until)
+def _frame(
+    connection: sa.Connection,
+    span: Span,
+    now: datetime,
+    targets: Collection[str] | None,
+    maintenance: Sequence[Maintenance],
+) -> tuple[Span, Records]:
+    """The part of a span that is over, and all that was written about it but the states; None: of all targets."""
+    past = _past(connection, span, now)
+    since, until = _text(past.since), _text(past.until)
     runs = connection.execute(sa.select(_run.c.began, _run.c.beat).where(_run.c.beat >= since))
     stays = sa.select(_member).where(_member.c.since < until, _member.c.until.is_(None) | (_member.c.until > since))
     if targets is not None:
         stays = stays.where(_member.c.target.in_(targets))
-    members = [_member_of(row) for row in connection.execute(stays)]
-    turns: dict[str, list[Turn]] = {each.target: [] for each in members}
-    for query in (_decided(since, until, targets), _last_before(since, stays)):
-        for number, target, state, began, at in connection.execute(query).all():
-            if target in turns:
-                held = Turn(number, _STATES[state], datetime.fromisoformat(began), datetime.fromisoformat(at))
-                turns[target].append(held)
     cuts = sa.select(_incident.c.body).where(
         _incident.c.body.contains('"cause":"power"'),
-        _incident.c.closed.is_(None) | (_incident.c.closed >= _text(span.since - GRACE)),
+        _incident.c.closed.is_(None) | (_incident.c.closed >= _text(past.since - GRACE)),
     )
-    return Records(
+    return past, Records(
         runs=[Span(*map(datetime.fromisoformat, row)) for row in runs],
-        members=members,
-        turns=turns,
+        members=[_member_of(row) for row in connection.execute(stays)],
         incidents=[_incident_json.validate_json(body) for body in connection.execute(cuts).scalars()],
         maintenance=maintenance,
     )
 
 
-def _decided(since: str, until: str, targets: Collection[str] | None) -> sa.Select[Any]:
-    """What was decided from `since` on, also long after `until` when it began before that."""
-    query = sa.select(_change).where(_change.c.at >= since, _change.c.since < until)
-    return query if targets is None else query.where(_change.c.target.in_(targets))
+def _with_turns(connection: sa.Connection, known: Records, past: Span) -> Records:
+    """The same with what was decided about its members in the span, and of each the last that was decided before."""
+    turns: dict[str, list[Turn]] = {each.target: [] for each in known.members}
+    for query in (_decided(past, turns), _last_before(past, turns)):
+        for number, target, state, began, at in connection.execute(query).all():
+            turns[target].append(
+                Turn(number, _STATES[state], datetime.fromisoformat(began), datetime.fromisoformat(at))
+            )
+    return replace(known, turns=turns)
 
 
-def _last_before(since: str, stays: sa.Select[Any]) -> sa.Select[Any]:
-    """The last that was decided before `since` of each target of `stays`: one look into the index for each."""
-    known = sa.select(stays.subquery().c.target).distinct().subquery()
+def _decided(past: Span, targets: Collection[str]) -> sa.Select[Any]:
+    """What was decided in the span, and long after it when it began before its end."""
+    return sa.select(_change).where(
+        _change.c.target.in_(targets), _change.c.at >= _text(past.since), _change.c.since < _text(past.until)
+    )
+
+
+def _last_before(past: Span, targets: Collection[str]) -> sa.Select[Any]:
+    """The last that was decided before the span of each target: one look into the index for each."""
+    known = sa.select(_member.c.target).where(_member.c.target.in_(targets)).distinct().subquery()
     before = _change.alias()
     last = (
         sa.select(before.c.id)
-        .where(before.c.target == known.c.target, before.c.at < since)
+        .where(before.c.target == known.c.target, before.c.at < _text(past.since))
         .order_by(before.c.at.desc(), before.c.id.desc())
         .limit(1)
         .correlate(known)

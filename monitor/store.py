@@ -1,4 +1,4 @@
-"""What must outlive the process: state changes, incidents, and mails until they are delivered (only user of SQLAlchemy).
+"""What must outlive the process: state changes, incidents, and mails until they are delivered (with the archive the only user of SQLAlchemy).
 
 One writer thread does all writing, so that a slow disk never stalls a probe, and each batch is one transaction: an
 incident event and the mails that it causes are on disk together or not at all. SQLite in WAL mode by default.
@@ -39,8 +39,7 @@ _states = sa.Table(
     sa.Column("evidence", sa.String, nullable=False),
     sa.Column("at", sa.String),
     sa.Index("state_change_of_target", "target", "since"),
-    sa.Index("state_change_decided", "at"),
-    sa.Index("state_change_of_target_decided", "target", "at"),
+    sa.Index("state_change_ledger", "target", "at", "since", "state"),  # all that the archive reads, side by side
 )
 
 _runs = sa.Table(

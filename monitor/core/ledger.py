@@ -148,6 +148,11 @@ class Totals:
         if interval.excuse is not None:
             setattr(self, interval.excuse.value, getattr(self, interval.excuse.value) + length)
 
+    def join(self, other: Totals) -> None:
+        """Count what another one has counted."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
     @property
     def whole(self) -> timedelta:
         """All of the time, known or not."""
@@ -337,7 +342,22 @@ def total(found: Iterable[Interval]) -> Totals:
 
 
 def report(records: Records, by: By, span: Span) -> Report:
-    """Sums of a span, worst first. What a target was is summed under what it belonged to at that time."""
+    """Sums of a span, worst first."""
+    return merged(by, span, [sums(records, by, span)])
+
+
+def merged(by: By, span: Span, parts: Iterable[Mapping[str, Totals]]) -> Report:
+    """One report of the sums of several groups of targets."""
+    totals: dict[str, Totals] = {}
+    for part in parts:
+        for key, each in part.items():
+            totals.setdefault(key, Totals()).join(each)
+    worst = sorted(totals.items(), key=lambda item: (_rank(item[1]), item[0]))
+    return Report(by=by, span=span, totals=dict(worst))
+
+
+def sums(records: Records, by: By, span: Span) -> dict[str, Totals]:
+    """Sums of a span. What a target was is summed under what it belonged to at that time."""
     totals: dict[str, Totals] = {}
     counted = {each.target for each in records.members if each.key(by)}
     members = [each for each in records.members if each.target in counted]
@@ -353,8 +373,7 @@ def report(records: Records, by: By, span: Span) -> Report:
                 own.add(each)
             elif (part := _cut(each, stay)) is not None:
                 own.add(Interval(*part, *each[2:]))
-    worst = sorted(totals.items(), key=lambda item: (_rank(item[1]), item[0]))
-    return Report(by=by, span=span, totals=dict(worst))
+    return totals
 
 
 def _rank(totals: Totals) -> tuple[bool, float]:
