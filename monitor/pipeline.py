@@ -145,7 +145,10 @@ class Pipeline:
     async def _write(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), BEAT_SECONDS)
+                async with asyncio.timeout(
+                    BEAT_SECONDS
+                ):  # wait_for() can lose the end of the task (Python issue 86296)
+                    await self._wake.wait()
             self._wake.clear()
             await self._flush_until_written()
 
