@@ -10,18 +10,20 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from aiohttp import web
 
 from alerts.compose import Composer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox
+from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
+from monitor.core.ledger import By, Interval, Report, Span
 from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.metrics import Metrics, Present
@@ -46,6 +48,9 @@ COLLECTOR_SHARE = 0.002
 """Of the time, what full runs of Python's collector of cycles take at most; each stops the loop."""
 NEVER = 1 << 30
 DESCRIPTORS = 8192
+LOOK_KEPT = timedelta(seconds=60)
+"""What was read from the ledger is shown for this long."""
+MAX_LOOKS_KEPT = 200
 READY_RATIO = 0.95
 """The daemon is ready when this part of the checks was observed at least once."""
 
@@ -182,6 +187,7 @@ class App:
         self._reloading = asyncio.Lock()
         self._closed_before: tuple[Incident, ...] = ()
         self._traps: TrapListener | None = None
+        self._looks: dict[object, tuple[datetime, object]] = {}
 
     async def run(self) -> None:
         """Watch until SIGTERM or SIGINT; raises StartError when a port or the database is not to be had."""
@@ -194,9 +200,12 @@ class App:
         try:
             open_incidents, told = await store.open_incidents(), await store.told()
             self._closed_before = await store.recent_incidents(20)
+            await store.begin(utc_now())
             released = await store.release()
         except StoreError as error:
             raise StartError(str(error)) from error
+        self._archive = Archive(self._settings.database_url)
+        self._looking = asyncio.Lock()
         log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
         self.outbox = Outbox(
             queue=store,
@@ -254,6 +263,7 @@ class App:
             log.error("the last changes were not written: %s", error)  # noqa: TRY400
         await door.close()
         await control.cleanup()
+        self._archive.close()
         self._store.close()
         if self.pipeline.recorder is not None:
             self.pipeline.recorder.close()
@@ -441,6 +451,31 @@ class App:
             return await self._store.history(incident)
         except StoreError:
             return ()
+
+    async def availability(self, by: By, span: Span) -> Report | None:
+        """Sums from the ledger; None when the database cannot be read now."""
+        return await self._look((by, span), lambda: self._archive.availability(by, span, utc_now()))
+
+    async def past(self, site: str, span: Span) -> Mapping[str, Sequence[Interval]] | None:
+        """The intervals of a site's targets; None when the database cannot be read now."""
+        targets = [each.id for each in self._inventory.targets.values() if each.site == site]
+        return await self._look((site, span), lambda: self._archive.history(targets, span, utc_now()))
+
+    async def _look(self, what: object, look: Callable[[], Awaitable[T]]) -> T | None:
+        """Look back, one after the other and the same at most once in `LOOK_KEPT`: however many ask, the probes go on."""
+        async with self._looking:
+            now = utc_now()
+            self._looks = {key: kept for key, kept in self._looks.items() if timedelta(0) <= now - kept[0] < LOOK_KEPT}
+            if what not in self._looks:
+                try:
+                    found = await look()
+                except ArchiveError as error:
+                    log.error("the ledger cannot be read: %s", error)  # noqa: TRY400
+                    return None
+                if len(self._looks) >= MAX_LOOKS_KEPT:
+                    del self._looks[next(iter(self._looks))]
+                self._looks[what] = (now, found)
+            return cast("T", self._looks[what][1])
 
     def ready(self) -> tuple[bool, str]:
         """Whether nearly every check was observed once."""

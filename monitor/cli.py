@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import logging
+import math
 import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,10 @@ from alerts.compose import check_templates
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor.app import App, StartError, load_all
+from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
 from monitor.core.explain import explain_all
+from monitor.core.ledger import By, Report, Span, Totals, percent, read_span
 from monitor.core.model import Check, IncidentEvent, Inventory, Outcome, State, Target
 from monitor.core.words import EN, LOCAL, WORDS
 from monitor.inventory.load import load_inventory
@@ -33,6 +37,7 @@ from monitor.recording import RecordingError, read
 from monitor.replay import Replay
 from monitor.settings import load_settings, named_files
 from monitor.store import StoreError, read_history
+from monitor.web.api import report_json, totals_json
 from monitor.yamlfile import ConfigError
 from probes.registry import Request, load, run_once
 
@@ -300,6 +305,64 @@ def explain(incident: str, lang: str, as_json: bool, path: Path) -> None:
     if not events:
         _fail(f"the database has no incident {incident!r}; its id is in the mail, on the board and in the API")
     click.echo(EVENTS.dump_json(list(events), indent=2).decode() if as_json else explain_all(events, WORDS[lang]))
+
+
+@main.command()
+@SETTINGS
+@click.option("--month", help="A calendar month of Viet Nam, such as 2026-11; without any time, the present one.")
+@click.option("--from", "since", help="A date or time, Viet Nam's without a zone: 2026-11-01 or 2026-11-01T08:00.")
+@click.option("--until", help="The same; without it up to now.")
+@click.option("--by", type=click.Choice([each.value for each in By]), default=By.TARGET.value, show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True,
+    help="For people, for a spreadsheet, or as the API gives it.",
+)  # fmt: skip
+def availability(path: Path, month: str | None, since: str | None, until: str | None, by: str, form: str) -> None:
+    """Sum up from the database what was up and for how long, worst first; the daemon may run or not."""
+    now = datetime.now(UTC)
+    try:
+        span = read_span(month, since, until, now)
+        report = asyncio.run(_read_availability(load_settings(path, None).database_url, By(by), span, now))
+    except (ConfigError, ArchiveError, ValueError) as error:
+        _fail(error)
+        return
+    if form == "table":
+        show_availability(Console(), report)
+        return
+    items = [totals_json(key, each) for key, each in report.totals.items()]
+    if form == "json":
+        click.echo(json.dumps({**report_json(report), "items": items}, ensure_ascii=False))
+        return
+    table = csv.DictWriter(sys.stdout, list(totals_json("", Totals())), lineterminator="\n")
+    table.writeheader()
+    table.writerows(items)
+
+
+async def _read_availability(url: str, by: By, span: Span, now: datetime) -> Report:
+    archive = Archive(url)
+    try:
+        return await archive.availability(by, span, now)
+    finally:
+        archive.close()
+
+
+def show_availability(console: Console, report: Report) -> None:
+    """A line for each: percent in all and without excuses, then how long it was hurt, in hours, minutes and seconds."""
+    console.print(f"{EN.moment(report.span.since)} to {EN.moment(report.span.until)} (Viet Nam)", highlight=False)
+    width = max((len(key) for key in report.totals), default=0)
+    line = f"{{:<{max(width, len(report.by.value))}}}  {{:>8}}  {{:>8}}  {{:>10}}  {{:>10}}  {{:>10}}  {{:>10}}"
+    names = (report.by.value, "%", "% net", "degraded", "down", "excused", "unknown")
+    console.print(line.format(*names), soft_wrap=True, highlight=False)
+    for key, each in report.totals.items():
+        ratios = ["-" if ratio is None else percent(ratio) for ratio in (each.availability, each.availability_net)]
+        hurt = (each.degraded, each.down + each.unreachable, each.power + each.maintenance, each.unknown)
+        said = line.format(key, *ratios, *map(_hours, hurt))
+        console.print(said, soft_wrap=True, markup=False, highlight=False)
+
+
+def _hours(length: timedelta) -> str:
+    seconds = math.ceil(length.total_seconds())  # a blink is not nothing
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}" if seconds else "-"
 
 
 @main.command()

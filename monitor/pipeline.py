@@ -7,6 +7,7 @@ batch that cannot be written is kept and tried again. Mails leave only after the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from alerts.policy import notify
 from monitor.core.correlate import Correlator, Decision
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge
+from monitor.core.ledger import Member, members
 from monitor.core.model import Contact, Happening, Held, Incident, IncidentEvent, Inventory, Notification, Observation
 from monitor.recording import ClockSet, Entry, Patient, Recorder, Tick, header
 from monitor.store import Store, StoreError
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 2.0
 JUMP = timedelta(seconds=2)
 """A wall clock that was set by less is being slewed, and a daemon that was stopped for less has missed nothing."""
+BEAT_SECONDS = 5.0
+"""A sign of life is written at least this often: what a killed daemon can lose of the ledger."""
 KEPT_CLOSED = 50
 """Closed incidents that are kept in memory for the board."""
 
@@ -34,9 +38,11 @@ class _Batch:
     states: list[Held] = field(default_factory=list)
     events: list[IncidentEvent] = field(default_factory=list)
     notifications: list[Notification] = field(default_factory=list)
+    members: tuple[Member, ...] | None = None
+    """Of a new inventory."""
 
     def __bool__(self) -> bool:
-        return bool(self.states or self.events or self.notifications)
+        return bool(self.states or self.events or self.notifications) or self.members is not None
 
 
 class Pipeline:
@@ -70,8 +76,9 @@ class Pipeline:
         self._told = dict(told)
         """Contacts that had mail of each open incident."""
         self.event_counts: dict[tuple[str, str], int] = {}
-        self._batch = _Batch()
+        self._batch = _Batch(members=members(inventory, clock()))
         self._wake = asyncio.Event()
+        self._wake.set()
 
     @property
     def judge(self) -> Judge:
@@ -91,6 +98,7 @@ class Pipeline:
         self.last = {check: seen for check, seen in self.last.items() if check in self.judge.checks}
         self._take(ended)  # told with the old names: theirs are what was announced
         self.inventory, self.contacts = inventory, contacts
+        self._batch.members = members(inventory, self._clock())
         self._take(changed)
 
     def observed(self, observation: Observation) -> None:
@@ -175,15 +183,21 @@ class Pipeline:
 
     async def _write(self) -> None:
         while True:
-            await self._wake.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(
+                    BEAT_SECONDS
+                ):  # wait_for() can lose the end of the task (Python issue 86296)
+                    await self._wake.wait()
             self._wake.clear()
             await self._flush_until_written()
 
     async def _flush_until_written(self) -> None:
-        while self._batch:
+        written = False
+        while self._batch or not written:
             batch, self._batch = self._batch, _Batch()
             try:
-                await self._store.record(batch.states, batch.events, batch.notifications, self._clock())
+                await self._put(batch)
+                written = True
             except StoreError as error:
                 log.error("not written, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
                 self._keep(batch)
@@ -200,9 +214,13 @@ class Pipeline:
         self._batch.states[:0] = batch.states
         self._batch.events[:0] = batch.events
         self._batch.notifications[:0] = batch.notifications
+        if self._batch.members is None:
+            self._batch.members = batch.members
 
     async def flush(self) -> None:
-        """Write what is left, at the end."""
-        if self._batch:
-            batch, self._batch = self._batch, _Batch()
-            await self._store.record(batch.states, batch.events, batch.notifications, self._clock())
+        """Write what is left, and the last sign of life, at the end."""
+        batch, self._batch = self._batch, _Batch()
+        await self._put(batch)
+
+    async def _put(self, batch: _Batch) -> None:
+        await self._store.record(batch.states, batch.events, batch.notifications, self._clock(), batch.members)

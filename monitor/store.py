@@ -1,4 +1,4 @@
-"""What must outlive the process: state changes, incidents, and mails until they are delivered (only user of SQLAlchemy).
+"""What must outlive the process: state changes, incidents, and mails until they are delivered (with the archive the only user of SQLAlchemy).
 
 One writer thread does all writing, so that a slow disk never stalls a probe, and each batch is one transaction: an
 incident event and the mails that it causes are on disk together or not at all. SQLite in WAL mode by default.
@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.pool import NullPool
 
 from alerts.outbox import Queued, QueueError
+from monitor.core.ledger import Member
 from monitor.core.model import Explanation, Happening, Held, Incident, IncidentEvent, Notification
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,30 @@ _states = sa.Table(
     sa.Column("since", sa.String, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
     sa.Column("evidence", sa.String, nullable=False),
+    sa.Column("at", sa.String),
     sa.Index("state_change_of_target", "target", "since"),
+    sa.Index("state_change_ledger", "target", "at", "since", "state"),  # all that the archive reads, side by side
+)
+
+_runs = sa.Table(
+    "run",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("began", sa.String, nullable=False),
+    sa.Column("beat", sa.String, nullable=False, index=True),  # the last sign of life
+)
+
+_members = sa.Table(
+    "member",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("target", sa.String, nullable=False, index=True),
+    sa.Column("role", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("provider", sa.String, nullable=False),
+    sa.Column("commune", sa.String, nullable=False),
+    sa.Column("since", sa.String, nullable=False),
+    sa.Column("until", sa.String, index=True),
 )
 
 _incidents = sa.Table(
@@ -117,6 +141,7 @@ class Store:
         """`url` is a file name, or an SQLAlchemy URL; raises StoreError when it cannot be opened or written."""
         self._url = url if "://" in url else f"sqlite:///{url}"
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._run_id: int | None = None
         self._engine = sa.create_engine(self._url, connect_args=self._arguments(), poolclass=self._pool())
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _sqlite_pragmas)
@@ -147,6 +172,7 @@ class Store:
             columns = {each["name"] for each in sa.inspect(connection).get_columns(_events.name)}
             if "because" not in columns:  # of a version that kept no explanations; they know how to do without it
                 connection.execute(sa.text(f"ALTER TABLE {_events.name} ADD COLUMN because TEXT NOT NULL DEFAULT ''"))
+            _add_time_of_deciding(connection)
             found = connection.scalar(sa.select(_meta.c.value).where(_meta.c.key == "schema"))
             if found is None:
                 connection.execute(_meta.insert().values(key="schema", value=str(SCHEMA_VERSION)))
@@ -235,10 +261,17 @@ class Store:
         events: Sequence[IncidentEvent],
         notifications: Sequence[Notification],
         at: datetime,
+        members: Sequence[Member] | None = None,
     ) -> None:
-        """Write what one batch decided, in one transaction; repeating a batch changes nothing."""
+        """Write what one batch decided, in one transaction; repeating a batch changes nothing.
+
+        With it goes the sign of life: all that was decided up to `at` is then on disk. `members` is a new inventory.
+        """
 
         def work(connection: sa.Connection) -> None:
+            connection.execute(_runs.update().where(_runs.c.id == self._run_id).values(beat=_text(at)))
+            if members is not None:
+                _put_members(connection, members, at)
             if states:
                 connection.execute(_NEW_STATE, [_state_row(each) for each in states])
             for event in events:
@@ -251,6 +284,15 @@ class Store:
                     connection.execute(_outbox.insert().values(**_outbox_row(each, at)))
 
         await self._run("record", work)
+
+    async def begin(self, at: datetime) -> None:
+        """Note that a daemon begins to watch; each batch from now on is a sign of its life."""
+
+        def work(connection: sa.Connection) -> int:
+            made = connection.execute(_runs.insert().values(began=_text(at), beat=_text(at)))
+            return int(made.inserted_primary_key[0])  # type: ignore[index]  # never None of a single row
+
+        self._run_id = await self._run("begin", work)
 
     async def open_incidents(self) -> tuple[Incident, ...]:
         """Incidents that were open when the daemon last wrote."""
@@ -396,6 +438,45 @@ def _state_row(held: Held) -> dict[str, str]:
         "new_since": _text(held.since),
         "new_reason": held.reason.value,
         "new_evidence": held.evidence,
+        "new_at": _text(held.at or held.since),
+    }
+
+
+def _add_time_of_deciding(connection: sa.Connection) -> None:
+    """Give the table of a version before the ledger its column: what was written then counts as decided at once."""
+    if "at" in {each["name"] for each in sa.inspect(connection).get_columns(_states.name)}:
+        return
+    connection.execute(sa.text("ALTER TABLE state_change ADD COLUMN at VARCHAR"))
+    connection.execute(_states.update().values(at=_states.c.since))
+    for index in _states.indexes:
+        index.create(connection, checkfirst=True)
+
+
+def _put_members(connection: sa.Connection, members: Sequence[Member], at: datetime) -> None:
+    """End those that are gone or have changed, begin those that are new; the others are left alone."""
+    wanted = {each.target: _member_row(each) for each in members}
+    gone = []
+    for row in connection.execute(sa.select(_members).where(_members.c.until.is_(None))).mappings():
+        new = wanted.get(row["target"])
+        if new is not None and all(new[key] == row[key] for key in new if key != "since"):
+            del wanted[row["target"]]
+        else:
+            gone.append({"gone": row["id"], "ended": new["since"] if new else _text(at)})
+    if gone:
+        ended = _members.update().where(_members.c.id == sa.bindparam("gone")).values(until=sa.bindparam("ended"))
+        connection.execute(ended, gone)
+    if wanted:
+        connection.execute(_members.insert(), list(wanted.values()))
+
+
+def _member_row(member: Member) -> dict[str, str]:
+    return {
+        "target": member.target,
+        "role": member.role.value,
+        "kind": member.kind,
+        "provider": member.provider,
+        "commune": member.commune,
+        "since": _text(member.since),
     }
 
 

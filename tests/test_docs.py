@@ -32,6 +32,7 @@ from lab.scenarios import SCENARIOS
 from monitor.cli import main
 from monitor.core.correlate import BATTERY_SAYS, PATH_SAYS
 from monitor.core.judge import NEXT, ONCE, wilson_lower
+from monitor.core.ledger import By, Totals
 from monitor.core.model import Cause, Happening, Outcome, Reason, Role, State, Target
 from monitor.core.words import EN, VI
 from monitor.inventory import schema
@@ -315,7 +316,9 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     shown_options = {
         option
-        for line in re.findall(r"commune-monitor (?:run|check|probe|status|explain|replay|reload|demo)\b[^`\n]*", pages)
+        for line in re.findall(
+            r"commune-monitor (?:run|check|probe|status|availability|explain|replay|reload|demo)\b[^`\n]*", pages
+        )
         for option in re.findall(r"(--[a-z-]+)", line)
     }
     assert shown_options <= known | {"--help"}
@@ -329,6 +332,11 @@ def test_every_metric_of_the_daemon_is_on_the_page_of_metrics_and_no_other() -> 
     page = set(rows(text("docs/metrics.md"))) - {"probe_…"}
     assert {name for name in page if name.startswith("monitor_")} == names - counters
     assert {f"`{role.value}`" in text("docs/metrics.md") for role in Role} == {True}
+
+
+def test_the_figures_of_the_ledger_are_on_the_page_of_availability() -> None:
+    assert set(Totals.__slots__) == set(rows(section("docs/availability.md", "The figures")))
+    assert {each.value for each in By} <= words(section("docs/commands.md", "availability"))
 
 
 def test_the_questions_to_prometheus_are_promql() -> None:

@@ -265,21 +265,25 @@ class Correlator:
         if own is None:
             return
         target = self.graph.targets[target_id]
-        state = own.new
+        state, began = own.new, own.since
         # A limit is seen by an answer; what does not answer, down or not, may be cut off.
         silent = state is State.DOWN or (state is State.DEGRADED and own.reason in PATH_REASONS)
         if silent and not target.vantage:
             fronts = [self.held.get(parent) for parent in target.behind]
             if self._blind():
                 state = State.UNKNOWN
+                began = max(began, *(self.own[each].since for each in self.graph.vantages))
             elif fronts and all(front is not None and front.state in CUT for front in fronts):
                 state = State.UNREACHABLE
+                began = max(began, *(front.since for front in fronts if front is not None))
         before = self.held.get(target_id)
         if before and (before.state, before.reason, before.says) == (state, own.reason, own.says):
             return
         same = before is not None and before.state is state
-        since = before.since if before and same else (own.since if state is own.new else now)
-        held = Held(target=target_id, state=state, since=since, reason=own.reason, says=own.says, evidence=own.evidence)
+        since = before.since if before and same else began
+        held = Held(
+            target=target_id, state=state, since=since, at=now, reason=own.reason, says=own.says, evidence=own.evidence
+        )  # fmt: skip
         self.held[target_id] = held
         if not same:
             decision.states.append(held)

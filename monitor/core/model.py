@@ -264,6 +264,8 @@ class Held:
     target: str
     state: State
     since: datetime
+    at: datetime | None = None
+    """When it was decided, never before `since`; None: at once."""
     reason: Reason = Reason.OK
     says: str = ""
     evidence: str = ""

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from monitor.core.ledger import By, Report, Span, Totals, read_span
 from monitor.core.model import Incident, Inventory, Observation, State, Target
 from monitor.web.overview import case_of, site_of, view_of
 from monitor.web.view import TargetView, View
@@ -50,9 +51,13 @@ class Query:
         found = self._checked(name, ["true", "false"])
         return None if len(found) != 1 else "true" in found
 
+    def last(self, name: str) -> str | None:
+        """The last value of a parameter; None when absent."""
+        return next((value for key, value in reversed(list(self._pairs)) if key == name), None)
+
     def number(self, name: str, default: int, lowest: int, highest: int) -> int:
         """A whole number; the last one given counts."""
-        text = next((value for key, value in reversed(list(self._pairs)) if key == name), None)
+        text = self.last(name)
         if text is None:
             return default
         if not (text.isascii() and text.isdigit() and len(text) < 10 and lowest <= int(text) <= highest):
@@ -96,6 +101,46 @@ def incident(view: View, wanted: str) -> Json | None:
     """Answer of /api/v1/incidents/{id}; None when there is none."""
     found = next((each for each in view.incidents() if each.id == wanted), None)
     return incident_json(found, view.inventory()) if found else None
+
+
+async def availability(view: View, pairs: Collection[tuple[str, str]], now: datetime) -> Json | None:
+    """Answer of /api/v1/availability; None when the ledger cannot be read now."""
+    query = Query(pairs, ("by", "month", "from", "until", "limit", "offset"))
+    by, span = _asked(query, now)
+    _page([], query)  # a mistake is told before the work
+    report = await view.availability(by, span)
+    if report is None:
+        return None
+    page, rest = _page(list(report.totals.items()), query)
+    return {**report_json(report), "items": [totals_json(key, each) for key, each in page], **rest}
+
+
+def _asked(query: Query, now: datetime) -> tuple[By, Span]:
+    if len(query.choice("by", By)) > 1:
+        raise BadQueryError("by may be given once")
+    try:
+        span = read_span(query.last("month"), query.last("from"), query.last("until"), now)
+    except ValueError as error:
+        raise BadQueryError(str(error)) from None
+    return By(query.last("by") or By.TARGET), span
+
+
+def report_json(report: Report) -> Json:
+    """What a report is about, without its items."""
+    return {"by": report.by.value, "from": machine_time(report.span.since), "until": machine_time(report.span.until)}
+
+
+SECONDS = ("up", "degraded", "down", "unreachable", "unknown", "power", "maintenance")
+
+
+def totals_json(key: str, totals: Totals) -> Json:
+    """The sums of one item, in seconds, and its two ratios."""
+    return {
+        "key": key,
+        "availability": totals.availability,
+        "availability_net": totals.availability_net,
+        **{f"{name}_seconds": getattr(totals, name).total_seconds() for name in SECONDS},
+    }
 
 
 def _page(found: list[T], query: Query) -> tuple[list[T], Json]:

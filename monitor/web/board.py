@@ -14,6 +14,7 @@ from datetime import datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitor.core.explain import explain_all
+from monitor.core.ledger import Interval, total
 from monitor.core.model import Incident, IncidentEvent, State
 from monitor.web.overview import (
     HURT,
@@ -45,6 +46,10 @@ MAX_IMPACT = 500
 MAX_EVIDENCE = 50
 MAX_TEXT = 400
 MAX_HEALTH = 16
+MAX_PAST = 10
+
+Past = Mapping[str, Sequence[Interval]]
+"""Intervals by target."""
 
 SIGNS = {State.UP: "●", State.DEGRADED: "▲", State.DOWN: "■", State.UNREACHABLE: "◆", State.UNKNOWN: "○"}
 """A shape for each state, so that nothing depends on telling red from green."""
@@ -95,8 +100,8 @@ class Board:
             severity=severity,
         )
 
-    def site(self, view: View, site_id: str, words: Words, now: datetime) -> str | None:
-        """One site with all its targets; None when there is none."""
+    def site(self, view: View, site_id: str, words: Words, now: datetime, past: Past | None = None) -> str | None:
+        """One site with all its targets and, when it is known, this month's past of them; None when there is none."""
         inventory = view.inventory()
         found = one_site(inventory, view.states(), site_id)
         if found is None:
@@ -107,8 +112,9 @@ class Board:
             if incident.closed is None and _touches(incident, site_id)
         ]
         return self._render(
-            "site.html", words, now, view=view, found=found, cases=touching[:MAX_CARDS], severity=severity
-        )
+            "site.html", words, now, view=view, found=found, cases=touching[:MAX_CARDS], severity=severity,
+            past={target: (total(intervals), not_well(intervals)) for target, intervals in (past or {}).items()},
+        )  # fmt: skip
 
     def incident(
         self, view: View, incident_id: str, words: Words, now: datetime, history: Sequence[IncidentEvent] = ()
@@ -158,6 +164,11 @@ class Board:
             health=health_shown(health, words),
             warnings=warnings(view, health, words),
         )
+
+
+def not_well(intervals: Sequence[Interval]) -> list[Interval]:
+    """The last times of a target that were trouble, newest first, however short."""
+    return [each for each in reversed(intervals) if each.state in HURT][:MAX_PAST]
 
 
 def words_for(language: str | None) -> Words:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from monitor.core.ledger import LONGEST, By
 from monitor.core.model import Cause, Outcome, Reason, Role, State
-from monitor.web.api import MAX_ITEMS, MAX_OFFSET, Json
+from monitor.web.api import MAX_ITEMS, MAX_OFFSET, SECONDS, Json
 
 TEXT: Json = {"type": "string"}
 TEXT_OR_NONE: Json = {"type": ["string", "null"]}
@@ -28,8 +29,17 @@ def description() -> Json:
             "/api/v1/targets": {"get": _list("targets", "Target", _target_parameters())},
             "/api/v1/incidents": {"get": _list("incidents", "Incident", [_parameter("open", {"type": "boolean"})])},
             "/api/v1/incidents/{id}": {"get": _one_incident()},
+            "/api/v1/availability": {"get": _availability()},
         },
-        "components": {"schemas": {"Target": _target(), "Check": _check(), "Incident": _incident(), "Error": _error()}},
+        "components": {
+            "schemas": {
+                "Target": _target(),
+                "Check": _check(),
+                "Incident": _incident(),
+                "Availability": _totals(),
+                "Error": _error(),
+            }
+        },
     }
 
 
@@ -89,6 +99,40 @@ def _one_incident() -> Json:
             "404": _answer("None has this id", _reference("Error")),
         },
     }
+
+
+def _availability() -> Json:
+    once: Json = {"in": "query"}
+    local = "Viet Nam's time without a zone"
+    items: Json = {"type": "array", "maxItems": MAX_ITEMS, "items": _reference("Availability")}
+    return {
+        "summary": "Availability from exact state intervals, worst first",
+        "parameters": [
+            {**once, "name": "by", "schema": {**_one_of(By), "default": By.TARGET.value}},
+            {**once, "name": "month", "description": "goes alone; default the present one", "schema": TEXT},
+            {**once, "name": "from", "description": f"date or time; {local}", "schema": TEXT},
+            {**once, "name": "until", "description": f"at most {LONGEST.days} days later; default now", "schema": TEXT},
+            *_page_parameters(),
+        ],
+        "responses": {
+            "200": _answer(
+                "What is still to come is not counted: `until` is at most now",
+                _object(by=_one_of(By), **{"from": TIME}, until=TIME, items=items, total=COUNT, offset=COUNT),
+            ),
+            "400": _answer("A parameter that is not understood", _reference("Error")),
+            "503": _answer("The database cannot be read now", _reference("Error")),
+        },
+    }
+
+
+def _totals() -> Json:
+    ratio: Json = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+    return _object(
+        key={"type": "string", "description": "id of what `by` names"},
+        availability={**ratio, "description": "(up + degraded) / (up + degraded + down + unreachable)"},
+        availability_net={**ratio, "description": "the same without power and maintenance"},
+        **{f"{name}_seconds": {"type": "number", "minimum": 0} for name in SECONDS},
+    )
 
 
 def _error() -> Json:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import hdrs, web
 
+from monitor.core.ledger import month_of
 from monitor.web import api
 from monitor.web.board import Board, words_for
 from monitor.web.openapi import description
@@ -109,6 +110,7 @@ class _Routes:
             web.get("/api/v1/targets", self._targets),
             web.get("/api/v1/incidents", self._incidents),
             web.get("/api/v1/incidents/{id:.+}", self._incident),
+            web.get("/api/v1/availability", self._availability),
             web.get("/api/v1/openapi.json", self._description),
             web.get("/", self._wall_page),
             web.get("/sites/{id}", self._site_page),
@@ -152,6 +154,15 @@ class _Routes:
             return _answer({"error": "no incident has this id"}, status=404)
         return _answer(found)
 
+    async def _availability(self, request: web.Request) -> web.Response:
+        try:
+            found = await api.availability(self._view, list(request.query.items()), self._clock())
+        except api.BadQueryError as error:
+            return _answer({"error": str(error)}, status=400)
+        if found is None:
+            return _answer({"error": "the database cannot be read now; the daemon's log says why"}, status=503)
+        return _answer(found)
+
     async def _description(self, _: web.Request) -> web.Response:
         return web.Response(text=self._openapi, content_type="application/json")
 
@@ -164,7 +175,10 @@ class _Routes:
 
     async def _site_page(self, request: web.Request) -> web.Response:
         words, now = _words(request), self._clock()
-        page = self._board.site(self._view, request.match_info["id"], words, now)
+        site = request.match_info["id"]
+        known = site in self._view.inventory().sites
+        past = await self._view.past(site, month_of(now)) if known else None
+        page = self._board.site(self._view, site, words, now, past)
         return self._page(page) if page else self._missing("no_site", words, now)
 
     async def _incident_page(self, request: web.Request) -> web.Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from monitor.core.ledger import By, Interval, Report, Span
 from monitor.core.model import Incident, IncidentEvent, Inventory, Observation, Reason, State
 
 
@@ -30,7 +31,7 @@ UNSEEN = TargetView(state=State.UNKNOWN)
 
 
 class View(Protocol):
-    """The present, read between two events of the loop; every method but `history` returns at once."""
+    """The present, read between two events of the loop, where every method returns at once; and the past, which is awaited."""
 
     def inventory(self) -> Inventory:
         """The settings in force."""
@@ -49,3 +50,9 @@ class View(Protocol):
 
     def health(self) -> Mapping[str, object]:
         """The daemon's own figures, by the names of `HEALTH` in `words.py`; others are shown under their own name."""
+
+    async def availability(self, by: By, span: Span) -> Report | None:
+        """Sums from the ledger of the part of the span that is over; None when it cannot be read now."""
+
+    async def past(self, site: str, span: Span) -> Mapping[str, Sequence[Interval]] | None:
+        """By target of a site: its intervals in the part of the span that is over; None when they cannot be read now."""

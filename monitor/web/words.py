@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from monitor.core import words
+from monitor.core.ledger import percent
 
 LANGUAGES = ("vi", "en")
 
@@ -27,6 +28,11 @@ class Words(words.Words):
         whole = isinstance(value, int) or abs(value) >= 1000
         english = f"{value:,.0f}" if whole else f"{value:,.3g}"
         return english.translate(_VIETNAMESE) if self.language == "vi" else english
+
+    def percent(self, ratio: float | None) -> str:
+        """An availability in percent, `–` when nothing is known."""
+        text = "–" if ratio is None else f"{percent(ratio)} %"
+        return text.translate(_VIETNAMESE) if self.language == "vi" else text
 
 
 _VIETNAMESE = str.maketrans(",.", ".,")
@@ -75,6 +81,11 @@ VI = Words(
         "evidence": "Bằng chứng",
         "explained": "Vì sao kết luận như vậy",
         "last_evidence": "Ghi nhận cuối",
+        "this_month": "Khả dụng tháng này",
+        "net": "không tính mất điện, bảo trì",
+        "lately": "Những lần không bình thường gần đây",
+        "power": "mất điện",
+        "maintenance": "bảo trì",
         "check": "Phép đo",
         "began": "Bắt đầu",
         "opened": "Ghi nhận lúc",
@@ -156,6 +167,11 @@ EN = Words(
         "evidence": "Evidence",
         "explained": "Why it was decided so",
         "last_evidence": "Last evidence",
+        "this_month": "Available this month",
+        "net": "without power cuts and maintenance",
+        "lately": "Times when it was not well lately",
+        "power": "power cut",
+        "maintenance": "maintenance",
         "check": "Check",
         "began": "Began",
         "opened": "Opened",

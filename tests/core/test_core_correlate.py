@@ -211,6 +211,21 @@ def test_what_is_behind_is_unreachable_though_it_was_seen_down_first() -> None:
     assert replay.told == [(OPENED, "a/tslcd", Cause.LINK)]
 
 
+def test_what_is_cut_off_is_so_since_it_and_the_way_to_it_are_silent_and_says_when_that_was_sure() -> None:
+    replay = Replay()
+    replay.wait(100)
+    replay.down("a/router", after=6)
+    replay.wait(1)
+    replay.down("a/tslcd", after=4)
+    held = replay.correlator.held["a/router"]
+    assert (held.state, held.since, held.at) == (State.UNREACHABLE, T0 + timedelta(seconds=97), replay.now)
+    replay.down("a/switch", after=2)
+    assert replay.correlator.held["a/switch"].since == T0 + timedelta(seconds=99), "it answered until then"
+    replay.down("centre/gateway", after=1)
+    held = replay.correlator.held["a/router"]
+    assert (held.state, held.since) == (State.UNKNOWN, T0 + timedelta(seconds=100))
+
+
 def test_what_is_degraded_because_it_does_not_answer_behind_a_cut_line_is_unreachable() -> None:
     replay = Replay()
     replay.down("a/tslcd", "a/router", "a/switch")

@@ -9,12 +9,16 @@ import socket
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from lab.certificates import Authority
 from monitor.app import COLLECTOR_SHARE, FullRuns
+from monitor.archive import Archive
+from monitor.core.ledger import Span
+from monitor.core.model import State
 from tests.alerts.conftest import MakeSink
 from tests.monitor.daemon import MORE, Daemon, daemon
 from tests.monitor.making import rows
@@ -179,6 +183,45 @@ def test_a_control_socket_that_a_killed_daemon_left_behind_is_no_hindrance(files
         left.bind(str(files.folder / "control.sock"))
     files.start()
     assert files.run("reload")[0] == 0
+
+
+# -- the ledger --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_killed_daemon_leaves_no_state_for_the_time_in_which_it_was_away(files: Daemon) -> None:
+    def runs() -> list[Span]:
+        found = rows(files.database, "SELECT began, beat FROM run ORDER BY id")
+        return [Span(*(datetime.fromisoformat(str(each)) for each in row)) for row in found]
+
+    def is_up() -> bool:
+        return files.metrics().get(STATE.format(site="center")) == 0.0
+
+    files.open_portal()
+    files.start()
+    files.wait(is_up)
+    seen_up = datetime.now(UTC)
+    files.wait(lambda: runs()[0].until > seen_up)
+    assert files.end(signal.SIGKILL) == -signal.SIGKILL
+    files.start()
+    files.wait(is_up)
+    seen_again = datetime.now(UTC)
+    files.wait(lambda: runs()[1].until > seen_again)
+    ledger = json.loads(files.get("/api/v1/availability?by=service")[1])["items"]
+    assert [(each["key"], each["availability"]) for each in ledger] == [("center/portal", 1.0)]
+    assert "Khả dụng tháng này: 100,000 %" in files.get("/sites/center")[1]
+    told = datetime.now(UTC)
+    assert files.end() == 0
+    first, second = runs()
+    assert second.until >= told, "an orderly stop loses nothing"
+    archive = Archive(str(files.database))
+    whole = Span(first.since, second.until)
+    found = (await archive.history(["center/portal"], whole, second.until))["center/portal"]
+    archive.close()
+    assert [each.state for each in found] == [State.UNKNOWN, State.UP, State.UNKNOWN, State.UP]
+    assert found[1].until == first.until, "its last sign of life"
+    assert second.since < found[2].until <= seen_again, "its first verdict"
+    said = files.run("availability", "--by", "service", "--format", "json")
+    assert json.loads(said[1])["items"][0]["unknown_seconds"] >= (second.since - first.until).total_seconds()
 
 
 # -- mails ---------------------------------------------------------------------------------------------------------

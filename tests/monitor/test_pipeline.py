@@ -393,3 +393,53 @@ async def test_what_was_being_written_at_the_end_is_on_disk_once_after_the_flush
     assert line.mails() == [("opened", "all"), ("opened", "south")]
     assert rows(line.file, "SELECT target, state FROM state_change") == [("south/portal", "down")]
     assert rows(line.file, "SELECT what FROM incident_event") == [("opened",)]
+
+
+# -- signs of life -----------------------------------------------------------------------------------------------------
+
+
+async def test_it_writes_that_it_lives_though_nothing_happens_and_at_the_end(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beat() -> str:
+        return str(rows(line.file, "SELECT beat FROM run")[0][0])
+
+    monkeypatch.setattr(pipeline_module, "BEAT_SECONDS", 0.01)
+    await line.store.begin(line.now)
+    async with line.running():
+        for _ in range(3):
+            line.now += timedelta(seconds=5)
+            async with asyncio.timeout(GIVE_UP_SECONDS):
+                while datetime.fromisoformat(beat()) < line.now:
+                    await asyncio.sleep(0.01)
+    line.now += timedelta(seconds=2)
+    await line.pipeline.flush()
+    assert datetime.fromisoformat(beat()) == line.now == NOW + timedelta(seconds=17)
+
+
+async def test_no_sign_of_life_goes_before_a_change_that_is_not_on_disk_yet(line: Line) -> None:
+    await line.store.begin(line.now)
+    line.see("south/portal", Outcome.OK)
+    rows(line.file, "ALTER TABLE state_change RENAME TO away")
+    line.now += timedelta(seconds=9)
+    async with line.running():
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while not line.store.errors:
+                await asyncio.sleep(0.01)
+        assert rows(line.file, "SELECT began = beat FROM run") == [(1,)]
+        rows(line.file, "ALTER TABLE away RENAME TO state_change")
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while rows(line.file, "SELECT began = beat FROM run") == [(1,)]:
+                await asyncio.sleep(0.01)
+        assert rows(line.file, "SELECT target, state FROM state_change") == [("south/portal", "up")]
+    assert rows(line.file, "SELECT count(*) FROM member WHERE until IS NULL") == [(2,)]
+
+
+async def test_a_reload_writes_who_came_and_who_left(line: Line) -> None:
+    await line.pipeline.flush()
+    line.now += timedelta(minutes=1)
+    line.pipeline.adopt(inventory(service("south")), line.contacts)
+    await line.pipeline.flush()
+    found = rows(line.file, "SELECT target, commune, since, until FROM member ORDER BY target")
+    assert [each[:2] for each in found] == [("north/portal", "north"), ("south/portal", "south")]
+    assert [each[3] and datetime.fromisoformat(str(each[3])) for each in found] == [line.now, None]

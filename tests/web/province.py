@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from monitor.core.ledger import By, Interval, Records, Report, Span, Turn, history, members, report
 from monitor.core.model import (
     Cause,
     Check,
@@ -100,6 +101,9 @@ class Province:
     cases: list[Incident] = field(default_factory=list)
     is_ready: tuple[bool, str] = (True, "")
     told: list[IncidentEvent] = field(default_factory=list)
+    records: Records | None = field(default_factory=Records)
+    """What the ledger is made of; None: it cannot be read."""
+    asked: list[Span] = field(default_factory=list)
     figures: dict[str, object] = field(default_factory=lambda: {"checks": 9, "reload_ok": True, "started": NOW})
 
     def inventory(self) -> Inventory:
@@ -119,6 +123,17 @@ class Province:
 
     def health(self) -> Mapping[str, object]:
         return self.figures
+
+    async def availability(self, by: By, span: Span) -> Report | None:
+        self.asked.append(span)
+        return None if self.records is None else report(self.records, by, Span(span.since, min(span.until, NOW)))
+
+    async def past(self, site: str, span: Span) -> Mapping[str, Sequence[Interval]] | None:
+        self.asked.append(span)
+        if self.records is None:
+            return None
+        found = history(self.records, Span(span.since, min(span.until, NOW)))
+        return {target: each for target, each in found.items() if target.startswith(f"{site}/")}
 
     def set_all(self, state: State) -> None:
         """Hold every target to be this."""
@@ -145,6 +160,22 @@ class Province:
         )
         self.cases.append(case)
         return case
+
+    def remember_a_cut(self, site: str, *, power: bool = False) -> None:
+        """All were up since the month before; but the line of a commune was down for three hours until five minutes ago."""
+        long_ago, began, ended = NOW - timedelta(days=40), NOW - timedelta(minutes=185), NOW - timedelta(minutes=5)
+        line = f"{site}/tslcd"
+        known = {each: [Turn(0, State.UP, long_ago, long_ago)] for each in self.settings.targets}
+        known[line] += [Turn(1, State.DOWN, began, began), Turn(2, State.UP, ended, ended)]
+        cut = self.cut(site)
+        self.cases.remove(cut)
+        cause = Cause.POWER if power else Cause.LINK
+        self.records = Records(
+            runs=[Span(long_ago, NOW)],
+            members=members(self.settings, long_ago),
+            turns=known,
+            incidents=[replace(cut, cause=cause, began=began, closed=ended)],
+        )
 
     def close(self, case: Incident) -> None:
         """Close an incident a minute ago."""

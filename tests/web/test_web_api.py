@@ -136,6 +136,11 @@ async def test_the_description_names_every_key(http: aiohttp.ClientSession, prov
     schemas = document["components"]["schemas"]
     (target, *_) = (await _json(http, "/api/v1/targets"))["targets"]
     (case,) = (await _json(http, "/api/v1/incidents"))["incidents"]
+    province.remember_a_cut("phuong-phu-ly")
+    available = await _json(http, "/api/v1/availability")
+    answer = document["paths"]["/api/v1/availability"]["get"]["responses"]["200"]["content"]["application/json"]
+    assert set(answer["schema"]["required"]) == set(available)
+    assert schemas["Availability"]["required"] == list(available["items"][0])
     assert schemas["Target"]["required"] == list(target)
     assert schemas["Check"]["required"] == list(target["checks"][0])
     assert schemas["Incident"]["required"] == list(case)
@@ -153,3 +158,48 @@ def test_an_observation_of_a_check_that_is_gone_is_left_out(province: Province) 
     assert shown == [
         {"name": "echo", "at": None, "outcome": None, "reason": None, "evidence": "", "duration_seconds": None}
     ]
+
+
+# -- availability ------------------------------------------------------------------------------------------------------
+
+
+async def test_availability_tells_sums_and_ratios_worst_first(http: aiohttp.ClientSession, province: Province) -> None:
+    province.remember_a_cut("phuong-phu-ly", power=True)
+    body = await _json(http, "/api/v1/availability?by=link&from=2026-11-24&limit=2")
+    assert (body["by"], body["from"], body["until"]) == ("link", "2026-11-23T17:00:00Z", "2026-11-24T05:00:00Z")
+    assert (body["total"], body["offset"], len(body["items"])) == (3, 0, 2)
+    assert body["items"][0] == {
+        "key": "phuong-phu-ly/tslcd", "availability": 0.75, "availability_net": 1.0, "up_seconds": 32400.0,
+        "degraded_seconds": 0.0, "down_seconds": 10800.0, "unreachable_seconds": 0.0, "unknown_seconds": 0.0,
+        "power_seconds": 10800.0, "maintenance_seconds": 0.0,
+    }  # fmt: skip
+    month = await _json(http, "/api/v1/availability")
+    assert (month["by"], month["from"], month["total"]) == ("target", "2026-10-31T17:00:00Z", 11)
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("by=colour", "by='colour' is not known; known: target, link, provider, commune, kind, service"),
+        ("by=link&by=kind", "by may be given once"),
+        ("month=2026-11&from=2026-11-01", "month goes alone, without from and until"),
+        ("month=%00", "month is not understood; write it like 2026-11"),
+        ("from=2020-01-01", "from and until may be 400 days apart at most"),
+        ("limit=2001", "limit must be a whole number from 1 to 2000"),
+    ],
+)
+async def test_what_is_not_understood_of_availability_is_said_before_any_work(
+    http: aiohttp.ClientSession, province: Province, query: str, says: str
+) -> None:
+    assert await _json(http, f"/api/v1/availability?{query}", 400) == {"error": says}
+    assert province.asked == []
+
+
+async def test_a_ledger_that_cannot_be_read_is_503_and_the_site_page_goes_without(
+    http: aiohttp.ClientSession, province: Province
+) -> None:
+    province.records = None
+    body = await _json(http, "/api/v1/availability", 503)
+    assert body == {"error": "the database cannot be read now; the daemon's log says why"}
+    async with http.get("/sites/phuong-phu-ly") as answer:
+        assert answer.status == 200

@@ -8,14 +8,16 @@ from base64 import b64encode
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from monitor.core.ledger import Interval
 from monitor.core.model import Cause, Explanation, Happening, IncidentEvent, Look, Provider, Reason, State
 from monitor.inventory.load import load_inventory
-from monitor.web.board import MAX_CARDS, Board, dialled, seen_last
+from monitor.web.board import MAX_CARDS, MAX_PAST, Board, dialled, not_well, seen_last
 from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
@@ -414,3 +416,30 @@ async def test_the_page_of_an_incident_says_folded_why_it_was_decided_so(
     assert "by-kind: yes" in folded
     assert "is a line" in folded
     assert "<script" not in text
+
+
+async def test_the_site_page_tells_this_month_and_what_was_not_well_lately_however_short(
+    http: aiohttp.ClientSession, province: Province
+) -> None:
+    province.remember_a_cut("phuong-phu-ly", power=True)
+    async with http.get("/sites/phuong-phu-ly") as answer:
+        page = await answer.text()
+    assert not Page(page).open
+    assert "Khả dụng tháng này: 99,468 % (không tính mất điện, bảo trì: 100,000 %)" in page, (
+        "of 564 hours since 1 November"
+    )
+    assert "Khả dụng tháng này: 100,000 %<" in page
+    assert page.count("<details") == 1
+    assert "Ngừng 08:55:00 24/11/2026, 3 giờ (mất điện)" in page
+    async with http.get("/sites/phuong-phu-ly?lang=en") as answer:
+        assert "Available this month: 99.468 % (without power cuts and maintenance: 100.000 %)" in await answer.text()
+
+
+def test_no_more_than_ten_times_are_told_newest_first_and_none_in_which_nothing_was_known() -> None:
+    times = [NOW + timedelta(seconds=each) for each in range(60)]
+    states = [State.DOWN, State.UP, State.UNKNOWN]
+    found = [Interval(one, other, states[index % 3]) for index, (one, other) in enumerate(pairwise(times))]
+    told = not_well(found)
+    assert [each.state for each in told] == [State.DOWN] * MAX_PAST
+    assert told == sorted(told, reverse=True)
+    assert told[0] == found[57]
