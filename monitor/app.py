@@ -322,6 +322,7 @@ class App:
             streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
             write_errors=self.pipeline.write_errors,
             traps=counted(self._traps),
+            maintenance=self.pipeline.correlator.planned.known(utc_now()),
         )
 
     # -- monitor.web.view.View -----------------------------------------------------------------------------------
@@ -332,7 +333,7 @@ class App:
 
     def states(self) -> Mapping[str, TargetView]:
         """Every judged target as it is held now, with the last observation of each check."""
-        last = self.pipeline.last
+        last, planned = self.pipeline.last, self.pipeline.correlator.planned.at(utc_now())
         views = {}
         for target_id, held in self.pipeline.correlator.held.items():
             checks = {
@@ -340,7 +341,7 @@ class App:
             }
             views[target_id] = TargetView(
                 state=held.state, since=held.since, reason=held.reason, says=held.says, evidence=held.evidence,
-                checks=checks,
+                checks=checks, maintenance=planned.get(target_id),
             )  # fmt: skip
         return views
 

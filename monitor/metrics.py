@@ -47,6 +47,8 @@ class Present:
     write_errors: int
     traps: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Traps by kind and outcome."""
+    maintenance: Mapping[str, bool] = field(default_factory=dict)
+    """Targets that have a window of maintenance now or later: whether it is now."""
 
 
 class Metrics:
@@ -134,6 +136,7 @@ class Metrics:
         yield from self._exposition.pieces(present.last, openmetrics=openmetrics)
         yield from self._losses(present, openmetrics=openmetrics)
         yield from _states(present, openmetrics=openmetrics)
+        yield _maintenance(present, openmetrics=openmetrics)
         yield self._static
         yield from _own(present, self._observations, openmetrics=openmetrics)
 
@@ -156,6 +159,16 @@ def _states(present: Present, *, openmetrics: bool) -> Iterator[str]:
 def _state(target: Target, held: Held | None) -> str:
     own = labels(site=target.site, target=target.id, kind=target.kind, role=target.role.value)
     return f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if held else State.UNKNOWN]}\n"
+
+
+def _maintenance(present: Present, *, openmetrics: bool) -> str:
+    metric = Metric(name="monitor_target_maintenance", help="1 in a window of maintenance, 0 before the next one.")
+    targets = ((present.inventory.targets[each], now) for each, now in present.maintenance.items())
+    lines = (
+        f"monitor_target_maintenance{{{labels(site=each.site, target=each.id, kind=each.kind)}}} {now:d}\n"
+        for each, now in targets
+    )
+    return head(metric, openmetrics=openmetrics) + "".join(lines)
 
 
 def _static(inventory: Inventory) -> str:

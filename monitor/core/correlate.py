@@ -26,7 +26,9 @@ from monitor.core.model import (
     State,
     StateChange,
     Target,
+    Window,
 )
+from monitor.core.planned import Planned
 
 HOLD_DOWN = timedelta(seconds=3)
 """A neighbour asked every second is sure of its own failure within this time of the first one's."""
@@ -128,6 +130,7 @@ class Correlator:
     def __init__(self, inventory: Inventory, open_incidents: Iterable[Incident] = ()) -> None:
         self.inventory = inventory
         self.graph = Graph(inventory.targets)
+        self.planned = Planned(inventory.maintenance)
         self.own: dict[str, StateChange] = {}
         self.held: dict[str, Held] = {}
         self._due: dict[str, datetime] = {}
@@ -153,6 +156,7 @@ class Correlator:
     def adopt(self, inventory: Inventory, now: datetime) -> Decision:
         """Take over a new inventory: targets that stay keep their states, incidents of roots that are gone end."""
         self.inventory, self.graph = inventory, Graph(inventory.targets)
+        self.planned = Planned(inventory.maintenance)
         for table in (self.own, self.held, self._due, self._back, self._closed):
             for target in [each for each in table if each not in inventory.targets]:
                 del table[target]
@@ -246,13 +250,14 @@ class Correlator:
             return  # only the reason turned: it waits on
         silent = held.state is State.DOWN or held.reason in PATH_REASONS
         cut_off = before is not None and before.state in (State.UNREACHABLE, State.UNKNOWN)
-        if silent and (cut_off or self._began_behind_another(held)):
-            wait = GRACE  # the way is back, but it has not been asked since
-        elif held.state is State.DEGRADED and _is_path(held):
-            wait = HOLD_PATH_DEGRADED
-        else:
-            wait = HOLD_DOWN if _asked_often(self.graph.targets[held.target]) else HOLD_SLOW
+        # GRACE: the way is back, but it has not been asked since.
+        wait = GRACE if silent and (cut_off or self._began_behind_another(held)) else self._hold(held)
         self._due[held.target] = now + wait
+
+    def _hold(self, held: Held) -> timedelta:
+        if held.state is State.DEGRADED and _is_path(held):
+            return HOLD_PATH_DEGRADED
+        return HOLD_DOWN if _asked_often(self.graph.targets[held.target]) else HOLD_SLOW
 
     def _began_behind_another(self, held: Held) -> bool:
         """Whether something in front was not well yet when this began: a slow check tells of an outage that is over."""
@@ -284,19 +289,35 @@ class Correlator:
         self._due.pop(problem.target, None)
         root, cause, why = self._root_of(problem, now)
         entry = self._owner(root, problem)
+        window = self._planned(problem, root, entry, now)
+        if window is not None:
+            self._put_off(problem, window, now)
+            return
         if entry is not None:
             self._join(entry, problem.target)
             return
         found = _Found(root, cause, why)
         if cause in (Cause.LINK, Cause.LAN, Cause.DEVICE, Cause.SERVICE):
-            found = self._shared(found)
+            found = self._shared(found, now)
         parts = self._parts(found, now)
         if parts:
             self._take_over(parts, found, now, decision)
         else:
             self._open(found, problem, now, decision)
 
-    def _shared(self, found: _Found) -> _Found:
+    def _planned(self, problem: Held, root: str, entry: _Open | None, now: datetime) -> Window | None:
+        """The maintenance that a problem is part of; an incident that was open before goes on."""
+        own = self.planned(problem.target, now)
+        if entry is not None:
+            return own if entry.incident.root != problem.target else None
+        return own or self.planned(root, now)
+
+    def _put_off(self, problem: Held, window: Window, now: datetime) -> None:
+        """Look again after the window and the usual hold, and meanwhile from time to time: it may have another root then."""
+        over = window.ends <= now + GRACE
+        self._due[problem.target] = window.ends + self._hold(problem) if over else now + GRACE
+
+    def _shared(self, found: _Found, now: datetime) -> _Found:
         """The same, or what it has in common with others that failed with it."""
         held = self.held.get(found.root)
         if held is None or held.state not in BAD:
@@ -307,7 +328,11 @@ class Correlator:
             its = self.held[other.id]
             return (its.state, its.says) == (held.state, held.says) and abs(its.since - began) <= TOGETHER
 
-        judged = [each for each in self.graph.targets.values() if self._state(each.id) in (State.UP, *BAD)]
+        judged = [
+            each
+            for each in self.graph.targets.values()
+            if self._state(each.id) in (State.UP, *BAD) and not self.planned(each.id, now)
+        ]
         shared = in_common.find_shared(self.graph.targets[found.root], self.inventory, judged, with_it)
         if shared is None:
             return found
@@ -584,8 +609,10 @@ class Correlator:
             # All of the site, not only those that joined: after a restart they join one by one.
             site = self.graph.by_site[self.graph.targets[incident.root].site]
             others = [each.id for each in site if each.role is Role.LINK and each.id not in lines]
-            if others and all(
-                self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others
+            if (
+                others
+                and not any(self.planned(each, now) for each in lines)
+                and all(self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others)
             ):
                 self._take_over([entry], _Found(lines.pop(), Cause.LINK, "other-line-back"), now, decision)
 

@@ -6,9 +6,9 @@ socket, and use base units: seconds, bytes, ratios from 0 to 1. Wall times are a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -176,12 +176,33 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """Planned work, once or again and again."""
+
+    targets: frozenset[str]
+    starts: Iterable[datetime]
+    """When its windows begin, oldest first; each iteration begins anew, and may be long."""
+    lasts: timedelta
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One time of planned work: from `begins` on, and at `ends` no more."""
+
+    begins: datetime
+    ends: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """Everything that is watched, as one immutable snapshot; a reload makes a new one."""
 
     sites: Mapping[str, Site]
     targets: Mapping[str, Target]
     providers: Mapping[str, Provider]
+    maintenance: tuple[Maintenance, ...] = ()
 
     def checks(self) -> dict[str, Check]:
         """All checks by id."""

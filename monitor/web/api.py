@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from monitor.core.model import Incident, Inventory, Observation, State, Target
+from monitor.core.model import Incident, Inventory, Observation, State, Target, Window
 from monitor.web.overview import case_of, site_of, view_of
 from monitor.web.view import TargetView, View
 from monitor.web.words import machine_time
@@ -125,8 +125,15 @@ def target_json(target: Target, view: TargetView, inventory: Inventory) -> Json:
         "reason": view.reason.value,
         "says": view.says,
         "evidence": view.evidence,
+        "maintenance": _window_json(view.maintenance),
         "checks": [_check_json(name, seen) for name, seen in _checks(target, view.checks)],
     }
+
+
+def _window_json(window: Window | None) -> Json | None:
+    if window is None:
+        return None
+    return {"begins": _time(window.begins), "ends": _time(window.ends), "reason": window.reason}
 
 
 def _checks(target: Target, seen: Mapping[str, Observation]) -> list[tuple[str, Observation | None]]:

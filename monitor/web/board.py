@@ -92,12 +92,14 @@ class Board:
             services=central_services(sites.values()),
             backbone=backbone(sites.values()),
             severity=severity,
+            works=works(states, words),
+            marks=lambda incident: marks(view_of(states, incident.root), words),
         )
 
     def site(self, view: View, site_id: str, words: Words, now: datetime) -> str | None:
         """One site with all its targets; None when there is none."""
-        inventory = view.inventory()
-        found = one_site(inventory, view.states(), site_id)
+        inventory, states = view.inventory(), view.states()
+        found = one_site(inventory, states, site_id)
         if found is None:
             return None
         touching = [
@@ -106,7 +108,15 @@ class Board:
             if incident.closed is None and _touches(incident, site_id)
         ]
         return self._render(
-            "site.html", words, now, view=view, found=found, cases=touching[:MAX_CARDS], severity=severity
+            "site.html",
+            words,
+            now,
+            view=view,
+            found=found,
+            cases=touching[:MAX_CARDS],
+            severity=severity,
+            marks=lambda incident: marks(view_of(states, incident.root), words),
+            marks_of=lambda member: marks(member, words),
         )
 
     def incident(self, view: View, incident_id: str, words: Words, now: datetime) -> str | None:
@@ -129,6 +139,7 @@ class Board:
             hurt_sites=sites,
             hurt_total=len(hurt),
             evidence=incident.evidence[:MAX_EVIDENCE],
+            marks=marks(view_of(states, incident.root), words) if incident.closed is None else [],
         )
 
     def missing(self, view: View, sentence: str, words: Words, now: datetime) -> str:
@@ -154,6 +165,25 @@ class Board:
             health=health_shown(health, words),
             warnings=warnings(view, health, words),
         )
+
+
+def marks(view: TargetView, words: Words) -> list[str]:
+    """What people have said about a target: planned work."""
+    page, said = words.page, []
+    if view.maintenance is not None:
+        window = view.maintenance
+        said.append(f"{page['maintenance']} {page['until']} {words.moment(window.ends)}: {clip(window.reason)}")
+    return said
+
+
+def works(states: Mapping[str, TargetView], words: Words) -> dict[str, int]:
+    """The work that is going on now, and how many targets it is about."""
+    found: dict[str, int] = {}
+    for view in states.values():
+        if view.maintenance is not None:
+            (text,) = marks(TargetView(state=view.state, maintenance=view.maintenance), words)
+            found[text] = found.get(text, 0) + 1
+    return found
 
 
 def words_for(language: str | None) -> Words:

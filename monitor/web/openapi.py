@@ -114,6 +114,11 @@ def _target() -> Json:
         reason=_one_of(Reason),
         says={"type": "string", "description": "which limit is broken, when reason is `limit`"},
         evidence=TEXT,
+        maintenance={
+            **_object(begins=TIME, ends=TIME, reason=TEXT),
+            "type": ["object", "null"],
+            "description": "the window of planned work that it is in",
+        },
         checks={"type": "array", "items": _reference("Check")},
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from monitor.core.model import Incident, Inventory, Observation, Reason, State
+from monitor.core.model import Incident, Inventory, Observation, Reason, State, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,8 @@ class TargetView:
     evidence: str = ""
     checks: Mapping[str, Observation] = field(default_factory=dict)
     """The last observation by check name; checks that never ran are missing."""
+    maintenance: Window | None = None
+    """The planned work that it is in."""
 
 
 UNSEEN = TargetView(state=State.UNKNOWN)

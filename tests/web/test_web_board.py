@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from monitor.core.model import Cause, Provider, Reason, State
+from monitor.core.model import Cause, Provider, Reason, State, Window
 from monitor.inventory.load import load_inventory
 from monitor.web.board import MAX_CARDS, Board, dialled, seen_last
 from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
@@ -396,3 +396,21 @@ def test_a_limit_is_told_by_its_sentence_and_an_unknown_one_by_its_key(province:
         page = Board().site(province, "phuong-phu-ly", VI, NOW)
         assert page is not None
         assert shown in page
+
+
+@pytest.mark.parametrize(("language", "said"), [("vi", "Đang bảo trì đến"), ("en", "In maintenance until")])
+async def test_planned_work_is_on_the_wall_the_site_and_the_incident(
+    language: str, said: str, http: aiohttp.ClientSession, province: Province
+) -> None:
+    case = province.cut("xa-kim-dong")
+    window = Window(begins=NOW - timedelta(hours=1), ends=NOW + timedelta(hours=1), reason="Thay <tủ> mạng")
+    for target in (case.root, "xa-kim-dong/ups"):
+        province.held[target] = replace(province.held[target], maintenance=window)
+    mark = f"{said} 13:00:00 24/11/2026: Thay &lt;tủ&gt; mạng"
+    for page, times in (("/", 2), ("/sites/xa-kim-dong", 3), (f"/incidents/{case.id}", 1), ("/sites/phuong-phu-ly", 0)):
+        async with http.get(f"{page}?lang={language}") as response:
+            assert (await response.text()).count(mark) == times, page
+    async with http.get("/api/v1/targets?site=xa-kim-dong") as response:
+        found = {each["id"]: each["maintenance"] for each in (await response.json())["targets"]}
+    work = {"begins": "2026-11-24T04:00:00Z", "ends": "2026-11-24T06:00:00Z", "reason": "Thay <tủ> mạng"}
+    assert found == {"xa-kim-dong/tslcd": work, "xa-kim-dong/router": None, "xa-kim-dong/ups": work}
