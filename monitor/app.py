@@ -20,6 +20,7 @@ from aiohttp import web
 from alerts.compose import Composer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox
+from monitor.acts import Acts
 from monitor.control import make_control, serve
 from monitor.core.model import Contact, Incident, Inventory, Observation, State
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
@@ -162,6 +163,7 @@ class App:
             inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=await store.told(),
             store=store,
             clock=utc_now, recheck=self.scheduler.recheck, stored=self.outbox.wake,
+            silences=await store.silences(utc_now()), untold=await store.untold(),
         )  # fmt: skip
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
@@ -231,7 +233,7 @@ class App:
     async def _serve_control(self, door: Door) -> web.AppRunner:
         path = self._settings.path(self._settings.control)
         try:
-            return await serve(make_control(self.reload), path)
+            return await serve(make_control(self.reload, Acts(self.pipeline, self._store, utc_now)), path)
         except OSError as error:
             await door.close()
             raise StartError(
@@ -342,6 +344,7 @@ class App:
             views[target_id] = TargetView(
                 state=held.state, since=held.since, reason=held.reason, says=held.says, evidence=held.evidence,
                 checks=checks, maintenance=planned.get(target_id),
+                silence=self.pipeline.silence(target_id) if self.pipeline.silences else None,
             )  # fmt: skip
         return views
 

@@ -9,14 +9,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from alerts.policy import notify
+from alerts.policy import notify, silence_of, withhold
 from monitor.core.correlate import Correlator, Decision
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge
-from monitor.core.model import Contact, Happening, Held, Incident, IncidentEvent, Inventory, Notification, Observation
+from monitor.core.model import (
+    Contact,
+    Happening,
+    Held,
+    Incident,
+    IncidentEvent,
+    Inventory,
+    Notification,
+    Observation,
+    Silence,
+)
 from monitor.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -50,6 +60,8 @@ class Pipeline:
         clock: Callable[[], datetime],
         recheck: Callable[[str], None],
         stored: Callable[[], None],
+        silences: Iterable[Silence] = (),
+        untold: Mapping[str, Happening] | None = None,
     ) -> None:
         self.inventory, self.contacts = inventory, contacts
         self._store, self._clock, self._recheck, self._stored = store, clock, recheck, stored
@@ -58,6 +70,9 @@ class Pipeline:
         self.closed: list[Incident] = []
         self._told = dict(told)
         """Contacts that had mail of each open incident."""
+        self.silences = list(silences)
+        self._untold = dict(untold or {})
+        """What silences hold back, by open incident."""
         self.event_counts: dict[tuple[str, str], int] = {}
         self.write_errors = 0
         self._batch = _Batch()
@@ -102,7 +117,31 @@ class Pipeline:
         if self._batch:
             self._wake.set()
 
+    def silence(self, target: str) -> Silence | None:
+        """The silence that is in force about a target as a root."""
+        return silence_of(self.inventory.targets.get(target), self.inventory, self.silences, self._clock())
+
     def _tell(self, event: IncidentEvent) -> None:
+        incident = event.incident
+        silent = self.silence(incident.root) is not None
+        what, untold = withhold(event.what, self._untold.pop(incident.id, None), silent=silent)
+        if untold is not None:
+            self._untold[incident.id] = untold
+        if what is not None:
+            self._mail(replace(event, what=what))
+
+    def _break_silence(self) -> None:
+        """Tell of what silences held back that are over."""
+        now = self._clock()
+        self.silences = [each for each in self.silences if now < each.ends]
+        for incident in self.correlator.incidents() if self._untold else ():
+            what = self._untold.get(incident.id)
+            if what is not None and self.silence(incident.root) is None:
+                self._tell(IncidentEvent(incident=incident, what=what, at=now))
+        if self._batch:
+            self._wake.set()
+
+    def _mail(self, event: IncidentEvent) -> None:
         told = self._told.setdefault(event.incident.id, set())
         notifications = notify(event, self.contacts, self.inventory, told)
         told.update(each.contact.id for each in notifications)
@@ -133,6 +172,7 @@ class Pipeline:
         while True:
             await asyncio.sleep(TICK.total_seconds())
             self._take(self._decider.tick(self._clock()))
+            self._break_silence()
 
     async def _write(self) -> None:
         while True:

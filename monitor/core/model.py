@@ -345,6 +345,21 @@ class IncidentEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Nobody is mailed of incidents whose root it names, for a time; exactly one of the four is not empty."""
+
+    id: int
+    target: str = ""
+    site: str = ""
+    area: str = ""
+    provider: str = ""
+    begins: datetime
+    ends: datetime
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """Somebody who gets mail."""
 

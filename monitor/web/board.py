@@ -168,11 +168,15 @@ class Board:
 
 
 def marks(view: TargetView, words: Words) -> list[str]:
-    """What people have said about a target: planned work."""
+    """What people have said about a target: planned work, a silence."""
     page, said = words.page, []
     if view.maintenance is not None:
         window = view.maintenance
         said.append(f"{page['maintenance']} {page['until']} {words.moment(window.ends)}: {clip(window.reason)}")
+    if view.silence is not None:
+        silence = view.silence
+        until = f"{page['silenced']} {page['until']} {words.moment(silence.ends)}"
+        said.append(f"{until}: {clip(silence.reason)} ({clip(silence.by)})")
     return said
 
 

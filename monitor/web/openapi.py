@@ -119,8 +119,17 @@ def _target() -> Json:
             "type": ["object", "null"],
             "description": "the window of planned work that it is in",
         },
+        silence=_silence(),
         checks={"type": "array", "items": _reference("Check")},
     )
+
+
+def _silence() -> Json:
+    return {
+        **_object(id={"type": "integer"}, ends=TIME, reason=TEXT, by=TEXT),
+        "type": ["object", "null"],
+        "description": "why nobody is mailed of an incident with this root",
+    }
 
 
 def _check() -> Json:
@@ -168,6 +177,7 @@ def _incident() -> Json:
             "type": ["object", "null"],
             "description": "what the targets have in common, where that is no target itself",
         },
+        silence=_silence(),
         site={"type": "string", "description": "site id of the root"},
         site_name=TEXT_OR_NONE,
         provider=TEXT_OR_NONE,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from monitor.core.model import Incident, Inventory, Observation, Reason, State, Window
+from monitor.core.model import Incident, Inventory, Observation, Reason, Silence, State, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,8 @@ class TargetView:
     """The last observation by check name; checks that never ran are missing."""
     maintenance: Window | None = None
     """The planned work that it is in."""
+    silence: Silence | None = None
+    """Why nobody is mailed of an incident whose root it is."""
 
 
 UNSEEN = TargetView(state=State.UNKNOWN)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor import store as store_module
-from monitor.core.model import Happening, Held, Reason, State
+from monitor.core.model import Happening, Held, Reason, Silence, State
 from monitor.store import LEASE, SCHEMA_VERSION, Store, StoreError
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
 from tests.monitor.making import child, locked, rows
@@ -297,3 +297,17 @@ async def test_a_process_that_is_killed_while_it_writes_leaves_incident_and_mail
     assert len(await after.open_incidents()) == found["incident"]
     assert len(await after.take(NOW, 10**6)) == found["outbox"]
     after.close()
+
+
+async def test_silences_survive_until_they_are_over_or_lifted(store: Store, file: Path) -> None:
+    plain = Silence(id=0, area="Kim Sơn", begins=NOW, ends=NOW + timedelta(hours=2), reason="Thay tủ", by="hoa")
+    first, second = await store.silence(plain), await store.silence(replace(plain, ends=NOW + timedelta(hours=1)))
+    assert first == replace(plain, id=first.id)
+    store.close()
+    again = Store(str(file))
+    assert await again.silences(NOW) == (first, second)
+    assert await again.silences(second.ends) == (first,)
+    await again.unsilence(first, NOW + timedelta(minutes=5))
+    assert await again.silences(NOW + timedelta(minutes=5)) == (second,)
+    assert (await again.silence(plain)).id not in (first.id, second.id)
+    again.close()

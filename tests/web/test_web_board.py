@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from monitor.core.model import Cause, Provider, Reason, State, Window
+from monitor.core.model import Cause, Provider, Reason, Silence, State, Window
 from monitor.inventory.load import load_inventory
 from monitor.web.board import MAX_CARDS, Board, dialled, seen_last
 from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
@@ -414,3 +414,21 @@ async def test_planned_work_is_on_the_wall_the_site_and_the_incident(
         found = {each["id"]: each["maintenance"] for each in (await response.json())["targets"]}
     work = {"begins": "2026-11-24T04:00:00Z", "ends": "2026-11-24T06:00:00Z", "reason": "Thay <tủ> mạng"}
     assert found == {"xa-kim-dong/tslcd": work, "xa-kim-dong/router": None, "xa-kim-dong/ups": work}
+
+
+@pytest.mark.parametrize(("language", "said"), [("vi", "Tạm tắt thư báo đến"), ("en", "Silenced until")])
+async def test_a_silence_is_on_the_wall_the_site_and_the_incident(
+    language: str, said: str, http: aiohttp.ClientSession, province: Province
+) -> None:
+    case = province.cut("xa-kim-dong")
+    silence = Silence(
+        id=3, site="xa-kim-dong", begins=NOW, ends=NOW + timedelta(hours=1), reason="<b>", by="Hoa (root)"
+    )
+    province.held[case.root] = replace(province.held[case.root], silence=silence)
+    mark = f"{said} 13:00:00 24/11/2026: &lt;b&gt; (Hoa (root))"
+    for page, times in (("/", 1), ("/sites/xa-kim-dong", 2), (f"/incidents/{case.id}", 1)):
+        async with http.get(f"{page}?lang={language}") as response:
+            assert (await response.text()).count(mark) == times, page
+    async with http.get("/api/v1/incidents") as response:
+        (found,) = (await response.json())["incidents"]
+    assert found["silence"] == {"id": 3, "ends": "2026-11-24T06:00:00Z", "reason": "<b>", "by": "Hoa (root)"}
