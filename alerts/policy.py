@@ -9,6 +9,7 @@ from monitor.core.model import Contact, Happening, IncidentEvent, Inventory, Not
 
 BEGINS = (Happening.OPENED, Happening.REOPENED)
 ENDS = (Happening.RECOVERED, Happening.WITHDRAWN)
+ACTS = (Happening.ACKNOWLEDGED, Happening.UNACKNOWLEDGED)
 
 
 def notify(
@@ -59,6 +60,8 @@ def withhold(what: Happening, untold: Happening | None, *, silent: bool) -> tupl
     """
     if what in ENDS:
         return (None if untold in BEGINS else what), None
+    if what in ACTS:
+        return (None if silent or untold else what), untold
     if silent:
         return None, untold or what
     return untold or what, None
@@ -71,7 +74,7 @@ def first_of_thread(notification: Notification) -> str:
 
 def _step(event: IncidentEvent) -> str:
     """What tells this event from the others of its incident, also after a restart."""
-    may_repeat = event.what in (Happening.CHANGED, Happening.REOPENED) or event.incident.times > 1
+    may_repeat = event.what in (Happening.CHANGED, Happening.REOPENED, *ACTS) or event.incident.times > 1
     return f"{event.what}-{event.at:%H%M%S%f}" if may_repeat else event.what.value
 
 
@@ -79,8 +82,8 @@ def _reason(event: IncidentEvent, contact: Contact, inventory: Inventory, told: 
     """Why the contact is told; "" when it is not."""
     if contact.id in told:
         return "was told of this incident"
-    if event.what in ENDS:
-        return ""  # never told of it, so its end is no news
+    if event.what in (*ENDS, *ACTS):
+        return ""  # never told of it, so neither its end nor who has it is news
     incident = event.incident
     if contact.causes and incident.cause not in contact.causes:
         return ""

@@ -12,10 +12,11 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from monitor.control import RefusedError
-from monitor.core.model import Silence
+from monitor.core.model import Acknowledgement, Incident, Silence
 from monitor.inventory.schema import Duration, Line, Model
 from monitor.pipeline import Pipeline
 from monitor.store import Store
+from monitor.web.words import machine_time
 from monitor.yamlfile import near
 
 LONGEST_SILENCE = timedelta(days=31)
@@ -43,6 +44,13 @@ class SilenceRequest(Model):
     for_: Duration = Field(alias="for")
     reason: Text
     by: Name = ""
+
+
+class AcknowledgeRequest(Model):
+    """Who has an incident, and what about it."""
+
+    by: Name = ""
+    note: Annotated[Line, Field(max_length=300)] = ""
 
 
 _silence_json = TypeAdapter(Silence)
@@ -99,6 +107,55 @@ class Acts:
         """Those in force."""
         now = self._clock()
         return [_silence_json.dump_python(each, mode="json") for each in self._pipeline.silences if now < each.ends]
+
+    def _open(self, named: str) -> Incident:
+        """The open incident with this id, or with this root."""
+        incidents = self._pipeline.correlator.incidents()
+        found = next((each for each in incidents if named in (each.id, each.root)), None)
+        if found is None:
+            raise RefusedError(
+                f"no open incident has the id or the root {named!r}; {near(named, [each.id for each in incidents])}".rstrip(
+                    "; "
+                )
+            )
+        return found
+
+    async def acknowledge(self, incident: str, given: object, login: str) -> object:
+        """Somebody has an incident; whoever had it before has it no longer."""
+        asked, found = _fit(AcknowledgeRequest, given), self._open(incident)
+        by = Acknowledgement(by=_who(asked.by, login), at=self._clock(), note=asked.note.strip())
+        self._pipeline.acknowledge(found.id, by)
+        return {"incident": found.id, "by": by.by}
+
+    async def unacknowledge(self, incident: str, _login: str) -> object:
+        """Nobody has it any more."""
+        found = self._open(incident)
+        if found.acknowledged is None:
+            raise RefusedError(f"nobody has {found.id}")
+        self._pipeline.acknowledge(found.id, None)
+        return {"incident": found.id, "by": found.acknowledged.by}
+
+    async def timeline(self, incident: str) -> object:
+        """The life of an incident as it is in the database."""
+        open_ones = {each.root: each.id for each in self._pipeline.correlator.incidents()}
+        events, mails = await self._store.timeline(open_ones.get(incident, incident))
+        if not events:
+            raise RefusedError(f"no incident {incident!r} is in the database")
+        last = events[-1].incident
+        return {
+            "id": last.id,
+            "events": [
+                {
+                    "at": machine_time(each.at), "what": each.what, "state": each.incident.state, "cause": each.incident.cause,
+                    "root": each.incident.root, "by": had.by if (had := each.incident.acknowledged) else "", "note": had.note if had else "",
+                }
+                for each in events
+            ],
+            "mails": [
+                {"at": machine_time(at), "what": mail.event.what, "contact": mail.contact.id, "status": status}
+                for at, mail, status in mails
+            ],
+        }  # fmt: skip
 
 
 def _who(name: str, login: str) -> str:

@@ -273,6 +273,60 @@ def silences(path: Path) -> None:
         click.echo("no silence")
 
 
+@main.command()
+@click.argument("incident")
+@click.option("--by", help="Your name; your login is kept beside it.")
+@click.option("--note", help="What you are about to do; mailed with it.")
+@SETTINGS
+def ack(path: Path, incident: str, **given: str | None) -> None:
+    """Say that you have INCIDENT (its id, or its root): those who were told of it are mailed who has it."""
+    body = {name: value for name, value in given.items() if value is not None}
+    had = json.loads(_tell_daemon(path, "POST", f"/-/acknowledgements/{quote(incident)}", body))
+    click.echo(f"{had['by']} has {had['incident']}")
+
+
+@main.command()
+@click.argument("incident")
+@SETTINGS
+def unack(path: Path, incident: str) -> None:
+    """Say that nobody has INCIDENT any more."""
+    had = json.loads(_tell_daemon(path, "DELETE", f"/-/acknowledgements/{quote(incident)}"))
+    click.echo(f"nobody has {had['incident']}; {had['by']} had it")
+
+
+@main.command()
+@SETTINGS
+def incidents(path: Path) -> None:
+    """List the open incidents with who has them."""
+    found = _ask_daemon(path, "/api/v1/incidents?open=true")["incidents"]
+    for each in found:
+        click.echo(f"{each['id']}  {each['state']} since {_moment(each['began'])}, {each['cause']}, {each['root']}")
+        if had := each["acknowledged"]:
+            click.echo(f"    {had['by']} has it since {_moment(had['at'])}{': ' if had['note'] else ''}{had['note']}")
+        if silent := each["silence"]:
+            click.echo(f"    silenced until {_moment(silent['ends'])}: {silent['reason']} ({silent['by']})")
+        if not had and not silent:
+            click.echo("    nobody has it")
+    if not found:
+        click.echo("no open incident")
+
+
+@main.command()
+@click.argument("incident")
+@SETTINGS
+def incident(path: Path, incident: str) -> None:
+    """Tell the life of INCIDENT (its id, or the root of an open one) from the database."""
+    life = json.loads(_tell_daemon(path, "GET", f"/-/incidents/{quote(incident)}"))
+    click.echo(life["id"])
+    for each in life["events"]:
+        said = f"{_moment(each['at'])}  {each['what']}: {each['state']}, {each['cause']}, {each['root']}"
+        if each["what"] == "acknowledged":
+            said = f"{_moment(each['at'])}  acknowledged by {each['by']}{': ' if each['note'] else ''}{each['note']}"
+        click.echo(said)
+    for each in life["mails"]:
+        click.echo(f"{_moment(each['at'])}  mail {each['what']} to {each['contact']}: {each['status']}")
+
+
 def _moment(text: str) -> str:
     return EN.moment(datetime.fromisoformat(text))
 

@@ -38,6 +38,15 @@ class Acts(Protocol):
     def silences(self) -> object:
         """Those in force."""
 
+    async def acknowledge(self, incident: str, given: object, login: str) -> object:
+        """Somebody has an incident."""
+
+    async def unacknowledge(self, incident: str, login: str) -> object:
+        """Nobody has it any more."""
+
+    async def timeline(self, incident: str) -> object:
+        """The life of an incident."""
+
 
 def peer_login(request: web.Request) -> str:
     """The login name of who is at the other end, as the kernel says (SO_PEERCRED); `uid N` where none has this number."""
@@ -66,11 +75,23 @@ def make_control(reload: Reload, acts: Acts) -> web.Application:
     async def silences(_: web.Request) -> object:
         return acts.silences()
 
+    async def acknowledge(request: web.Request) -> object:
+        return await acts.acknowledge(request.match_info["id"], await _body(request), peer_login(request))
+
+    async def unacknowledge(request: web.Request) -> object:
+        return await acts.unacknowledge(request.match_info["id"], peer_login(request))
+
+    async def timeline(request: web.Request) -> object:
+        return await acts.timeline(request.match_info["id"])
+
     app = web.Application(client_max_size=4096)
     app.router.add_post("/-/reload", on_reload)
     app.router.add_post("/-/silences", _answered(silence))
     app.router.add_get("/-/silences", _answered(silences))
     app.router.add_delete("/-/silences/{id}", _answered(unsilence))
+    app.router.add_post("/-/acknowledgements/{id:.+}", _answered(acknowledge))
+    app.router.add_delete("/-/acknowledgements/{id:.+}", _answered(unacknowledge))
+    app.router.add_get("/-/incidents/{id:.+}", _answered(timeline))
     return app
 
 

@@ -17,6 +17,7 @@ from monitor.core.correlate import Correlator, Decision
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge
 from monitor.core.model import (
+    Acknowledgement,
     Contact,
     Happening,
     Held,
@@ -116,6 +117,10 @@ class Pipeline:
             self._note(event)
         if self._batch:
             self._wake.set()
+
+    def acknowledge(self, incident: str, by: Acknowledgement | None) -> None:
+        """Somebody has an open incident, or (None) gives it back."""
+        self._take(self.correlator.acknowledge(incident, by, self._clock()))
 
     def silence(self, target: str) -> Silence | None:
         """The silence that is in force about a target as a root."""

@@ -252,6 +252,26 @@ class Store:
         rows = await self._run(lambda connection: connection.execute(query).all())
         return tuple(replace(_silence_json.validate_json(body), id=number) for number, body in rows)
 
+    async def timeline(self, incident: str) -> tuple[list[IncidentEvent], list[tuple[datetime, Notification, str]]]:
+        """The life of an incident, oldest first: what happened, and its mails with when they were queued and their status."""
+        events = sa.select(_events.c.what, _events.c.at, _events.c.body).where(_events.c.incident == incident)
+        mails = sa.select(_outbox.c.queued_at, _outbox.c.body, _outbox.c.status).where(_outbox.c.thread == incident)
+
+        def work(connection: sa.Connection) -> tuple[Sequence[Any], Sequence[Any]]:
+            found = connection.execute(events.order_by(_events.c.id)).all()
+            return found, connection.execute(mails.order_by(_outbox.c.seq)).all()
+
+        happened, mailed = await self._run(work)
+        return [
+            IncidentEvent(
+                incident=_incident_json.validate_json(body), what=Happening(what), at=datetime.fromisoformat(at)
+            )
+            for what, at, body in happened
+        ], [
+            (datetime.fromisoformat(queued), _notification_json.validate_json(body), status)
+            for queued, body, status in mailed
+        ]
+
     async def untold(self) -> dict[str, Happening]:
         """Open incidents of whose last beginning nobody had mail, and how it began."""
         begun = (

@@ -15,6 +15,7 @@ from monitor.core import shared as in_common
 from monitor.core.graph import Graph
 from monitor.core.model import (
     PATH_REASONS,
+    Acknowledgement,
     Cause,
     Happening,
     Held,
@@ -152,6 +153,13 @@ class Correlator:
     def incidents(self) -> tuple[Incident, ...]:
         """The open incidents."""
         return tuple(each.incident for each in self.open.values())
+
+    def acknowledge(self, incident: str, by: Acknowledgement | None, now: datetime) -> Decision:
+        """Somebody has an open incident, or (None) gives it back."""
+        entry = self.open[incident]
+        entry.incident = replace(entry.incident, acknowledged=by)
+        what = Happening.ACKNOWLEDGED if by else Happening.UNACKNOWLEDGED
+        return Decision(events=[IncidentEvent(incident=entry.incident, what=what, at=now)])
 
     def adopt(self, inventory: Inventory, now: datetime) -> Decision:
         """Take over a new inventory: targets that stay keep their states, incidents of roots that are gone end."""

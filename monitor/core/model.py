@@ -276,6 +276,10 @@ class Happening(StrEnum):
     """Its root failed again soon after: one incident that comes and goes."""
     WITHDRAWN = "withdrawn"
     """It turned out to be a part of another incident, or its root left the inventory."""
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody has it."""
+    UNACKNOWLEDGED = "unacknowledged"
+    """Nobody has it any more: who had it gave it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +313,15 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """Who has an incident."""
+
+    by: str
+    at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """One cause, from opening to recovery, with all targets that it hurts."""
 
@@ -333,6 +346,8 @@ class Incident:
     """What the targets have in common, where that is no target itself; `root` is then the first of them."""
     times: int = 1
     """How often it has happened; more than once is a root that comes and goes."""
+    acknowledged: Acknowledgement | None = None
+    """Who has it; one that comes back has nobody again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from monitor.core.model import Incident, Inventory, Observation, Silence, State, Target, Window
+from monitor.core.model import Acknowledgement, Incident, Inventory, Observation, Silence, State, Target, Window
 from monitor.web.overview import case_of, site_of, view_of
 from monitor.web.view import TargetView, View
 from monitor.web.words import machine_time
@@ -137,6 +137,10 @@ def _window_json(window: Window | None) -> Json | None:
     return {"begins": _time(window.begins), "ends": _time(window.ends), "reason": window.reason}
 
 
+def _acknowledged_json(had: Acknowledgement | None) -> Json | None:
+    return None if had is None else {"by": had.by, "at": _time(had.at), "note": had.note}
+
+
 def _silence_json(silence: Silence | None) -> Json | None:
     if silence is None:
         return None
@@ -176,6 +180,7 @@ def incident_json(incident: Incident, inventory: Inventory, states: Mapping[str,
         "why": incident.why,
         "times": incident.times,
         "shared": None if incident.shared is None else {**asdict(incident.shared), "by": dict(incident.shared.by)},
+        "acknowledged": _acknowledged_json(incident.acknowledged),
         "silence": _silence_json(view_of(states, incident.root).silence) if incident.closed is None else None,
         "site": site_of(incident.root),
         "site_name": case.site.name if case.site else None,

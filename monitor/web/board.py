@@ -93,7 +93,7 @@ class Board:
             backbone=backbone(sites.values()),
             severity=severity,
             works=works(states, words),
-            marks=lambda incident: marks(view_of(states, incident.root), words),
+            marks=lambda incident: marks(view_of(states, incident.root), words, incident),
         )
 
     def site(self, view: View, site_id: str, words: Words, now: datetime) -> str | None:
@@ -115,7 +115,7 @@ class Board:
             found=found,
             cases=touching[:MAX_CARDS],
             severity=severity,
-            marks=lambda incident: marks(view_of(states, incident.root), words),
+            marks=lambda incident: marks(view_of(states, incident.root), words, incident),
             marks_of=lambda member: marks(member, words),
         )
 
@@ -139,7 +139,7 @@ class Board:
             hurt_sites=sites,
             hurt_total=len(hurt),
             evidence=incident.evidence[:MAX_EVIDENCE],
-            marks=marks(view_of(states, incident.root), words) if incident.closed is None else [],
+            marks=marks(view_of(states, incident.root), words, incident),
         )
 
     def missing(self, view: View, sentence: str, words: Words, now: datetime) -> str:
@@ -167,9 +167,14 @@ class Board:
         )
 
 
-def marks(view: TargetView, words: Words) -> list[str]:
-    """What people have said about a target: planned work, a silence."""
+def marks(view: TargetView, words: Words, incident: Incident | None = None) -> list[str]:
+    """What people have said about a target: planned work, a silence; and who has the incident whose root it is."""
     page, said = words.page, []
+    if incident is not None and (had := incident.acknowledged) is not None:
+        note = f": {clip(had.note)}" if had.note else ""
+        said.append(f"{page['acknowledged']} {clip(had.by)}, {words.moment(had.at)}{note}")
+    if incident is not None and incident.closed is not None:
+        return said
     if view.maintenance is not None:
         window = view.maintenance
         said.append(f"{page['maintenance']} {page['until']} {words.moment(window.ends)}: {clip(window.reason)}")

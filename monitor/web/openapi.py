@@ -177,6 +177,11 @@ def _incident() -> Json:
             "type": ["object", "null"],
             "description": "what the targets have in common, where that is no target itself",
         },
+        acknowledged={
+            **_object(by=TEXT, at=TIME, note=TEXT),
+            "type": ["object", "null"],
+            "description": "who has it",
+        },
         silence=_silence(),
         site={"type": "string", "description": "site id of the root"},
         site_name=TEXT_OR_NONE,

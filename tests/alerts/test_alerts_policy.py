@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.policy import BEGINS, first_of_thread, notify, silence_of, withhold
+from alerts.policy import ACTS, BEGINS, first_of_thread, notify, silence_of, withhold
 from monitor.core.model import Cause, Contact, Happening, Silence
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, inventory
 
@@ -53,8 +53,8 @@ def test_an_incident_whose_root_left_the_inventory_is_told_to_those_of_every_are
     assert [each.contact.id for each in told] == ["all"]
 
 
-@pytest.mark.parametrize("what", ENDS)
-def test_the_end_is_told_to_those_who_were_told_before_and_to_nobody_else(what: Happening) -> None:
+@pytest.mark.parametrize("what", [*ENDS, *ACTS])
+def test_the_end_and_who_has_it_are_told_to_those_who_were_told_before_and_to_nobody_else(what: Happening) -> None:
     assert why(somebody(), what) == []
     assert why(somebody(), what, told=("a",)) == ["was told of this incident"]
 
@@ -142,7 +142,7 @@ def test_a_silence_is_over_at_its_end_and_of_several_the_longest_counts() -> Non
 
 def lives() -> st.SearchStrategy[list[tuple[Happening, bool]]]:
     """Lives of an incident: what happens, and whether its root is silenced then."""
-    begins, within, ends = Happening.OPENED, st.sampled_from((Happening.CHANGED,)), st.sampled_from(ENDS)
+    begins, within, ends = Happening.OPENED, st.sampled_from((Happening.CHANGED, *ACTS)), st.sampled_from(ENDS)
     silent = st.booleans()
     middle = st.lists(st.tuples(within, silent), max_size=4)
     return st.builds(lambda first, mid, last: [(begins, first), *mid, last], silent, middle, st.tuples(ends, silent))
@@ -159,9 +159,26 @@ def test_nobody_hears_of_an_incident_that_was_silenced_all_along_and_an_end_is_t
         heard += [said] if said else []
         assert not (silent and said and said not in ENDS)
     assert untold is None
-    if any(not silent for what, silent in life if what not in ENDS):
+    if any(not silent for what, silent in life if what not in (*ENDS, *ACTS)):
         assert heard[0] in BEGINS
         assert heard[-1] in ENDS
     else:
         assert heard == []
     assert sum(each in BEGINS for each in heard) <= 1
+
+
+@pytest.mark.parametrize("what", ACTS)
+def test_who_has_it_is_not_told_while_the_root_is_silenced_nor_before_the_beginning_was(what: Happening) -> None:
+    assert withhold(what, None, silent=False) == (what, None)
+    assert withhold(what, None, silent=True) == (None, None)
+    assert withhold(what, Happening.OPENED, silent=False) == (None, Happening.OPENED)
+
+
+def test_each_time_that_somebody_takes_it_is_a_mail_of_its_own() -> None:
+    ids = {
+        each.id
+        for what in ACTS
+        for after in (60, 61)
+        for each in notify(event(what, after=after), [ON_CALL], INVENTORY, [ON_CALL.id])
+    }
+    assert len(ids) == 4

@@ -24,6 +24,7 @@ from monitor.core.correlate import (
 )  # fmt: skip
 from monitor.core.graph import Graph
 from monitor.core.model import (
+    Acknowledgement,
     Cause,
     Happening,
     Incident,
@@ -40,7 +41,7 @@ from monitor.core.model import (
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 COMMUNES = ("a", "b", "c")
-OPENED, CHANGED, RECOVERED, REOPENED, WITHDRAWN = Happening
+OPENED, CHANGED, RECOVERED, REOPENED, WITHDRAWN, ACKNOWLEDGED, UNACKNOWLEDGED = Happening
 
 
 def target(id_: str, role: Role, kind: str, *behind: str, vantage: bool = False) -> Target:
@@ -1244,3 +1245,36 @@ def test_a_reload_that_lifts_the_work_lets_the_incident_open() -> None:
     play._take(play.correlator.adopt(province(), play.now))
     play.wait(GRACE)
     assert [each.what for each in play.events] == [OPENED]
+
+
+# -- who has it ------------------------------------------------------------------------------------------------------
+
+
+def test_who_has_an_incident_stays_through_its_changes_until_it_comes_back() -> None:
+    play = Replay()
+    play.degraded("a/tslcd", says="loss")
+    play.wait(60)
+    (opened,) = play.correlator.incidents()
+    hoa = Acknowledgement(by="hoa", at=play.now, note="called")
+    play._take(play.correlator.acknowledge(opened.id, hoa, play.now))
+    play.down("a/tslcd", "a/router")
+    play.wait(60)
+    play.up("a/tslcd", "a/router")
+    play.wait(60)
+    play.down("a/tslcd", "a/router")
+    play.wait(60)
+    assert [(each.what, each.incident.acknowledged) for each in play.events] == [
+        (OPENED, None), (ACKNOWLEDGED, hoa), (CHANGED, hoa), (RECOVERED, hoa), (REOPENED, None),
+    ]  # fmt: skip
+
+
+def test_an_incident_can_be_given_back_and_taken_by_another() -> None:
+    play = Replay()
+    play.down("a/router")
+    play.wait(60)
+    (opened,) = play.correlator.incidents()
+    for by in ("hoa", "lan", None):
+        given = Acknowledgement(by=by, at=play.now) if by else None
+        play._take(play.correlator.acknowledge(opened.id, given, play.now))
+    assert [each.what for each in play.events] == [OPENED, ACKNOWLEDGED, ACKNOWLEDGED, UNACKNOWLEDGED]
+    assert play.correlator.incidents()[0].acknowledged is None

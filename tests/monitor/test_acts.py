@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from lab.certificates import Authority
+from tests.alerts.conftest import MakeSink
 from tests.monitor.daemon import GIVE_UP_SECONDS, Daemon, daemon
 from tests.monitor.making import rows
 
@@ -41,6 +43,7 @@ def test_a_silence_holds_mail_back_over_a_restart_until_it_is_lifted(running: Da
     code, said, _ = running.run("silence", "center/portal", "--for", "2h", "--reason", "Nâng cấp", "--by", "Hoa")
     assert (code, said.partition(" until ")[0]) == (0, "silence 1")
     assert running.run("silences")[1].endswith(f"  center/portal: Nâng cấp (Hoa ({ME}))\n".replace("  c", "  target c"))
+    assert running.run("incidents")[1] == "no open incident\n"
     assert running._portal is not None
     running._portal.close()
     running.wait(lambda: incidents(running))
@@ -109,3 +112,53 @@ def test_a_body_that_is_no_request_is_refused_in_one_line(body: bytes, running: 
         answer = b"".join(iter(lambda: client.recv(9999), b""))
     assert b" 422 " in answer.partition(b"\r\n")[0]
     assert "Traceback" not in running.log()
+
+
+def test_who_takes_an_incident_is_mailed_shown_and_kept(
+    tmp_path: Path, authority: Authority, port: int, make_sink: MakeSink
+) -> None:
+    sink = make_sink(port)
+    with daemon(tmp_path, authority.ca.read_text(), port) as made:
+        made.start()
+        made.wait(lambda: made.mails("sent") == 2)
+        (opened,) = incidents(made)
+        assert made.run("incidents")[1].endswith("service, center/portal\n    nobody has it\n")
+        said = made.run("ack", "center/portal", "--by", "Hoa", "--note", "Đang xem máy chủ")
+        assert said == (0, f"Hoa ({ME}) has {opened['id']}\n", "")
+        made.wait(lambda: made.mails("sent") == 4)
+        assert f"    Hoa ({ME}) has it since " in made.run("incidents")[1]
+        assert "Đã có người nhận" in made.get("/")[1]
+        assert made.end(signal.SIGTERM) == 0
+        made.start()
+        (again,) = made.wait(lambda: incidents(made))
+        assert (again["id"], again["acknowledged"]["note"]) == (opened["id"], "Đang xem máy chủ")
+        assert made.run("unack", opened["id"]) == (0, f"nobody has {opened['id']}; Hoa ({ME}) had it\n", "")
+        made.wait(lambda: made.mails("sent") == 6)
+        first, *life = made.run("incident", opened["id"])[1].splitlines()
+        assert made.end() == 0
+    assert first == opened["id"]
+    told = [line.split("  ", 1)[1] for line in life]
+    assert told[:3] == [
+        "opened: down, service, center/portal", f"acknowledged by Hoa ({ME}): Đang xem máy chủ",
+        "unacknowledged: down, service, center/portal",
+    ]  # fmt: skip
+    assert sorted(told[3:]) == sorted(
+        f"mail {what} to {who}: sent"
+        for what in ("opened", "acknowledged", "unacknowledged")
+        for who in ("on-call", "support")
+    )
+    subjects = [str(mail.message["Subject"]) for mail in sink.mails if "truc@noc.example.org" in mail.to]
+    assert [each.partition(":")[0] for each in subjects] == ["NGỪNG", "ĐÃ CÓ NGƯỜI NHẬN", "CHƯA CÓ NGƯỜI NHẬN"]
+
+
+def test_what_cannot_be_acknowledged_is_told(running: Daemon) -> None:
+    running.start()
+    (opened,) = running.wait(lambda: incidents(running))
+    assert running.run("unack", "center/portal")[2] == f"nobody has {opened['id']}\n"
+    code, _, errors = running.run("ack", "center/port")
+    assert code == 1
+    assert errors.startswith("no open incident has the id or the root 'center/port'")
+    assert running.run("ack", "center/portal", "--note", "a\nb")[2] == "note: must be one line\n"
+    assert running.run("incident", "none")[2] == "no incident 'none' is in the database\n"
+    assert incidents(running)[0]["acknowledged"] is None
+    assert running.run("ack", "center/portal")[1] == f"{ME} has {opened['id']}\n"

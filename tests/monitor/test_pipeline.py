@@ -14,6 +14,7 @@ import pytest
 
 from monitor import pipeline as pipeline_module
 from monitor.core.model import (
+    Acknowledgement,
     Check,
     Contact,
     Happening,
@@ -333,6 +334,27 @@ async def test_an_incident_that_comes_back_under_a_silence_is_told_only_when_tha
     line.see_for("north/portal", Outcome.FAILED, minutes=10)
     await line.pipeline.flush()
     assert line.mails() == [("opened", "all"), ("recovered", "all"), ("reopened", "all")]
+
+
+async def test_who_has_an_incident_is_kept_over_a_restart_and_told_to_those_who_were_told(line: Line) -> None:
+    line.see_for("north/portal", Outcome.FAILED)
+    (opened,) = line.pipeline.correlator.incidents()
+    hoa = Acknowledgement(by="hoa", at=line.now, note="Đã gọi")
+    line.pipeline.acknowledge(opened.id, hoa)
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all"), ("acknowledged", "all")]
+    await line.restart()
+    assert [each.acknowledged for each in line.pipeline.correlator.incidents()] == [hoa]
+    line.pipeline.acknowledge(opened.id, None)
+    await line.pipeline.flush()
+    assert [each.acknowledged for each in await line.store.open_incidents()] == [None]
+    events, mails = await line.store.timeline(opened.id)
+    assert [(each.what.value, each.incident.acknowledged) for each in events] == [
+        ("opened", None), ("acknowledged", hoa), ("unacknowledged", None),
+    ]  # fmt: skip
+    assert [(mail.event.what.value, mail.contact.id, status) for _, mail, status in mails] == [
+        ("opened", "all", "queued"), ("acknowledged", "all", "queued"), ("unacknowledged", "all", "queued"),
+    ]  # fmt: skip
 
 
 # -- trouble with writing ------------------------------------------------------------------------------------------

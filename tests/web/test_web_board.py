@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from monitor.core.model import Cause, Provider, Reason, Silence, State, Window
+from monitor.core.model import Acknowledgement, Cause, Provider, Reason, Silence, State, Window
 from monitor.inventory.load import load_inventory
 from monitor.web.board import MAX_CARDS, Board, dialled, seen_last
 from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
@@ -432,3 +432,19 @@ async def test_a_silence_is_on_the_wall_the_site_and_the_incident(
     async with http.get("/api/v1/incidents") as response:
         (found,) = (await response.json())["incidents"]
     assert found["silence"] == {"id": 3, "ends": "2026-11-24T06:00:00Z", "reason": "<b>", "by": "Hoa (root)"}
+
+
+@pytest.mark.parametrize(("language", "said"), [("vi", "Đã có người nhận"), ("en", "Acknowledged by")])
+async def test_who_has_it_is_on_the_wall_the_site_and_the_incident(
+    language: str, said: str, http: aiohttp.ClientSession, province: Province
+) -> None:
+    case = province.cut("xa-kim-dong")
+    had = Acknowledgement(by="Hoa (root)", at=NOW, note="Đã gọi <VNPT>")
+    province.cases[0] = replace(case, acknowledged=had)
+    mark = f"{said} Hoa (root), 12:00:00 24/11/2026: Đã gọi &lt;VNPT&gt;"
+    for page in ("/", "/sites/xa-kim-dong", f"/incidents/{case.id}"):
+        async with http.get(f"{page}?lang={language}") as response:
+            assert (await response.text()).count(mark) == 1, page
+    async with http.get(f"/api/v1/incidents/{case.id}") as response:
+        found = (await response.json())["acknowledged"]
+    assert found == {"by": "Hoa (root)", "at": "2026-11-24T05:00:00Z", "note": "Đã gọi <VNPT>"}
