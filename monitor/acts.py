@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 
 from monitor.control import RefusedError
 from monitor.core.model import Acknowledgement, Incident, Silence
-from monitor.inventory.schema import Duration, Line, Model
+from monitor.inventory.schema import Line, Model, Span
 from monitor.pipeline import Pipeline
 from monitor.store import Store
 from monitor.web.words import machine_time
@@ -41,7 +41,7 @@ class SilenceRequest(Model):
     site: str = ""
     area: str = ""
     provider: str = ""
-    for_: Duration = Field(alias="for")
+    for_: Span = Field(alias="for")
     reason: Text
     by: Name = ""
 

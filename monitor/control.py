@@ -18,7 +18,7 @@ from aiohttp import web
 
 from monitor.store import StoreError
 
-Reload = Callable[[], str]
+Reload = Callable[[], Awaitable[str]]
 """Takes over the settings on disk; returns "" or what is wrong with them."""
 
 
@@ -63,7 +63,7 @@ def make_control(reload: Reload, acts: Acts) -> web.Application:
     """The routes of the control socket."""
 
     async def on_reload(_: web.Request) -> web.Response:
-        wrong = reload()
+        wrong = await reload()
         return web.Response(text=wrong or "reloaded\n", status=422 if wrong else 200)
 
     async def silence(request: web.Request) -> object:

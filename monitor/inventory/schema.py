@@ -57,13 +57,24 @@ def _seconds(value: object) -> object:
     return value
 
 
+LONGEST_SECONDS = 86_400.0
+"""A check that is asked less than daily tells nobody anything, and beyond some length no clock can reckon its turns."""
+
+
 def _positive(value: float) -> float:
     if value <= 0:
         raise ValueError("must be more than zero")
     return value
 
 
-Duration = Annotated[float, BeforeValidator(_seconds), AfterValidator(_positive)]
+def _short(value: float) -> float:
+    if value > LONGEST_SECONDS:
+        raise ValueError("must not be more than 24h")
+    return value
+
+
+Span = Annotated[float, BeforeValidator(_seconds), AfterValidator(_positive)]
+Duration = Annotated[Span, AfterValidator(_short)]
 
 _MOMENT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?")
 
@@ -226,7 +237,7 @@ class ProviderModel(Model):
     email: str = ""
 
 
-LONGEST_SECONDS = 366 * 86400.0
+LONGEST_WINDOW_SECONDS = 366 * 86_400.0
 """Of a window of maintenance."""
 
 
@@ -239,7 +250,7 @@ class MaintenanceModel(Model):
     provider: Slug | None = Field(None, description="the lines of a provider")
     kind: Slug | None = Field(None, description="kind of target: tslcd, router, ups, …")
     start: Moment = Field(description="when the first window begins; without a zone it is Viet Nam's time")
-    for_: Duration | None = Field(None, alias="for", description="how long a window lasts")
+    for_: Span | None = Field(None, alias="for", description="how long a window lasts")
     end: Moment | None = Field(None, description="when the first window ends; either this or `for`")
     repeat: str | None = Field(None, max_length=400, description="RRULE of RFC 5545, such as FREQ=WEEKLY;BYDAY=SU")
     reason: Line = Field(min_length=1, max_length=200, description="what is done; shown on the board")
@@ -250,7 +261,7 @@ class MaintenanceModel(Model):
             raise ValueError("write what it is about: at least one of `target`, `site`, `area`, `provider`, `kind`")
         if (self.for_ is None) == (self.end is None):
             raise ValueError("write exactly one of `for` and `end`")
-        if self.for_ is not None and self.for_ > LONGEST_SECONDS:
+        if self.for_ is not None and self.for_ > LONGEST_WINDOW_SECONDS:
             raise ValueError("longer than a year: take what is not watched any more out of the inventory")
         return self
 
