@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from monitor.core.model import Maintenance, Window
 
@@ -35,9 +35,11 @@ class _Series:
         return self.window
 
     def _step(self) -> None:
-        begins = next(self._starts, None)
-        ends = None if begins is None else begins + self.entry.lasts
-        self.window = Window(begins=begins, ends=ends, reason=self.entry.reason) if begins and ends else None
+        start = next(self._starts, None)
+        self.window = None
+        if start is not None:
+            begins = start.astimezone(UTC)
+            self.window = Window(begins=begins, ends=begins + self.entry.lasts, reason=self.entry.reason)
 
 
 class Planned:
