@@ -24,6 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.policy import first_of_thread
 from monitor.core.model import (
+    Acknowledgement,
     Cause,
     Contact,
     Happening,
@@ -292,6 +293,8 @@ def _place(error: Exception, folder: Path | None) -> tuple[str, int]:
 
 
 def _sample_notification(incident: Incident, what: Happening, language: str) -> Notification:
+    if what is Happening.ACKNOWLEDGED:
+        incident = replace(incident, acknowledged=Acknowledgement(by="Hoa", at=incident.opened, note="sample"))
     event = IncidentEvent(incident=incident, what=what, at=incident.opened)
     contact = Contact(id="sample", name="Sample", email="sample@example.org", language=language)
     return Notification(
@@ -329,6 +332,7 @@ def _sample() -> tuple[Inventory, list[Incident]]:
     ]  # fmt: skip
     common = replace(
         incidents[0], id="common", cause=Cause.SHARED, why="in-common", times=3,
+        acknowledged=Acknowledgement(by="Hoa", at=at),
         shared=Shared(kind="tslcd", by=(("provider", "sample"), ("area", "Huyện Mẫu")), hurt=6, of=6, elsewhere=0, others=9),
     )  # fmt: skip
     gone = Incident(

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
-from monitor.core.model import Contact, Happening, IncidentEvent, Inventory, Notification
+from monitor.core.model import Contact, Happening, IncidentEvent, Inventory, Notification, Silence, Target
+
+BEGINS = (Happening.OPENED, Happening.REOPENED)
+ENDS = (Happening.RECOVERED, Happening.WITHDRAWN)
+ACTS = (Happening.ACKNOWLEDGED, Happening.UNACKNOWLEDGED)
 
 
 def notify(
@@ -31,6 +36,37 @@ def notify(
     return notifications
 
 
+def silence_of(root: Target | None, inventory: Inventory, silences: Iterable[Silence], now: datetime) -> Silence | None:
+    """The silence that is in force about a root; of several the one that ends last."""
+    if root is None:
+        return None
+    names = (root.id, root.site, inventory.sites[root.site].area, root.provider)
+    found = (
+        each
+        for each in silences
+        if each.begins <= now < each.ends
+        and any(
+            mine and mine == its
+            for mine, its in zip((each.target, each.site, each.area, each.provider), names, strict=True)
+        )
+    )
+    return max(found, key=lambda each: (each.ends, each.id), default=None)
+
+
+def withhold(what: Happening, untold: Happening | None, *, silent: bool) -> tuple[Happening | None, Happening | None]:
+    """What of a happening is told now, and what is still to be told when the silence is over.
+
+    `untold` is what was held back of the incident so far. An end whose beginning was held back is no news.
+    """
+    if what in ENDS:
+        return (None if untold in BEGINS else what), None
+    if what in ACTS:
+        return (None if silent or untold else what), untold
+    if silent:
+        return None, untold or what
+    return untold or what, None
+
+
 def first_of_thread(notification: Notification) -> str:
     """Id of the notification that opened the thread for this contact."""
     return f"{notification.thread}.{Happening.OPENED}.{notification.contact.id}"
@@ -38,7 +74,7 @@ def first_of_thread(notification: Notification) -> str:
 
 def _step(event: IncidentEvent) -> str:
     """What tells this event from the others of its incident, also after a restart."""
-    may_repeat = event.what in (Happening.CHANGED, Happening.REOPENED) or event.incident.times > 1
+    may_repeat = event.what in (Happening.CHANGED, Happening.REOPENED, *ACTS) or event.incident.times > 1
     return f"{event.what}-{event.at:%H%M%S%f}" if may_repeat else event.what.value
 
 
@@ -46,8 +82,8 @@ def _reason(event: IncidentEvent, contact: Contact, inventory: Inventory, told: 
     """Why the contact is told; "" when it is not."""
     if contact.id in told:
         return "was told of this incident"
-    if event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
-        return ""  # never told of it, so its end is no news
+    if event.what in (*ENDS, *ACTS):
+        return ""  # never told of it, so neither its end nor who has it is news
     incident = event.incident
     if contact.causes and incident.cause not in contact.causes:
         return ""

@@ -21,6 +21,7 @@ from aiohttp import web
 from alerts.compose import Composer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox
+from monitor.acts import Acts
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
 from monitor.core.ledger import By, Interval, Report, Span
@@ -199,6 +200,7 @@ class App:
         self.metrics.reloaded(True, self._started)
         try:
             open_incidents, told = await store.open_incidents(), await store.told()
+            silences, untold = await store.silences(utc_now()), await store.untold()
             self._closed_before = await store.recent_incidents(20)
             await store.begin(utc_now())
             released = await store.release()
@@ -222,6 +224,7 @@ class App:
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
+            silences=silences, untold=untold,
         )  # fmt: skip
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
@@ -295,7 +298,7 @@ class App:
     async def _serve_control(self, door: Door) -> web.AppRunner:
         path = self._settings.path(self._settings.control)
         try:
-            return await serve(make_control(self.reload), path)
+            return await serve(make_control(self.reload, Acts(self.pipeline, self._store, utc_now)), path)
         except OSError as error:
             await door.close()
             raise StartError(
@@ -419,6 +422,7 @@ class App:
             traps=counted(self._traps),
             recorded=self.pipeline.recorder.recorded if self.pipeline.recorder else 0,
             recording_dropped=self.pipeline.recorder.dropped if self.pipeline.recorder else 0,
+            maintenance=self.pipeline.correlator.planned.known(utc_now()),
         )
 
     # -- monitor.web.view.View -----------------------------------------------------------------------------------
@@ -429,7 +433,7 @@ class App:
 
     def states(self) -> Mapping[str, TargetView]:
         """Every judged target as it is held now, with the last observation of each check."""
-        last = self.pipeline.last
+        last, planned = self.pipeline.last, self.pipeline.correlator.planned.at(utc_now())
         views = {}
         for target_id, held in self.pipeline.correlator.held.items():
             checks = {
@@ -437,7 +441,8 @@ class App:
             }
             views[target_id] = TargetView(
                 state=held.state, since=held.since, reason=held.reason, says=held.says, evidence=held.evidence,
-                checks=checks,
+                checks=checks, maintenance=planned.get(target_id),
+                silence=self.pipeline.silence(target_id) if self.pipeline.silences else None,
             )  # fmt: skip
         return views
 

@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from urllib.parse import quote
 
 import aiohttp
 import click
@@ -88,7 +89,7 @@ def _log_to_stderr(*, as_json: bool) -> None:
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # else it tells of every turn
 
 
-def _fail(message: object) -> None:
+def _fail(message: object) -> NoReturn:
     click.echo(str(message), err=True)
     sys.exit(1)
 
@@ -209,7 +210,7 @@ def _ask_daemon(path: Path, route: str) -> Any:
         _no_answer(error, path)
 
 
-def _no_answer(error: OSError | aiohttp.ClientError, path: Path) -> None:
+def _no_answer(error: OSError | aiohttp.ClientError, path: Path) -> NoReturn:
     """The kernel's own word instead of the library's sentence around it, where there is one."""
     why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
     _fail(f"no daemon answers: {why}; is it running with these settings ({path})?")
@@ -238,6 +239,20 @@ def show_status(console: Console, targets: Sequence[Mapping[str, Any]], incident
         said = line.format(since, each["state"], each["cause"], len(each["impact"]), each["root"])
         console.print(said, soft_wrap=True, markup=False, highlight=False)
         console.print(Padding(Text(each["evidence"][0] if each["evidence"] else "no evidence"), (0, 0, 0, 4)))
+
+
+def _tell_daemon(path: Path, method: str, route: str, body: object = None) -> str:
+    """What the daemon answers on its control socket; ends the command when it refuses."""
+    try:
+        settings = load_settings(path, None)  # the daemon reads the rest, and notes when it is bad
+        code, text = asyncio.run(ask(settings.path(settings.control), method, route, body))
+    except ConfigError as error:
+        _fail(error)
+    except (OSError, aiohttp.ClientError) as error:
+        _no_answer(error, path)
+    if code != 200:
+        _fail(text.rstrip())
+    return text.rstrip()
 
 
 @main.command()
@@ -369,17 +384,102 @@ def _hours(length: timedelta) -> str:
 @SETTINGS
 def reload(path: Path) -> None:
     """Let the running daemon take over the files on disk; a mistake changes nothing and is told."""
-    try:
-        settings = load_settings(path, None)  # the daemon reads the rest, and notes when it is bad
-        code, text = asyncio.run(ask(settings.path(settings.control), "POST", "/-/reload"))
-    except ConfigError as error:
-        _fail(error)
-        return
-    except (OSError, aiohttp.ClientError) as error:
-        _no_answer(error, path)
-        return
-    click.echo(text.rstrip(), err=code != 200)
-    sys.exit(0 if code == 200 else 1)
+    click.echo(_tell_daemon(path, "POST", "/-/reload"))
+
+
+@main.command()
+@click.argument("target", required=False)
+@click.option("--site", help="All targets of a site.")
+@click.option("--area", help="All targets of the sites of an area.")
+@click.option("--provider", help="All lines of a provider.")
+@click.option("--for", "lasts", required=True, help="How long: 30m, 2h, 3d.")
+@click.option("--reason", required=True, help="Why; the board shows it.")
+@click.option("--by", help="Your name; your login is kept beside it.")
+@SETTINGS
+def silence(path: Path, lasts: str, **given: str | None) -> None:
+    """Mail nobody of incidents whose root is TARGET (site/name), or in a site, area or provider, for a while."""
+    body = {"for": lasts, **{name: value for name, value in given.items() if value is not None}}
+    made = json.loads(_tell_daemon(path, "POST", "/-/silences", body))
+    click.echo(f"silence {made['id']} until {_told_at(made['ends'])} (Viet Nam)")
+
+
+@main.command()
+@click.argument("id")
+@SETTINGS
+def unsilence(path: Path, id: str) -> None:  # noqa: A002  the argument's name
+    """Lift the silence ID; what it held back is mailed now."""
+    lifted = json.loads(_tell_daemon(path, "DELETE", f"/-/silences/{quote(id, safe='')}"))
+    click.echo(f"silence {lifted['id']} lifted")
+
+
+@main.command()
+@SETTINGS
+def silences(path: Path) -> None:
+    """List the silences in force."""
+    found = json.loads(_tell_daemon(path, "GET", "/-/silences"))
+    for each in found:
+        about = next(f"{name} {each[name]}" for name in ("target", "site", "area", "provider") if each[name])
+        click.echo(f"{each['id']:>4}  until {_told_at(each['ends'])}  {about}: {each['reason']} ({each['by']})")
+    if not found:
+        click.echo("no silence")
+
+
+@main.command()
+@click.argument("incident")
+@click.option("--by", help="Your name; your login is kept beside it.")
+@click.option("--note", help="What you are about to do; mailed with it.")
+@SETTINGS
+def ack(path: Path, incident: str, **given: str | None) -> None:
+    """Say that you have INCIDENT (its id, or its root): those who were told of it are mailed who has it."""
+    body = {name: value for name, value in given.items() if value is not None}
+    had = json.loads(_tell_daemon(path, "POST", f"/-/acknowledgements/{quote(incident)}", body))
+    click.echo(f"{had['by']} has {had['incident']}")
+
+
+@main.command()
+@click.argument("incident")
+@SETTINGS
+def unack(path: Path, incident: str) -> None:
+    """Say that nobody has INCIDENT any more."""
+    had = json.loads(_tell_daemon(path, "DELETE", f"/-/acknowledgements/{quote(incident)}"))
+    click.echo(f"nobody has {had['incident']}; {had['by']} had it")
+
+
+@main.command()
+@SETTINGS
+def incidents(path: Path) -> None:
+    """List the open incidents with who has them."""
+    found = _ask_daemon(path, "/api/v1/incidents?open=true")["incidents"]
+    for each in found:
+        click.echo(f"{each['id']}  {each['state']} since {_told_at(each['began'])}, {each['cause']}, {each['root']}")
+        if had := each["acknowledged"]:
+            click.echo(f"    {had['by']} has it since {_told_at(had['at'])}{': ' if had['note'] else ''}{had['note']}")
+        if silent := each["silence"]:
+            click.echo(f"    silenced until {_told_at(silent['ends'])}: {silent['reason']} ({silent['by']})")
+        if not had and not silent:
+            click.echo("    nobody has it")
+    if not found:
+        click.echo("no open incident")
+
+
+@main.command()
+@click.argument("incident")
+@SETTINGS
+def incident(path: Path, incident: str) -> None:
+    """Tell the life of INCIDENT (its id, or the root of an open one) from the database."""
+    life = json.loads(_tell_daemon(path, "GET", f"/-/incidents/{quote(incident)}"))
+    click.echo(life["id"])
+    for each in life["events"]:
+        said = f"{_told_at(each['at'])}  {each['what']}: {each['state']}, {each['cause']}, {each['root']}"
+        if each["what"] == "acknowledged":
+            said = f"{_told_at(each['at'])}  acknowledged by {each['by']}{': ' if each['note'] else ''}{each['note']}"
+        click.echo(said)
+    for each in life["mails"]:
+        click.echo(f"{_told_at(each['at'])}  mail {each['what']} to {each['contact']}: {each['status']}")
+
+
+def _told_at(text: str) -> str:
+    return EN.moment(datetime.fromisoformat(text))
 
 
 @main.command()

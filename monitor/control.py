@@ -5,26 +5,115 @@
 
 from __future__ import annotations
 
+import json
+import pwd
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 from aiohttp import web
+
+from monitor.store import StoreError
 
 Reload = Callable[[], Awaitable[str]]
 """Takes over the settings on disk; returns "" or what is wrong with them."""
 
 
-def make_control(reload: Reload) -> web.Application:
+class RefusedError(ValueError):
+    """An act that cannot be done; the message says why."""
+
+
+class Acts(Protocol):
+    """What may be done; answers are fit for JSON. Each raises RefusedError, or StoreError when it cannot be written."""
+
+    async def silence(self, given: object, login: str) -> object:
+        """Begin a silence."""
+
+    async def unsilence(self, id_: str, login: str) -> object:
+        """Lift one."""
+
+    def silences(self) -> object:
+        """Those in force."""
+
+    async def acknowledge(self, incident: str, given: object, login: str) -> object:
+        """Somebody has an incident."""
+
+    async def unacknowledge(self, incident: str, login: str) -> object:
+        """Nobody has it any more."""
+
+    async def timeline(self, incident: str) -> object:
+        """The life of an incident."""
+
+
+def peer_login(request: web.Request) -> str:
+    """The login name of who is at the other end, as the kernel says (SO_PEERCRED); `uid N` where none has this number."""
+    assert request.transport is not None
+    sock = request.transport.get_extra_info("socket")
+    _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def make_control(reload: Reload, acts: Acts) -> web.Application:
     """The routes of the control socket."""
 
     async def on_reload(_: web.Request) -> web.Response:
         wrong = await reload()
         return web.Response(text=wrong or "reloaded\n", status=422 if wrong else 200)
 
+    async def silence(request: web.Request) -> object:
+        return await acts.silence(await _body(request), peer_login(request))
+
+    async def unsilence(request: web.Request) -> object:
+        return await acts.unsilence(request.match_info["id"], peer_login(request))
+
+    async def silences(_: web.Request) -> object:
+        return acts.silences()
+
+    async def acknowledge(request: web.Request) -> object:
+        return await acts.acknowledge(request.match_info["id"], await _body(request), peer_login(request))
+
+    async def unacknowledge(request: web.Request) -> object:
+        return await acts.unacknowledge(request.match_info["id"], peer_login(request))
+
+    async def timeline(request: web.Request) -> object:
+        return await acts.timeline(request.match_info["id"])
+
     app = web.Application(client_max_size=4096)
     app.router.add_post("/-/reload", on_reload)
+    app.router.add_post("/-/silences", _answered(silence))
+    app.router.add_get("/-/silences", _answered(silences))
+    app.router.add_delete("/-/silences/{id}", _answered(unsilence))
+    app.router.add_post("/-/acknowledgements/{id:.+}", _answered(acknowledge))
+    app.router.add_delete("/-/acknowledgements/{id:.+}", _answered(unacknowledge))
+    app.router.add_get("/-/incidents/{id:.+}", _answered(timeline))
     return app
+
+
+async def _body(request: web.Request) -> object:
+    try:
+        return await request.json()
+    except ValueError as error:
+        raise RefusedError(f"not JSON: {error}") from error
+
+
+def _answered(act: Callable[[web.Request], Awaitable[object]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """The act's answer as JSON; what is refused as one line of text."""
+
+    async def handler(request: web.Request) -> web.Response:
+        try:
+            return web.json_response(await act(request), dumps=lambda each: json.dumps(each, ensure_ascii=False))
+        except RefusedError as error:
+            return web.Response(text=f"{error}\n", status=422)
+        except StoreError as error:
+            return web.Response(text=f"not written, so not done: {error}\n", status=503)
+
+    return handler
 
 
 async def serve(app: web.Application, path: Path) -> web.AppRunner:
@@ -37,11 +126,11 @@ async def serve(app: web.Application, path: Path) -> web.AppRunner:
     return runner
 
 
-async def ask(path: Path, method: str, route: str) -> tuple[int, str]:
+async def ask(path: Path, method: str, route: str, body: object = None) -> tuple[int, str]:
     """One request to a running daemon; raises OSError (aiohttp.ClientError is one) when none answers."""
     connector = aiohttp.UnixConnector(path=str(path))
     async with (
         aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=30)) as session,
-        session.request(method, f"http://control{route}") as response,
+        session.request(method, f"http://control{route}", json=body) as response,
     ):
         return response.status, await response.text()

@@ -48,6 +48,8 @@ class Present:
     """Traps by kind and outcome."""
     recorded: int = 0
     recording_dropped: int = 0
+    maintenance: Mapping[str, bool] = field(default_factory=dict)
+    """Targets that have a window of maintenance now or later: whether it is now."""
 
 
 class Metrics:
@@ -145,6 +147,7 @@ class Metrics:
         yield from self._exposition.pieces(present.last, openmetrics=openmetrics)
         yield from self._losses(present, openmetrics=openmetrics)
         yield from self._states(present, openmetrics=openmetrics)
+        yield from self._maintenance(present, openmetrics=openmetrics)
         yield self._static
         yield from _own(present, self._observations, openmetrics=openmetrics)
 
@@ -163,6 +166,15 @@ class Metrics:
         yield from joined(
             f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if (held := present.held.get(target)) else State.UNKNOWN]}\n"
             for target, own in self._state_labels.items()
+        )
+
+    def _maintenance(self, present: Present, *, openmetrics: bool) -> Iterator[str]:
+        metric = Metric(name="monitor_target_maintenance", help="1 in a window of maintenance, 0 before the next one.")
+        yield head(metric, openmetrics=openmetrics)
+        yield from joined(
+            f"monitor_target_maintenance{{{own}}} {now:d}\n"
+            for target, now in present.maintenance.items()
+            if (own := self._state_labels.get(target))
         )
 
 

@@ -13,12 +13,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from alerts.policy import notify
+from alerts.policy import notify, silence_of, withhold
 from monitor.core.correlate import Correlator, Decision
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge
 from monitor.core.ledger import Member, members
-from monitor.core.model import Contact, Happening, Held, Incident, IncidentEvent, Inventory, Notification, Observation
+from monitor.core.model import (
+    Acknowledgement,
+    Contact,
+    Happening,
+    Held,
+    Incident,
+    IncidentEvent,
+    Inventory,
+    Notification,
+    Observation,
+    Silence,
+)
 from monitor.recording import ClockSet, Entry, Patient, Recorder, Tick, header
 from monitor.store import Store, StoreError
 
@@ -62,6 +73,8 @@ class Pipeline:
         stored: Callable[[], None],
         clock_set: Callable[[], None],
         recorder: Recorder | None = None,
+        silences: Iterable[Silence] = (),
+        untold: Mapping[str, Happening] | None = None,
     ) -> None:
         self.inventory, self.contacts = inventory, contacts
         self._store, self._clock, self._steady = store, clock, steady
@@ -75,6 +88,9 @@ class Pipeline:
         self.closed: list[Incident] = []
         self._told = dict(told)
         """Contacts that had mail of each open incident."""
+        self.silences = list(silences)
+        self._untold = dict(untold or {})
+        """What silences hold back, by open incident."""
         self.event_counts: dict[tuple[str, str], int] = {}
         self._batch = _Batch(members=members(inventory, clock()))
         self._wake = asyncio.Event()
@@ -129,7 +145,35 @@ class Pipeline:
         if self._batch:
             self._wake.set()
 
+    def acknowledge(self, incident: str, by: Acknowledgement | None) -> None:
+        """Somebody has an open incident, or (None) gives it back."""
+        self._take(self.correlator.acknowledge(incident, by, self._clock()))
+
+    def silence(self, target: str) -> Silence | None:
+        """The silence that is in force about a target as a root."""
+        return silence_of(self.inventory.targets.get(target), self.inventory, self.silences, self._clock())
+
     def _tell(self, event: IncidentEvent) -> None:
+        incident = event.incident
+        silent = self.silence(incident.root) is not None
+        what, untold = withhold(event.what, self._untold.pop(incident.id, None), silent=silent)
+        if untold is not None:
+            self._untold[incident.id] = untold
+        if what is not None:
+            self._mail(replace(event, what=what))
+
+    def _break_silence(self) -> None:
+        """Tell of what silences held back that are over."""
+        now = self._clock()
+        self.silences = [each for each in self.silences if now < each.ends]
+        for incident in self.correlator.incidents() if self._untold else ():
+            what = self._untold.get(incident.id)
+            if what is not None and self.silence(incident.root) is None:
+                self._tell(IncidentEvent(incident=incident, what=what, at=now))
+        if self._batch:
+            self._wake.set()
+
+    def _mail(self, event: IncidentEvent) -> None:
         told = self._told.setdefault(event.incident.id, set())
         mailed = replace(event, because=None)  # kept once, with the event, and not in each mail of the outbox
         notifications = notify(mailed, self.contacts, self.inventory, told)
@@ -163,6 +207,8 @@ class Pipeline:
             now = self._look_at_clocks()
             self._record(Tick(now))
             self._take(self._decider.tick(now))
+            self._take(self._decider.tick(self._look_at_clocks()))
+            self._break_silence()
 
     def _look_at_clocks(self) -> datetime:
         """The time; when the wall clock was set, or we were stopped or the host slept, what we remember is put right."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from alerts.outbox import Queued, QueueError
 from monitor.core.ledger import Member
-from monitor.core.model import Explanation, Happening, Held, Incident, IncidentEvent, Notification
+from monitor.core.model import Explanation, Happening, Held, Incident, IncidentEvent, Notification, Silence
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,14 @@ _outbox = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 
+_silences = sa.Table(
+    "silence",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("ends", sa.String, nullable=False, index=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
 
 def _unless_known(table: sa.Table) -> sa.Insert:
     """Insert a row, but not when the very same is there: a batch whose commit was in doubt is written again."""
@@ -122,6 +131,7 @@ UNSENT = ("queued", "sending", "deferred")
 _incident_json = TypeAdapter(Incident)
 _because_json = TypeAdapter(Explanation)
 _notification_json = TypeAdapter(Notification)
+_silence_json = TypeAdapter(Silence)
 
 T = TypeVar("T")
 
@@ -327,6 +337,70 @@ class Store:
     async def _incidents(self, query: sa.Select[Any]) -> tuple[Incident, ...]:
         rows = await self._run("incidents", lambda connection: connection.execute(query).scalars().all())
         return tuple(_incident_json.validate_json(row) for row in rows)
+
+    # -- what people do ------------------------------------------------------------------------------------------
+
+    async def silence(self, silence: Silence) -> Silence:
+        """Keep a silence; returns it with its number."""
+        row = {"ends": _text(silence.ends), "body": _silence_json.dump_json(silence).decode()}
+        made = await self._run(
+            "record", lambda connection: connection.execute(_silences.insert().values(row)).inserted_primary_key
+        )
+        assert made is not None
+        return replace(silence, id=made[0])
+
+    async def unsilence(self, silence: Silence, at: datetime) -> None:
+        """It ended now."""
+        body = _silence_json.dump_json(replace(silence, ends=at)).decode()
+        query = _silences.update().where(_silences.c.id == silence.id).values(ends=_text(at), body=body)
+        await self._run("record", lambda connection: connection.execute(query).rowcount)
+
+    async def silences(self, now: datetime) -> tuple[Silence, ...]:
+        """Those that are not over."""
+        query = (
+            sa.select(_silences.c.id, _silences.c.body).where(_silences.c.ends > _text(now)).order_by(_silences.c.id)
+        )
+        rows = await self._run("told", lambda connection: connection.execute(query).all())
+        return tuple(replace(_silence_json.validate_json(body), id=number) for number, body in rows)
+
+    async def timeline(self, incident: str) -> tuple[list[IncidentEvent], list[tuple[datetime, Notification, str]]]:
+        """The life of an incident, oldest first: what happened, and its mails with when they were queued and their status."""
+        events = sa.select(_events.c.what, _events.c.at, _events.c.body).where(_events.c.incident == incident)
+        mails = sa.select(_outbox.c.queued_at, _outbox.c.body, _outbox.c.status).where(_outbox.c.thread == incident)
+
+        def work(connection: sa.Connection) -> tuple[Sequence[Any], Sequence[Any]]:
+            found = connection.execute(events.order_by(_events.c.id)).all()
+            return found, connection.execute(mails.order_by(_outbox.c.seq)).all()
+
+        happened, mailed = await self._run("outbox", work)
+        return [
+            IncidentEvent(
+                incident=_incident_json.validate_json(body), what=Happening(what), at=datetime.fromisoformat(at)
+            )
+            for what, at, body in happened
+        ], [
+            (datetime.fromisoformat(queued), _notification_json.validate_json(body), status)
+            for queued, body, status in mailed
+        ]
+
+    async def untold(self) -> dict[str, Happening]:
+        """Open incidents of whose last beginning nobody had mail, and how it began."""
+        begun = (
+            sa.select(_events.c.incident, sa.func.max(_events.c.at).label("at"))
+            .where(_events.c.what.in_((Happening.OPENED.value, Happening.REOPENED.value)))
+            .where(_events.c.incident.in_(sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None))))
+            .group_by(_events.c.incident)
+            .subquery()
+        )
+        mailed = sa.exists().where(_outbox.c.thread == begun.c.incident, _outbox.c.queued_at >= begun.c.at)
+        query = (
+            sa.select(_events.c.incident, _events.c.what)
+            .join(begun, (_events.c.incident == begun.c.incident) & (_events.c.at == begun.c.at))
+            .where(~mailed)
+            .order_by(_events.c.id.desc())
+        )
+        rows = await self._run("told", lambda connection: connection.execute(query).all())
+        return {str(incident): Happening(what) for incident, what in rows if what in ("opened", "reopened")}
 
     # -- the outbox's side (alerts.outbox.Queue) -------------------------------------------------------------------
 

@@ -219,6 +219,7 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Check": (schema.CheckModel,),
     "Limit": (schema.LimitModel,),
     "Provider": (schema.ProviderModel,),
+    "Maintenance": (schema.MaintenanceModel,),
     "Contact": (schema.ContactsFile, schema.ContactModel),
 }
 
@@ -414,8 +415,10 @@ def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Pa
         (tmp_path / name).write_text(body, encoding="utf-8")
         if count >= 4:  # the first four files make the first province
             sizes.append(len(load_inventory(tmp_path, secret).targets))
-    assert sizes == [5, 9, 10, 10, 9]
-    last = load_inventory(tmp_path, secret).targets
+    assert sizes == [5, 9, 10, 10, 9, 9]
+    loaded = load_inventory(tmp_path, secret)
+    assert [sorted(each.targets) for each in loaded.maintenance][1] == ["xa-binh-luc/tslcd", "xa-tan-thanh/tslcd"]
+    last = loaded.targets
     assert [limit.above for limit in last["xa-binh-luc/tslcd"].checks[0].limits] == [0.15]
     assert [limit.above for limit in last["xa-tan-thanh/tslcd"].checks[0].limits] == [0.05]
     assert last["xa-binh-luc/switch-2"].behind == ("xa-binh-luc/switch",)

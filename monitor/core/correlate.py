@@ -15,6 +15,7 @@ from monitor.core import shared as in_common
 from monitor.core.graph import Graph
 from monitor.core.model import (
     PATH_REASONS,
+    Acknowledgement,
     Cause,
     Common,
     Considered,
@@ -30,7 +31,9 @@ from monitor.core.model import (
     State,
     StateChange,
     Target,
+    Window,
 )
+from monitor.core.planned import Planned
 
 HOLD_DOWN = timedelta(seconds=3)
 """A neighbour asked every second is sure of its own failure within this time of the first one's."""
@@ -154,6 +157,7 @@ class Correlator:
     def __init__(self, inventory: Inventory, open_incidents: Iterable[Incident] = ()) -> None:
         self.inventory = inventory
         self.graph = Graph(inventory.targets)
+        self.planned = Planned(inventory.maintenance)
         self.own: dict[str, StateChange] = {}
         self.held: dict[str, Held] = {}
         self._due: dict[str, datetime] = {}
@@ -178,9 +182,17 @@ class Correlator:
         """The open incidents."""
         return tuple(each.incident for each in self.open.values())
 
+    def acknowledge(self, incident: str, by: Acknowledgement | None, now: datetime) -> Decision:
+        """Somebody has an open incident, or (None) gives it back."""
+        entry = self.open[incident]
+        entry.incident = replace(entry.incident, acknowledged=by)
+        what = Happening.ACKNOWLEDGED if by else Happening.UNACKNOWLEDGED
+        return Decision(events=[IncidentEvent(incident=entry.incident, what=what, at=now)])
+
     def adopt(self, inventory: Inventory, now: datetime) -> Decision:
         """Take over a new inventory: targets that stay keep their states, incidents of roots that are gone end."""
         self.inventory, self.graph = inventory, Graph(inventory.targets)
+        self.planned = Planned(inventory.maintenance)
         for table in (self.own, self.held, self._due, self._hold, self._back, self._closed):
             for target in [each for each in table if each not in inventory.targets]:
                 del table[target]
@@ -307,13 +319,15 @@ class Correlator:
         cut_off = before is not None and before.state in (State.UNREACHABLE, State.UNKNOWN)
         if (cut_off and _is_silent(held)) or self._began_behind_another(held):
             wait, why = GRACE, "grace"  # the way is back, but it has not been asked since
-        elif held.state is State.DEGRADED and _is_path(held):
-            wait, why = HOLD_PATH_DEGRADED, "path"
-        elif _asked_often(self.graph.targets[held.target]):
-            wait, why = HOLD_DOWN, "often"
         else:
-            wait, why = HOLD_SLOW, "slow"
+            wait, why = self._usual_hold(held)
         self._due[held.target], self._hold[held.target] = now + wait, (now, why)
+
+    def _usual_hold(self, held: Held) -> tuple[timedelta, str]:
+        """How long a problem waits, and what for."""
+        if held.state is State.DEGRADED and _is_path(held):
+            return HOLD_PATH_DEGRADED, "path"
+        return (HOLD_DOWN, "often") if _asked_often(self.graph.targets[held.target]) else (HOLD_SLOW, "slow")
 
     def _began_behind_another(self, held: Held) -> bool:
         """Whether something in front was not well yet when this began: a slow check tells of an outage that is over."""
@@ -348,13 +362,17 @@ class Correlator:
         looks: list[Look] = []
         root, cause, why = self._root_of(problem, now, looks)
         entry = self._owner(root, problem)
+        window = self._planned(problem, root, entry, now)
+        if window is not None:
+            self._put_off(problem, window, now)
+            return
         if entry is not None:
             self._join(entry, problem.target)
             return
         found = _Found(root, cause, why)
         commons: list[Common] = []
         if cause in (Cause.LINK, Cause.LAN, Cause.DEVICE, Cause.SERVICE):
-            found, commons = self._shared(found)
+            found, commons = self._shared(found, now)
             looks.append(_yes("in-common", "common") if found.shared else _no("in-common", "uncommon"))
         because = self._explain(problem, now, looks, commons)
         parts = self._parts(found, now)
@@ -403,7 +421,21 @@ class Correlator:
                 continue
             yield Considered(incident=incident.id, root=incident.root, because=because)
 
-    def _shared(self, found: _Found) -> tuple[_Found, list[Common]]:
+    def _planned(self, problem: Held, root: str, entry: _Open | None, now: datetime) -> Window | None:
+        """The maintenance that a problem is part of; an incident that was open before goes on."""
+        own = self.planned(problem.target, now)
+        if entry is not None:
+            return own if entry.incident.root != problem.target else None
+        return own or self.planned(root, now)
+
+    def _put_off(self, problem: Held, window: Window, now: datetime) -> None:
+        """Look again after the window and the usual hold, and meanwhile from time to time: it may have another root then."""
+        over, target = window.ends <= now + GRACE, problem.target
+        self._due[target] = window.ends + self._usual_hold(problem)[0] if over else now + GRACE
+        if self._hold.get(target, (now, ""))[1] != "planned":
+            self._hold[target] = (now, "planned")
+
+    def _shared(self, found: _Found, now: datetime) -> tuple[_Found, list[Common]]:
         """The same, or what it has in common with others that failed with it; and what was compared."""
         held = self.held.get(found.root)
         if held is None or held.state not in BAD:
@@ -415,7 +447,7 @@ class Correlator:
             return (its.state, its.says) == (held.state, held.says) and abs(its.since - began) <= TOGETHER
 
         kin = (each for each in self.graph.targets.values() if each.kind == self.graph.targets[found.root].kind)
-        judged = [each for each in kin if self._state(each.id) in (State.UP, *BAD)]
+        judged = [each for each in kin if self._state(each.id) in (State.UP, *BAD) and not self.planned(each.id, now)]
         commons = in_common.compare(self.graph.targets[found.root], self.inventory, judged, with_it)
         shared = in_common.most_likely(commons)
         if shared is None:
@@ -735,8 +767,10 @@ class Correlator:
             # All of the site, not only those that joined: after a restart they join one by one.
             site = self.graph.by_site[self.graph.targets[incident.root].site]
             others = [each.id for each in site if each.role is Role.LINK and each.id not in lines]
-            if others and all(
-                self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others
+            if (
+                others
+                and not any(self.planned(each, now) for each in lines)
+                and all(self._state(each) is State.UP and now - self.held[each].since > SETTLE for each in others)
             ):
                 line = lines.pop()
                 looks = [_yes("other-line-back", "others-up", line, len(others))]

@@ -6,9 +6,9 @@ socket, and use base units: seconds, bytes, ratios from 0 to 1. Wall times are a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -176,12 +176,33 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Maintenance:
+    """Planned work, once or again and again."""
+
+    targets: frozenset[str]
+    starts: Iterable[datetime]
+    """When its windows begin, oldest first; each iteration begins anew, and may be long."""
+    lasts: timedelta
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One time of planned work: from `begins` on, and at `ends` no more."""
+
+    begins: datetime
+    ends: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """Everything that is watched, as one immutable snapshot; a reload makes a new one."""
 
     sites: Mapping[str, Site]
     targets: Mapping[str, Target]
     providers: Mapping[str, Provider]
+    maintenance: tuple[Maintenance, ...] = ()
 
     def checks(self) -> dict[str, Check]:
         """All checks by id."""
@@ -255,6 +276,10 @@ class Happening(StrEnum):
     """Its root failed again soon after: one incident that comes and goes."""
     WITHDRAWN = "withdrawn"
     """It turned out to be a part of another incident, or its root left the inventory."""
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody has it."""
+    UNACKNOWLEDGED = "unacknowledged"
+    """Nobody has it any more: who had it gave it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +315,15 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """Who has an incident."""
+
+    by: str
+    at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """One cause, from opening to recovery, with all targets that it hurts."""
 
@@ -314,6 +348,8 @@ class Incident:
     """What the targets have in common, where that is no target itself; `root` is then the first of them."""
     times: int = 1
     """How often it has happened; more than once is a root that comes and goes."""
+    acknowledged: Acknowledgement | None = None
+    """Who has it; one that comes back has nobody again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,6 +418,21 @@ class IncidentEvent:
     at: datetime
     because: Explanation | None = None
     """None: of a version that kept none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Nobody is mailed of incidents whose root it names, for a time; exactly one of the four is not empty."""
+
+    id: int
+    target: str = ""
+    site: str = ""
+    area: str = ""
+    provider: str = ""
+    begins: datetime
+    ends: datetime
+    reason: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
 from monitor.core.graph import find_loop
 from monitor.core.judge import LOSS
-from monitor.core.model import Check, Inventory, Limit, Provider, Role, Site, State, Target
+from monitor.core.model import Check, Inventory, Limit, Maintenance, Provider, Role, Site, State, Target
+from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import (
     CheckModel,
     DeviceModel,
     LimitModel,
     LinkModel,
+    MaintenanceModel,
     ProfileModel,
     ProviderModel,
     ServiceModel,
@@ -59,6 +62,7 @@ class Part:
     templates: Mapping[str, SiteBody]
     sites: Mapping[int, SiteModel]
     """By position in the file."""
+    maintenance: Mapping[int, MaintenanceModel] = field(default_factory=dict)
     lost: frozenset[Name] = frozenset()
     complete: bool = True
     """Whether every entry is at least in `lost`."""
@@ -156,7 +160,13 @@ class _Compiler:
             name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email)
             for name, (_, each) in self._providers.items()
         }
-        return Inventory(sites=sites, targets=self._targets, providers=providers)
+        maintenance = tuple(
+            entry
+            for part in self._parts
+            for index, model in part.maintenance.items()
+            if (entry := self._maintenance(part.source, index, model, sites)) is not None
+        )
+        return Inventory(sites=sites, targets=self._targets, providers=providers, maintenance=maintenance)
 
     def _site_models(self) -> Iterator[tuple[Source, int, SiteModel]]:
         for part in self._parts:
@@ -345,6 +355,60 @@ class _Compiler:
                 check_ca(ca.get_secret_value())
             except ValueError as error:
                 self.problems.append(place(layers, ("ca",), str(error)))
+
+    # -- maintenance ---------------------------------------------------------------------------------------------
+
+    def _maintenance(
+        self, source: Source, index: int, model: MaintenanceModel, sites: Mapping[str, Site]
+    ) -> Maintenance | None:
+        where: Where = ("maintenance", index)
+        targets = self._chosen(source, where, model, sites)
+        end = model.end or model.start + timedelta(seconds=model.for_ or 0)
+        if end <= model.start:
+            self.problems.append(
+                source.problem((*where, "end"), "ends before it starts", "a window ends after its start")
+            )
+            return None
+        try:
+            starts = recur(model.repeat, model.start, end - model.start) if model.repeat else (model.start,)
+        except ValueError as error:
+            self.problems.append(source.problem((*where, "repeat"), str(error)))
+            return None
+        return Maintenance(targets=targets, starts=starts, lasts=end - model.start, reason=model.reason)
+
+    def _chosen(
+        self, source: Source, where: Where, model: MaintenanceModel, sites: Mapping[str, Site]
+    ) -> frozenset[str]:
+        """The targets that fit everything that is written."""
+        targets = self._targets.values()
+        known: dict[str, tuple[str | None, Mapping[str, object]]] = {
+            "target": (model.target, self._targets),
+            "site": (model.site, sites),
+            "area": (model.area, dict.fromkeys(each.area for each in sites.values())),
+            "provider": (model.provider, self._providers),
+            "kind": (model.kind, dict.fromkeys(each.kind for each in targets)),
+        }
+        before = len(self.problems)
+        for name, (given, table) in known.items():
+            hidden = (name in ("area", "kind") and self._lost) or ("site", str(given).partition("/")[0]) in self._lost
+            if given is not None and given not in table and not hidden:
+                self._unknown(name, given, table, [(source, where)], (name,))
+        found = frozenset(
+            each.id
+            for each in targets
+            if model.target in (None, each.id)
+            and model.site in (None, each.site)
+            and model.area in (None, sites[each.site].area)
+            and model.provider in (None, each.provider)
+            and model.kind in (None, each.kind)
+        )
+        if not found and len(self.problems) == before and self._complete and not self._lost:
+            text, hint = (
+                "no target fits all that is written here",
+                "each key narrows down: write two entries for two things",
+            )
+            self.problems.append(source.problem(where, text, hint))
+        return found
 
     # -- the whole -----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,15 @@ from pydantic import BaseModel
 
 from monitor.core.model import Cause, Contact, Inventory
 from monitor.inventory.compile import Name, Part, compile_inventory
-from monitor.inventory.schema import ContactsFile, Document, ProfileModel, ProviderModel, SiteBody, SiteModel
+from monitor.inventory.schema import (
+    ContactsFile,
+    Document,
+    MaintenanceModel,
+    ProfileModel,
+    ProviderModel,
+    SiteBody,
+    SiteModel,
+)
 from monitor.yamlfile import ConfigError, Problem, Source, fit, read, validate
 
 ReadSecret = Callable[[str, str], str]
@@ -98,7 +106,7 @@ def _part(source: Source) -> tuple[Part, list[Problem]]:
     if whole is not None:
         return Part(
             source=source, providers=whole.providers, profiles=whole.profiles, templates=whole.templates,
-            sites=dict(enumerate(whole.sites)),
+            sites=dict(enumerate(whole.sites)), maintenance=dict(enumerate(whole.maintenance)),
         ), []  # fmt: skip
     tables = _tables(value)
     lost: set[Name] = set()
@@ -116,14 +124,14 @@ def _part(source: Source) -> tuple[Part, list[Problem]]:
 
     return Part(
         source=source, providers=good("providers", ProviderModel), profiles=good("profiles", ProfileModel),
-        templates=good("templates", SiteBody), sites=good("sites", SiteModel), lost=frozenset(lost),
-        complete=tables == value,
+        templates=good("templates", SiteBody), sites=good("sites", SiteModel),
+        maintenance=good("maintenance", MaintenanceModel), lost=frozenset(lost), complete=tables == value,
     ), problems  # fmt: skip
 
 
 def _tables(value: object) -> dict[str, Any]:
     """The tables of a file that are at least tables."""
-    kinds = {name: list if name == "sites" else dict for name in Document.model_fields}
+    kinds = {name: list if name in ("sites", "maintenance") else dict for name in Document.model_fields}
     if not isinstance(value, dict):
         return {}
     return {name: value[name] for name, kind in kinds.items() if isinstance(value.get(name), kind)}

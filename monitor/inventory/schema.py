@@ -8,11 +8,14 @@ key by key. In a template's strings `{id}`, `{code}`, `{name}`, `{area}` and the
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from monitor.core.words import LOCAL
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -61,12 +64,34 @@ LONGEST_SECONDS = 86_400.0
 def _positive(value: float) -> float:
     if value <= 0:
         raise ValueError("must be more than zero")
+    return value
+
+
+def _short(value: float) -> float:
     if value > LONGEST_SECONDS:
         raise ValueError("must not be more than 24h")
     return value
 
 
-Duration = Annotated[float, BeforeValidator(_seconds), AfterValidator(_positive)]
+Span = Annotated[float, BeforeValidator(_seconds), AfterValidator(_positive)]
+Duration = Annotated[Span, AfterValidator(_short)]
+
+_MOMENT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?")
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, str):
+        if not _MOMENT.fullmatch(value):
+            raise ValueError("expected a time such as 2026-11-29T22:00, or 2026-11-29T22:00+07:00 with its zone")
+        found = datetime.fromisoformat(value)
+        return found if found.tzinfo else found.replace(tzinfo=LOCAL)
+    return value
+
+
+Moment = Annotated[
+    datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT.pattern}$"})
+]
+"""ISO 8601; without a zone it is Viet Nam's."""
 
 _BITS = re.compile(r"^(\d+(?:\.\d+)?)([kMG])$")
 
@@ -212,6 +237,35 @@ class ProviderModel(Model):
     email: str = ""
 
 
+LONGEST_WINDOW_SECONDS = 366 * 86_400.0
+"""Of a window of maintenance."""
+
+
+class MaintenanceModel(Model):
+    """Planned work; what fits all that is written of target, site, area, provider and kind opens no incident meanwhile."""
+
+    target: str | None = Field(None, max_length=160, description="`site/name`")
+    site: Slug | None = None
+    area: str | None = Field(None, max_length=120)
+    provider: Slug | None = Field(None, description="the lines of a provider")
+    kind: Slug | None = Field(None, description="kind of target: tslcd, router, ups, …")
+    start: Moment = Field(description="when the first window begins; without a zone it is Viet Nam's time")
+    for_: Span | None = Field(None, alias="for", description="how long a window lasts")
+    end: Moment | None = Field(None, description="when the first window ends; either this or `for`")
+    repeat: str | None = Field(None, max_length=400, description="RRULE of RFC 5545, such as FREQ=WEEKLY;BYDAY=SU")
+    reason: Line = Field(min_length=1, max_length=200, description="what is done; shown on the board")
+
+    @model_validator(mode="after")
+    def _fits(self) -> MaintenanceModel:
+        if not any((self.target, self.site, self.area, self.provider, self.kind)):
+            raise ValueError("write what it is about: at least one of `target`, `site`, `area`, `provider`, `kind`")
+        if (self.for_ is None) == (self.end is None):
+            raise ValueError("write exactly one of `for` and `end`")
+        if self.for_ is not None and self.for_ > LONGEST_WINDOW_SECONDS:
+            raise ValueError("longer than a year: take what is not watched any more out of the inventory")
+        return self
+
+
 class Document(Model):
     """One file of the inventory; a folder of files is read as one."""
 
@@ -219,6 +273,7 @@ class Document(Model):
     profiles: dict[Slug, ProfileModel] = Field(default_factory=dict)
     templates: dict[Slug, SiteBody] = Field(default_factory=dict)
     sites: list[SiteModel] = Field(default_factory=list)
+    maintenance: list[MaintenanceModel] = Field(default_factory=list)
 
 
 def _mail_address(value: str) -> str:

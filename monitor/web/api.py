@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from monitor.core.ledger import By, Report, Span, Totals, read_span
-from monitor.core.model import Incident, Inventory, Observation, State, Target
+from monitor.core.model import Acknowledgement, Incident, Inventory, Observation, Silence, State, Target, Window
 from monitor.web.overview import case_of, site_of, view_of
 from monitor.web.view import TargetView, View
 from monitor.web.words import machine_time
@@ -91,16 +91,16 @@ def incidents(view: View, pairs: Collection[tuple[str, str]]) -> Json:
     """Answer of /api/v1/incidents."""
     query = Query(pairs, ("open", "limit", "offset"))
     wanted = query.flag("open")
-    inventory = view.inventory()
+    inventory, states = view.inventory(), view.states()
     found = [incident for incident in view.incidents() if wanted is None or (incident.closed is None) == wanted]
     page, rest = _page(found, query)
-    return {"incidents": [incident_json(incident, inventory) for incident in page], **rest}
+    return {"incidents": [incident_json(incident, inventory, states) for incident in page], **rest}
 
 
 def incident(view: View, wanted: str) -> Json | None:
     """Answer of /api/v1/incidents/{id}; None when there is none."""
     found = next((each for each in view.incidents() if each.id == wanted), None)
-    return incident_json(found, view.inventory()) if found else None
+    return incident_json(found, view.inventory(), view.states()) if found else None
 
 
 async def availability(view: View, pairs: Collection[tuple[str, str]], now: datetime) -> Json | None:
@@ -170,8 +170,26 @@ def target_json(target: Target, view: TargetView, inventory: Inventory) -> Json:
         "reason": view.reason.value,
         "says": view.says,
         "evidence": view.evidence,
+        "maintenance": _window_json(view.maintenance),
+        "silence": _silence_json(view.silence),
         "checks": [_check_json(name, seen) for name, seen in _checks(target, view.checks)],
     }
+
+
+def _window_json(window: Window | None) -> Json | None:
+    if window is None:
+        return None
+    return {"begins": _time(window.begins), "ends": _time(window.ends), "reason": window.reason}
+
+
+def _acknowledged_json(had: Acknowledgement | None) -> Json | None:
+    return None if had is None else {"by": had.by, "at": _time(had.at), "note": had.note}
+
+
+def _silence_json(silence: Silence | None) -> Json | None:
+    if silence is None:
+        return None
+    return {"id": silence.id, "ends": _time(silence.ends), "reason": silence.reason, "by": silence.by}
 
 
 def _checks(target: Target, seen: Mapping[str, Observation]) -> list[tuple[str, Observation | None]]:
@@ -189,7 +207,7 @@ def _check_json(name: str, seen: Observation | None) -> Json:
     }
 
 
-def incident_json(incident: Incident, inventory: Inventory) -> Json:
+def incident_json(incident: Incident, inventory: Inventory, states: Mapping[str, TargetView]) -> Json:
     """One incident; site, provider and circuit are those of its root."""
     case = case_of(incident, inventory)
     return {
@@ -207,6 +225,8 @@ def incident_json(incident: Incident, inventory: Inventory) -> Json:
         "why": incident.why,
         "times": incident.times,
         "shared": None if incident.shared is None else {**asdict(incident.shared), "by": dict(incident.shared.by)},
+        "acknowledged": _acknowledged_json(incident.acknowledged),
+        "silence": _silence_json(view_of(states, incident.root).silence) if incident.closed is None else None,
         "site": site_of(incident.root),
         "site_name": case.site.name if case.site else None,
         "provider": case.target.provider or None if case.target else None,

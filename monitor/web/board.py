@@ -98,12 +98,14 @@ class Board:
             services=central_services(sites.values()),
             backbone=backbone(sites.values()),
             severity=severity,
+            works=works(states, words),
+            marks=lambda incident: marks(view_of(states, incident.root), words, incident),
         )
 
     def site(self, view: View, site_id: str, words: Words, now: datetime, past: Past | None = None) -> str | None:
         """One site with all its targets and, when it is known, this month's past of them; None when there is none."""
-        inventory = view.inventory()
-        found = one_site(inventory, view.states(), site_id)
+        inventory, states = view.inventory(), view.states()
+        found = one_site(inventory, states, site_id)
         if found is None:
             return None
         touching = [
@@ -112,9 +114,17 @@ class Board:
             if incident.closed is None and _touches(incident, site_id)
         ]
         return self._render(
-            "site.html", words, now, view=view, found=found, cases=touching[:MAX_CARDS], severity=severity,
+            "site.html",
+            words,
+            now,
+            view=view,
+            found=found,
+            cases=touching[:MAX_CARDS],
+            severity=severity,
+            marks=lambda incident: marks(view_of(states, incident.root), words, incident),
+            marks_of=lambda member: marks(member, words),
             past={target: (total(intervals), not_well(intervals)) for target, intervals in (past or {}).items()},
-        )  # fmt: skip
+        )
 
     def incident(
         self, view: View, incident_id: str, words: Words, now: datetime, history: Sequence[IncidentEvent] = ()
@@ -139,6 +149,7 @@ class Board:
             hurt_total=len(hurt),
             evidence=incident.evidence[:MAX_EVIDENCE],
             explained=explain_all(history, words),
+            marks=marks(view_of(states, incident.root), words, incident),
         )
 
     def missing(self, view: View, sentence: str, words: Words, now: datetime) -> str:
@@ -169,6 +180,34 @@ class Board:
 def not_well(intervals: Sequence[Interval]) -> list[Interval]:
     """The last times of a target that were trouble, newest first, however short."""
     return [each for each in reversed(intervals) if each.state in HURT][:MAX_PAST]
+
+
+def marks(view: TargetView, words: Words, incident: Incident | None = None) -> list[str]:
+    """What people have said about a target: planned work, a silence; and who has the incident whose root it is."""
+    page, said = words.page, []
+    if incident is not None and (had := incident.acknowledged) is not None:
+        note = f": {clip(had.note)}" if had.note else ""
+        said.append(f"{page['acknowledged']} {clip(had.by)}, {words.moment(had.at)}{note}")
+    if incident is not None and incident.closed is not None:
+        return said
+    if view.maintenance is not None:
+        window = view.maintenance
+        said.append(f"{page['maintenance']} {page['until']} {words.moment(window.ends)}: {clip(window.reason)}")
+    if view.silence is not None:
+        silence = view.silence
+        until = f"{page['silenced']} {page['until']} {words.moment(silence.ends)}"
+        said.append(f"{until}: {clip(silence.reason)} ({clip(silence.by)})")
+    return said
+
+
+def works(states: Mapping[str, TargetView], words: Words) -> dict[str, int]:
+    """The work that is going on now, and how many targets it is about."""
+    found: dict[str, int] = {}
+    for view in states.values():
+        if view.maintenance is not None:
+            (text,) = marks(TargetView(state=view.state, maintenance=view.maintenance), words)
+            found[text] = found.get(text, 0) + 1
+    return found
 
 
 def words_for(language: str | None) -> Words:

@@ -158,8 +158,22 @@ def _target() -> Json:
         reason=_one_of(Reason),
         says={"type": "string", "description": "which limit is broken, when reason is `limit`"},
         evidence=TEXT,
+        maintenance={
+            **_object(begins=TIME, ends=TIME, reason=TEXT),
+            "type": ["object", "null"],
+            "description": "the window of planned work that it is in",
+        },
+        silence=_silence(),
         checks={"type": "array", "items": _reference("Check")},
     )
+
+
+def _silence() -> Json:
+    return {
+        **_object(id={"type": "integer"}, ends=TIME, reason=TEXT, by=TEXT),
+        "type": ["object", "null"],
+        "description": "why nobody is mailed of an incident with this root",
+    }
 
 
 def _check() -> Json:
@@ -207,6 +221,12 @@ def _incident() -> Json:
             "type": ["object", "null"],
             "description": "what the targets have in common, where that is no target itself",
         },
+        acknowledged={
+            **_object(by=TEXT, at=TIME, note=TEXT),
+            "type": ["object", "null"],
+            "description": "who has it",
+        },
+        silence=_silence(),
         site={"type": "string", "description": "site id of the root"},
         site_name=TEXT_OR_NONE,
         provider=TEXT_OR_NONE,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from monitor.core.ledger import By, Interval, Report, Span
-from monitor.core.model import Incident, IncidentEvent, Inventory, Observation, Reason, State
+from monitor.core.model import Incident, IncidentEvent, Inventory, Observation, Reason, Silence, State, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,10 @@ class TargetView:
     evidence: str = ""
     checks: Mapping[str, Observation] = field(default_factory=dict)
     """The last observation by check name; checks that never ran are missing."""
+    maintenance: Window | None = None
+    """The planned work that it is in."""
+    silence: Silence | None = None
+    """Why nobody is mailed of an incident whose root it is."""
 
 
 UNSEEN = TargetView(state=State.UNKNOWN)

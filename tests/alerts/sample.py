@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alerts.compose import Composer
 from monitor.core.model import (
+    Acknowledgement,
     Cause,
     Contact,
     Happening,
@@ -71,6 +72,8 @@ def event(what: Happening = Happening.OPENED, incident: Incident = INCIDENT, aft
     at = NOW + timedelta(seconds=after)
     if what in (Happening.RECOVERED, Happening.WITHDRAWN):
         incident = replace(incident, closed=at)
+    if what is Happening.ACKNOWLEDGED:
+        incident = replace(incident, acknowledged=Acknowledgement(by="Hoa (hoa)", at=at, note="Đã gọi VNPT"))
     return IncidentEvent(incident=incident, what=what, at=at)
 
 

@@ -19,7 +19,17 @@ from hypothesis import strategies as st
 
 from alerts import compose
 from alerts.compose import check_templates
-from monitor.core.model import Cause, Contact, Happening, Incident, Inventory, Notification, Reason, State
+from monitor.core.model import (
+    Acknowledgement,
+    Cause,
+    Contact,
+    Happening,
+    Incident,
+    Inventory,
+    Notification,
+    Reason,
+    State,
+)
 from tests.alerts.sample import COMMON, INCIDENT, NOW, ON_CALL, composer, inventory, notification
 
 LETTERS = "aăâbcdđeêghiklmnoôơpqrstuưvxyAĂÂĐÊÔƠƯàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ"
@@ -377,3 +387,32 @@ def test_the_plain_mail_is_in_form_for_any_incident(what: Happening, tmp_path: P
     mail = sent(notification(what, incident=incident), folder=folder)
     assert mail["Subject"] == f"{what.upper()} down: no/longer"
     assert mail["Bcc"] is None
+
+
+def test_who_has_an_incident_is_one_short_mail_in_its_thread() -> None:
+    mail = sent(notification(Happening.ACKNOWLEDGED))
+    assert mail["Subject"] == "ĐÃ CÓ NGƯỜI NHẬN: Đường TSLCĐ – Xã Kim Đông"
+    assert mail["In-Reply-To"] == sent(notification())["Message-ID"]
+    text, page = part(mail, "plain"), part(mail, "html")
+    said = "Hoa (hoa) đã nhận xử lý sự cố này lúc 12:00:03 24/11/2026. Ghi chú: Đã gọi VNPT"
+    assert text.startswith(f"{said}\r\n")
+    assert said in page
+    for body in (text, page):
+        assert "echoes lost" not in body
+        assert "Nguyên nhân" not in body
+        assert f"/incidents/{INCIDENT.id}" in body
+
+
+def test_an_incident_that_was_given_back_says_so() -> None:
+    mail = sent(notification(Happening.UNACKNOWLEDGED))
+    assert mail["Subject"] == "CHƯA CÓ NGƯỜI NHẬN: Đường TSLCĐ – Xã Kim Đông"
+    english = sent(notification(Happening.UNACKNOWLEDGED, replace(ON_CALL, language="en")))
+    assert english["Subject"] == "NOBODY HAS IT: TSLCĐ line – Xã Kim Đông"
+    assert "given it back" in part(english, "plain")
+
+
+def test_later_mails_name_who_has_it() -> None:
+    had = replace(INCIDENT, acknowledged=Acknowledgement(by="Hoa <hoa>", at=NOW))
+    mail = sent(notification(Happening.CHANGED, incident=had))
+    assert "Người nhận:         Hoa <hoa>\r\n" in part(mail, "plain")
+    assert "Hoa &lt;hoa&gt;" in part(mail, "html")

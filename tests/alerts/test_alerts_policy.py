@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.policy import first_of_thread, notify
-from monitor.core.model import Cause, Contact, Happening
-from tests.alerts.sample import INCIDENT, ON_CALL, event, inventory
+from alerts.policy import ACTS, BEGINS, first_of_thread, notify, silence_of, withhold
+from monitor.core.model import Cause, Contact, Happening, Silence
+from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, inventory
 
 INVENTORY = inventory()
 ENDS = (Happening.RECOVERED, Happening.WITHDRAWN)
@@ -52,8 +53,8 @@ def test_an_incident_whose_root_left_the_inventory_is_told_to_those_of_every_are
     assert [each.contact.id for each in told] == ["all"]
 
 
-@pytest.mark.parametrize("what", ENDS)
-def test_the_end_is_told_to_those_who_were_told_before_and_to_nobody_else(what: Happening) -> None:
+@pytest.mark.parametrize("what", [*ENDS, *ACTS])
+def test_the_end_and_who_has_it_are_told_to_those_who_were_told_before_and_to_nobody_else(what: Happening) -> None:
     assert why(somebody(), what) == []
     assert why(somebody(), what, told=("a",)) == ["was told of this incident"]
 
@@ -103,3 +104,81 @@ def test_every_mail_but_the_first_points_at_the_first_of_its_contact(contact: st
     (told,) = notify(event(what), [somebody(contact)], INVENTORY, (contact,))
     assert first_of_thread(told) == f"{INCIDENT.id}.opened.{contact}"
     assert (told.id == first_of_thread(told)) is (what is Happening.OPENED)
+
+
+# -- silences --------------------------------------------------------------------------------------------------------
+
+
+def silence(number: int = 1, hours: float = 1, **about: str) -> Silence:
+    return Silence(id=number, begins=NOW, ends=NOW + timedelta(hours=hours), reason="r", by="hoa", **about)
+
+
+@pytest.mark.parametrize(
+    ("about", "silent"),
+    [
+        ({"target": "xa-kim-dong/tslcd"}, True), ({"target": "xa-kim-dong/router"}, False), ({"site": "xa-kim-dong"}, True),
+        ({"site": "center"}, False), ({"area": "Kim Sơn"}, True), ({"area": "Phủ Lý"}, False), ({"provider": "vnpt"}, True),
+        ({"provider": "viettel"}, False),
+    ],
+)  # fmt: skip
+def test_a_silence_is_about_roots_that_it_names(about: dict[str, str], *, silent: bool) -> None:
+    root = INVENTORY.targets[INCIDENT.root]
+    assert (silence_of(root, INVENTORY, [silence(**about)], NOW) is not None) is silent
+
+
+def test_a_target_without_area_and_provider_is_in_no_silence_about_these() -> None:
+    root = INVENTORY.targets["center/router"]
+    assert silence_of(root, INVENTORY, [silence(area="Kim Sơn"), silence(provider="vnpt")], NOW) is None
+    assert silence_of(None, INVENTORY, [silence(site="center")], NOW) is None
+
+
+def test_a_silence_is_over_at_its_end_and_of_several_the_longest_counts() -> None:
+    root = INVENTORY.targets[INCIDENT.root]
+    both = [silence(1, 1, site="xa-kim-dong"), silence(2, 2, site="xa-kim-dong"), silence(3, 1, site="xa-kim-dong")]
+    asked = [NOW - timedelta(seconds=1), NOW, NOW + timedelta(hours=1), NOW + timedelta(hours=2)]
+    found = [silence_of(root, INVENTORY, both, each) for each in asked]
+    assert [each.id if each else None for each in found] == [None, 2, 2, None]
+
+
+def lives() -> st.SearchStrategy[list[tuple[Happening, bool]]]:
+    """Lives of an incident: what happens, and whether its root is silenced then."""
+    begins, within, ends = Happening.OPENED, st.sampled_from((Happening.CHANGED, *ACTS)), st.sampled_from(ENDS)
+    silent = st.booleans()
+    middle = st.lists(st.tuples(within, silent), max_size=4)
+    return st.builds(lambda first, mid, last: [(begins, first), *mid, last], silent, middle, st.tuples(ends, silent))
+
+
+@given(life=lives())
+def test_nobody_hears_of_an_incident_that_was_silenced_all_along_and_an_end_is_told_only_after_a_beginning(
+    life: list[tuple[Happening, bool]],
+) -> None:
+    untold: Happening | None = None
+    heard: list[Happening] = []
+    for what, silent in life:
+        said, untold = withhold(what, untold, silent=silent)
+        heard += [said] if said else []
+        assert not (silent and said and said not in ENDS)
+    assert untold is None
+    if any(not silent for what, silent in life if what not in (*ENDS, *ACTS)):
+        assert heard[0] in BEGINS
+        assert heard[-1] in ENDS
+    else:
+        assert heard == []
+    assert sum(each in BEGINS for each in heard) <= 1
+
+
+@pytest.mark.parametrize("what", ACTS)
+def test_who_has_it_is_not_told_while_the_root_is_silenced_nor_before_the_beginning_was(what: Happening) -> None:
+    assert withhold(what, None, silent=False) == (what, None)
+    assert withhold(what, None, silent=True) == (None, None)
+    assert withhold(what, Happening.OPENED, silent=False) == (None, Happening.OPENED)
+
+
+def test_each_time_that_somebody_takes_it_is_a_mail_of_its_own() -> None:
+    ids = {
+        each.id
+        for what in ACTS
+        for after in (60, 61)
+        for each in notify(event(what, after=after), [ON_CALL], INVENTORY, [ON_CALL.id])
+    }
+    assert len(ids) == 4

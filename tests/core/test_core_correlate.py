@@ -25,11 +25,13 @@ from monitor.core.correlate import (
 )  # fmt: skip
 from monitor.core.graph import Graph
 from monitor.core.model import (
+    Acknowledgement,
     Cause,
     Happening,
     Incident,
     IncidentEvent,
     Inventory,
+    Maintenance,
     Reason,
     Role,
     Site,
@@ -40,7 +42,7 @@ from monitor.core.model import (
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 COMMUNES = ("a", "b", "c")
-OPENED, CHANGED, RECOVERED, REOPENED, WITHDRAWN = Happening
+OPENED, CHANGED, RECOVERED, REOPENED, WITHDRAWN, ACKNOWLEDGED, UNACKNOWLEDGED = Happening
 
 
 def target(id_: str, role: Role, kind: str, *behind: str, vantage: bool = False) -> Target:
@@ -1186,3 +1188,142 @@ def test_a_clock_that_is_set_changes_nothing_of_an_incident_but_the_hour(when: i
     assert [(what, root, lasted, impact) for what, root, _, lasted, impact in made] == [
         (what, root, lasted, impact) for what, root, _, lasted, impact in plain
     ]
+
+
+# -- maintenance -----------------------------------------------------------------------------------------------------
+
+
+def in_work(*targets: str, after: float = 0, lasts: float = 600, inventory: Inventory | None = None) -> Inventory:
+    """The province with planned work at these, so many seconds after the begin."""
+    entry = Maintenance(
+        targets=frozenset(targets),
+        starts=(T0 + timedelta(seconds=after),),
+        lasts=timedelta(seconds=lasts),
+        reason="work",
+    )
+    return replace(inventory or province(), maintenance=(entry,))
+
+
+def test_what_is_in_maintenance_is_seen_and_opens_no_incident_nor_does_what_it_cuts_off() -> None:
+    play = Replay(in_work("a/router"))
+    play.down("a/router", "a/switch", "a/ups")
+    play.wait(300)
+    assert play.state("a/router") is State.DOWN
+    assert play.states(["a/switch", "a/ups"]) == {State.UNREACHABLE}
+    assert play.events == []
+    play.up("a/router", "a/switch", "a/ups")
+    play.wait(600)
+    assert play.events == []
+
+
+def test_what_is_still_bad_after_its_window_and_the_hold_opens_then_and_says_since_when() -> None:
+    play = Replay(in_work("a/router"))
+    play.wait(60)
+    play.down("a/router")
+    began = play.now
+    play.wait(600 - 60 + 2.5)
+    assert play.events == []
+    play.wait(0.5)
+    (event,) = play.events
+    assert (event.what, event.incident.root, event.incident.began, event.incident.opened) == (
+        OPENED, "a/router", began, play.now,
+    )  # fmt: skip
+
+
+def test_what_goes_down_moments_before_its_window_is_part_of_the_work() -> None:
+    play = Replay(in_work("a/router", after=2))
+    play.down("a/router")
+    play.wait(300)
+    assert play.events == []
+
+
+def test_what_goes_down_in_its_window_whose_hold_ends_after_it_is_told() -> None:
+    play = Replay(in_work("a/router"))
+    play.wait(599)
+    play.down("a/router")
+    play.wait(20)
+    assert [each.what for each in play.events] == [OPENED]
+
+
+def test_an_incident_that_is_open_when_the_work_begins_goes_on() -> None:
+    play = Replay(in_work("a/tslcd", after=60))
+    play.degraded("a/tslcd", says="loss")
+    play.wait(100)
+    play.down("a/tslcd", "a/router")
+    play.wait(60)
+    play.up("a/tslcd", "a/router")
+    play.wait(60)
+    assert [each.what for each in play.events] == [OPENED, CHANGED, RECOVERED]
+
+
+def test_trouble_that_work_in_front_explains_is_not_told_but_trouble_of_its_own_is() -> None:
+    play = Replay(in_work("pop/router"))
+    play.degraded("pop/router", "a/tslcd", says="loss")
+    play.degraded("b/website", says="certificate-ends")
+    play.wait(120)
+    assert [each.incident.root for each in play.events] == ["b/website"]
+    play.up("pop/router")
+    play.wait(120)
+    assert [each.incident.root for each in play.events] == ["b/website", "a/tslcd"], "the work no longer explains it"
+
+
+def test_a_fault_in_front_of_work_is_told_and_hurts_it() -> None:
+    play = Replay(in_work("a/router"))
+    play.down("a/tslcd", "a/router", "a/switch")
+    play.wait(60)
+    (event,) = play.events
+    assert event.incident.root == "a/tslcd"
+    assert {"a/router", "a/switch"} <= set(event.incident.impact)
+
+
+def test_lines_in_work_are_no_sign_of_something_in_common() -> None:
+    communes = tuple("abcdefghij")
+    inventory = province(*communes)
+    works = [f"{each}/website" for each in communes[:6]]
+    play = Replay(in_work(*works, inventory=inventory))
+    play.degraded(*works, "g/website", says="slow")
+    play.wait(120)
+    (event,) = play.events
+    assert (event.incident.root, event.incident.cause) == ("g/website", Cause.SERVICE)
+
+
+def test_a_reload_that_lifts_the_work_lets_the_incident_open() -> None:
+    play = Replay(in_work("a/router", lasts=86400))
+    play.down("a/router")
+    play.wait(60)
+    play._take(play.correlator.adopt(province(), play.now))
+    play.wait(GRACE)
+    assert [each.what for each in play.events] == [OPENED]
+
+
+# -- who has it ------------------------------------------------------------------------------------------------------
+
+
+def test_who_has_an_incident_stays_through_its_changes_until_it_comes_back() -> None:
+    play = Replay()
+    play.degraded("a/tslcd", says="loss")
+    play.wait(60)
+    (opened,) = play.correlator.incidents()
+    hoa = Acknowledgement(by="hoa", at=play.now, note="called")
+    play._take(play.correlator.acknowledge(opened.id, hoa, play.now))
+    play.down("a/tslcd", "a/router")
+    play.wait(60)
+    play.up("a/tslcd", "a/router")
+    play.wait(60)
+    play.down("a/tslcd", "a/router")
+    play.wait(60)
+    assert [(each.what, each.incident.acknowledged) for each in play.events] == [
+        (OPENED, None), (ACKNOWLEDGED, hoa), (CHANGED, hoa), (RECOVERED, hoa), (REOPENED, None),
+    ]  # fmt: skip
+
+
+def test_an_incident_can_be_given_back_and_taken_by_another() -> None:
+    play = Replay()
+    play.down("a/router")
+    play.wait(60)
+    (opened,) = play.correlator.incidents()
+    for by in ("hoa", "lan", None):
+        given = Acknowledgement(by=by, at=play.now) if by else None
+        play._take(play.correlator.acknowledge(opened.id, given, play.now))
+    assert [each.what for each in play.events] == [OPENED, ACKNOWLEDGED, ACKNOWLEDGED, UNACKNOWLEDGED]
+    assert play.correlator.incidents()[0].acknowledged is None

@@ -262,6 +262,13 @@ def test_a_state_is_told_as_its_number(state: State, number: int) -> None:
     assert scraped.value("monitor_target_state", target="a/router", site="a", kind="router", role="device") == number
 
 
+def test_maintenance_is_told_of_targets_that_have_a_window_and_of_no_others() -> None:
+    scraped = Scraped(inventory(target("a/router"), target("b/router"), target("c/router")))
+    scraped.set(maintenance={"a/router": True, "b/router": False})
+    found = {has["target"]: value for name, has, value in scraped.samples() if name == "monitor_target_maintenance"}
+    assert found == {"a/router": 1.0, "b/router": 0.0}
+
+
 def test_a_target_that_was_never_judged_is_unknown() -> None:
     assert Scraped(inventory(target("a/router"))).value("monitor_target_state", target="a/router") == 4
 

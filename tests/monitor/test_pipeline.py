@@ -14,8 +14,10 @@ import pytest
 
 from monitor import pipeline as pipeline_module
 from monitor.core.model import (
+    Acknowledgement,
     Check,
     Contact,
+    Happening,
     Incident,
     IncidentEvent,
     Inventory,
@@ -23,6 +25,7 @@ from monitor.core.model import (
     Outcome,
     Reason,
     Role,
+    Silence,
     Site,
     State,
     Target,
@@ -78,18 +81,31 @@ class Line:
         self.begin(BOTH)
 
     def begin(
-        self, known: Inventory, open_incidents: Sequence[Incident] = (), told: Mapping[str, set[str]] | None = None
+        self,
+        known: Inventory,
+        open_incidents: Sequence[Incident] = (),
+        told: Mapping[str, set[str]] | None = None,
+        silences: Sequence[Silence] = (),
+        untold: Mapping[str, Happening] | None = None,
     ) -> None:
         self.pipeline = Pipeline(
             inventory=known, contacts=self.contacts, open_incidents=open_incidents, told=told or {}, store=self.store,
             clock=lambda: self.now, steady=self._steady, recheck=self.rechecked.append, stored=self._stored,
             clock_set=self._move_turns,
             recorder=self.recorder,
+            silences=silences, untold=untold,
         )  # fmt: skip
 
     async def restart(self, known: Inventory = BOTH) -> None:
         """What the app does at a start."""
-        self.begin(known, await self.store.open_incidents(), await self.store.told())
+        store = self.store
+        self.begin(
+            known,
+            await store.open_incidents(),
+            await store.told(),
+            await store.silences(self.now),
+            await store.untold(),
+        )
 
     def _steady(self) -> float:
         return (self.now - self.set_by - NOW).total_seconds()
@@ -114,6 +130,13 @@ class Line:
             self.now += timedelta(seconds=5)
             self.see(target, outcome)
             self.pipeline._take(self.pipeline.correlator.tick(self.now))
+            self.pipeline._break_silence()
+
+    async def hush(self, site: str, minutes: float) -> None:
+        """Be silent about a site from now on."""
+        ends = self.now + timedelta(minutes=minutes)
+        made = Silence(id=0, site=site, begins=self.now, ends=ends, reason="r", by="hoa")
+        self.pipeline.silences.append(await self.store.silence(made))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -341,6 +364,95 @@ async def test_no_more_than_so_many_closed_incidents_are_kept_in_memory(line: Li
     assert len(kept) <= KEPT_CLOSED
     assert [each.closed for each in kept] == sorted((each.closed for each in kept), reverse=True)
     await line.pipeline.flush()
+
+
+# -- silences ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "over a restart"])
+async def test_a_silenced_incident_is_open_and_counted_and_mailed_when_the_silence_is_over(
+    restarted: bool, line: Line
+) -> None:
+    await line.hush("south", minutes=20)
+    line.see_for("south/portal", Outcome.FAILED, minutes=15)
+    await line.pipeline.flush()
+    assert [each.root for each in await line.store.open_incidents()] == ["south/portal"]
+    assert line.pipeline.event_counts == {("service", "opened"): 1}
+    assert line.mails() == []
+    if restarted:
+        await line.restart()
+    line.see_for("south/portal", Outcome.FAILED, minutes=10)
+    line.see_for("south/portal", Outcome.OK)
+    await line.pipeline.flush()
+    told = [("opened", "all"), ("opened", "south"), ("recovered", "all"), ("recovered", "south")]
+    assert line.mails() == told
+    assert rows(line.file, "SELECT what FROM incident_event ORDER BY id") == [("opened",), ("recovered",)]
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "over a restart"])
+async def test_a_silenced_incident_that_recovers_meanwhile_is_mailed_to_nobody(restarted: bool, line: Line) -> None:
+    await line.hush("south", minutes=60)
+    line.see_for("south/portal", Outcome.FAILED)
+    await line.pipeline.flush()
+    if restarted:
+        await line.restart()
+        line.see_for("south/portal", Outcome.FAILED)
+    line.see_for("south/portal", Outcome.OK)
+    line.now += timedelta(hours=1)
+    line.see_for("north/portal", Outcome.FAILED)
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all")], "of another site"
+
+
+async def test_a_silence_that_is_lifted_lets_the_mail_go_out(line: Line) -> None:
+    await line.hush("south", minutes=600)
+    async with line.running():
+        line.see_for("south/portal", Outcome.FAILED)
+        line.pipeline.silences.clear()
+        await line.until_mails(("opened", "all"), ("opened", "south"))
+
+
+async def test_who_knew_of_an_incident_hears_its_end_though_it_is_silenced_now(line: Line) -> None:
+    line.see_for("north/portal", Outcome.FAILED)
+    await line.hush("north", minutes=60)
+    line.see_for("north/portal", Outcome.OK)
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all"), ("recovered", "all")]
+
+
+async def test_an_incident_that_comes_back_under_a_silence_is_told_only_when_that_is_over(line: Line) -> None:
+    line.see_for("north/portal", Outcome.FAILED)
+    line.see_for("north/portal", Outcome.OK)
+    await line.pipeline.flush()
+    await line.hush("north", minutes=10)
+    line.see_for("north/portal", Outcome.FAILED)
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all"), ("recovered", "all")]
+    assert list((await line.store.untold()).values()) == [Happening.REOPENED]
+    line.see_for("north/portal", Outcome.FAILED, minutes=10)
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all"), ("recovered", "all"), ("reopened", "all")]
+
+
+async def test_who_has_an_incident_is_kept_over_a_restart_and_told_to_those_who_were_told(line: Line) -> None:
+    line.see_for("north/portal", Outcome.FAILED)
+    (opened,) = line.pipeline.correlator.incidents()
+    hoa = Acknowledgement(by="hoa", at=line.now, note="Đã gọi")
+    line.pipeline.acknowledge(opened.id, hoa)
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all"), ("acknowledged", "all")]
+    await line.restart()
+    assert [each.acknowledged for each in line.pipeline.correlator.incidents()] == [hoa]
+    line.pipeline.acknowledge(opened.id, None)
+    await line.pipeline.flush()
+    assert [each.acknowledged for each in await line.store.open_incidents()] == [None]
+    events, mails = await line.store.timeline(opened.id)
+    assert [(each.what.value, each.incident.acknowledged) for each in events] == [
+        ("opened", None), ("acknowledged", hoa), ("unacknowledged", None),
+    ]  # fmt: skip
+    assert [(mail.event.what.value, mail.contact.id, status) for _, mail, status in mails] == [
+        ("opened", "all", "queued"), ("acknowledged", "all", "queued"), ("unacknowledged", "all", "queued"),
+    ]  # fmt: skip
 
 
 # -- trouble with writing ------------------------------------------------------------------------------------------

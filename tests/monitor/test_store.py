@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor import store as store_module
-from monitor.core.model import Explanation, Happening, Held, Look, Reason, State
+from monitor.core.model import Explanation, Happening, Held, Look, Reason, Silence, State
 from monitor.store import LEASE, MAX_HISTORY, SCHEMA_VERSION, Store, StoreError, read_history
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
 from tests.monitor.making import child, locked, rows
@@ -336,3 +336,17 @@ def test_a_history_is_read_without_making_a_database(file: Path) -> None:
     file.write_text("no database" * 100)
     with pytest.raises(StoreError, match="cannot be read"):
         read_history(str(file), INCIDENT.id)
+
+
+async def test_silences_survive_until_they_are_over_or_lifted(store: Store, file: Path) -> None:
+    plain = Silence(id=0, area="Kim Sơn", begins=NOW, ends=NOW + timedelta(hours=2), reason="Thay tủ", by="hoa")
+    first, second = await store.silence(plain), await store.silence(replace(plain, ends=NOW + timedelta(hours=1)))
+    assert first == replace(plain, id=first.id)
+    store.close()
+    again = Store(str(file))
+    assert await again.silences(NOW) == (first, second)
+    assert await again.silences(second.ends) == (first,)
+    await again.unsilence(first, NOW + timedelta(minutes=5))
+    assert await again.silences(NOW + timedelta(minutes=5)) == (second,)
+    assert (await again.silence(plain)).id not in (first.id, second.id)
+    again.close()

@@ -15,7 +15,19 @@ import aiohttp
 import pytest
 
 from monitor.core.ledger import Interval
-from monitor.core.model import Cause, Explanation, Happening, IncidentEvent, Look, Provider, Reason, State
+from monitor.core.model import (
+    Acknowledgement,
+    Cause,
+    Explanation,
+    Happening,
+    IncidentEvent,
+    Look,
+    Provider,
+    Reason,
+    Silence,
+    State,
+    Window,
+)
 from monitor.inventory.load import load_inventory
 from monitor.web.board import MAX_CARDS, MAX_PAST, Board, dialled, not_well, seen_last
 from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
@@ -443,3 +455,55 @@ def test_no_more_than_ten_times_are_told_newest_first_and_none_in_which_nothing_
     assert [each.state for each in told] == [State.DOWN] * MAX_PAST
     assert told == sorted(told, reverse=True)
     assert told[0] == found[57]
+
+
+@pytest.mark.parametrize(("language", "said"), [("vi", "Đang bảo trì đến"), ("en", "In maintenance until")])
+async def test_planned_work_is_on_the_wall_the_site_and_the_incident(
+    language: str, said: str, http: aiohttp.ClientSession, province: Province
+) -> None:
+    case = province.cut("xa-kim-dong")
+    window = Window(begins=NOW - timedelta(hours=1), ends=NOW + timedelta(hours=1), reason="Thay <tủ> mạng")
+    for target in (case.root, "xa-kim-dong/ups"):
+        province.held[target] = replace(province.held[target], maintenance=window)
+    mark = f"{said} 13:00:00 24/11/2026: Thay &lt;tủ&gt; mạng"
+    for page, times in (("/", 2), ("/sites/xa-kim-dong", 3), (f"/incidents/{case.id}", 1), ("/sites/phuong-phu-ly", 0)):
+        async with http.get(f"{page}?lang={language}") as response:
+            assert (await response.text()).count(mark) == times, page
+    async with http.get("/api/v1/targets?site=xa-kim-dong") as response:
+        found = {each["id"]: each["maintenance"] for each in (await response.json())["targets"]}
+    work = {"begins": "2026-11-24T04:00:00Z", "ends": "2026-11-24T06:00:00Z", "reason": "Thay <tủ> mạng"}
+    assert found == {"xa-kim-dong/tslcd": work, "xa-kim-dong/router": None, "xa-kim-dong/ups": work}
+
+
+@pytest.mark.parametrize(("language", "said"), [("vi", "Tạm tắt thư báo đến"), ("en", "Silenced until")])
+async def test_a_silence_is_on_the_wall_the_site_and_the_incident(
+    language: str, said: str, http: aiohttp.ClientSession, province: Province
+) -> None:
+    case = province.cut("xa-kim-dong")
+    silence = Silence(
+        id=3, site="xa-kim-dong", begins=NOW, ends=NOW + timedelta(hours=1), reason="<b>", by="Hoa (root)"
+    )
+    province.held[case.root] = replace(province.held[case.root], silence=silence)
+    mark = f"{said} 13:00:00 24/11/2026: &lt;b&gt; (Hoa (root))"
+    for page, times in (("/", 1), ("/sites/xa-kim-dong", 2), (f"/incidents/{case.id}", 1)):
+        async with http.get(f"{page}?lang={language}") as response:
+            assert (await response.text()).count(mark) == times, page
+    async with http.get("/api/v1/incidents") as response:
+        (found,) = (await response.json())["incidents"]
+    assert found["silence"] == {"id": 3, "ends": "2026-11-24T06:00:00Z", "reason": "<b>", "by": "Hoa (root)"}
+
+
+@pytest.mark.parametrize(("language", "said"), [("vi", "Đã có người nhận"), ("en", "Acknowledged by")])
+async def test_who_has_it_is_on_the_wall_the_site_and_the_incident(
+    language: str, said: str, http: aiohttp.ClientSession, province: Province
+) -> None:
+    case = province.cut("xa-kim-dong")
+    had = Acknowledgement(by="Hoa (root)", at=NOW, note="Đã gọi <VNPT>")
+    province.cases[0] = replace(case, acknowledged=had)
+    mark = f"{said} Hoa (root), 12:00:00 24/11/2026: Đã gọi &lt;VNPT&gt;"
+    for page in ("/", "/sites/xa-kim-dong", f"/incidents/{case.id}"):
+        async with http.get(f"{page}?lang={language}") as response:
+            assert (await response.text()).count(mark) == 1, page
+    async with http.get(f"/api/v1/incidents/{case.id}") as response:
+        found = (await response.json())["acknowledged"]
+    assert found == {"by": "Hoa (root)", "at": "2026-11-24T05:00:00Z", "note": "Đã gọi <VNPT>"}

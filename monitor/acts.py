@@ -1,0 +1,173 @@
+"""What people do to the running daemon over its control socket: silences, and what became of incidents.
+
+Requests are checked here, against the inventory in force; who asks is the login of the peer, whatever name is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
+
+from monitor.control import RefusedError
+from monitor.core.model import Acknowledgement, Incident, Silence
+from monitor.inventory.schema import Line, Model, Span
+from monitor.pipeline import Pipeline
+from monitor.store import Store
+from monitor.web.words import machine_time
+from monitor.yamlfile import near
+
+LONGEST_SILENCE = timedelta(days=31)
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value.strip()
+
+
+Name = Annotated[Line, Field(max_length=80)]
+Text = Annotated[Line, AfterValidator(_not_blank), Field(max_length=300)]
+
+
+class SilenceRequest(Model):
+    """Whom to be silent about, for how long and why."""
+
+    target: str = ""
+    site: str = ""
+    area: str = ""
+    provider: str = ""
+    for_: Span = Field(alias="for")
+    reason: Text
+    by: Name = ""
+
+
+class AcknowledgeRequest(Model):
+    """Who has an incident, and what about it."""
+
+    by: Name = ""
+    note: Annotated[Line, Field(max_length=300)] = ""
+
+
+_silence_json = TypeAdapter(Silence)
+
+
+class Acts:
+    """The acts on one running daemon; each raises RefusedError with what is wrong, or StoreError."""
+
+    def __init__(self, pipeline: Pipeline, store: Store, clock: Callable[[], datetime]) -> None:
+        self._pipeline, self._store, self._clock = pipeline, store, clock
+
+    async def silence(self, given: object, login: str) -> object:
+        """Be silent about incidents whose root is chosen, from now on; returns the silence."""
+        asked, now = _fit(SilenceRequest, given), self._clock()
+        self._choose(asked)
+        lasts = timedelta(seconds=min(asked.for_, LONGEST_SILENCE.total_seconds() + 1))
+        if lasts > LONGEST_SILENCE:
+            raise RefusedError(f"no longer than {LONGEST_SILENCE.days}d: write planned work into the inventory")
+        silence = await self._store.silence(
+            Silence(
+                id=0, target=asked.target, site=asked.site, area=asked.area, provider=asked.provider,
+                begins=now, ends=now + lasts, reason=asked.reason, by=_who(asked.by, login),
+            )
+        )  # fmt: skip
+        self._pipeline.silences.append(silence)
+        return _silence_json.dump_python(silence, mode="json")
+
+    def _choose(self, asked: SilenceRequest) -> None:
+        """Refuse what does not name one thing that exists."""
+        inventory = self._pipeline.inventory
+        known: Mapping[str, Mapping[str, object]] = {
+            "target": inventory.targets,
+            "site": inventory.sites,
+            "area": dict.fromkeys(each.area for each in inventory.sites.values() if each.area),
+            "provider": inventory.providers,
+        }
+        chosen = {name: value for name in known if (value := getattr(asked, name))}
+        if len(chosen) != 1:
+            raise RefusedError("name one thing to be silent about: a target, a site, an area or a provider")
+        ((name, value),) = chosen.items()
+        if value not in known[name]:
+            raise RefusedError(f"there is no {name} {value!r}; {near(value, known[name])}".rstrip("; "))
+
+    async def unsilence(self, id_: str, _login: str) -> object:
+        """Lift a silence; what was not told because of it is told at once. Returns the silence as it was."""
+        found = next((each for each in self._pipeline.silences if str(each.id) == id_), None)
+        if found is None:
+            raise RefusedError(f"no silence {id_} is in force")
+        await self._store.unsilence(found, self._clock())
+        self._pipeline.silences.remove(found)
+        return _silence_json.dump_python(found, mode="json")
+
+    def silences(self) -> object:
+        """Those in force."""
+        now = self._clock()
+        return [_silence_json.dump_python(each, mode="json") for each in self._pipeline.silences if now < each.ends]
+
+    def _open(self, named: str) -> Incident:
+        """The open incident with this id, or with this root."""
+        incidents = self._pipeline.correlator.incidents()
+        found = next((each for each in incidents if named in (each.id, each.root)), None)
+        if found is None:
+            raise RefusedError(
+                f"no open incident has the id or the root {named!r}; {near(named, [each.id for each in incidents])}".rstrip(
+                    "; "
+                )
+            )
+        return found
+
+    async def acknowledge(self, incident: str, given: object, login: str) -> object:
+        """Somebody has an incident; whoever had it before has it no longer."""
+        asked, found = _fit(AcknowledgeRequest, given), self._open(incident)
+        by = Acknowledgement(by=_who(asked.by, login), at=self._clock(), note=asked.note.strip())
+        self._pipeline.acknowledge(found.id, by)
+        return {"incident": found.id, "by": by.by}
+
+    async def unacknowledge(self, incident: str, _login: str) -> object:
+        """Nobody has it any more."""
+        found = self._open(incident)
+        if found.acknowledged is None:
+            raise RefusedError(f"nobody has {found.id}")
+        self._pipeline.acknowledge(found.id, None)
+        return {"incident": found.id, "by": found.acknowledged.by}
+
+    async def timeline(self, incident: str) -> object:
+        """The life of an incident as it is in the database."""
+        open_ones = {each.root: each.id for each in self._pipeline.correlator.incidents()}
+        events, mails = await self._store.timeline(open_ones.get(incident, incident))
+        if not events:
+            raise RefusedError(f"no incident {incident!r} is in the database")
+        last = events[-1].incident
+        return {
+            "id": last.id,
+            "events": [
+                {
+                    "at": machine_time(each.at), "what": each.what, "state": each.incident.state, "cause": each.incident.cause,
+                    "root": each.incident.root, "by": had.by if (had := each.incident.acknowledged) else "", "note": had.note if had else "",
+                }
+                for each in events
+            ],
+            "mails": [
+                {"at": machine_time(at), "what": mail.event.what, "contact": mail.contact.id, "status": status}
+                for at, mail, status in mails
+            ],
+        }  # fmt: skip
+
+
+def _who(name: str, login: str) -> str:
+    """The login of the peer, and the name that it gives itself before it."""
+    name = name.strip()
+    return f"{name} ({login})" if name and name != login else login
+
+
+def _fit(model: type[M], given: object) -> M:
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        wrong: Any = error.errors(include_url=False)[0]
+        where = ".".join(map(str, wrong["loc"]))
+        raise RefusedError(f"{where}: {wrong['msg'].removeprefix('Value error, ')}".removeprefix(": ")) from error
