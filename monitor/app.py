@@ -163,6 +163,7 @@ class App:
             store=store,
             clock=utc_now, recheck=self.scheduler.recheck, stored=self.outbox.wake,
         )  # fmt: skip
+        self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
         await door.open(listener)

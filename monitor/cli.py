@@ -24,7 +24,7 @@ from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor.app import App, StartError, load_all
 from monitor.control import ask
-from monitor.core.model import Check, Inventory, Outcome, State, Target
+from monitor.core.model import Check, Inventory, Limit, Outcome, State, Target
 from monitor.core.words import EN
 from monitor.settings import load_settings
 from monitor.yamlfile import ConfigError
@@ -161,9 +161,14 @@ async def _explain_check(check: Check) -> bool:
     for key, value in result.values.items():
         click.echo(f"             {key} {value:.6g}")
     for limit in check.limits:
-        bound = f"above {limit.above:g}" if limit.above is not None else f"below {limit.below:g}"
-        click.echo(f"             degraded when {limit.value} is {bound}")
+        click.echo(f"             degraded when {limit.value} is {_bound(limit)}")
     return result.outcome is Outcome.OK
+
+
+def _bound(limit: Limit) -> str:
+    if limit.above_usual is not None:
+        return f"above {limit.above_usual:g} times what is usual at its hour, and above {limit.at_least:g}"
+    return f"above {limit.above:g}" if limit.above is not None else f"below {limit.below:g}"
 
 
 async def _get(path: Path, route: str) -> Any:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from alerts.policy import notify
 from monitor.core.correlate import Correlator, Decision
@@ -22,6 +23,9 @@ from monitor.store import Store, StoreError
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
+KEEP_SECONDS = 600.0
+"""What was learnt is written this often, and at the end."""
+KEPT_AT_ONCE = 200
 KEPT_CLOSED = 50
 """Closed incidents that are kept in memory for the board."""
 
@@ -128,6 +132,7 @@ class Pipeline:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tick())
             group.create_task(self._write())
+            group.create_task(self._keep_learnt())
 
     async def _tick(self) -> None:
         while True:
@@ -163,8 +168,24 @@ class Pipeline:
         self._batch.events[:0] = batch.events
         self._batch.notifications[:0] = batch.notifications
 
+    async def _keep_learnt(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            try:
+                await self.keep_learnt()
+            except StoreError as error:
+                self.write_errors += 1
+                log.error("what is usual was not written, tried again in %g s: %s", KEEP_SECONDS, error)  # noqa: TRY400
+
+    async def keep_learnt(self) -> None:
+        """Write what is usual, some checks at a time: a nation has thousands of lines, and the loop other work."""
+        learnt = iter(self.judge.learnt())
+        while some := tuple(islice(learnt, KEPT_AT_ONCE)):
+            await self._store.keep(some, self._clock())
+
     async def flush(self) -> None:
         """Write what is left, at the end."""
         if self._batch:
             batch, self._batch = self._batch, _Batch()
             await self._store.record(batch.states, batch.events, batch.notifications, self._clock())
+        await self.keep_learnt()

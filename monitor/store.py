@@ -18,8 +18,11 @@ from sqlalchemy.pool import NullPool
 
 from alerts.outbox import Queued, QueueError
 from monitor.core.model import Held, Incident, IncidentEvent, Notification
+from monitor.core.usual import Learnt
 
 SCHEMA_VERSION = 1
+LEARNT_KEPT = timedelta(days=60)
+"""What is usual for a check that has not been there for this long is thrown away."""
 LEASE = timedelta(minutes=5)
 """A mail whose sending was not finished after this time (the process died) is due again."""
 
@@ -71,6 +74,16 @@ _outbox = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("answer", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+)
+
+_learnt = sa.Table(
+    "learnt",
+    _metadata,
+    sa.Column("check", sa.String, primary_key=True),
+    sa.Column("value", sa.String, primary_key=True),
+    sa.Column("subject", sa.String, nullable=False),
+    sa.Column("at", sa.String, nullable=False, index=True),
+    sa.Column("blob", sa.LargeBinary, nullable=False),
 )
 
 
@@ -216,6 +229,29 @@ class Store:
     async def _incidents(self, query: sa.Select[Any]) -> tuple[Incident, ...]:
         rows = await self._run(lambda connection: connection.execute(query).scalars().all())
         return tuple(_incident_json.validate_json(row) for row in rows)
+
+    async def keep(self, learnt: Sequence[Learnt], at: datetime) -> None:
+        """Write what was learnt over what was known before."""
+
+        def work(connection: sa.Connection) -> None:
+            old = _learnt.delete().where(
+                _learnt.c.check == sa.bindparam("old_check"), _learnt.c.value == sa.bindparam("old_value")
+            )
+            connection.execute(old, [{"old_check": each.check, "old_value": each.value} for each in learnt])
+            connection.execute(_learnt.insert(), [each._asdict() | {"at": _text(at)} for each in learnt])
+
+        if learnt:
+            await self._run(work)
+
+    async def learnt(self, now: datetime) -> tuple[Learnt, ...]:
+        """What was learnt before; what is older than LEARNT_KEPT is thrown away."""
+
+        def work(connection: sa.Connection) -> tuple[Learnt, ...]:
+            connection.execute(_learnt.delete().where(_learnt.c.at < _text(now - LEARNT_KEPT)))
+            columns = [_learnt.c[name] for name in Learnt._fields]
+            return tuple(Learnt(*row) for row in connection.execute(sa.select(*columns)))
+
+        return await self._run(work)
 
     # -- the outbox's side (alerts.outbox.Queue) -------------------------------------------------------------------
 
