@@ -143,7 +143,8 @@ class Drawer:
             (6, lambda: self._flapping(lines)),
             (15, lambda: self._lossy(lines)),
             (10, lambda: self._slow_line(lines)),
-            (15, lambda: self._slower_line(lines)),
+            (15, lambda: self._slower("slower than usual", lines, Cause.LINK)),
+            (6, lambda: self._slower("slower, shared", pops, Cause.SHARED)),
             (300, lambda: self._blip(lines)),
             (400, lambda: self._burst(lines)),
         ]  # fmt: skip
@@ -270,11 +271,11 @@ class Drawer:
         hurt = Hurt(node=one, effect=Effect.DELAY, at=at, until=at + seconds, amount=self._random.uniform(0.18, 0.4))
         return self._fault("slow line", [hurt], [one], Cause.LINK, whole=True)
 
-    def _slower_line(self, lines: Sequence[Target]) -> Fault:
-        one, seconds = self._random.choice(lines).id, self._between(900, 3600)
+    def _slower(self, kind: str, nodes: Sequence[Target], cause: Cause) -> Fault:
+        one, seconds = self._random.choice(nodes).id, self._between(900, 3600)
         at = self._start(seconds)
         hurt = Hurt(node=one, effect=Effect.SLOWER, at=at, until=at + seconds, amount=self._random.uniform(3, 6))
-        return self._fault("slower than usual", [hurt], [one], Cause.LINK, whole=True)
+        return self._fault(kind, [hurt], [one], cause, whole=True)
 
     def _blip(self, lines: Sequence[Target]) -> Fault:
         """Too short for anybody to be woken."""

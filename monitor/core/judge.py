@@ -32,6 +32,9 @@ Z_90 = 1.6449
 LOSS_APART = 0.5
 """Losses that all lie within less than this part of the window are a burst, and no matter how many, not a lossy line."""
 
+UNUSUAL = timedelta(minutes=1)
+"""What is slower than usual must be so for this long, and usual again for as long: one large download fills a line for seconds."""
+
 STALE_INTERVALS = 3
 """A check is unknown when it was silent for this many intervals and a time-out."""
 
@@ -95,6 +98,8 @@ class _LimitState:
     """What the bound follows, where it is not fixed."""
     level: float = math.nan
     """The usual level that the present bound was made of."""
+    lasting: timedelta = timedelta()
+    """How long a streak must last."""
     upward: bool = True
     broken: bool = False
     streak: int = 0
@@ -109,7 +114,7 @@ class _LimitState:
     def __post_init__(self) -> None:
         limit = self.limit
         if limit.above_usual is not None:
-            self.usual = Usual()
+            self.usual, self.lasting = Usual(), UNUSUAL
             return
         bound = limit.above if limit.above is not None else limit.below
         assert bound is not None
@@ -149,6 +154,11 @@ class _LimitState:
         self.streak, self.since = self.needed, at
         return self._turn(beyond, at)
 
+    @property
+    def wavers(self) -> bool:
+        """Whether asking again at once makes it sure sooner."""
+        return 0 < self.streak < self.needed
+
     def _turn(self, beyond: bool, at: datetime) -> bool:
         if beyond == self.broken:
             self.streak = 0
@@ -156,7 +166,7 @@ class _LimitState:
         if self.streak == 0 or self.since is None:
             self.since = at
         self.streak += 1
-        if self.streak < self.needed:
+        if self.streak < self.needed or (self.lasting and at - self.since < self.lasting):
             return False
         self.broken, self.streak, self.turned = beyond, 0, self.since
         return True
@@ -164,7 +174,7 @@ class _LimitState:
     def sentence(self) -> str:
         seen = f"{self.seen_key or self.limit.value} {self.seen:.4g}"
         if self.usual is not None:
-            return f"{seen}, usual at this hour {self.level:.3g}"
+            return f"{seen}, usual at this hour {self.level:.2g}"
         return f"{seen}, {'above' if self.upward else 'below'} {self.bound:g}"
 
 
@@ -380,10 +390,10 @@ class Judge:
         learns = bool(state.learning) and state.follow(at)
         for limit, key, value in state.worst(observation.values):
             turned |= limit.hold(key, value, at)
-            wavers |= limit.streak > 0
+            wavers |= limit.wavers
         for each in state.limits_of(DURATION):
             turned |= each.hold(DURATION, observation.duration_seconds, at)
-            wavers |= each.streak > 0
+            wavers |= each.wavers
         if counts and check.window and state.standing is not Standing.FAILED:  # the window still holds the outage
             for each in state.limits_of(LOSS):
                 turned |= each.hold_loss(state.lost, state.runs, check.window, at)

@@ -632,34 +632,53 @@ def test_without_an_hour_of_history_nothing_is_unusual() -> None:
 
 
 def test_a_line_that_is_slower_than_usual_is_degraded_and_says_what_is_usual() -> None:
-    (change,) = followed().run("...", rtt=0.062)
-    assert (change.new, change.reason, change.says, change.since) == (State.DEGRADED, Reason.LIMIT, "delay", at(3701))
+    (change,) = followed().run("...", every=30, rtt=0.062)
+    assert (change.new, change.reason, change.says, change.since) == (State.DEGRADED, Reason.LIMIT, "delay", at(3730))
     assert change.evidence.startswith("rtt 0.062, usual at this hour 0.01; ")
 
 
 @pytest.mark.parametrize(("rtt", "made"), [(0.029, 0), (0.031, 1)])
 def test_the_bound_is_a_multiple_of_what_is_usual(rtt: float, made: int) -> None:
-    assert len(followed().run("...", rtt=rtt)) == made
+    assert len(followed().run("...", every=30, rtt=rtt)) == made
+
+
+@pytest.mark.parametrize(("seconds", "made"), [(60, 0), (61, 1)])
+def test_what_lasts_less_than_a_minute_is_not_unusual_and_what_is_over_for_less_is_not_over(
+    seconds: int, made: int
+) -> None:
+    bench = followed()
+    assert len(bench.run("." * seconds, rtt=0.062)) == made
+    bench.run("." * 61, rtt=0.062)
+    assert len(bench.run("." * seconds, rtt=0.01)) == made
+
+
+def test_a_slow_service_is_not_asked_again_and_again_until_the_minute_is_over() -> None:
+    bench = followed(interval_seconds=10.0)
+    again = []
+    for _ in range(8):
+        bench.run(".", every=10, rtt=0.062)
+        again.append(bench.again)
+    assert again == [True, True, False, False, False, False, False, False]
 
 
 @pytest.mark.parametrize(("rtt", "made"), [(0.0199, 0), (0.0201, 1)])
 def test_below_its_least_nothing_is_unusual(rtt: float, made: int) -> None:
-    assert len(followed(rtt=0.001).run("...", rtt=rtt)) == made
+    assert len(followed(rtt=0.001).run("...", every=30, rtt=rtt)) == made
 
 
 @pytest.mark.parametrize(("rtt", "made"), [(0.0245, 0), (0.0235, 1)])
 def test_it_clears_with_hysteresis_as_a_fixed_limit(rtt: float, made: int) -> None:
     bench = followed()
-    bench.run("...", rtt=0.062)
-    assert len(bench.run("...", rtt=rtt)) == made
+    bench.run("...", every=30, rtt=0.062)
+    assert len(bench.run("...", every=30, rtt=rtt)) == made
 
 
 def test_a_fixed_limit_beside_it_speaks_first_and_the_state_goes_on() -> None:
     bench = followed(USUAL, DELAY)
-    (change,) = bench.run("......", rtt=0.2)
+    (change,) = bench.run("......", every=30, rtt=0.2)
     assert "above 0.15" in change.evidence
-    assert bench.run("......", rtt=0.08) == [], "still three times what is usual"
-    (change,) = bench.run("......", rtt=0.01)
+    assert bench.run("......", every=30, rtt=0.08) == [], "still three times what is usual"
+    (change,) = bench.run("......", every=30, rtt=0.01)
     assert change.new is State.UP
 
 
@@ -667,7 +686,7 @@ def test_a_fixed_limit_beside_it_speaks_first_and_the_state_goes_on() -> None:
 def test_any_measurement_may_be_followed_with_its_labels(name: str) -> None:
     bench = Bench(check(limits=(Limit(value=name.partition("{")[0], above_usual=4, at_least=0.001, clear=3.2),)))
     bench.measured("." * 70, "echo", {name: 0.002}, every=60)
-    (change,) = bench.measured("...", "echo", {name: 0.009})
+    (change,) = bench.measured("...", "echo", {name: 0.009}, every=30)
     assert f"{name} 0.009, usual at this hour 0.002" in change.evidence
 
 
@@ -683,7 +702,7 @@ def test_an_hour_of_trouble_does_not_become_usual() -> None:
     bench = followed()
     bench.run("." * 360, every=10, rtt=0.062)
     assert bench.judge._held["a/line"].new is State.DEGRADED
-    (change,) = bench.run("....", rtt=0.01)
+    (change,) = bench.run("....", every=30, rtt=0.01)
     assert change.new is State.UP
 
 
@@ -692,7 +711,7 @@ def test_what_is_slow_for_days_becomes_usual_and_the_limit_is_kept_again() -> No
     bench.run("." * (75 * 60), every=60, rtt=0.1)
     assert [each.new for each in bench.changes] == [State.UP, State.DEGRADED, State.UP]
     assert timedelta(days=2.9) < bench.changes[-1].at - bench.changes[-2].at < timedelta(days=3.1)
-    (change,) = bench.run("...", rtt=0.31)
+    (change,) = bench.run("...", every=30, rtt=0.31)
     assert "usual at this hour 0.1;" in change.evidence
 
 
@@ -711,7 +730,7 @@ def test_a_clock_that_is_set_back_does_not_stop_the_learning() -> None:
     bench = followed()
     bench.second -= 86400 * 365
     bench.run("." * 400, every=10, rtt=0.012)
-    (change,) = bench.run("...", rtt=0.062)
+    (change,) = bench.run("...", every=30, rtt=0.062)
     assert "usual at this hour 0.011" in change.evidence
 
 
@@ -720,7 +739,7 @@ def test_what_was_learnt_survives_a_restart() -> None:
     bench = Bench(check(limits=(USUAL,)))
     bench.judge.recall(learnt)
     bench.run(".", rtt=0.01)
-    assert len(bench.run("...", rtt=0.062)) == 1
+    assert len(bench.run("...", every=30, rtt=0.062)) == 1
 
 
 @pytest.mark.parametrize(
@@ -729,7 +748,7 @@ def test_what_was_learnt_survives_a_restart() -> None:
 def test_what_was_learnt_of_something_else_is_dropped(changes: dict[str, object]) -> None:
     bench = Bench(check(**{"limits": (USUAL,), **changes}))
     bench.judge.recall(followed().judge.learnt())
-    assert [change for change in bench.run("...", rtt=0.062) if change.new is State.DEGRADED] == []
+    assert [change for change in bench.run("...", every=30, rtt=0.062) if change.new is State.DEGRADED] == []
 
 
 def test_a_reload_keeps_what_was_learnt_also_where_only_the_limits_changed() -> None:
@@ -737,7 +756,7 @@ def test_a_reload_keeps_what_was_learnt_also_where_only_the_limits_changed() -> 
     stricter = check(limits=(Limit(value="rtt", above_usual=2.0, at_least=0.01, clear=1.6, says="delay"),))
     bench.judge.adopt({stricter.id: stricter}, at(bench.second))
     bench.run(".", rtt=0.01)
-    (change,) = bench.run("...", rtt=0.025)
+    (change,) = bench.run("...", every=30, rtt=0.025)
     assert "usual at this hour 0.01;" in change.evidence
 
 
@@ -746,7 +765,7 @@ def test_a_reload_forgets_what_was_learnt_of_another_address() -> None:
     moved = check(limits=(USUAL,), address="10.65.1.9")
     bench.judge.adopt({moved.id: moved}, at(bench.second))
     bench.run(".", rtt=0.01)
-    assert bench.run("...", rtt=0.062) == []
+    assert bench.run("...", every=30, rtt=0.062) == []
 
 
 # -- a new inventory -------------------------------------------------------------------------------------------------
