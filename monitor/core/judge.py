@@ -163,7 +163,7 @@ class _LimitState:
         if beyond == self.broken:
             self.streak = 0
             return False
-        if self.streak == 0 or self.since is None:
+        if self.streak == 0 or self.since is None or at < self.since:  # or the clock was set back
             self.since = at
         self.streak += 1
         if self.streak < self.needed or (self.lasting and at - self.since < self.lasting):

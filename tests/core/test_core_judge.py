@@ -652,6 +652,13 @@ def test_what_lasts_less_than_a_minute_is_not_unusual_and_what_is_over_for_less_
     assert len(bench.run("." * seconds, rtt=0.01)) == made
 
 
+def test_a_clock_that_is_set_back_does_not_stop_the_minute() -> None:
+    bench = followed()
+    bench.run("." * 30, rtt=0.062)
+    bench.second -= 3600
+    assert len(bench.run("." * 62, rtt=0.062)) == 1
+
+
 def test_a_slow_service_is_not_asked_again_and_again_until_the_minute_is_over() -> None:
     bench = followed(interval_seconds=10.0)
     again = []
