@@ -148,7 +148,8 @@ class Composer:
         site = inventory.sites.get(root.site) if root else None
         if incident.shared is not None and root is not None and site is not None:  # no single one is what it is about
             circuits = ", ".join(_circuits(incident, inventory))
-            root = replace(root, label={}, address="", contact="", circuit=circuits)
+            provider = dict(incident.shared.by).get("provider", "")
+            root = replace(root, label={}, address="", contact="", circuit=circuits, provider=provider)
             site = replace(site, name=words.place(incident.shared, inventory), contact="")
         hurt = tuple(_hurt(incident, inventory, words))
         return {
@@ -166,6 +167,7 @@ class Composer:
             "cause": words.causes[incident.cause.value],
             "why": _why(incident, words),
             "hurt": hurt,
+            "targets": len(_hurt_targets(incident)),
             "communes": sum(each.site.kind == "commune" for each in hurt),
             "shown_sites": SHOWN_SITES,
             "shown_targets": SHOWN_TARGETS,
@@ -177,9 +179,14 @@ class Composer:
         }
 
 
+def _hurt_targets(incident: Incident) -> tuple[str, ...]:
+    """The impact; of what targets have in common the root is no more than the first."""
+    return (incident.root, *incident.impact) if incident.shared else incident.impact
+
+
 def _circuits(incident: Incident, inventory: Inventory) -> list[str]:
     """Circuits of the lines that failed together."""
-    targets = (inventory.targets.get(each) for each in dict.fromkeys((incident.root, *incident.impact)))
+    targets = (inventory.targets.get(each) for each in _hurt_targets(incident))
     kind = incident.shared.kind if incident.shared else ""
     return [each.circuit for each in targets if each is not None and each.kind == kind and each.circuit]
 
@@ -210,7 +217,7 @@ def _hurt(incident: Incident, inventory: Inventory, words: Words) -> Iterator[Hu
     root = inventory.targets.get(incident.root)
     if root is not None:
         by_site[root.site] = []
-    for each in incident.impact:
+    for each in _hurt_targets(incident):
         target = inventory.targets.get(each)
         if target is not None:
             by_site.setdefault(target.site, []).append(words.name(target))

@@ -20,7 +20,7 @@ from lab.network import namespaces_command
 
 INSIDE = "COMMUNE_MONITOR_BENCH"
 """Environment: the folder of the run, set for the inner half."""
-PARTS = ("echo", "rtt", "snmp", "http", "scrape", "scheduler", "load", "province", "nation", "growth")
+PARTS = ("echo", "rtt", "snmp", "http", "scrape", "scheduler", "load", "cuts", "province", "nation", "growth")
 
 
 def _arguments() -> argparse.Namespace:

@@ -153,10 +153,12 @@ class Baselines:
         return mails
 
 
-def month(seed: int, days: float = DAYS) -> tuple[Score, Month, Baselines, list[Fault], float]:
+def month(
+    seed: int, days: float = DAYS, longest_blip: float = 3.0
+) -> tuple[Score, Month, Baselines, list[Fault], float]:
     """One month with its score; the seconds are those of CPU."""
     inventory = load_inventory(INVENTORY, None)
-    plan = Drawer(inventory, seed, days).draw()
+    plan = Drawer(inventory, seed, days, longest_blip).draw()
     simulated = Month(inventory, plan, seed, days)
     plain = Baselines({check.id: inventory.targets[check.target].site for check in inventory.checks().values()})
     told: list[Told] = []

@@ -172,17 +172,23 @@ TSLCD_LOSS = f'monitor_loss_ratio{{kind="tslcd", {ANY_SITE}}}'
 TSLCD_WORST_LOSS = f"topk(10, max_over_time({TSLCD_LOSS}[$__range]{END}) {HERE_NOW}{END})"
 
 
-def median_rtt(window: str, end: str = "") -> str:
-    """Median round trip of the TSLCĐ lines of the chosen sites over a window, in seconds."""
-    rate = f"rate(monitor_echo_rtt_seconds_bucket{{{ANY_SITE}}}[{window}]{end})"
+def of_lines(part: float, histogram: str, window: str, end: str = "") -> str:
+    """Quantile of a histogram of the TSLCĐ lines of the chosen sites over a window, in seconds."""
+    rate = f"rate({histogram}_bucket{{{ANY_SITE}}}[{window}]{end})"
     tslcd = f'monitor_target_state{{kind="tslcd"}}{end}'
-    return f"histogram_quantile(0.5, sum by (site, target, le) ({rate} and on (site, target) {tslcd} {HERE_NOW}{end}))"
+    return (
+        f"histogram_quantile({part}, sum by (site, target, le) ({rate} and on (site, target) {tslcd} {HERE_NOW}{end}))"
+    )
+
+
+def slowest(part: float, histogram: str) -> str:
+    """The ten lines where it is worst, over time."""
+    worst = f"topk(10, {of_lines(part, histogram, '$__range', END)})"
+    return f"{of_lines(part, histogram, '$__rate_interval')} and on (site, target) {worst}"
 
 
 def line_panels() -> list[Builder[model.Panel]]:
-    """The lines: loss, delay, and what each provider delivers."""
-    rtt = median_rtt("$__rate_interval")
-    worst_rtt = f"topk(10, {median_rtt('$__range', END)})"
+    """The lines: loss, delay, jitter, and what each provider delivers."""
     info = "on (site, target) group_left (provider) monitor_link_info"
     state = f'monitor_target_state{{role="link", {ANY_SITE}}}'
     lines_down = f"sum by (provider) (({state} == bool 2 {HERE_NOW}) * {info})"
@@ -193,13 +199,19 @@ def line_panels() -> list[Builder[model.Panel]]:
             "Loss of the ten worst TSLCĐ lines",
             "percentunit",
             query(f"{TSLCD_LOSS} and on (site, target) {TSLCD_WORST_LOSS}", "{{target}}"),
-        ),
+        ).span(12),
         lines(
             "Độ trễ TSLCĐ (trung vị): 10 đường cao nhất",
             "Median round trip of the ten slowest TSLCĐ lines",
             "s",
-            query(f"{rtt} and on (site, target) {worst_rtt}", "{{target}}"),
-        ),
+            query(slowest(0.5, "monitor_echo_rtt_seconds"), "{{target}}"),
+        ).span(12),
+        lines(
+            "Độ biến thiên trễ TSLCĐ (95 %): 10 đường cao nhất",
+            "95th percentile of the jitter of the ten worst TSLCĐ lines; video calls suffer above 30 ms",
+            "s",
+            query(slowest(0.95, "monitor_echo_jitter_seconds"), "{{target}}"),
+        ).span(12),
         down.datasource(SOURCE)
         .with_target(query(lines_down, "{{provider}}", instant=True))
         .reduce_options(last())
@@ -214,7 +226,7 @@ def line_panels() -> list[Builder[model.Panel]]:
             "Mean loss of all lines, by provider",
             "percentunit",
             query(f"avg by (provider) ((monitor_loss_ratio{{{ANY_SITE}}} {HERE_NOW}) * {info})", "{{provider}}"),
-        ).span(4),
+        ),
     ]
 
 

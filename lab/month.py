@@ -108,8 +108,10 @@ class Plan:
 class Drawer:
     """Draws the plan of a month."""
 
-    def __init__(self, inventory: Inventory, seed: int, days: float) -> None:
+    def __init__(self, inventory: Inventory, seed: int, days: float, longest_blip: float = 3.0) -> None:
+        """`longest_blip` in seconds: cuts up to this long, of which nobody should be told."""
         self._random = random.Random(seed)  # noqa: S311  a simulation must be repeatable
+        self._longest_blip = longest_blip
         self._graph = Graph(inventory.targets)
         self._inventory = inventory
         self._days = days
@@ -279,7 +281,7 @@ class Drawer:
 
     def _blip(self, lines: Sequence[Target]) -> Fault:
         """Too short for anybody to be woken."""
-        one, seconds = self._random.choice(lines).id, self._random.uniform(0.3, 3)
+        one, seconds = self._random.choice(lines).id, self._random.uniform(0.3, self._longest_blip)
         at = self._start(seconds)
         return self._fault("blip", [Hurt(node=one, effect=Effect.CUT, at=at, until=at + seconds)], ())
 

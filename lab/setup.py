@@ -24,6 +24,7 @@ PEERS = {
     "dnsmasq": "dnsmasq-base",
     "prometheus": "prometheus",
     "openssl": "openssl",
+    "faketime": "faketime",
 }
 """Command → Debian package."""
 

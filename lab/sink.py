@@ -55,7 +55,7 @@ class Sink:
         self.refuse = ""
         """An answer such as `451 try later`; while it is set, no mail is taken."""
         self.refused = 0
-        self._on_mail = on_mail
+        self.on_mail = on_mail
         self._login = login
         context = None
         if certificate is not None:
@@ -99,8 +99,8 @@ class Sink:
         taken = Taken(at=datetime.now(UTC), to=tuple(envelope.rcpt_tos), message=message)
         with self._lock:
             self.mails.append(taken)
-        if self._on_mail is not None:
-            self._on_mail(taken)
+        if self.on_mail is not None:
+            self.on_mail(taken)
         return "250 taken"
 
 

@@ -9,6 +9,7 @@ import logging
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -40,6 +41,9 @@ T = TypeVar("T")
 
 OUTBOX_LOOK_SECONDS = 2.0
 COLLECTOR_LOOK_SECONDS = 2.0
+COLLECTOR_SHARE = 0.002
+"""Of the time, what full runs of Python's collector of cycles take at most; each stops the loop."""
+NEVER = 1 << 30
 DESCRIPTORS = 8192
 READY_RATIO = 0.95
 """The daemon is ready when this part of the checks was observed at least once."""
@@ -62,6 +66,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def steady() -> float:
+    """Seconds of a clock that nobody sets and that goes on while the host sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
     """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them."""
     read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
@@ -70,6 +79,10 @@ def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Invent
     inventory_folder, contacts_file = named_files(path)
     inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret))
     contacts = _take(problems, lambda: load_contacts(contacts_file))
+    if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
+        remedy = "describe what shall be watched, or save the file again"
+        problems.append(Problem(str(inventory_folder), 0, 0, "not one target in any *.yaml file here", remedy))
+        inventory = None
     if settings is None or inventory is None or contacts is None:
         raise ConfigError(problems)
     return settings, inventory, contacts
@@ -122,11 +135,41 @@ def make_composer(settings: Settings) -> Composer:
     )
 
 
+class FullRuns:
+    """Keeps full runs of Python's collector of cycles rare where they are long; those of what is young go on as ever.
+
+    By itself the collector goes through everything whenever there is a quarter more of it. While the nation is seen for the
+    first time that is a second each few seconds, and so it is when runs pile up. To be put into `gc.callbacks`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._usual = gc.get_threshold()
+        self._began = self._again = 0.0
+
+    def __call__(self, phase: str, info: Mapping[str, int]) -> None:
+        """Told by the collector when a run begins and when it is over."""
+        if info["generation"] < 2:
+            return
+        if phase == "start":
+            self._began = self._clock()
+        else:
+            self._again = self._clock() + (self._clock() - self._began) / COLLECTOR_SHARE
+            gc.set_threshold(*self._usual[:2], NEVER)
+
+    def look(self) -> None:
+        """Let there be one again, when it is time."""
+        if self._clock() >= self._again:
+            gc.set_threshold(*self._usual)
+
+
 class App:
     """One running daemon."""
 
     def __init__(self, path: Path) -> None:
         """`path` is settings.yaml; raises ConfigError or StartError."""
+        self._reload_asked = asyncio.Event()
+        signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path = path
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
@@ -135,6 +178,7 @@ class App:
         self._outbox_oldest: datetime | None = None
         self._started = utc_now()
         self._reload_ok = True
+        self._reloading = asyncio.Lock()
         self._closed_before: tuple[Incident, ...] = ()
         self._traps: TrapListener | None = None
 
@@ -144,10 +188,14 @@ class App:
         listener = self._bind()  # before anything is opened: another daemon of these settings may be running
         store = self._store = self._open_store()
         self.metrics = Metrics(self._kinds, self._present, version("commune-monitor"))
+        self.metrics.adopt(self._inventory)
         self.metrics.reloaded(True, self._started)
-        open_incidents = await store.open_incidents()
-        self._closed_before = await store.recent_incidents(20)
-        released = await store.release()
+        try:
+            open_incidents, told = await store.open_incidents(), await store.told()
+            self._closed_before = await store.recent_incidents(20)
+            released = await store.release()
+        except StoreError as error:
+            raise StartError(str(error)) from error
         log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
         self.outbox = Outbox(
             queue=store,
@@ -159,9 +207,10 @@ class App:
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
-            inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=await store.told(),
+            inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=told,
             store=store,
-            clock=utc_now, recheck=self.scheduler.recheck, stored=self.outbox.wake,
+            clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
+            clock_set=self.scheduler.move_turns,
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
@@ -175,6 +224,7 @@ class App:
             "outbox figures": self._look_at_outbox(),
             "loop lag": self.metrics.watch_loop(),
             "collector": self._spare_collector(),
+            "reloads": self._reload_when_asked(),
             "stop": stop.wait(),
         }
         if self._traps is not None:
@@ -211,7 +261,7 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
         return stop
 
     def _bind(self) -> socket.socket:
@@ -274,54 +324,79 @@ class App:
             await asyncio.sleep(OUTBOX_LOOK_SECONDS)
 
     async def _spare_collector(self) -> None:
-        """Let Python's collector of cycles leave alone what stays: inventory, states, plans of the scrape.
+        """Let Python's collector of cycles leave alone what stays: inventory, states, memories of the probes.
 
         It would go through all of that again and again, and the loop stands still meanwhile: for a nation 1.5 s at a time.
         """
-        spared: Inventory | None = None
-        while True:
-            if self._inventory is not spared and self.ready()[0]:
-                spared = self._inventory
-                gc.unfreeze()  # what a reload has made garbage
-                gc.collect()
-                gc.freeze()
-            await asyncio.sleep(COLLECTOR_LOOK_SECONDS)
-
-    def reload(self) -> str:
-        """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
+        known, settled = self._inventory, False
+        runs = FullRuns()
+        gc.callbacks.append(runs)
         try:
-            _, inventory, contacts = load_all(self._path)
-        except ConfigError as error:
-            self._reload_ok = False
-            self.metrics.reloaded(False, utc_now())
-            log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
-            return str(error)
+            while True:
+                if not (settled and known is self._inventory) and self.ready()[0]:
+                    if known is not self._inventory:
+                        gc.unfreeze()  # what a reload has made garbage
+                    known, settled = self._inventory, True
+                    gc.collect()
+                    gc.freeze()
+                runs.look()
+                await asyncio.sleep(COLLECTOR_LOOK_SECONDS)
+        finally:
+            gc.callbacks.remove(runs)
+
+    async def _reload_when_asked(self) -> None:
+        """Reload at SIGHUP; those that come while one is under way are one more."""
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            await self.reload()
+
+    async def reload(self) -> str:
+        """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
+        async with self._reloading:
+            try:
+                _, inventory, contacts = await asyncio.to_thread(load_all, self._path)
+                self._adopt(inventory, contacts)
+            except ConfigError as error:
+                log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
+                wrong = str(error)
+            except Exception as error:
+                log.exception("reload failed by a mistake of ours")
+                wrong = f"a mistake of ours, see the log: {error}"
+            else:
+                wrong = ""
+            self._reload_ok = not wrong
+            self.metrics.reloaded(self._reload_ok, utc_now())
+            return wrong
+
+    def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
+        self.metrics.adopt(inventory)
         self.scheduler.adopt(inventory.checks())
         if self._traps is not None:
             self._traps.adopt(inventory)
-        self._reload_ok = True
-        self.metrics.reloaded(True, utc_now())
         log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
-        return ""
+
+    def _oldest_seconds(self) -> float:
+        """Age of the oldest unsent mail; a clock that was set back makes none of them younger than new."""
+        oldest = self._outbox_oldest
+        return max(0.0, (utc_now() - oldest).total_seconds()) if oldest else 0.0
 
     def _present(self) -> Present:
-        oldest = self._outbox_oldest
         return Present(
-            inventory=self._inventory,
             held=self.pipeline.correlator.held,
             last=self.pipeline.last,
             judge=self.pipeline.judge,
             open_incidents=self.pipeline.correlator.incidents(),
             event_counts=self.pipeline.event_counts,
             outbox=self._outbox_counts,
-            outbox_oldest_seconds=(utc_now() - oldest).total_seconds() if oldest else 0.0,
+            outbox_oldest_seconds=self._oldest_seconds(),
             late=self.scheduler.late,
             missed=self.scheduler.missed,
             errors=self.scheduler.errors,
             streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
-            write_errors=self.pipeline.write_errors,
+            write_errors=self._store.errors,
             traps=counted(self._traps),
         )
 
@@ -358,7 +433,6 @@ class App:
 
     def health(self) -> Mapping[str, object]:
         """The daemon's own figures for the foot of the board."""
-        oldest = self._outbox_oldest
         return {
             "version": version("commune-monitor"),
             "started": self._started,
@@ -367,6 +441,7 @@ class App:
             "observations": self.metrics.observations_total(),
             "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
             "outbox": sum(self._outbox_counts.get(each, 0) for each in ("queued", "sending", "deferred")),
-            "outbox_oldest_seconds": (utc_now() - oldest).total_seconds() if oldest else 0.0,
+            "outbox_oldest_seconds": self._oldest_seconds(),
             "reload_ok": self._reload_ok,
+            "store_ok": not self._store.trouble,
         }

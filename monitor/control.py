@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
 
-Reload = Callable[[], str]
+Reload = Callable[[], Awaitable[str]]
 """Takes over the settings on disk; returns "" or what is wrong with them."""
 
 
@@ -19,7 +19,7 @@ def make_control(reload: Reload) -> web.Application:
     """The routes of the control socket."""
 
     async def on_reload(_: web.Request) -> web.Response:
-        wrong = reload()
+        wrong = await reload()
         return web.Response(text=wrong or "reloaded\n", status=422 if wrong else 200)
 
     app = web.Application(client_max_size=4096)

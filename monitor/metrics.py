@@ -7,6 +7,7 @@ counters are prometheus-client's.
 from __future__ import annotations
 
 import asyncio
+import collections
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,15 +16,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Plat
 from prometheus_client.exposition import choose_encoder
 
 from monitor.core.judge import Judge
-from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, State, Target
-from monitor.exposition import Exposition, head, joined, labels
+from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, State
+from monitor.exposition import ECHO, Exposition, head, joined, labels
 from probes.registry import COMMON_METRICS, Kind, Metric
 
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 LAG_EVERY_SECONDS = 0.1
 OUTBOX_STATUSES = ("queued", "sending", "deferred", "sent", "failed")
-ECHO = "icmp"
 ECHO_RTT = 'probe_icmp_duration_seconds{phase="rtt"}'
 
 
@@ -31,7 +31,6 @@ ECHO_RTT = 'probe_icmp_duration_seconds{phase="rtt"}'
 class Present:
     """What a scrape reads; gathered by the app at that moment."""
 
-    inventory: Inventory
     held: Mapping[str, Held]
     last: Mapping[str, Observation]
     judge: Judge
@@ -56,7 +55,8 @@ class Metrics:
         self._present = present
         declared = (metric for kind in kinds.values() for metric in kind.metrics)
         self._exposition = Exposition((*COMMON_METRICS, *declared))
-        self._inventory: Inventory | None = None
+        self._state_labels: dict[str, str] = {}
+        """By target."""
         self._static = ""
         """The families that change with the inventory alone."""
         self.registry = registry = CollectorRegistry()
@@ -78,6 +78,15 @@ class Metrics:
         Gauge("monitor_build_info", "Version.", ["version"], registry=registry).labels(version).set(1)
         self._observations = {(kind, outcome): 0 for kind in kinds for outcome in Outcome}
 
+    def adopt(self, inventory: Inventory) -> None:
+        """Take over an inventory; counts of what stays go on."""
+        self._exposition.adopt(inventory)
+        self._state_labels = {
+            each.id: labels(site=each.site, target=each.id, kind=each.kind, role=each.role)
+            for each in inventory.targets.values()
+        }
+        self._static = _static(inventory)
+
     # -- happenings ----------------------------------------------------------------------------------------------
 
     def observed(self, probe: str, observation: Observation) -> None:
@@ -85,7 +94,7 @@ class Metrics:
         self._observations[probe, observation.outcome] += 1
         rtt = observation.values.get(ECHO_RTT)
         if rtt is not None:
-            self._exposition.echoed(observation.target, rtt)
+            self._exposition.echoed(observation.check, rtt)
         elif probe == ECHO and observation.outcome is Outcome.FAILED and not observation.out_of_turn:
             self._exposition.lost(observation.target)
 
@@ -119,21 +128,21 @@ class Metrics:
         return content_type, self._pieces(encode, openmetrics=content_type.startswith("application/openmetrics-text"))
 
     async def _pieces(self, encode: Callable[[CollectorRegistry], bytes], *, openmetrics: bool) -> AsyncIterator[str]:
+        series = 0
         for piece in self._text(openmetrics=openmetrics):
             if piece:
+                series += _count(piece)
                 yield piece
             await asyncio.sleep(0)
-        yield encode(self.registry).decode()  # last, for OpenMetrics ends with its EOF
+        own = encode(self.registry).decode()  # last, for OpenMetrics ends with its EOF
+        metric = Metric(name="monitor_series", help="Series of this scrape.")
+        yield f"{head(metric, openmetrics=openmetrics)}monitor_series {series + _count(own) + 1}\n{own}"
 
     def _text(self, *, openmetrics: bool) -> Iterator[str]:
         present = self._present()
-        if present.inventory is not self._inventory:
-            self._inventory = present.inventory
-            self._exposition.adopt(present.inventory)
-            self._static = _static(present.inventory)
         yield from self._exposition.pieces(present.last, openmetrics=openmetrics)
         yield from self._losses(present, openmetrics=openmetrics)
-        yield from _states(present, openmetrics=openmetrics)
+        yield from self._states(present, openmetrics=openmetrics)
         yield self._static
         yield from _own(present, self._observations, openmetrics=openmetrics)
 
@@ -142,20 +151,22 @@ class Metrics:
         yield head(metric, openmetrics=openmetrics)
         yield from joined(
             f"monitor_loss_ratio{{{own}}} {state.loss_ratio:.6g}\n"
-            for check, state in list(present.judge.checks.items())
-            if state.runs and (own := self._exposition.labels_of(check))
+            for check in list(present.judge.checks)
+            if (state := present.judge.checks.get(check)) and state.runs and (own := self._exposition.labels_of(check))
+        )
+
+    def _states(self, present: Present, *, openmetrics: bool) -> Iterator[str]:
+        metric = Metric(name="monitor_target_state", help="0 up, 1 degraded, 2 down, 3 unreachable, 4 unknown.")
+        yield head(metric, openmetrics=openmetrics)
+        yield from joined(
+            f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if (held := present.held.get(target)) else State.UNKNOWN]}\n"
+            for target, own in self._state_labels.items()
         )
 
 
-def _states(present: Present, *, openmetrics: bool) -> Iterator[str]:
-    metric = Metric(name="monitor_target_state", help="0 up, 1 degraded, 2 down, 3 unreachable, 4 unknown.")
-    yield head(metric, openmetrics=openmetrics)
-    yield from joined(_state(target, present.held.get(target.id)) for target in present.inventory.targets.values())
-
-
-def _state(target: Target, held: Held | None) -> str:
-    own = labels(site=target.site, target=target.id, kind=target.kind, role=target.role.value)
-    return f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if held else State.UNKNOWN]}\n"
+def _count(text: str) -> int:
+    """Lines that are no comments."""
+    return text.count("\n") - text.count("\n# ") - text.startswith("# ")
 
 
 def _static(inventory: Inventory) -> str:
@@ -172,6 +183,9 @@ def _static(inventory: Inventory) -> str:
         if target.provider:
             own = labels(site=target.site, target=target.id, provider=target.provider, circuit=target.circuit)
             lines.append(f"monitor_link_info{{{own}}} 1\n")
+    lines.append(head(Metric(name="monitor_checks", help="Checks by probe kind.")))
+    by_probe = collections.Counter(check.probe for target in inventory.targets.values() for check in target.checks)
+    lines += [f"monitor_checks{{{labels(probe=probe)}}} {count}\n" for probe, count in by_probe.items()]
     return "".join(lines)
 
 
@@ -215,11 +229,6 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
     )
     traps = {labels(kind=kind, outcome=outcome): n for (kind, outcome), n in present.traps.items()}
     yield family("monitor_traps_total", "SNMP traps, by what became of them.", traps, counter=True)
-    by_probe: dict[str, float] = {}
-    for target in present.inventory.targets.values():
-        for check in target.checks:
-            by_probe[check.probe] = by_probe.get(check.probe, 0) + 1
-    yield family("monitor_checks", "Checks by probe kind.", {labels(probe=probe): n for probe, n in by_probe.items()})
     yield family(
         "monitor_stream_happenings_total", "Late, duplicate or foreign replies and the like.",
         {labels(probe=probe, what=what): n for probe, counts in present.streams.items() for what, n in counts.items()},

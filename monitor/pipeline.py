@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from alerts.policy import notify
@@ -26,6 +26,8 @@ RETRY_SECONDS = 2.0
 KEEP_SECONDS = 600.0
 """What was learnt is written this often, and at the end."""
 KEPT_AT_ONCE = 200
+JUMP = timedelta(seconds=2)
+"""A wall clock that was set by less is being slewed, and a daemon that was stopped for less has missed nothing."""
 KEPT_CLOSED = 50
 """Closed incidents that are kept in memory for the board."""
 
@@ -52,18 +54,22 @@ class Pipeline:
         told: Mapping[str, set[str]],
         store: Store,
         clock: Callable[[], datetime],
+        steady: Callable[[], float],
         recheck: Callable[[str], None],
         stored: Callable[[], None],
+        clock_set: Callable[[], None],
     ) -> None:
         self.inventory, self.contacts = inventory, contacts
-        self._store, self._clock, self._recheck, self._stored = store, clock, recheck, stored
-        self._decider = Decider(inventory, clock(), open_incidents)
+        self._store, self._clock, self._steady = store, clock, steady
+        self._recheck, self._stored, self._clock_set = recheck, stored, clock_set
+        self._looked, self._looked_steady = clock(), steady()
+        """The wall clock at the last look, and the seconds of the clock that nobody sets."""
+        self._decider = Decider(inventory, self._looked, open_incidents)
         self.last: dict[str, Observation] = {}
         self.closed: list[Incident] = []
         self._told = dict(told)
         """Contacts that had mail of each open incident."""
         self.event_counts: dict[tuple[str, str], int] = {}
-        self.write_errors = 0
         self._batch = _Batch()
         self._wake = asyncio.Event()
 
@@ -79,7 +85,7 @@ class Pipeline:
 
     def adopt(self, inventory: Inventory, contacts: Sequence[Contact]) -> None:
         """Go on with a new inventory; whatever did not change keeps its state and its incident."""
-        ended, changed = self._decider.adopt(inventory, self._clock())
+        ended, changed = self._decider.adopt(inventory, self._look_at_clocks())
         self.last = {check: seen for check, seen in self.last.items() if check in self.judge.checks}
         self._take(ended)  # told with the old names: theirs are what was announced
         self.inventory, self.contacts = inventory, contacts
@@ -87,6 +93,8 @@ class Pipeline:
 
     def observed(self, observation: Observation) -> None:
         """Take one observation."""
+        if abs(observation.at - self._looked) > JUMP:
+            self._look_at_clocks()
         self.last[observation.check] = observation
         decision, again = self._decider.observe(observation)
         if again:
@@ -137,7 +145,22 @@ class Pipeline:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK.total_seconds())
-            self._take(self._decider.tick(self._clock()))
+            self._take(self._decider.tick(self._look_at_clocks()))
+
+    def _look_at_clocks(self) -> datetime:
+        """The time; when the wall clock was set, or we were stopped or the host slept, what we remember is put right."""
+        now, steady = self._clock(), self._steady()
+        passed = timedelta(seconds=steady - self._looked_steady)
+        step = now - self._looked - passed
+        self._looked, self._looked_steady = now, steady
+        if abs(step) > JUMP:
+            log.warning("the clock was set by %+.1f s", step.total_seconds())
+            self._decider.clock_set(step, now)
+            self._clock_set()
+        elif passed > JUMP:
+            log.warning("stood still for %.1f s", passed.total_seconds())
+            self._decider.be_patient(now)
+        return now
 
     async def _write(self) -> None:
         while True:
@@ -151,7 +174,6 @@ class Pipeline:
             try:
                 await self._store.record(batch.states, batch.events, batch.notifications, self._clock())
             except StoreError as error:
-                self.write_errors += 1
                 log.error("not written, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
                 self._keep(batch)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -174,7 +196,6 @@ class Pipeline:
             try:
                 await self.keep_learnt()
             except StoreError as error:
-                self.write_errors += 1
                 log.error("what is usual was not written, tried again in %g s: %s", KEEP_SECONDS, error)  # noqa: TRY400
 
     async def keep_learnt(self) -> None:

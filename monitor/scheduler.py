@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 
 from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.interval import IntervalTrigger
+from apscheduler.triggers.base import BaseTrigger
 
 from monitor.core.model import Check, Observation
 from probes.registry import Kind, Memory, Request, Result, Stream, observe, run_once
@@ -87,6 +87,22 @@ def slot_of(check_id: str, interval_seconds: float) -> Slot:
     """The slot that the check's place falls into."""
     slots = max(1, min(MAX_SLOTS, round(interval_seconds / SLOT_SECONDS)))
     return Slot(interval_seconds, int(_share(check_id) * slots) * interval_seconds / slots)
+
+
+class _Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """The turns of a slot, each reckoned from now.
+
+    APScheduler's own counts up from the last turn: after a clock that was set forward by a year it lists all between.
+    """
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """The first turn from now on that is not the previous one."""
+        turn, interval = self._slot.next(now), timedelta(seconds=self._slot.interval_seconds)
+        again = previous_fire_time is not None and abs(turn - previous_fire_time) < interval / 2
+        return turn + interval if again else turn
 
 
 class Scheduler:
@@ -200,8 +216,7 @@ class Scheduler:
         turn = self._turns.get(slot)
         if turn is None:
             first = slot.next(datetime.now(UTC))
-            trigger = IntervalTrigger(seconds=slot.interval_seconds, start_date=first, timezone=UTC)
-            job = self._jobs.add_job(self._start_turn, trigger, args=(slot,), next_run_time=first)
+            job = self._jobs.add_job(self._start_turn, _Trigger(slot), args=(slot,), next_run_time=first)
             self._turns[slot] = turn = _Turn(job)
         return turn
 

@@ -7,9 +7,11 @@ incident event and the mails that it causes are on disk together or not at all. 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,11 +22,14 @@ from alerts.outbox import Queued, QueueError
 from monitor.core.model import Held, Incident, IncidentEvent, Notification
 from monitor.core.usual import Learnt
 
+log = logging.getLogger(__name__)
+
 SCHEMA_VERSION = 1
 LEARNT_KEPT = timedelta(days=60)
 """What is usual for a check that has not been there for this long is thrown away."""
 LEASE = timedelta(minutes=5)
-"""A mail whose sending was not finished after this time (the process died) is due again."""
+"""A mail whose sending was not finished after this time (the process died) is due again. Nor is any mail ever put off by
+more: one that is due later was put off by a clock that has been set back since."""
 
 _metadata = sa.MetaData()
 
@@ -123,10 +128,20 @@ class Store:
         self._engine = sa.create_engine(self._url, connect_args=self._arguments(), poolclass=self._pool())
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _sqlite_pragmas)
+        self.errors = 0
+        """Transactions that failed."""
+        self._trouble: dict[str, str] = {}
+        """What is wrong, by the work that failed last time."""
         try:
             self._prepare()
         except sa.exc.DatabaseError as error:
             raise StoreError(self._explain(error)) from error
+        self._file = self._identity()
+
+    @property
+    def trouble(self) -> str:
+        """Why something waits to be written or read; "" when nothing does."""
+        return next((each for each in self._trouble.values() if each), "")
 
     def _arguments(self) -> dict[str, Any]:
         return {"timeout": 5, "check_same_thread": False} if self._url.startswith("sqlite") else {}
@@ -152,23 +167,65 @@ class Store:
             return f"{place}: the database is locked; is another commune-monitor running on it? Stop that one first"
         if "readonly" in text or "read-only" in text:
             return f"{place}: the database cannot be written; give its owner write permission on file and folder"
+        if "is full" in text:
+            return f"{place}: the disk is full; make room: what happens meanwhile is kept in memory only"
         if "unable to open" in text:
             return f"{place}: cannot be opened; does the folder exist, and may this user write in it?"
         if "not a database" in text or "malformed" in text:
             return f"{place}: {error.orig}; move the file away, or let `database` name another one"
         return f"{place}: {error.orig}"
 
-    async def _run(self, work: Callable[[sa.Connection], T]) -> T:
+    async def _run(self, name: str, work: Callable[[sa.Connection], T]) -> T:
         def in_thread() -> T:
+            self._put_back_if_deleted()
             with self._engine.begin() as connection:
                 return work(connection)
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, in_thread)
+            done = await asyncio.get_running_loop().run_in_executor(self._writer, in_thread)
         except sa.exc.DatabaseError as error:
-            raise StoreError(self._explain(error)) from error
-        except (sa.exc.SQLAlchemyError, UnicodeError) as error:
-            raise StoreError(f"{self._url}: {error}") from error
+            raise self._failed(name, self._explain(error)) from error
+        except (sa.exc.SQLAlchemyError, UnicodeError, OSError) as error:
+            raise self._failed(name, f"{self._url}: {error}") from error
+        self._trouble[name] = ""
+        return done
+
+    def _failed(self, name: str, why: str) -> StoreError:
+        self.errors += 1
+        self._trouble[name] = why
+        return StoreError(why)
+
+    # -- a file that is deleted ------------------------------------------------------------------------------------
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Device and number of SQLite's file; None when there is none by that name."""
+        try:
+            found = Path(self._engine.url.database or "").stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _put_back_if_deleted(self) -> None:
+        """Put the file back where it was: an open file can be deleted, and all that is written to it then is lost at the end.
+
+        SQLite has it open still, so nothing that was in it is missing.
+        """
+        if self._engine.dialect.name != "sqlite" or self._file is None or (found := self._identity()) == self._file:
+            return
+        place = Path(self._engine.url.database or "")
+        if found is not None:
+            raise OSError("another file is in its place; start commune-monitor anew to use that one")
+        fresh = place.with_name(f"{place.name}.new")
+        fresh.unlink(missing_ok=True)
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sa.text("VACUUM INTO :fresh"), {"fresh": str(fresh)})
+        self._engine.dispose()
+        for beside in ("-wal", "-shm"):  # of the deleted file: they must not be taken for those of the new one
+            place.with_name(place.name + beside).unlink(missing_ok=True)
+        fresh.rename(place)
+        self._file = self._identity()
+        self.errors += 1
+        log.error("%s: the database was deleted; it was put back as it was", place)
 
     def close(self) -> None:
         """Wait for the last write and close the database."""
@@ -198,7 +255,7 @@ class Store:
                 if known is None:
                     connection.execute(_outbox.insert().values(**_outbox_row(each, at)))
 
-        await self._run(work)
+        await self._run("record", work)
 
     async def open_incidents(self) -> tuple[Incident, ...]:
         """Incidents that were open when the daemon last wrote."""
@@ -210,7 +267,7 @@ class Store:
         query = sa.select(_outbox.c.thread, _outbox.c.contact).where(
             _outbox.c.thread.in_(sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None)))
         )
-        rows = await self._run(lambda connection: connection.execute(query).all())
+        rows = await self._run("told", lambda connection: connection.execute(query).all())
         found: dict[str, set[str]] = {}
         for thread, contact in rows:
             found.setdefault(thread, set()).add(contact)
@@ -227,7 +284,7 @@ class Store:
         return await self._incidents(query)
 
     async def _incidents(self, query: sa.Select[Any]) -> tuple[Incident, ...]:
-        rows = await self._run(lambda connection: connection.execute(query).scalars().all())
+        rows = await self._run("incidents", lambda connection: connection.execute(query).scalars().all())
         return tuple(_incident_json.validate_json(row) for row in rows)
 
     async def keep(self, learnt: Sequence[Learnt], at: datetime) -> None:
@@ -241,7 +298,7 @@ class Store:
             connection.execute(_learnt.insert(), [each._asdict() | {"at": _text(at)} for each in learnt])
 
         if learnt:
-            await self._run(work)
+            await self._run("keep", work)
 
     async def learnt(self, now: datetime) -> tuple[Learnt, ...]:
         """What was learnt before; what is older than LEARNT_KEPT is thrown away."""
@@ -251,7 +308,7 @@ class Store:
             columns = [_learnt.c[name] for name in Learnt._fields]
             return tuple(Learnt(*row) for row in connection.execute(sa.select(*columns)))
 
-        return await self._run(work)
+        return await self._run("learnt", work)
 
     # -- the outbox's side (alerts.outbox.Queue) -------------------------------------------------------------------
 
@@ -266,7 +323,8 @@ class Store:
             )
             due = (
                 sa.select(_outbox)
-                .where(_outbox.c.seq.in_(oldest), _outbox.c.due <= _text(now))
+                .where(_outbox.c.seq.in_(oldest))
+                .where((_outbox.c.due <= _text(now)) | (_outbox.c.due > _text(now + LEASE)))
                 .order_by(_outbox.c.seq)
                 .limit(limit)
             )
@@ -279,7 +337,7 @@ class Store:
                 )
             return [_queued(row) for row in rows]
 
-        return await self._run(work)
+        return await self._run("take", work)
 
     async def release(self) -> int:
         """At start: what a process before us was sending when it ended is due at once; returns how many."""
@@ -288,7 +346,7 @@ class Store:
             stuck = _outbox.update().where(_outbox.c.status == "sending")
             return connection.execute(stuck.values(status="deferred", due="")).rowcount
 
-        return await self._run(work)
+        return await self._run("release", work)
 
     async def sent(self, id: str, at: datetime, answer: str) -> None:  # noqa: A002  the Protocol's word
         """The relay has taken it."""
@@ -304,7 +362,7 @@ class Store:
 
     async def _mark(self, notification: str, **values: str) -> None:
         query = _outbox.update().where(_outbox.c.id == notification).values(**values)
-        await self._run(lambda connection: connection.execute(query).rowcount)
+        await self._run("mark", lambda connection: connection.execute(query).rowcount)
 
     async def outbox(self) -> tuple[dict[str, int], datetime | None]:
         """Number of mails by status, and when the oldest unsent one was queued."""
@@ -314,7 +372,7 @@ class Store:
             oldest = connection.scalar(sa.select(sa.func.min(_outbox.c.queued_at)).where(_outbox.c.status.in_(UNSENT)))
             return {str(row[0]): int(row[1]) for row in counts}, datetime.fromisoformat(oldest) if oldest else None
 
-        return await self._run(work)
+        return await self._run("outbox", work)
 
 
 def _sqlite_pragmas(connection: Any, _record: object) -> None:

@@ -19,9 +19,12 @@ from probes.wire import icmp
 
 
 class IcmpOptions(Options):
-    """How large the echo is."""
+    """How large the echo is, and how much is kept of the replies."""
 
     size: int = Field(56, ge=icmp.PAYLOAD.size, le=1472, description="bytes of payload")
+    histogram: bool | None = Field(
+        None, description="keep histograms of round trip and jitter for Prometheus; by default for lines"
+    )
 
 
 @probe(

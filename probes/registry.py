@@ -167,6 +167,9 @@ COMMON_METRICS = (
     Metric(name="probe_duration_seconds", help="How long the last run of the check took."),
 )
 
+HELD_UP_SECONDS = 0.5
+"""A deadline that our own loop notices later than this says nothing about the peer."""
+
 _KINDS: dict[str, Kind] = {}
 _loaded: list[ModuleType] = []
 
@@ -253,10 +256,15 @@ async def run_once(kind: Kind, request: Request[Any]) -> tuple[Result, float]:
     """Run a probe once, never longer than its time-out; returns the result and the duration in seconds.
 
     Whatever the peer does comes back as a result. An exception that is neither the network's nor the deadline's is
-    a bug of ours: inconclusive, with its traceback in the trace.
+    a bug of ours: inconclusive, with its traceback in the trace. So is a failure when we were stopped, or busy, as its
+    deadline passed: the answer may wait in our own socket.
     """
-    clock = asyncio.get_running_loop().time
+    loop = asyncio.get_running_loop()
+    clock = loop.time
     start = clock()
+    deadline = start + request.timeout_seconds
+    late: list[float] = []
+    watch = loop.call_at(deadline, lambda: late.append(clock() - deadline))
     request.doing = ""
     try:
         async with asyncio.timeout(request.timeout_seconds):
@@ -270,6 +278,10 @@ async def run_once(kind: Kind, request: Request[Any]) -> tuple[Result, float]:
         for line in traceback.format_exc().splitlines():
             request.trace(line)
         result = inconclusive(Reason.LOCAL, one_line(f"{type(error).__name__}: {error}"))
+    finally:
+        watch.cancel()
+    if result.outcome is Outcome.FAILED and late and late[0] > HELD_UP_SECONDS:
+        result = inconclusive(Reason.LOCAL, f"we were held up for {late[0]:.1f} s ourselves: {result.evidence}")
     return result, clock() - start
 
 

@@ -167,6 +167,23 @@ class Correlator:
             self._see(each, now, decision)
         return decision
 
+    def clock_set(self, step: timedelta) -> None:
+        """The wall clock was set by `step`: what is held is as old, and what is waited for as near, as before."""
+        for table in (self._due, self._back):
+            for target in table:
+                table[target] += step
+        self.own = {id_: replace(each, at=each.at + step, since=each.since + step) for id_, each in self.own.items()}
+        self.held = {id_: replace(each, since=each.since + step) for id_, each in self.held.items()}
+        self._battery = {site: (target, at + step) for site, (target, at) in self._battery.items()}
+        for entry in (*self.open.values(), *self._closed.values()):
+            incident = entry.incident
+            closed = None if incident.closed is None else incident.closed + step
+            entry.incident = replace(
+                incident, began=incident.began + step, opened=incident.opened + step, closed=closed
+            )
+            if entry.well_since is not None:
+                entry.well_since += step
+
     def _withdraw_gone(self, now: datetime, decision: Decision) -> None:
         """End incidents whose root left the inventory, by a reload or while the daemon was stopped."""
         for entry in list(self.open.values()):

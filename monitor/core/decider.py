@@ -52,3 +52,14 @@ class Decider:
                 decision.add(self.correlator.changed(change, now))
         decision.add(self.correlator.tick(now))
         return decision
+
+    def be_patient(self, now: datetime) -> None:
+        """We ourselves were away: that nothing was heard meanwhile is no silence of anybody."""
+        self._expired = now
+        self.judge.be_patient(now)
+
+    def clock_set(self, step: timedelta, now: datetime) -> None:
+        """The wall clock was set by `step`: what is remembered is as long ago, and what is waited for as near, as before."""
+        self._expired = now
+        self.judge.clock_set(step, now)
+        self.correlator.clock_set(step)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -86,6 +86,11 @@ def wilson_lower(failed: int, runs: int, z: float = Z_90) -> float:
     z2 = z * z / runs
     spread = z * math.sqrt((ratio * (1 - ratio) + z2 / 4) / runs)
     return max(0.0, (ratio + z2 / 2 - spread) / (1 + z2))
+
+
+def _moved(at: datetime | None, step: timedelta) -> datetime | None:
+    """A time that may not have come yet, by a clock that was set by `step`."""
+    return None if at is None else at + step
 
 
 @dataclass(slots=True)
@@ -361,7 +366,8 @@ class Judge:
         if self._explains_better(state, what, observation.reason):
             state.reason, state.evidence = observation.reason, observation.evidence
         turned, wavers = self._measure(state, observation, at)
-        again = state.undecided or wavers
+        # Our own trouble is often over at once, and what is not known shall not wait for a turn that may be an hour away.
+        again = state.undecided or wavers or (moved and state.standing is Standing.UNKNOWN)
         if moved or turned or before != (state.standing, state.reason):
             return self._settle(state, at), again
         return None, again
@@ -413,6 +419,22 @@ class Judge:
                 if change:
                     changes.append(change)
         return changes
+
+    def be_patient(self, now: datetime) -> None:
+        """We ourselves were away: that nothing was heard meanwhile is no silence of anybody."""
+        for state in self.checks.values():
+            state.heard = now
+
+    def clock_set(self, step: timedelta, now: datetime) -> None:
+        """The wall clock was set by `step`: what is remembered is as long ago as before."""
+        self.be_patient(now)
+        for state in self.checks.values():
+            state.since, state.streak_began = _moved(state.since, step), _moved(state.streak_began, step)
+            for each in state.limits:
+                each.since, each.turned = _moved(each.since, step), _moved(each.turned, step)
+        self._held = {
+            target: replace(held, at=held.at + step, since=held.since + step) for target, held in self._held.items()
+        }
 
     def _settle(self, state: CheckState, at: datetime) -> StateChange | None:
         """The target's state is that of its worst check; a change when state or reason turned."""

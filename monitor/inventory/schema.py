@@ -54,9 +54,15 @@ def _seconds(value: object) -> object:
     return value
 
 
+LONGEST_SECONDS = 86_400.0
+"""A check that is asked less than daily tells nobody anything, and beyond some length no clock can reckon its turns."""
+
+
 def _positive(value: float) -> float:
     if value <= 0:
         raise ValueError("must be more than zero")
+    if value > LONGEST_SECONDS:
+        raise ValueError("must not be more than 24h")
     return value
 
 

@@ -175,6 +175,8 @@ def warnings(view: View, health: Mapping[str, object], words: Words) -> list[str
     told = [] if ready else [f"{words.page['not_ready']}: {clip(why)}"]
     if isinstance(late, (int, float)) and late > MAIL_LATE_SECONDS:
         told.append(words.page["mail_late"])
+    if health.get("store_ok") is False:
+        told.append(words.page["store_failed"])
     if health.get("reload_ok") is False:
         told.append(words.page["reload_failed"])
     return told

@@ -8,6 +8,8 @@ import socket
 from aiohttp import web
 
 MOST_CONNECTIONS = 128
+MOST_OF_ONE = 64
+"""Connections of one address: whoever opens all that there are would shut out Prometheus and the board of everybody."""
 IDLE_SECONDS = 30.0
 """A connection that has asked nothing whole for this long is closed, a slow head or a kept connection alike."""
 
@@ -23,13 +25,26 @@ def bind(address: str) -> socket.socket:
     return listener
 
 
-class _Closed(asyncio.Protocol):
-    """One too many."""
+class _Doorkeeper(asyncio.Protocol):
+    """Stands at a new connection until it is known whose it is; one too many goes before it has said anything."""
+
+    def __init__(self, server: web.Server) -> None:
+        self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Gone before it has said anything."""
+        """Let it in, or not."""
         assert isinstance(transport, asyncio.Transport)
-        transport.abort()
+        standing = [_address(each.transport) for each in self._server.connections if each.transport]
+        if len(standing) >= MOST_CONNECTIONS or standing.count(_address(transport)) >= MOST_OF_ONE:
+            transport.abort()
+            return
+        served = self._server()
+        transport.set_protocol(served)
+        served.connection_made(transport)
+
+
+def _address(transport: asyncio.BaseTransport) -> str:
+    return str((transport.get_extra_info("peername") or ("",))[0])
 
 
 class Door:
@@ -45,9 +60,8 @@ class Door:
         self._server = await asyncio.get_running_loop().create_server(self._protocol, sock=listener)
 
     def _protocol(self) -> asyncio.BaseProtocol:
-        server = self._runner.server
-        assert server is not None
-        return _Closed() if len(server.connections) >= MOST_CONNECTIONS else server()
+        assert self._runner.server is not None
+        return _Doorkeeper(self._runner.server)
 
     async def close(self) -> None:
         """End all connections."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import hdrs, web
@@ -17,6 +17,7 @@ from monitor.web.openapi import description
 from monitor.web.view import View
 from monitor.web.words import Words
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Metrics = Callable[[str], tuple[str, AsyncIterator[str]]]
 """Given the Accept header: the content type, and the exposition in pieces."""
 
@@ -48,8 +49,16 @@ def _utc_now() -> datetime:
 
 def make_app(view: View, metrics: Metrics, *, clock: Callable[[], datetime] = _utc_now) -> web.Application:
     """All routes over one view. Serve it with an `access_log` of your choice; it holds nothing to be closed."""
-    app = web.Application(client_max_size=1024)
-    app.add_routes(_Routes(view, metrics, clock).table())
+    turns = _Turns()
+
+    @web.middleware
+    async def in_turn(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.startswith("/-/"):
+            await turns.mine()
+        return await handler(request)
+
+    app = web.Application(client_max_size=1024, middlewares=[in_turn])
+    app.add_routes(_Routes(view, metrics, clock, turns).table())
     app.on_response_prepare.append(_guard)
     return app
 
@@ -61,8 +70,28 @@ async def _guard(_: web.Request, response: web.StreamResponse) -> None:
     response.headers.setdefault("Content-Security-Policy", POLICY)
 
 
+class _Turns:
+    """One answer, or piece of a scrape, is made in a round of the loop, however many are asked for: checks come in between."""
+
+    def __init__(self) -> None:
+        self._first = asyncio.Lock()
+
+    async def mine(self) -> None:
+        """Return when it is the caller's turn to work until it waits again."""
+        async with self._first:
+            await asyncio.sleep(0)
+
+    async def each(self, pieces: AsyncIterator[str]) -> AsyncIterator[str]:
+        """The pieces, each made in its turn."""
+        await self.mine()
+        async for piece in pieces:
+            yield piece
+            await self.mine()
+
+
 class _Routes:
-    def __init__(self, view: View, metrics: Metrics, clock: Callable[[], datetime]) -> None:
+    def __init__(self, view: View, metrics: Metrics, clock: Callable[[], datetime], turns: _Turns) -> None:
+        self._turns = turns
         self._view = view
         self._metrics = metrics
         self._clock = clock
@@ -94,6 +123,7 @@ class _Routes:
             response.headers[hdrs.CONTENT_ENCODING] = "gzip"
         await response.prepare(request)
         if request.method != hdrs.METH_HEAD:
+            pieces = self._turns.each(pieces)
             async for body in _packed(pieces) if packed else _plain(pieces):
                 async with asyncio.timeout(WRITE_SECONDS):  # a client that reads nothing must not stay for ever
                     await response.write(body)

@@ -117,6 +117,8 @@ class EchoStream:
         self._sockets: dict[int, EchoSocket | Result] = {}
         self._turns: dict[float, deque[_Watch]] = {}
         """By interval, in the order of their turns: after its turn a target goes to the end, so nothing is ever sorted."""
+        self._slipped: set[float] = set()
+        """Intervals whose targets have missed turns since they were in order."""
         self._extra: list[tuple[float, int, _Watch, int]] = []
         """Heap of (when, tie-breaker, watch, sequence that is overdue then, or 0 for an echo of a burst)."""
         self._reopen_at: dict[int, float] = {}
@@ -287,7 +289,7 @@ class EchoStream:
         return True
 
     def _take_turns(self, interval: float, now: float) -> bool:
-        queue, slept = self._turns[interval], False
+        queue = self._turns[interval]
         for _ in range(SENDS_AT_ONCE):
             if not queue or queue[0].due > now:
                 break
@@ -296,11 +298,13 @@ class EchoStream:
             behind = int((now - watch.due) / interval)
             watch.due += (behind + 1) * interval
             queue.rotate(-1)
-            if behind:  # then those behind it may be due before it
+            if behind:
                 self.counters["turn-missed"] += behind
-                slept = True
-        if slept:
-            self._turns[interval] = queue = deque(sorted(queue, key=_due))
+                self._slipped.add(interval)
+        if queue and queue[0].due > now and interval in self._slipped:
+            # Turns missed, not all have as many, so who is next is no more in front. But the order of the phases is what it was.
+            self._slipped.discard(interval)
+            queue.rotate(-min(range(len(queue)), key=lambda index: queue[index].due))
         return bool(queue) and queue[0].due <= now
 
     def _look_after(self, now: float) -> None:

@@ -18,6 +18,7 @@ from monitor.core.model import (
     Provider,
     Reason,
     Role,
+    Shared,
     Site,
     State,
     Target,
@@ -55,6 +56,12 @@ INCIDENT = Incident(
     began=NOW, opened=NOW + timedelta(seconds=3), reason=Reason.TIMEOUT, evidence=("10 of 10 echoes lost",),
     impact=("xa-kim-dong/router", "xa-kim-dong/website"), why="by-kind",
 )  # fmt: skip
+
+COMMON = replace(
+    INCIDENT, cause=Cause.SHARED, impact=("phuong-phu-ly/tslcd",), why="in-common",
+    shared=Shared(kind="tslcd", by=(("provider", "vnpt"),), hurt=2, of=2, elsewhere=0, others=7),
+)  # fmt: skip
+"""Two lines that have their provider in common."""
 
 ON_CALL = Contact(id="on-call", name="Kỹ sư trực", email="truc@noc.example.org")
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from alerts import compose
 from alerts.compose import check_templates
 from monitor.core.model import Cause, Contact, Happening, Incident, Inventory, Notification, Reason, State
-from tests.alerts.sample import INCIDENT, NOW, ON_CALL, composer, inventory, notification
+from tests.alerts.sample import COMMON, INCIDENT, NOW, ON_CALL, composer, inventory, notification
 
 LETTERS = "aăâbcdđeêghiklmnoôơpqrstuưvxyAĂÂĐÊÔƠƯàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ"
 VIETNAMESE = st.text(
@@ -50,6 +50,26 @@ def sent(told: Notification, known: Inventory = INVENTORY, folder: Path | None =
 def part(message: EmailMessage, kind: str) -> str:
     found = message.get_body((kind,))
     return str(found.get_content()) if found else ""
+
+
+def test_what_lines_have_in_common_is_named_with_its_evidence_and_all_their_circuits() -> None:
+    mail = sent(notification(incident=COMMON))
+    assert mail["Subject"] == "NGỪNG: Đường TSLCĐ – VNPT Ninh Bình (2 nơi cùng lúc)"
+    text = part(mail, "plain")
+    assert "Gọi VNPT Ninh Bình, 0229 000 8001: 2 kênh cùng ngừng" in text
+    assert "C-1, C-1" in text
+    assert "2/2 đối tượng có chung điểm này cùng hỏng một lúc, các đối tượng cùng loại khác: 0/7" in text
+    assert "Xã Kim Đông, Phường Phủ Lý" in text
+    assert "Bà Hoa" not in text, "no single commune is what it is about"
+
+
+def test_what_comes_back_says_how_often_and_stays_in_its_thread() -> None:
+    again = notification(Happening.REOPENED, incident=replace(INCIDENT, times=3), step="reopened-0510")
+    mail = sent(again)
+    assert mail["Subject"].startswith("LẠI NGỪNG (lần 3): ")
+    assert "lần thứ 3 trong thời gian ngắn: tình trạng chập chờn" in part(mail, "plain")
+    first = sent(notification())
+    assert mail["In-Reply-To"] == first["Message-ID"] != mail["Message-ID"]
 
 
 @pytest.mark.parametrize("cause", Cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -273,6 +274,41 @@ def test_a_target_is_not_unknown_while_one_of_its_checks_is_heard() -> None:
     assert bench.judge.expire(at(30)) == []
     assert bench.state().standing is Standing.UNKNOWN
     assert bench.state("snmp").standing is Standing.WELL
+
+
+@pytest.mark.parametrize(("outcomes", "again"), [(".?", True), (".??", True), (".???", True), (".????", False)])
+def test_what_has_just_become_unknown_is_asked_again_at_once_but_not_for_ever(outcomes: str, again: bool) -> None:
+    bench = Bench(check())
+    bench.run(outcomes)
+    assert bench.again is again
+
+
+def test_while_we_ourselves_were_away_nobody_was_silent() -> None:
+    bench = Bench(check())
+    bench.run(".")
+    bench.judge.be_patient(at(1000))
+    assert bench.judge.expire(at(1004)) == []
+    assert len(bench.judge.expire(at(1005))) == 1
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_a_clock_that_is_set_moves_what_is_remembered_and_makes_nobody_silent(hours: int) -> None:
+    def history(step: float) -> list[StateChange]:
+        bench = Bench(check("echo", limits=(DELAY,)))
+        bench.run("..", rtt=0.2)
+        bench.run("xx")
+        if step:
+            bench.judge.clock_set(timedelta(seconds=step), at(bench.second + step))
+            bench.second += step
+        assert bench.judge.expire(at(bench.second)) == []
+        bench.run("x...", rtt=0.2)
+        return bench.changes
+
+    step = timedelta(hours=hours)
+    plain = [replace(each, since=each.since + step, at=each.at + step) for each in history(0)[1:]]
+    made = history(step.total_seconds())[1:]
+    assert [(each.new, each.since, each.at) for each in made] == [(each.new, each.since, each.at) for each in plain]
+    assert [each.new for each in made] == [State.DOWN, State.DEGRADED]
 
 
 # -- limits ----------------------------------------------------------------------------------------------------------

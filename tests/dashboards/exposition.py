@@ -48,10 +48,11 @@ def _sites(well: bool) -> Iterator[str]:
 def _link(labels: str, kind: str, loss: float) -> Iterator[str]:
     yield f'monitor_link_info{{{labels},provider="vnpt",circuit="C"}} 1'
     yield f'monitor_loss_ratio{{{labels},kind="{kind}",check="echo"}} {loss}'
-    for count, bound in enumerate(BUCKETS):
-        yield f'monitor_echo_rtt_seconds_bucket{{{labels},le="{bound}"}} {count * 100}'
-    yield f"monitor_echo_rtt_seconds_sum{{{labels}}} 1.5"
-    yield f"monitor_echo_rtt_seconds_count{{{labels}}} 300"
+    for of in ("rtt", "jitter"):
+        for count, bound in enumerate(BUCKETS):
+            yield f'monitor_echo_{of}_seconds_bucket{{{labels},le="{bound}"}} {count * 100}'
+        yield f"monitor_echo_{of}_seconds_sum{{{labels}}} 1.5"
+        yield f"monitor_echo_{of}_seconds_count{{{labels}}} 300"
 
 
 def _own() -> Iterator[str]:

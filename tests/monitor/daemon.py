@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -117,6 +118,12 @@ class Daemon:
         """The service accepts connections."""
         self._portal = listening(self.portal)
 
+    def close_portal(self) -> None:
+        """The service refuses them."""
+        assert self._portal is not None
+        self._portal.close()
+        self._portal = None
+
     def close(self) -> None:
         """Nobody accepts connections any more."""
         for each in (self._gateway, self._portal):
@@ -128,13 +135,18 @@ class Daemon:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "monitor", *arguments, "--settings", str(self.settings)]
 
-    def start(self) -> None:
-        """Until it answers."""
+    def start(self, *before: str, **environment: str) -> None:
+        """Launch it and wait until it answers."""
+        self.launch(*before, **environment)
+        self.wait(lambda: self.get("/-/healthy")[0] == 200)
+
+    def launch(self, *before: str, **environment: str) -> None:
+        """Let it run; `before` is a command that runs it, such as `unshare`."""
         with self._log.open("a") as log:
             self.process = subprocess.Popen(
-                self.command("run"), cwd=ROOT, stdin=subprocess.DEVNULL, stderr=log, text=True
-            )
-        self.wait(lambda: self.get("/-/healthy")[0] == 200)
+                [*before, *self.command("run")], cwd=ROOT, stdin=subprocess.DEVNULL, stderr=log, text=True,
+                env={**os.environ, **environment},
+            )  # fmt: skip
 
     def fails_to_start(self, *, rights: bool = True) -> str:
         """Run it when it cannot start; returns what it says."""
@@ -147,6 +159,31 @@ class Daemon:
         assert "Traceback" not in ended.stderr
         return ended.stderr
 
+    def start_with_a_clock(self) -> Callable[[str], None]:
+        """Start it with a wall clock of its own (libfaketime); what comes back sets that by so many seconds, as `+3600`."""
+        offset = self.folder / "clock"
+
+        def set_by(seconds: str) -> None:
+            (fresh := offset.with_suffix(".new")).write_text(seconds)
+            fresh.rename(offset)
+
+        set_by("+0")
+        self.start(
+            LD_PRELOAD=str(next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))),
+            FAKETIME_TIMESTAMP_FILE=str(offset), FAKETIME_NO_CACHE="1", FAKETIME_DONT_FAKE_MONOTONIC="1",
+        )  # fmt: skip
+        return set_by
+
+    def api(self, route: str) -> Any:
+        return json.loads(self.get(f"/api/v1/{route}")[1])
+
+    def states(self) -> dict[str, str]:
+        return {each["id"]: each["state"] for each in self.api("targets")["targets"]}
+
+    def open_incidents(self) -> dict[str, dict[str, Any]]:
+        """By root."""
+        return {each["root"]: each for each in self.api("incidents?open=true")["incidents"]}
+
     def tell(self, number: int) -> None:
         assert self.process is not None
         os.kill(self.process.pid, number)
@@ -155,6 +192,11 @@ class Daemon:
         """Tell it to end; returns its exit code."""
         assert self.process is not None
         self.tell(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Its exit code, once it has ended."""
+        assert self.process is not None
         return self.process.wait(GIVE_UP_SECONDS)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:

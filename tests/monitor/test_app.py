@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import sqlite3
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab.certificates import Authority
+from monitor.app import COLLECTOR_SHARE, FullRuns
 from monitor.core.usual import Usual
 from tests.alerts.conftest import MakeSink
 from tests.monitor.daemon import MORE, Daemon, daemon
@@ -243,3 +245,26 @@ def test_every_mail_arrives_exactly_once_over_a_kill_in_the_middle(
     assert arrived == Counter(f"<{id_}@noc.example.org>" for id_ in written)
     assert {str(id_) for (id_,) in before} < written
     assert len(written) == 4
+
+
+def test_a_long_run_of_the_collector_puts_off_the_next_and_a_short_one_of_what_is_young_does_not() -> None:
+    usual = gc.get_threshold()
+    now = [100.0]
+    runs = FullRuns(lambda: now[0])
+    gc.callbacks.append(runs)
+    gc.callbacks.append(lambda phase, _: now.__setitem__(0, now[0] + 0.25) if phase == "start" else None)
+    try:
+        gc.collect(1)
+        assert gc.get_threshold() == usual
+        gc.collect()
+        assert gc.get_threshold()[:2] == usual[:2]
+        assert gc.get_threshold()[2] > 1_000_000
+        now[0] += 0.25 / COLLECTOR_SHARE - 1
+        runs.look()
+        assert gc.get_threshold() != usual, "not yet"
+        now[0] += 1
+        runs.look()
+        assert gc.get_threshold() == usual
+    finally:
+        del gc.callbacks[-2:]
+        gc.set_threshold(*usual)

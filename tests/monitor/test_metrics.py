@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import subprocess
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+import weakref
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -30,24 +31,38 @@ from monitor.core.model import (
     State,
     Target,
 )
+from monitor.exposition import AT_ONCE, PIECE_CHARACTERS
 from monitor.metrics import ECHO_RTT, Metrics, Present
 from probes import registry
-from probes.registry import Options, labelled
+from probes.icmp import IcmpOptions
+from probes.registry import Memory, labelled
 from tests.alerts.sample import INCIDENT, NOW
 
 untimed = settings(deadline=None, max_examples=60)
 TEXT = st.text(max_size=30)
 
 
-def target(id_: str, kind: str = "router", provider: str = "", circuit: str = "") -> Target:
+def target(
+    id_: str, kind: str = "router", provider: str = "", circuit: str = "", *, histogram: bool | None = None,
+    role: Role = Role.DEVICE, more: Sequence[str] = (),
+) -> Target:  # fmt: skip
+    """One with an echo, and with `more` echoes of these names."""
     site, _, name = id_.partition("/")
-    check = Check(
-        id=f"{id_}#echo", target=id_, name="echo", probe="icmp", address="192.0.2.1", options=Options(),
-        interval_seconds=1, timeout_seconds=1, confirm=3, when_failed=State.DOWN, window=10,
-    )  # fmt: skip
+    checks = [
+        Check(
+            id=f"{id_}#{each}", target=id_, name=each, probe="icmp", address="192.0.2.1",
+            options=IcmpOptions(histogram=histogram), interval_seconds=1, timeout_seconds=1, confirm=3,
+            when_failed=State.DOWN, window=10,
+        )
+        for each in ("echo", *more)
+    ]  # fmt: skip
     return Target(
-        id=id_, site=site, name=name, role=Role.DEVICE, kind=kind, checks=(check,), provider=provider, circuit=circuit
+        id=id_, site=site, name=name, role=role, kind=kind, checks=tuple(checks), provider=provider, circuit=circuit
     )
+
+
+def line(id_: str = "a/tslcd") -> Target:
+    return target(id_, "tslcd", "vnpt", "C-1", role=Role.LINK)
 
 
 def inventory(*targets: Target, name: str = "Xã A", area: str = "Kim Sơn") -> Inventory:
@@ -70,10 +85,16 @@ class Scraped:
         judge = Judge()
         judge.adopt(known.checks(), NOW)
         self.present = Present(
-            inventory=known, held={}, last={}, judge=judge, open_incidents=(), event_counts={}, outbox={},
+            held={}, last={}, judge=judge, open_incidents=(), event_counts={}, outbox={},
             outbox_oldest_seconds=0, late=0, missed=0, errors=0, streams={}, write_errors=0,
         )  # fmt: skip
         self.metrics = Metrics(registry.load(), lambda: self.present, "1.2.3")
+        self.metrics.adopt(known)
+
+    def echo(self, target_: str, *rtts: float, check: str = "echo") -> None:
+        for rtt in rtts:
+            seen = observation(target_, values={ECHO_RTT: rtt})
+            self.metrics.observed("icmp", seen._replace(check=f"{target_}#{check}"))
 
     def set(self, **present: Any) -> None:
         for name, value in present.items():
@@ -94,13 +115,13 @@ class Scraped:
 
 
 def test_a_scrape_is_well_formed_in_the_eyes_of_promtool() -> None:
-    scraped = Scraped(inventory(target("a/router"), target("a/tslcd", "tslcd", "vnpt", 'C"1\\')))
+    scraped = Scraped(inventory(target("a/router"), target("a/tslcd", "tslcd", "vnpt", 'C"1\\', role=Role.LINK)))
     scraped.set(
         last={"a/router#echo": observation("a/router", values={ECHO_RTT: 0.01, labelled("snmp_if_down", ifName="wan1"): 1.0})},
         held={"a/router": Held(target="a/router", state=State.DOWN, since=NOW)},
         streams={"icmp": {"late": 2}},
     )  # fmt: skip
-    scraped.metrics.observed("icmp", observation("a/router", values={ECHO_RTT: 0.01}))
+    scraped.echo("a/tslcd", 0.01, 0.02)
     scraped.metrics.mailed("sent")
     checked = subprocess.run(
         ["promtool", "check", "metrics"], input=scraped.text(), text=True, capture_output=True, check=False
@@ -124,25 +145,36 @@ def test_no_family_is_told_twice_and_each_has_help_and_type() -> None:
 @given(name=TEXT, area=TEXT, circuit=TEXT.filter(bool), label=TEXT)
 def test_any_text_in_a_label_comes_out_as_it_went_in(name: str, area: str, circuit: str, label: str) -> None:
     scraped = Scraped(inventory(target("a/tslcd", "tslcd", "vnpt", circuit), name=name, area=area))
-    line = label.replace("\n", " ")
+    one_line = label.replace("\n", " ")
     scraped.set(last={"a/tslcd#echo": observation("a/tslcd", values={labelled("snmp_if_down", ifName=label): 1.0})})
     body = scraped.text()
     found = {sample.name: sample.labels for family in text_string_to_metric_families(body) for sample in family.samples}
     assert (found["monitor_site_info"]["name"], found["monitor_site_info"]["area"]) == (name, area)
     assert found["monitor_link_info"]["circuit"] == circuit
-    assert found["snmp_if_down"]["ifName"] == line
+    assert found["snmp_if_down"]["ifName"] == one_line
 
 
 def test_openmetrics_is_well_formed_and_tells_the_same() -> None:
-    scraped = Scraped(inventory(target("a/router"), target("a/tslcd", "tslcd", "vnpt", "C-1")))
+    scraped = Scraped(inventory(target("a/router"), line()))
     octets = labelled("ifHCInOctets", ifName="wan1")
     scraped.set(last={"a/router#echo": observation("a/router", values={ECHO_RTT: 0.01, octets: 7.0})}, late=3)
-    scraped.metrics.observed("icmp", observation("a/router", values={ECHO_RTT: 0.01}))
+    scraped.echo("a/tslcd", 0.01, 0.02)
     families = {each.name: each for each in openmetrics(scraped.text("application/openmetrics-text; version=1.0.0"))}
     assert families["ifHCInOctets"].type == "unknown", "a counter there must end in _total"
     assert families["monitor_runs_late"].type == "counter"
     told = [(sample.name, sample.labels, sample.value) for each in families.values() for sample in each.samples]
     assert _comparable(told) == _comparable(scraped.samples())
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+def test_a_scrape_tells_how_many_series_it_has(accept: str) -> None:
+    scraped = Scraped(inventory(target("a/router"), line()))
+    scraped.set(
+        last={"a/router#echo": observation("a/router", values={labelled("snmp_if_down", ifName="# 1\n# 2"): 1.0})}
+    )
+    body = scraped.text(accept)
+    series = [each for each in body.splitlines() if not each.startswith("#")]
+    assert f"monitor_series {len(series)}" in series
 
 
 def _comparable(samples: Iterable[tuple[str, Mapping[str, str], float]]) -> dict[tuple[object, ...], float]:
@@ -158,7 +190,7 @@ def test_a_check_that_measures_other_things_now_has_only_their_series() -> None:
     scraped = Scraped(inventory(target("a/router"), target("b/router")))
     ports = [labelled("snmp_if_down", ifName=each) for each in ("wan1", "100%\0", "lan1")]
     scraped.set(last={"a/router#echo": observation("a/router", values=dict.fromkeys(ports[:2], 1.0))})
-    assert {has["ifName"] for name, has, _ in scraped.samples() if name == "snmp_if_down"} == {"wan1", "100%"}
+    assert {has["ifName"] for name, has, _ in scraped.samples() if name == "snmp_if_down"} == {"wan1", "100%\0"}
     scraped.set(last={"a/router#echo": observation("a/router", values={ports[2]: 0.0})})
     assert [(has["ifName"], value) for name, has, value in scraped.samples() if name == "snmp_if_down"] == [("lan1", 0)]
     scraped.set(last={"a/router#echo": observation("a/router", Outcome.FAILED)})
@@ -171,6 +203,28 @@ def test_checks_that_measure_the_same_have_labels_of_their_own() -> None:
     scraped.set(last={f"{each}#echo": observation(each, values={ECHO_RTT: 0.5}) for each in ("a/router", "b%s/router")})
     told = {has["site"]: value for name, has, value in scraped.samples() if name == "probe_icmp_duration_seconds"}
     assert told == {"a": 0.5, "b%s": 0.5}
+
+
+def test_nothing_of_a_run_is_kept_after_the_scrape() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    values = Memory({ECHO_RTT: 0.5})
+    seen = weakref.ref(values)
+    scraped.set(last={"a/router#echo": observation("a/router", values=values)})
+    assert scraped.value("probe_icmp_duration_seconds") == 0.5
+    del values
+    scraped.set(last={})
+    assert seen() is None
+
+
+def test_a_large_scrape_comes_in_small_pieces_and_has_pauses_before_the_first() -> None:
+    many = [target(f"a/x{number}") for number in range(4000)]
+    scraped = Scraped(inventory(*many))
+    ports = {labelled("snmp_if_down", ifName=f"p{number}"): 1.0 for number in range(8)}
+    scraped.set(last={each.checks[0].id: observation(each.id, values=ports) for each in many})
+    pieces = list(scraped.metrics._text(openmetrics=False))
+    assert pieces.count("") >= 4000 // AT_ONCE
+    assert max(map(len, pieces)) < PIECE_CHARACTERS * 1.5
+    assert sum(map(len, pieces)) > 10 * PIECE_CHARACTERS
 
 
 @pytest.mark.parametrize("value", [10**400, None, "many", object()])
@@ -188,7 +242,8 @@ def test_a_reload_in_the_middle_of_a_scrape_does_not_break_it() -> None:
     async def scrape() -> list[str]:
         _, slow = scraped.metrics.expose("")
         begun = [await anext(slow)]
-        scraped.set(inventory=inventory(target("c/router")), last={"c/router#echo": observation("c/router")})
+        scraped.metrics.adopt(inventory(target("c/router")))
+        scraped.set(last={"c/router#echo": observation("c/router")})
         other = await _whole(scraped.metrics.expose("")[1])
         return [other, "".join([*begun, *[piece async for piece in slow]])]
 
@@ -240,20 +295,61 @@ def test_observations_are_counted_by_kind_and_outcome() -> None:
 
 
 def test_echoes_from_before_the_first_scrape_have_all_their_labels() -> None:
-    scraped = Scraped(inventory(target("a/router")))
-    scraped.metrics.observed("icmp", observation("a/router", values={ECHO_RTT: 0.01}))
+    scraped = Scraped(inventory(line()))
+    scraped.echo("a/tslcd", 0.01)
+    assert scraped.value("monitor_echo_rtt_seconds_count", site="a", target="a/tslcd") == 1
+
+
+def test_losses_are_counted_for_every_target_with_an_echo_from_zero_on() -> None:
+    scraped = Scraped(inventory(target("a/router"), line()))
+    assert scraped.value("monitor_echo_lost_total", site="a", target="a/tslcd") == 0
     scraped.metrics.observed("icmp", observation("a/router", Outcome.FAILED))
     scraped.metrics.observed("icmp", observation("a/router", Outcome.FAILED, out_of_turn=True))
-    assert scraped.value("monitor_echo_rtt_seconds_count", site="a", target="a/router") == 1
+    scraped.metrics.observed("icmp", observation("gone/router", Outcome.FAILED))
     assert scraped.value("monitor_echo_lost_total", site="a", target="a/router") == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "histogram", "kept"),
+    [
+        (Role.LINK, None, True), (Role.DEVICE, None, False), (Role.SERVICE, None, False), (Role.LINK, False, False),
+        (Role.DEVICE, True, True),
+    ],
+)  # fmt: skip
+def test_histograms_are_kept_for_lines_or_as_the_option_says(role: Role, histogram: bool | None, kept: bool) -> None:
+    scraped = Scraped(inventory(target("a/x", role=role, histogram=histogram)))
+    scraped.echo("a/x", 0.01, 0.02)
+    told = {name for name, has, _ in scraped.samples() if has.get("target") == "a/x"}
+    histograms = {f"monitor_echo_{of}_seconds_{end}" for of in ("rtt", "jitter") for end in ("bucket", "sum", "count")}
+    assert told & histograms == (histograms if kept else set())
+
+
+def test_jitter_is_the_difference_of_a_round_trip_to_the_one_before() -> None:
+    scraped = Scraped(inventory(line()))
+    scraped.echo("a/tslcd", 0.010)
+    assert scraped.value("monitor_echo_jitter_seconds_count") == 0, "one alone has no difference"
+    scraped.echo("a/tslcd", 0.014, 0.012, 0.212)
+    assert [scraped.value("monitor_echo_jitter_seconds_bucket", le=each) for each in ("0.001", "0.005", "0.1", "+Inf")] == [
+        0, 2, 2, 3,
+    ]  # fmt: skip
+    assert math.isclose(scraped.value("monitor_echo_jitter_seconds_sum") or 0, 0.206)
+
+
+def test_echoes_of_two_sizes_have_one_histogram_and_no_jitter_from_one_to_the_other() -> None:
+    scraped = Scraped(inventory(target("a/x", role=Role.LINK, more=["large"])))
+    for _ in range(2):
+        scraped.echo("a/x", 0.01)
+        scraped.echo("a/x", 0.05, check="large")
+    assert scraped.value("monitor_echo_rtt_seconds_count") == 4
+    assert scraped.value("monitor_echo_jitter_seconds_count") == 2
+    assert scraped.value("monitor_echo_jitter_seconds_sum") == 0
 
 
 @untimed
 @given(rtts=st.lists(st.floats(min_value=0, max_value=3), max_size=30))
 def test_the_histogram_of_round_trips_counts_each_once_and_only_grows(rtts: list[float]) -> None:
-    scraped = Scraped(inventory(target("a/router")))
-    for rtt in rtts:
-        scraped.metrics.observed("icmp", observation("a/router", values={ECHO_RTT: rtt}))
+    scraped = Scraped(inventory(line()))
+    scraped.echo("a/tslcd", *rtts)
     found = {
         labels["le"]: value for name, labels, value in scraped.samples() if name == "monitor_echo_rtt_seconds_bucket"
     }
@@ -266,15 +362,26 @@ def test_the_histogram_of_round_trips_counts_each_once_and_only_grows(rtts: list
 
 
 def test_a_target_that_left_leaves_no_series_and_the_counters_of_the_others_go_on() -> None:
-    scraped = Scraped(inventory(target("a/router"), target("b/router")))
-    for each in ("a/router", "b/router"):
-        scraped.metrics.observed("icmp", observation(each, values={ECHO_RTT: 0.01}))
-    scraped.set(last={f"{each}#echo": observation(each) for each in ("a/router", "b/router")})
-    assert scraped.value("monitor_echo_rtt_seconds_count", target="b/router") == 1
-    scraped.set(inventory=inventory(target("a/router")), last={"a/router#echo": observation("a/router")})
-    assert "b/router" not in scraped.text()
-    assert scraped.value("monitor_echo_rtt_seconds_count", target="a/router") == 1
+    scraped = Scraped(inventory(line("a/line"), line("b/line")))
+    for each in ("a/line", "b/line"):
+        scraped.echo(each, 0.01)
+        scraped.metrics.observed("icmp", observation(each, Outcome.FAILED))
+    scraped.set(last={f"{each}#echo": observation(each) for each in ("a/line", "b/line")})
+    assert scraped.value("monitor_echo_rtt_seconds_count", target="b/line") == 1
+    scraped.metrics.adopt(inventory(line("a/line")))
+    scraped.set(last={"a/line#echo": observation("a/line")})
+    assert "b/line" not in scraped.text()
+    assert scraped.value("monitor_echo_rtt_seconds_count", target="a/line") == 1
+    assert scraped.value("monitor_echo_lost_total", target="a/line") == 1
     assert scraped.value("monitor_observations_total", probe="icmp", outcome="ok") == 2
+
+
+def test_an_echo_that_keeps_a_histogram_since_a_reload_has_one_and_the_other_has_none_left() -> None:
+    scraped = Scraped(inventory(target("a/x", histogram=True), target("a/y")))
+    scraped.metrics.adopt(inventory(target("a/x"), target("a/y", histogram=True)))
+    scraped.echo("a/x", 0.01)
+    scraped.echo("a/y", 0.01)
+    assert [scraped.value("monitor_echo_rtt_seconds_count", target=each) for each in ("a/x", "a/y")] == [None, 1]
 
 
 def test_the_loss_is_that_of_the_judges_window() -> None:

@@ -62,8 +62,11 @@ class Line:
     file: Path
     contacts: Sequence[Contact] = (ALL, SOUTH)
     now: datetime = NOW
+    set_by: timedelta = timedelta()
+    """What of `now` is no time that passed: somebody has set the clock."""
     rechecked: list[str] = field(default_factory=list)
     stored: int = 0
+    turns_moved: int = 0
     store: Store = field(init=False)
     pipeline: Pipeline = field(init=False)
 
@@ -76,12 +79,19 @@ class Line:
     ) -> None:
         self.pipeline = Pipeline(
             inventory=known, contacts=self.contacts, open_incidents=open_incidents, told=told or {}, store=self.store,
-            clock=lambda: self.now, recheck=self.rechecked.append, stored=self._stored,
+            clock=lambda: self.now, steady=self._steady, recheck=self.rechecked.append, stored=self._stored,
+            clock_set=self._move_turns,
         )  # fmt: skip
 
     async def restart(self, known: Inventory = BOTH) -> None:
         """What the app does at a start."""
         self.begin(known, await self.store.open_incidents(), await self.store.told())
+
+    def _steady(self) -> float:
+        return (self.now - self.set_by - NOW).total_seconds()
+
+    def _move_turns(self) -> None:
+        self.turns_moved += 1
 
     def _stored(self) -> None:
         self.stored += 1
@@ -170,11 +180,54 @@ async def test_states_alone_wake_no_mail(line: Line) -> None:
 async def test_a_target_that_nobody_hears_of_becomes_unknown_by_time_alone(line: Line) -> None:
     line.see("south/portal", Outcome.OK)
     async with line.running():
-        line.now += timedelta(minutes=5)
         async with asyncio.timeout(GIVE_UP_SECONDS):
             while line.pipeline.correlator.held["south/portal"].state is not State.UNKNOWN:
+                line.now += timedelta(seconds=1)
                 await asyncio.sleep(0.01)
     assert line.pipeline.correlator.held["south/portal"].reason is Reason.STALE
+
+
+async def test_who_was_not_heard_while_we_were_stopped_is_not_unknown(
+    line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    line.see("south/portal", Outcome.OK)
+    async with line.running():
+        line.now += timedelta(hours=1)
+        await _said(caplog, "stood still for 3600.0 s")
+        for _ in range(10):
+            line.now += timedelta(seconds=1)
+            await asyncio.sleep(0.02)
+    assert line.pipeline.correlator.held["south/portal"].state is State.UP
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+@pytest.mark.parametrize("seen_first", [True, False], ids=["an observation sees it first", "a tick sees it first"])
+async def test_a_clock_that_is_set_makes_nobody_unknown_and_puts_no_incident_off(
+    seen_first: bool, hours: int, line: Line, caplog: pytest.LogCaptureFixture
+) -> None:
+    line.see("north/portal", Outcome.OK)
+    line.see("south/portal", Outcome.FAILED)
+    line.now += (step := timedelta(hours=hours))
+    line.set_by += step
+    if seen_first:
+        line.see("south/portal", Outcome.FAILED)
+    async with line.running():
+        await _said(caplog, f"the clock was set by {step.total_seconds():+.1f} s")
+        assert line.turns_moved == 1
+        for _ in range(12):
+            line.now += timedelta(seconds=1)
+            await asyncio.sleep(0.02)
+        await line.until_mails(("opened", "all"), ("opened", "south"))
+    assert line.pipeline.correlator.held["north/portal"].state is State.UP
+    (incident,) = line.pipeline.correlator.incidents()
+    assert incident.began == NOW + step
+    assert timedelta(0) <= incident.opened - incident.began < timedelta(seconds=30)
+
+
+async def _said(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while text not in caplog.text:
+            await asyncio.sleep(0.01)
 
 
 async def test_the_end_is_told_to_those_who_were_told_of_the_beginning(line: Line) -> None:
@@ -308,7 +361,7 @@ async def test_what_cannot_be_written_is_kept_in_order_and_written_once_when_it_
 
 async def _errors(line: Line, count: int) -> None:
     async with asyncio.timeout(GIVE_UP_SECONDS):
-        while line.pipeline.write_errors < count:
+        while line.store.errors < count:
             await asyncio.sleep(0.01)
 
 

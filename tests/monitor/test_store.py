@@ -165,6 +165,14 @@ async def test_a_deferred_mail_is_due_at_its_time(store: Store) -> None:
     assert len(await store.take(NOW + timedelta(seconds=5), 10)) == 1
 
 
+async def test_a_clock_that_is_set_back_puts_no_mail_off(store: Store) -> None:
+    await store.record([], [], [OPENED, SECOND], NOW)
+    await store.defer(OPENED.id, NOW + LEASE, "451")
+    before = NOW - timedelta(hours=1)
+    assert [each.id for each in await store.take(before, 10)] == [OPENED.id, SECOND.id]
+    assert await store.take(before + LEASE - timedelta(microseconds=1), 10) == [], "leased by the clock as it is now"
+
+
 async def test_no_more_mails_are_given_out_than_asked_for(store: Store) -> None:
     await store.record([], [], [notification(contact=replace(ON_CALL, id=f"c{n}")) for n in range(5)], NOW)
     assert [len(await store.take(NOW, 2)) for _ in range(4)] == [2, 2, 1, 0]

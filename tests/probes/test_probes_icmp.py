@@ -232,6 +232,18 @@ async def test_a_reply_that_waits_while_the_loop_is_blocked_is_no_loss(field: Fi
     await _end(watching)
 
 
+async def test_after_missed_turns_everybody_is_next_in_order_again(field: Field) -> None:
+    watching = Watching()
+    watching.stream.update({f"t{number}": (_request(f"10.200.0.{number}"), 0.3) for number in range(1, 101)})
+    time.sleep(0.75)  # some have missed one turn, others two
+    while watching.stream._work(time.monotonic()):
+        pass
+    due = [each.due for each in watching.stream._turns[0.3]]
+    assert watching.stream.counters["turn-missed"] > 100
+    assert due == sorted(due)
+    await _end(watching)
+
+
 async def test_what_our_own_full_buffer_lost_says_nothing_about_the_target(
     field: Field, monkeypatch: pytest.MonkeyPatch
 ) -> None:

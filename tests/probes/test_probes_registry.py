@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import sys
+import time
 import types
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,6 +21,7 @@ from hypothesis import strategies as some
 from monitor.core.model import Outcome, Reason
 from probes import registry
 from probes.registry import (
+    HELD_UP_SECONDS,
     Kind,
     Options,
     Request,
@@ -168,6 +170,39 @@ async def test_the_deadline_is_kept_for_a_probe_that_never_ends() -> None:
     assert "0.05 s" in result.evidence
     assert seconds >= 0.05
     assert ended
+
+
+async def test_an_answer_that_waits_in_our_socket_while_we_stand_still_is_no_failure_of_the_peer() -> None:
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readexactly(1))
+
+    server = await asyncio.start_server(answers, "127.0.0.1", 0)
+
+    async def asks(_: Request[Any]) -> Result:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(b"?")
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(time.sleep, 0.1 + HELD_UP_SECONDS)  # as a stop does to us
+        await reader.readexactly(2)
+        return ok()
+
+    async with server:
+        result, _ = await run_once(_kind(asks), _request(timeout=0.05))
+    assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
+    assert result.evidence.startswith("we were held up for 0.")
+    assert result.evidence.endswith("no answer within 0.05 s")
+
+
+async def test_who_takes_long_to_clean_up_after_a_silent_peer_still_tells_of_its_failure() -> None:
+    async def slow_to_end(_: Request[Any]) -> Result:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.1 + HELD_UP_SECONDS)
+        return ok()
+
+    result, _ = await run_once(_kind(slow_to_end), _request(timeout=0.05))
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TIMEOUT)
 
 
 async def test_a_cancelled_run_is_cancelled_and_no_result() -> None:

@@ -131,7 +131,7 @@ def test_both_languages_have_the_same_keys() -> None:
 
 def test_trouble_of_the_monitor_itself_is_on_every_page(province: Province) -> None:
     province.cut("phuong-phu-ly")
-    province.figures = {"reload_ok": False, "outbox_oldest_seconds": 900.0, "note": "<b>"}
+    province.figures = {"reload_ok": False, "store_ok": False, "outbox_oldest_seconds": 900.0, "note": "<b>"}
     province.is_ready = False, "<i>database locked</i>"
     board = Board()
     for page in (
@@ -141,7 +141,7 @@ def test_trouble_of_the_monitor_itself_is_on_every_page(province: Province) -> N
         board.missing(province, "no_site", EN, NOW),
     ):
         assert page is not None
-        assert page.count('role="alert"') == 3
+        assert page.count('role="alert"') == 4
         assert "&lt;i&gt;database locked" in page
         assert "note: &lt;b&gt;" in page
 

@@ -33,10 +33,10 @@ async def standing(address: str = "127.0.0.1:0") -> AsyncIterator[tuple[str, int
         await made.close()
 
 
-async def ask(host: str, port: int) -> bytes:
+async def ask(host: str, port: int, source: str | None = None) -> bytes:
     """The answer to a whole request; b"" when the door is shut."""
     try:
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(host, port, local_addr=(source, 0) if source else None)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         said = await reader.read()
     except OSError:
@@ -69,6 +69,20 @@ async def test_one_too_many_is_turned_away_and_the_next_is_let_in(monkeypatch: p
         idle[0][1].close()
         async with asyncio.timeout(GIVE_UP_SECONDS):
             while not (await ask(host, port)).endswith(b"hello"):
+                await asyncio.sleep(0.01)
+        for _, writer in idle:
+            writer.close()
+
+
+async def test_one_address_cannot_take_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_module, "MOST_OF_ONE", 3)
+    async with standing("0.0.0.0:0") as (_, port):
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        assert await ask("127.0.0.1", port) == b""
+        assert (await ask("127.0.0.1", port, source="127.0.0.2")).endswith(b"hello")
+        idle[0][1].close()
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while not (await ask("127.0.0.1", port)).endswith(b"hello"):
                 await asyncio.sleep(0.01)
         for _, writer in idle:
             writer.close()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from datetime import timedelta
 
 import aiohttp
 import pytest
 
 from monitor.core.model import State
+from monitor.web import api
+from monitor.web.view import View
 from tests.web.conftest import FILLER_LINES
 from tests.web.province import Clock, Province
 
@@ -131,3 +135,30 @@ async def test_many_viewers_within_a_second_cost_one_rendering(
     province.cut("phuong-phu-ly")
     assert (await _get(http, "/"))[1] == first
     assert "i-phuong-phu-ly" in (await _get(http, "/?lang=en"))[1]
+
+
+async def test_of_many_answers_one_is_made_in_a_round_of_the_loop(
+    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checks of the daemon have their turn between two of them."""
+    rounds = 0
+    made: Counter[int] = Counter()
+    answer = api.targets
+
+    async def count() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    def counted(view: View, query: list[tuple[str, str]]) -> api.Json:
+        made[rounds] += 1
+        return answer(view, query)
+
+    monkeypatch.setattr(api, "targets", counted)
+    counting = asyncio.create_task(count())
+    answers = await asyncio.gather(*(_get(http, "/api/v1/targets") for _ in range(50)))
+    counting.cancel()
+    assert {status for status, *_ in answers} == {200}
+    assert made.total() == 50
+    assert max(made.values()) == 1

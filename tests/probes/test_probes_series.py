@@ -1,0 +1,210 @@
+"""How many series a check makes, by real peers: as many as the page of metrics says, and none that grow by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.core.model import Check, Inventory, Observation, Outcome, Role, State, Target
+from monitor.inventory.load import load_inventory
+from probes import registry
+from probes.engine.echo import EchoStream
+from probes.registry import COMMON_METRICS, Result
+from tests.alerts.sample import NOW
+from tests.monitor.test_metrics import Scraped
+from tests.monitor.test_metrics import inventory as inventory_of
+from tests.probes.peers import LOOPBACK, ask, eventually, make_request
+from tests.test_docs import section
+
+CONFIG = Path(__file__).parents[2] / "config"
+LABELS = {"site", "target", "kind", "check", "role", "phase", "ifName", "le", "provider", "circuit"}
+"""Of the series of a target; each has few values, or as many as the inventory has names."""
+QUERY = "/?q=only-here"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row of the page, by a peer."""
+
+    row: str
+    kind: str
+    peer: str
+    """Name of its fixture."""
+    options: Callable[[Any], Mapping[str, Any]]
+    role: Role = Role.DEVICE
+    ports: int = 0
+    """To which further rows add theirs."""
+    ups: bool = False
+
+
+CASES = [
+    Case("`icmp`", "icmp", "", lambda _: {}),
+    Case("`icmp`, with histograms", "icmp", "", lambda _: {}, Role.LINK),
+    Case("`tcp`", "tcp", "nginx", lambda nginx: {"port": nginx.http}),
+    Case(
+        "`tls`", "tls", "nginx", lambda nginx: {"port": nginx.https, "server_name": "good.example", "ca": nginx.ca}
+    ),
+    Case("`http`", "http", "nginx", lambda nginx: {"url": nginx.page(QUERY)}),
+    Case(
+        "`http`, over TLS", "http", "nginx", lambda nginx: {"url": nginx.page(QUERY, tls="good.example"), "ca": nginx.ca}
+    ),
+    Case("`dns`", "dns", "dnsmasq", lambda dnsmasq: {"port": dnsmasq.port, "name": "good.example"}),
+    Case("`smtp`", "smtp", "plain_mail_port", lambda port: {"port": port}),
+    Case("`smtp`, with STARTTLS", "smtp", "mail_port", lambda port: {"port": port, "starttls": True, "verify": False}),
+    Case("`sip`", "sip", "kamailio", lambda kamailio: {"port": kamailio.port}),
+    Case("`snmp`", "snmp", "agent", lambda agent: agent.v2c),
+    Case("`snmp`", "snmp", "agent", lambda agent: {**agent.v2c, "interfaces": ["lo"]}, ports=1),
+    Case("`snmp`", "snmp", "battery", lambda battery: {**battery.v2c, "ups": True}, ups=True),
+]  # fmt: skip
+
+
+def documented() -> dict[str, int]:
+    """Series by row of the page."""
+    rows = re.findall(r"^\| (`\w+`[^|]*?) \| (\d+) \|", section("docs/metrics.md", "How many series"), re.MULTILINE)
+    return {name: int(count) for name, count in rows}
+
+
+def whole(role: Role, *checks: tuple[str, bool, int, bool]) -> int:
+    """Series of a target by the page, given row, window, ports and battery of its checks."""
+    said = documented()
+    return (2 if role is Role.LINK else 1) + sum(
+        2 + window + said[row] + ports * said["`snmp`, more for a port"] + ups * said["`snmp`, more with `ups`"]
+        for row, window, ports, ups in checks
+    )
+
+
+def of_target(scraped: Scraped) -> dict[str, Mapping[str, str]]:
+    """All series of the target by their text."""
+    return {f"{name}{sorted(has.items())}": has for name, has, _ in scraped.samples() if has.get("target") == "xa/one"}
+
+
+async def _results(case: Case, peer: Any) -> tuple[Result, Result]:
+    """A good run with all that the kind can measure, and one that fails."""
+    if case.kind == "icmp":
+        return await _echoes()
+    memory: dict[str, Any] = {}
+    options = case.options(peer)
+    good = await ask(case.kind, memory=memory, **options)
+    if case.ports:
+        memory["base"] = replace(memory["base"], at=memory["base"].at - 60)  # a rate wants another poll before
+        good = await ask(case.kind, memory=memory, **options)
+    closed = {**options, "url": "http://good.example:9/?q=other"} if "url" in options else {**options, "port": 9}
+    return good, await ask(case.kind, timeout=0.3, **closed)
+
+
+async def _echoes() -> tuple[Result, Result]:
+    kind = registry.load()["icmp"]
+    told: dict[str, list[Result]] = {"good": [], "bad": []}
+    stream = EchoStream(lambda check, result, _: told[check].append(result))
+    addresses = {"good": LOOPBACK, "bad": "127.0.0.1.invalid"}
+    stream.update({check: (make_request(kind, address, 0.2, {}), 0.05) for check, address in addresses.items()})
+    task = asyncio.ensure_future(stream.run())
+    try:
+        await eventually("two echoes, and one that failed", lambda: len(told["good"]) > 1 and bool(told["bad"]))
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    return told["good"][1], told["bad"][0]
+
+
+def scraped_with(case: Case, options: Any, *results: Result) -> Scraped:
+    """A target with this check alone, after these runs."""
+    check = Check(
+        id="xa/one#it", target="xa/one", name="it", probe=case.kind, address=LOOPBACK, options=options, interval_seconds=1,
+        timeout_seconds=1, confirm=3, when_failed=State.DOWN, window=10,
+    )  # fmt: skip
+    circuit = {"provider": "vnpt", "circuit": "C-1"} if case.role is Role.LINK else {}
+    found = Target(id="xa/one", site="xa", name="one", role=case.role, kind="x", checks=(check,), **circuit)
+    scraped = Scraped(inventory_of(found))
+    for result in results:
+        seen = Observation(
+            check=check.id, target=check.target, at=NOW, outcome=result.outcome, reason=result.reason,
+            values=result.values, evidence=result.evidence, duration_seconds=0.01,
+        )  # fmt: skip
+        scraped.present.judge.observe(seen)
+        scraped.metrics.observed(case.kind, seen)
+        scraped.set(last={check.id: seen})
+    return scraped
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}{case.ports or ''}{'ups' if case.ups else ''}")
+def test_a_check_makes_as_many_series_as_the_page_says_whatever_it_meets(
+    case: Case, request: pytest.FixtureRequest
+) -> None:
+    peer = request.getfixturevalue(case.peer) if case.peer else None
+    good, bad = asyncio.run(_results(case, peer))
+    assert good.outcome is Outcome.OK, good
+    assert bad.outcome is not Outcome.OK
+    options = make_request(registry.load()[case.kind], LOOPBACK, 1, case.options(peer)).options
+    scraped = scraped_with(case, options, good)
+    series = of_target(scraped)
+    told = whole(case.role, (case.row, True, case.ports, case.ups))
+    if case.ports:  # a port that carried nothing since has no ratio of errors
+        told -= not any("error_ratio" in each for each in series)
+    assert len(series) == told
+    for has in series.values():
+        assert has.keys() <= LABELS
+        assert "only-here" not in "".join(has.values())
+    after = of_target(scraped_with(case, options, good, bad, good))
+    assert after.keys() == series.keys(), "what goes wrong leaves nothing behind"
+    assert of_target(scraped_with(case, options, good, bad)).keys() <= series.keys()
+
+
+def test_every_kind_is_on_the_page_and_no_metric_has_a_label_that_grows() -> None:
+    kinds = {name: kind for name, kind in registry.load().items() if kind.module.startswith("probes.")}
+    assert {row.strip("`").partition("`")[0] for row in documented()} == set(kinds) == {case.kind for case in CASES}
+    metrics = [metric for kind in kinds.values() for metric in kind.metrics]
+    assert {label for metric in (*COMMON_METRICS, *metrics) for label in metric.labels} <= LABELS
+
+
+def _by_page(target: Target) -> int:
+    checks = []
+    for check in target.checks:
+        secure = check.probe == "http" and str(getattr(check.options, "url", "")).startswith("https")
+        row = f"`{check.probe}`" + (
+            ", with histograms"
+            if check.probe == "icmp" and target.role is Role.LINK
+            else ", over TLS"
+            if secure
+            else ""
+        )
+        ports, ups = len(getattr(check.options, "interfaces", ())), bool(getattr(check.options, "ups", False))
+        checks.append((row, bool(check.window), ports, ups))
+    return whole(target.role, *checks)
+
+
+def test_the_sums_of_the_page_are_right() -> None:
+    body = section("docs/metrics.md", "How many series")
+    example: Inventory = load_inventory(CONFIG / "inventory", None)
+    rows = re.findall(r"^\| (?:`([\w-]+)`|the site)[^|]*\| ([\d +×()]+) \| (\d+) \|$", body, re.MULTILINE)
+    assert [_value(total) for _, total, _ in rows] == [int(told) for *_, told in rows]
+    commune = {each.name: _by_page(each) for each in example.targets.values() if each.site == "xa-binh-luc"}
+    assert {name: int(told) for name, _, told in rows if name} == commune
+    one = sum(commune.values()) + 1
+    communes = {site.id for site in example.sites.values() if site.kind == "commune"}
+    all_of_them = len(communes) + sum(_by_page(each) for each in example.targets.values() if each.site in communes)
+    assert f"a commune has {one} series, a province of {len(communes)} has {all_of_them:,}" in body
+    device = (("`icmp`", True, 0, False),)
+    nation = 3321 * (
+        whole(Role.LINK, ("`icmp`, with histograms", True, 0, False)) + 19 * whole(Role.DEVICE, *device)
+        + 5 * (whole(Role.DEVICE, ("`snmp`", False, 4, False)) - 1)
+        + whole(Role.DEVICE, ("`http`, over TLS", False, 0, False)) - 1 + 1
+    )  # fmt: skip
+    assert f"= {nation:,}." in body
+    more = documented()["`icmp`, with histograms"] - documented()["`icmp`"]
+    assert f"{more} × {3321 * 19:,} = {more * 3321 * 19:,} more" in body
+
+
+def _value(total: str) -> int:
+    """Of a sum of numbers and products, whose brackets only show what belongs together."""
+    terms = total.replace("(", "").replace(")", "").split("+")
+    return sum(math.prod(int(factor) for factor in term.split("×")) for term in terms)
