@@ -44,6 +44,12 @@ BEFORE, AFTER, AFTER_BLIP, BEFORE_OWN = 10.0, 240.0, 20.0, 80.0
 TICK_SECONDS = TICK.total_seconds()
 APART = 900.0
 """Seconds between faults that have a target in common: what belongs to which must be known."""
+USUAL_SWING, WIDE_SWING, WIDE_SHARE = 1.6, (2.0, 3.0), 0.25
+"""Times its delay at night that a line takes in the busiest hour: most lines; and the range and the share of the others."""
+SLOWER_SECONDS = 0.025
+"""A line that is slower than usual is so by this at least: nobody would notice less."""
+SLOWER_BELOW = 0.12
+"""And it stays below this, which is within its fixed limit."""
 SINGLE_LOSS = 1e-4
 """Share of the echoes over a line that are lost with no fault; three times that in the busy hours."""
 
@@ -54,6 +60,8 @@ class Effect(StrEnum):
     CUT = "cut"
     LOSS = "loss"
     DELAY = "delay"
+    SLOWER = "slower"
+    """Several times its usual delay on top, and still less than any fixed limit."""
     SLOW = "slow"
     WRONG = "wrong"
     EXPIRING = "expiring"
@@ -69,7 +77,7 @@ class Hurt:
     at: float
     until: float
     amount: float = 1.0
-    """Share lost, seconds added, …"""
+    """Share lost, seconds added, times the usual delay added, …"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +152,8 @@ class Drawer:
             (6, lambda: self._flapping(lines)),
             (15, lambda: self._lossy(lines)),
             (10, lambda: self._slow_line(lines)),
+            (15, lambda: self._slower("slower than usual", lines, Cause.LINK)),
+            (6, lambda: self._slower("slower, shared", pops, Cause.SHARED)),
             (300, lambda: self._blip(lines)),
             (400, lambda: self._burst(lines)),
         ]  # fmt: skip
@@ -270,6 +280,12 @@ class Drawer:
         hurt = Hurt(node=one, effect=Effect.DELAY, at=at, until=at + seconds, amount=self._random.uniform(0.18, 0.4))
         return self._fault("slow line", [hurt], [one], Cause.LINK, whole=True)
 
+    def _slower(self, kind: str, nodes: Sequence[Target], cause: Cause) -> Fault:
+        one, seconds = self._random.choice(nodes).id, self._between(900, 3600)
+        at = self._start(seconds)
+        hurt = Hurt(node=one, effect=Effect.SLOWER, at=at, until=at + seconds, amount=self._random.uniform(3, 6))
+        return self._fault(kind, [hurt], [one], cause, whole=True)
+
     def _blip(self, lines: Sequence[Target]) -> Fault:
         """Too short for anybody to be woken."""
         one, seconds = self._random.choice(lines).id, self._random.uniform(0.3, self._longest_blip)
@@ -346,7 +362,9 @@ class _Run:
     """Itself and all in front of it."""
     phase: float
     base: float
-    """Usual round trip or duration, seconds."""
+    """Usual round trip or duration at night, seconds."""
+    swing: float
+    """Times its base in the busiest hour."""
     counted: float = 0.0
     """When it was last run in turn."""
     burst_after: float = -1.0
@@ -367,6 +385,7 @@ class Month:
         """`record` is given all that the decider is, in the same order."""
         self._record = record
         self._random = random.Random(seed + 1)  # noqa: S311
+        swings = random.Random(seed + 2)  # noqa: S311
         self._inventory, self._plan, self._days = inventory, plan, days
         graph = Graph(inventory.targets)
         self._runs: dict[str, _Run] = {}
@@ -375,7 +394,8 @@ class Month:
             way = (target.id, *graph.ancestors(target.id))
             for check in target.checks:
                 base = self._random.uniform(0.003, 0.012) if check.probe == "icmp" else self._random.uniform(0.05, 0.4)
-                run = _Run(check, target, way, self._random.random() * check.interval_seconds, base)
+                swing = swings.uniform(*WIDE_SWING) if swings.random() < WIDE_SHARE else USUAL_SWING
+                run = _Run(check, target, way, self._random.random() * check.interval_seconds, base, swing)
                 self._runs[check.id] = run
                 self._of_target.setdefault(target.id, []).append(run)
         self._hurts: dict[str, list[Hurt]] = {}
@@ -511,8 +531,7 @@ class Month:
         if check.probe == "icmp":
             if share and self._random.random() < share:
                 return check.timeout_seconds, Outcome.FAILED, Reason.TIMEOUT, {}, "no echo"
-            usual = run.base * (0.7 + 0.3 * busy(at)) * self._random.lognormvariate(0, 0.15)
-            rtt = usual + suffers[Effect.DELAY]
+            rtt = _usual(run, at) * self._random.lognormvariate(0, 0.15) + suffers[Effect.DELAY]
             return rtt, Outcome.OK, Reason.OK, {RTT: rtt}, "echo"
         took = run.base + suffers[Effect.DELAY] + suffers[Effect.SLOW]
         if share:  # TCP asks again, and in the end gives up
@@ -539,6 +558,9 @@ class Month:
                 if hurt.effect in (Effect.CUT, Effect.LOSS):
                     share = 1.0 if hurt.effect is Effect.CUT else hurt.amount
                     found[Effect.LOSS] = 1 - (1 - found[Effect.LOSS]) * (1 - share)
+                elif hurt.effect is Effect.SLOWER:
+                    usual = _usual(self._of_target[node][0], at)
+                    found[Effect.DELAY] += min(max(hurt.amount * usual, SLOWER_SECONDS), SLOWER_BELOW - usual)
                 elif hurt.effect is Effect.DELAY or node == run.target.id:
                     found[hurt.effect] += hurt.amount
         return found
@@ -573,6 +595,11 @@ class Month:
         elif at > run.recheck_at:
             run.recheck_at = at + RECHECK_SECONDS
             self._push(run.recheck_at, _Event.AGAIN, run)
+
+
+def _usual(run: _Run, at: float) -> float:
+    """Round trip of a target at this hour when all is well, seconds."""
+    return run.base * (1 + (run.swing - 1) * (busy(at) - 1) / 2)
 
 
 def _merged(windows: Iterable[tuple[float, float]]) -> deque[tuple[float, float]]:

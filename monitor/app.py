@@ -226,6 +226,7 @@ class App:
             recorder=self._make_recorder(),
             silences=silences, untold=untold,
         )  # fmt: skip
+        self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
         await door.open(listener)

@@ -31,7 +31,7 @@ from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
 from monitor.core.explain import explain_all
 from monitor.core.ledger import By, Report, Span, Totals, percent, read_span
-from monitor.core.model import Check, IncidentEvent, Inventory, Outcome, State, Target
+from monitor.core.model import Check, IncidentEvent, Inventory, Limit, Outcome, State, Target
 from monitor.core.words import EN, LOCAL, WORDS
 from monitor.inventory.load import load_inventory
 from monitor.recording import RecordingError, read
@@ -188,9 +188,14 @@ async def _explain_check(check: Check) -> bool:
     for key, value in result.values.items():
         click.echo(f"             {key} {value:.6g}")
     for limit in check.limits:
-        bound = f"above {limit.above:g}" if limit.above is not None else f"below {limit.below:g}"
-        click.echo(f"             degraded when {limit.value} is {bound}")
+        click.echo(f"             degraded when {limit.value} is {_bound(limit)}")
     return result.outcome is Outcome.OK
+
+
+def _bound(limit: Limit) -> str:
+    if limit.above_usual is not None:
+        return f"above {limit.above_usual:g} times what is usual at its hour, and above {limit.at_least:g}"
+    return f"above {limit.above:g}" if limit.above is not None else f"below {limit.below:g}"
 
 
 async def _get(path: Path, route: str) -> Any:

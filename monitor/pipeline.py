@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from alerts.policy import notify, silence_of, withhold
 from monitor.core.correlate import Correlator, Decision
@@ -36,6 +37,9 @@ from monitor.store import Store, StoreError
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
+KEEP_SECONDS = 600.0
+"""What was learnt is written this often, and at the end."""
+KEPT_AT_ONCE = 200
 JUMP = timedelta(seconds=2)
 """A wall clock that was set by less is being slewed, and a daemon that was stopped for less has missed nothing."""
 BEAT_SECONDS = 5.0
@@ -200,6 +204,7 @@ class Pipeline:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tick())
             group.create_task(self._write())
+            group.create_task(self._keep_learnt())
 
     async def _tick(self) -> None:
         while True:
@@ -263,10 +268,25 @@ class Pipeline:
         if self._batch.members is None:
             self._batch.members = batch.members
 
+    async def _keep_learnt(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            try:
+                await self.keep_learnt()
+            except StoreError as error:
+                log.error("what is usual was not written, tried again in %g s: %s", KEEP_SECONDS, error)  # noqa: TRY400
+
+    async def keep_learnt(self) -> None:
+        """Write what is usual, some checks at a time: a nation has thousands of lines, and the loop other work."""
+        learnt = iter(self.judge.learnt())
+        while some := tuple(islice(learnt, KEPT_AT_ONCE)):
+            await self._store.keep(some, self._clock())
+
     async def flush(self) -> None:
-        """Write what is left, and the last sign of life, at the end."""
+        """Write what is left, the last sign of life, and what was learnt, at the end."""
         batch, self._batch = self._batch, _Batch()
         await self._put(batch)
+        await self.keep_learnt()
 
     async def _put(self, batch: _Batch) -> None:
         await self._store.record(batch.states, batch.events, batch.notifications, self._clock(), batch.members)

@@ -23,12 +23,15 @@ from sqlalchemy.pool import NullPool
 from alerts.outbox import Queued, QueueError
 from monitor.core.ledger import Member
 from monitor.core.model import Explanation, Happening, Held, Incident, IncidentEvent, Notification, Silence
+from monitor.core.usual import Learnt
 
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 MAX_HISTORY = 50
 """Events of an incident that are shown, from its beginning and as many from its end."""
+LEARNT_KEPT = timedelta(days=60)
+"""What is usual for a check that has not been there for this long is thrown away."""
 LEASE = timedelta(minutes=5)
 """A mail whose sending was not finished after this time (the process died) is due again. Nor is any mail ever put off by
 more: one that is due later was put off by a clock that has been set back since."""
@@ -113,6 +116,16 @@ _silences = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("ends", sa.String, nullable=False, index=True),
     sa.Column("body", sa.Text, nullable=False),
+)
+
+_learnt = sa.Table(
+    "learnt",
+    _metadata,
+    sa.Column("check", sa.String, primary_key=True),
+    sa.Column("value", sa.String, primary_key=True),
+    sa.Column("subject", sa.String, nullable=False),
+    sa.Column("at", sa.String, nullable=False, index=True),
+    sa.Column("blob", sa.LargeBinary, nullable=False),
 )
 
 
@@ -401,6 +414,29 @@ class Store:
         )
         rows = await self._run("told", lambda connection: connection.execute(query).all())
         return {str(incident): Happening(what) for incident, what in rows if what in ("opened", "reopened")}
+
+    async def keep(self, learnt: Sequence[Learnt], at: datetime) -> None:
+        """Write what was learnt over what was known before."""
+
+        def work(connection: sa.Connection) -> None:
+            old = _learnt.delete().where(
+                _learnt.c.check == sa.bindparam("old_check"), _learnt.c.value == sa.bindparam("old_value")
+            )
+            connection.execute(old, [{"old_check": each.check, "old_value": each.value} for each in learnt])
+            connection.execute(_learnt.insert(), [each._asdict() | {"at": _text(at)} for each in learnt])
+
+        if learnt:
+            await self._run("keep", work)
+
+    async def learnt(self, now: datetime) -> tuple[Learnt, ...]:
+        """What was learnt before; what is older than LEARNT_KEPT is thrown away."""
+
+        def work(connection: sa.Connection) -> tuple[Learnt, ...]:
+            connection.execute(_learnt.delete().where(_learnt.c.at < _text(now - LEARNT_KEPT)))
+            columns = [_learnt.c[name] for name in Learnt._fields]
+            return tuple(Learnt(*row) for row in connection.execute(sa.select(*columns)))
+
+        return await self._run("learnt", work)
 
     # -- the outbox's side (alerts.outbox.Queue) -------------------------------------------------------------------
 

@@ -301,7 +301,7 @@ class Correlator:
             decision.states.append(held)
         if before is not None and (
             (state is State.UP and before.state in (*BAD, State.UNREACHABLE))
-            or (state is State.DEGRADED and before.state in CUT)  # it carries again, if badly
+            or (state in (State.DEGRADED, State.UNKNOWN) and before.state in CUT)  # it carries again, or nobody knows
         ):
             self._back[target_id] = held.since
             for each in sorted(self._due.keys() & set(self.graph.after(target_id))):

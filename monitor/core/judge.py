@@ -8,12 +8,14 @@ one lost echo in a short window is not "50 % loss". The worst of its checks is t
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.core.model import Check, Limit, Observation, Outcome, Reason, State, StateChange
+from monitor.core.usual import EVERY, Learnt, Usual
 
 LOSS = "loss_ratio"
 """The measurement that the judge itself makes: failed runs in the check's window, 0 to 1."""
@@ -32,6 +34,8 @@ LOSS_APART = 0.5
 
 KEYS_KEPT = 10_000
 """Measurements of a check, labels and all, whose limits are kept at hand."""
+UNUSUAL = timedelta(minutes=1)
+"""What is slower than usual must be so for this long, and usual again for as long: one large download fills a line for seconds."""
 
 STALE_INTERVALS = 3
 """A check is unknown when it was silent for this many intervals and a time-out."""
@@ -95,6 +99,15 @@ def _moved(at: datetime | None, step: timedelta) -> datetime | None:
 class _LimitState:
     limit: Limit
     needed: int
+    bound: float = math.inf
+    clear: float = math.inf
+    usual: Usual | None = None
+    """What the bound follows, where it is not fixed."""
+    level: float = math.nan
+    """The usual level that the present bound was made of."""
+    lasting: timedelta = timedelta()
+    """How long a streak must last."""
+    upward: bool = True
     broken: bool = False
     streak: int = 0
     since: datetime | None = None
@@ -105,15 +118,31 @@ class _LimitState:
     seen_key: str = ""
     """The measurement that was seen, with its labels: which port, which phase."""
 
+    def __post_init__(self) -> None:
+        limit = self.limit
+        if limit.above_usual is not None:
+            self.usual, self.lasting = Usual(), UNUSUAL
+            return
+        bound = limit.above if limit.above is not None else limit.below
+        assert bound is not None
+        self.bound, self.clear, self.upward = bound, limit.clear, limit.above is not None
+
+    def follow(self, at: datetime) -> None:
+        """Let the bound follow the usual level; while that is not known, nothing is beyond it."""
+        assert self.usual is not None
+        assert self.limit.above_usual is not None
+        level = self.usual.level(at)
+        self.level = math.nan if level is None else level
+        self.bound = math.inf if level is None else max(self.limit.above_usual * level, self.limit.at_least)
+        self.clear = self.bound * self.limit.clear / self.limit.above_usual
+
     def hold(self, key: str, value: float, at: datetime) -> bool:
         """Hold one measurement against the limit; it turns after `needed` in a row beyond its bound or its clearance.
 
         True when it turned.
         """
-        limit = self.limit
-        bound = limit.clear if self.broken else (limit.above if limit.above is not None else limit.below)
-        assert bound is not None
-        beyond = value > bound if limit.above is not None else value < bound
+        bound = self.clear if self.broken else self.bound
+        beyond = value > bound if self.upward else value < bound
         self.seen, self.seen_key = value, key
         return self._turn(beyond, at)
 
@@ -122,32 +151,38 @@ class _LimitState:
 
         `bits` are the runs, newest lowest, 1 for a lost one. True when it turned.
         """
-        assert self.limit.above is not None
         lost = bits.bit_count()
         self.seen = lost / runs
         # Of runs that a young window has not seen yet none counts as lost: it takes as many losses as in a full one. And a
         # burst is no lossy line: the losses must lie apart.
         apart = bits.bit_length() - (bits & -bits).bit_length()
-        sure = apart >= LOSS_APART * window and wilson_lower(lost, max(runs, window)) > self.limit.above
-        beyond = self.seen > self.limit.clear if self.broken else sure
+        sure = apart >= LOSS_APART * window and wilson_lower(lost, max(runs, window)) > self.bound
+        beyond = self.seen > self.clear if self.broken else sure
         self.streak, self.since = self.needed, at
         return self._turn(beyond, at)
+
+    @property
+    def wavers(self) -> bool:
+        """Whether asking again at once makes it sure sooner."""
+        return 0 < self.streak < self.needed
 
     def _turn(self, beyond: bool, at: datetime) -> bool:
         if beyond == self.broken:
             self.streak = 0
             return False
-        if self.streak == 0 or self.since is None:
+        if self.streak == 0 or self.since is None or at < self.since:  # or the clock was set back
             self.since = at
         self.streak += 1
-        if self.streak < self.needed:
+        if self.streak < self.needed or (self.lasting and at - self.since < self.lasting):
             return False
         self.broken, self.streak, self.turned = beyond, 0, self.since
         return True
 
     def sentence(self) -> str:
-        bound, word = (self.limit.above, "above") if self.limit.above is not None else (self.limit.below, "below")
-        return f"{self.seen_key or self.limit.value} {self.seen:.4g}, {word} {bound:g}"
+        seen = f"{self.seen_key or self.limit.value} {self.seen:.4g}"
+        if self.usual is not None:
+            return f"{seen}, usual at this hour {self.level:.2g}"
+        return f"{seen}, {'above' if self.upward else 'below'} {self.bound:g}"
 
 
 @dataclass(slots=True)
@@ -170,10 +205,22 @@ class CheckState:
     """Bits, newest lowest: 1 for a failed run of the window."""
     runs: int = 0
     limits: list[_LimitState] = field(default_factory=list)
+    learning: list[_LimitState] = field(default_factory=list)
+    """Those whose bound follows what is usual."""
+    subject: str = ""
+    """What is asked of whom: what is learnt holds for as long as this is the same, whatever the limits are."""
+    fresh_from: datetime = field(init=False)
+    fresh_until: datetime = field(init=False)
+    """From when to when their bounds are up to date."""
     _by_key: dict[str, tuple[_LimitState, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.limits = [_LimitState(limit, needed=limit.confirm or self.check.confirm) for limit in self.check.limits]
+        self.learning = [each for each in self.limits if each.usual is not None]
+        self.fresh_from = self.fresh_until = self.heard
+        if self.learning:
+            check = self.check
+            self.subject = f"{check.probe} {check.address} {zlib.crc32(repr(check.options).encode()):08x}"
 
     @property
     def loss_ratio(self) -> float | None:
@@ -202,9 +249,27 @@ class CheckState:
             limits = self._by_key.get(key)
             for each in self.limits_of(key) if limits is None else limits:
                 known = found.get(id(each))
-                if known is None or (value > known[2]) is (each.limit.above is not None):
+                if known is None or (value > known[2]) is each.upward:
                     found[id(each)] = each, key, value
         return found.values()
+
+    def follow(self, at: datetime) -> bool:
+        """Bring the bounds that follow the usual level up to date; True when this run should teach it."""
+        if self.fresh_from <= at < self.fresh_until:
+            return False
+        self.fresh_from, self.fresh_until = at, at + EVERY
+        for each in self.learning:
+            each.follow(at)
+        return True
+
+    def learn(self, observation: Observation) -> None:
+        """Teach what is usual, but not while the check is bad otherwise."""
+        if self.standing is not Standing.WELL or any(each.broken and each.usual is None for each in self.limits):
+            return
+        lasted = ((each, DURATION, observation.duration_seconds) for each in self.limits_of(DURATION))
+        for each, _, value in (*self.worst(observation.values), *lasted):
+            if each.usual is not None:
+                each.usual.learn(value, observation.at, odd=each.broken or each.streak > 0)
 
     def move(self, what: Input, at: datetime) -> bool:
         """Take one input; True when the standing changed."""
@@ -255,11 +320,13 @@ class Judge:
 
         A target whose state came from a check that is gone is judged anew by those that it still has.
         """
-        kept = self.checks
+        kept, learnt = self.checks, self._learning()
         self.checks = {
             id_: kept[id_] if id_ in kept and kept[id_].check == check else CheckState(check, now)
             for id_, check in checks.items()
         }
+        for key, each in self._learning().items():
+            each.usual = learnt[key].usual if key in learnt else each.usual
         self._of_target = {}
         for state in self.checks.values():
             self._of_target.setdefault(state.check.target, []).append(state)
@@ -267,6 +334,26 @@ class Judge:
         orphaned = [target for target, held in self._held.items() if held.check and held.check not in checks]
         changes = (self._settle(self._of_target[target][0], now) for target in orphaned)
         return [change for change in changes if change is not None]
+
+    def _learning(self) -> dict[tuple[str, str, str], _LimitState]:
+        """Limits that follow what is usual, by check, measurement and subject."""
+        return {
+            (id_, each.limit.value, state.subject): each
+            for id_, state in self.checks.items()
+            for each in state.learning
+        }
+
+    def learnt(self) -> Iterable[Learnt]:
+        """What should survive a restart."""
+        return (Learnt(*key, each.usual.dump()) for key, each in self._learning().items() if each.usual is not None)
+
+    def recall(self, learnt: Iterable[Learnt]) -> None:
+        """Take what was learnt before a restart, where it is still asked for."""
+        wanted = self._learning()
+        for check, value, subject, blob in learnt:
+            each, usual = wanted.get((check, value, subject)), Usual.load(blob)
+            if each is not None and usual is not None:
+                each.usual = usual
 
     def observe(self, observation: Observation) -> tuple[StateChange | None, bool]:
         """Judge one observation; returns the change it made, and whether the check should be asked again at once."""
@@ -324,15 +411,18 @@ class Judge:
             # Loss shows between answers: while nothing answers at all, the question is whether it is down.
             return False, False
         turned = wavers = False
+        learns = bool(state.learning) and state.follow(at)
         for limit, key, value in state.worst(observation.values):
             turned |= limit.hold(key, value, at)
-            wavers |= limit.streak > 0
+            wavers |= limit.wavers
         for each in state.limits_of(DURATION):
             turned |= each.hold(DURATION, observation.duration_seconds, at)
-            wavers |= each.streak > 0
+            wavers |= each.wavers
         if counts and check.window and state.standing is not Standing.FAILED:  # the window still holds the outage
             for each in state.limits_of(LOSS):
                 turned |= each.hold_loss(state.lost, state.runs, check.window, at)
+        if learns:
+            state.learn(observation)
         return turned, wavers and check.interval_seconds > SOON_SECONDS
 
     def expire(self, now: datetime) -> list[StateChange]:

@@ -84,14 +84,18 @@ class Limit:
     """A bound on one measurement; beyond it the check is degraded, back within `clear` it is well again.
 
     `value` is the name of a measurement without its labels; a measurement with several label sets is held against
-    the limit by each of them. Exactly one of `above` and `below` is set.
+    the limit by each of them. Exactly one of `above`, `below` and `above_usual` is set.
     """
 
     value: str
     above: float | None = None
     below: float | None = None
     clear: float
-    """Hysteresis: where the measurement must be again before the limit counts as kept."""
+    """Hysteresis: where the measurement must be again before the limit counts as kept; as `above_usual` where that is set."""
+    above_usual: float | None = None
+    """A multiple of what is usual for this check at this hour of the week, …"""
+    at_least: float = 0.0
+    """… but nothing below this is beyond it."""
     says: str = ""
     """Key of the sentence that a mail uses for this limit (`loss`, `delay`, `on-battery`, …)."""
     confirm: int = 0

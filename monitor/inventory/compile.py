@@ -185,7 +185,7 @@ class _Compiler:
             text = f"there is no probe kind `{check.probe}`"
             self.problems.append(source.problem((*where, "probe"), text, near(check.probe, self._kinds)))
             return ()
-        limits = []
+        limits: list[Limit] = []
         for name, limit in check.limits.items():
             here = (*where, "limits", name)
             if name not in self._measures[check.probe]:
@@ -195,7 +195,10 @@ class _Compiler:
             elif name == LOSS and not check.window:
                 text = "loss_ratio needs a window"
                 self.problems.append(source.problem(here, text, "add `window: 60` (runs) to the check", at_key=True))
-            limits.append(_limit(name, limit))
+            elif name == LOSS and limit.above_usual is not None:
+                text = "loss_ratio is not held against what is usual"
+                self.problems.append(source.problem((*here, "above_usual"), text, "write `above`", at_key=True))
+            limits += _limits(name, limit)
         return tuple(limits)
 
     # -- sites ---------------------------------------------------------------------------------------------------
@@ -483,9 +486,17 @@ def _site(model: SiteModel, kind: str) -> Site:
     )
 
 
-def _limit(name: str, model: LimitModel) -> Limit:
+def _limits(name: str, model: LimitModel) -> Iterator[Limit]:
+    """The fixed bound, the one that follows what is usual, or both."""
     bound = model.above if model.above is not None else model.below
-    assert bound is not None
-    margin = CLEAR_MARGIN * abs(bound) * (-1 if model.above is not None else 1)
-    clear = model.clear if model.clear is not None else bound + margin
-    return Limit(value=name, above=model.above, below=model.below, clear=clear, says=model.says, confirm=model.confirm)
+    if bound is not None:
+        margin = CLEAR_MARGIN * abs(bound) * (-1 if model.above is not None else 1)
+        clear = model.clear if model.clear is not None else bound + margin
+        yield Limit(
+            value=name, above=model.above, below=model.below, clear=clear, says=model.says, confirm=model.confirm
+        )
+    if model.above_usual is not None and model.at_least is not None:
+        yield Limit(
+            value=name, above_usual=model.above_usual, at_least=model.at_least,
+            clear=(1 - CLEAR_MARGIN) * model.above_usual, says=model.says, confirm=model.confirm,
+        )  # fmt: skip

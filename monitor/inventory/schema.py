@@ -115,18 +115,32 @@ class Model(BaseModel):
 
 
 class LimitModel(Model):
-    """A bound on one measurement of a check; beyond it the target is degraded."""
+    """A bound on one measurement of a check; beyond it the target is degraded.
+
+    `above_usual` may stand alone or beside a fixed bound; then either is enough.
+    """
 
     above: float | None = None
     below: float | None = None
-    clear: float | None = Field(None, description="where it is well again; default: 20 % on the good side of the bound")
+    clear: float | None = Field(
+        None, description="where it is well again after `above` or `below`; default: 20 % on the good side of the bound"
+    )
+    above_usual: float | None = Field(
+        None, ge=1.5, le=1000, description="this many times what is usual for this target at this hour of the week, …"
+    )
+    at_least: float | None = Field(None, gt=0, description="… but never below this; must stand beside `above_usual`")
     confirm: int = Field(0, ge=0, le=20, description="runs in a row beyond it before it counts; 0: as the check")
     says: Slug = Field("limit", description="which sentence the mail uses: loss, delay, slow, on-battery, …")
 
     @model_validator(mode="after")
     def _one_bound(self) -> LimitModel:
-        if (self.above is None) == (self.below is None):
-            raise ValueError("write exactly one of `above` and `below`")
+        fixed = (self.above is not None) + (self.below is not None)
+        if fixed > 1 or not (fixed or self.above_usual):
+            raise ValueError("write exactly one of `above` and `below`, or `above_usual`")
+        if (self.above_usual is None) != (self.at_least is None):
+            raise ValueError("`above_usual` and `at_least` belong together, such as `above_usual: 3, at_least: 0.02`")
+        if self.clear is not None and not fixed:
+            raise ValueError("`clear` belongs to `above` or `below`; `above_usual` clears a fifth below by itself")
         if self.clear is not None and (
             (self.above is not None and self.clear > self.above) or (self.below is not None and self.clear < self.below)
         ):

@@ -18,6 +18,7 @@ OUTCOMES = {".": Outcome.OK, "x": Outcome.FAILED, "h": Outcome.FAILED, "?": Outc
 REASONS = {".": Reason.OK, "x": Reason.TIMEOUT, "h": Reason.UNREACHABLE, "?": Reason.LOCAL}
 LOSS = Limit(value="loss_ratio", above=0.05, clear=0.02, says="loss")
 DELAY = Limit(value="rtt", above=0.15, clear=0.1, says="delay")
+USUAL = Limit(value="rtt", above_usual=3.0, at_least=0.02, clear=2.4, says="delay")
 DAYS = Limit(value="days", below=14.0, clear=15.0, says="certificate-ends", confirm=2)
 
 
@@ -649,6 +650,165 @@ def test_a_target_is_degraded_since_it_is_no_longer_down() -> None:
     bench.run("x", every=50.0)
     (change,) = bench.run(".", every=50.0)
     assert (change.old, change.new, change.since) == (State.DOWN, State.DEGRADED, at(102))
+
+
+# -- limits that follow what is usual -----------------------------------------------------------------------------------
+
+
+def followed(limit: Limit = USUAL, *others: Limit, seconds: int = 3700, rtt: float = 0.01, **changes: object) -> Bench:
+    """A line that was seen for a good hour."""
+    bench = Bench(check(limits=(*others, limit), **changes))
+    bench.run("." * (seconds // 10), every=10, rtt=rtt)
+    return bench
+
+
+def test_without_an_hour_of_history_nothing_is_unusual() -> None:
+    bench = followed(seconds=3500)
+    assert bench.run("." * 10, rtt=5.0) == []
+
+
+def test_a_line_that_is_slower_than_usual_is_degraded_and_says_what_is_usual() -> None:
+    (change,) = followed().run("...", every=30, rtt=0.062)
+    assert (change.new, change.reason, change.says, change.since) == (State.DEGRADED, Reason.LIMIT, "delay", at(3730))
+    assert change.evidence.startswith("rtt 0.062, usual at this hour 0.01; ")
+
+
+@pytest.mark.parametrize(("rtt", "made"), [(0.029, 0), (0.031, 1)])
+def test_the_bound_is_a_multiple_of_what_is_usual(rtt: float, made: int) -> None:
+    assert len(followed().run("...", every=30, rtt=rtt)) == made
+
+
+@pytest.mark.parametrize(("seconds", "made"), [(60, 0), (61, 1)])
+def test_what_lasts_less_than_a_minute_is_not_unusual_and_what_is_over_for_less_is_not_over(
+    seconds: int, made: int
+) -> None:
+    bench = followed()
+    assert len(bench.run("." * seconds, rtt=0.062)) == made
+    bench.run("." * 61, rtt=0.062)
+    assert len(bench.run("." * seconds, rtt=0.01)) == made
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_minute() -> None:
+    bench = followed()
+    bench.run("." * 30, rtt=0.062)
+    bench.second -= 3600
+    assert len(bench.run("." * 62, rtt=0.062)) == 1
+
+
+def test_a_slow_service_is_not_asked_again_and_again_until_the_minute_is_over() -> None:
+    bench = followed(interval_seconds=10.0)
+    again = []
+    for _ in range(8):
+        bench.run(".", every=10, rtt=0.062)
+        again.append(bench.again)
+    assert again == [True, True, False, False, False, False, False, False]
+
+
+@pytest.mark.parametrize(("rtt", "made"), [(0.0199, 0), (0.0201, 1)])
+def test_below_its_least_nothing_is_unusual(rtt: float, made: int) -> None:
+    assert len(followed(rtt=0.001).run("...", every=30, rtt=rtt)) == made
+
+
+@pytest.mark.parametrize(("rtt", "made"), [(0.0245, 0), (0.0235, 1)])
+def test_it_clears_with_hysteresis_as_a_fixed_limit(rtt: float, made: int) -> None:
+    bench = followed()
+    bench.run("...", every=30, rtt=0.062)
+    assert len(bench.run("...", every=30, rtt=rtt)) == made
+
+
+def test_a_fixed_limit_beside_it_speaks_first_and_the_state_goes_on() -> None:
+    bench = followed(USUAL, DELAY)
+    (change,) = bench.run("......", every=30, rtt=0.2)
+    assert "above 0.15" in change.evidence
+    assert bench.run("......", every=30, rtt=0.08) == [], "still three times what is usual"
+    (change,) = bench.run("......", every=30, rtt=0.01)
+    assert change.new is State.UP
+
+
+@pytest.mark.parametrize("name", ["probe_icmp_jitter_seconds", 'page{phase="transfer"}'])
+def test_any_measurement_may_be_followed_with_its_labels(name: str) -> None:
+    bench = Bench(check(limits=(Limit(value=name.partition("{")[0], above_usual=4, at_least=0.001, clear=3.2),)))
+    bench.measured("." * 70, "echo", {name: 0.002}, every=60)
+    (change,) = bench.measured("...", "echo", {name: 0.009}, every=30)
+    assert f"{name} 0.009, usual at this hour 0.002" in change.evidence
+
+
+def test_the_duration_of_a_run_may_be_followed() -> None:
+    slow = Limit(value="probe_duration_seconds", above_usual=5, at_least=1, clear=4, says="slow")
+    bench = Bench(check(limits=(slow,), interval_seconds=60.0))
+    bench.run("." * 70, every=60, lasts=0.3)
+    (change,) = bench.run("...", every=60, lasts=2.0)
+    assert (change.says, "usual at this hour 0.3" in change.evidence) == ("slow", True)
+
+
+def test_an_hour_of_trouble_does_not_become_usual() -> None:
+    bench = followed()
+    bench.run("." * 360, every=10, rtt=0.062)
+    assert bench.judge._held["a/line"].new is State.DEGRADED
+    (change,) = bench.run("....", every=30, rtt=0.01)
+    assert change.new is State.UP
+
+
+def test_what_is_slow_for_days_becomes_usual_and_the_limit_is_kept_again() -> None:
+    bench = followed()
+    bench.run("." * (75 * 60), every=60, rtt=0.1)
+    assert [each.new for each in bench.changes] == [State.UP, State.DEGRADED, State.UP]
+    assert timedelta(days=2.9) < bench.changes[-1].at - bench.changes[-2].at < timedelta(days=3.1)
+    (change,) = bench.run("...", every=30, rtt=0.31)
+    assert "usual at this hour 0.1;" in change.evidence
+
+
+def test_what_is_seen_while_the_check_is_bad_otherwise_teaches_nothing() -> None:
+    bench = followed(USUAL, DELAY)
+    before = list(bench.judge.learnt())
+    bench.run("." * 5, rtt=0.5)
+    bench.run("." * 120, every=60, rtt=0.5)
+    (limit,) = bench.state().learning
+    assert limit.usual is not None
+    assert limit.usual.level(at(bench.second)) == pytest.approx(0.01, rel=0.01)
+    assert before[0].blob[5:] == limit.usual.dump()[5:], "all but the sample that was taken while it was not sure"
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_learning() -> None:
+    bench = followed()
+    bench.second -= 86400 * 365
+    bench.run("." * 400, every=10, rtt=0.012)
+    (change,) = bench.run("...", every=30, rtt=0.062)
+    assert "usual at this hour 0.011" in change.evidence
+
+
+def test_what_was_learnt_survives_a_restart() -> None:
+    learnt = list(followed().judge.learnt())
+    bench = Bench(check(limits=(USUAL,)))
+    bench.judge.recall(learnt)
+    bench.run(".", rtt=0.01)
+    assert len(bench.run("...", every=30, rtt=0.062)) == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"address": "10.65.1.3"}, {"probe": "tcp"}, {"options": "other"}, {"limits": (DELAY,)}]
+)
+def test_what_was_learnt_of_something_else_is_dropped(changes: dict[str, object]) -> None:
+    bench = Bench(check(**{"limits": (USUAL,), **changes}))
+    bench.judge.recall(followed().judge.learnt())
+    assert [change for change in bench.run("...", every=30, rtt=0.062) if change.new is State.DEGRADED] == []
+
+
+def test_a_reload_keeps_what_was_learnt_also_where_only_the_limits_changed() -> None:
+    bench = followed()
+    stricter = check(limits=(Limit(value="rtt", above_usual=2.0, at_least=0.01, clear=1.6, says="delay"),))
+    bench.judge.adopt({stricter.id: stricter}, at(bench.second))
+    bench.run(".", rtt=0.01)
+    (change,) = bench.run("...", every=30, rtt=0.025)
+    assert "usual at this hour 0.01;" in change.evidence
+
+
+def test_a_reload_forgets_what_was_learnt_of_another_address() -> None:
+    bench = followed()
+    moved = check(limits=(USUAL,), address="10.65.1.9")
+    bench.judge.adopt({moved.id: moved}, at(bench.second))
+    bench.run(".", rtt=0.01)
+    assert bench.run("...", every=30, rtt=0.062) == []
 
 
 # -- a new inventory -------------------------------------------------------------------------------------------------

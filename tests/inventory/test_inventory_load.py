@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import yamlfile
-from monitor.core.model import Inventory, Role, State
+from monitor.core.model import Inventory, Limit, Role, State
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.yamlfile import ConfigError
 
@@ -74,6 +74,28 @@ def test_a_limit_without_clear_gets_a_fifth_of_hysteresis(tmp_path: Path) -> Non
     (limit,) = found.targets["a/tslcd"].checks[0].limits
     assert limit is not None
     assert limit.clear == pytest.approx(0.04)
+
+
+def test_a_limit_may_have_a_fixed_bound_and_one_that_follows_what_is_usual(tmp_path: Path) -> None:
+    text = """
+profiles:
+  followed:
+    kind: tslcd
+    checks:
+      echo:
+        probe: icmp
+        limits:
+          probe_icmp_duration_seconds: {above: 0.15, clear: 0.1, above_usual: 3, at_least: 0.02, confirm: 9, says: delay}
+          probe_icmp_jitter_seconds: {above_usual: 4, at_least: 0.03, says: jitter}
+sites: [{id: a, name: A, like: commune, vars: {n: 1}, links: {tslcd: {profile: followed}}}]
+"""
+    limits = load(tmp_path, text).targets["a/tslcd"].checks[0].limits
+    rtt, jitter = "probe_icmp_duration_seconds", "probe_icmp_jitter_seconds"
+    assert limits == (
+        Limit(value=rtt, above=0.15, clear=0.1, confirm=9, says="delay"),
+        Limit(value=rtt, above_usual=3, at_least=0.02, clear=pytest.approx(2.4), confirm=9, says="delay"),
+        Limit(value=jitter, above_usual=4, at_least=0.03, clear=pytest.approx(3.2), says="jitter"),
+    )
 
 
 def test_an_option_of_one_target_goes_over_that_of_its_profile(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from monitor.app import COLLECTOR_SHARE, FullRuns
 from monitor.archive import Archive
 from monitor.core.ledger import Span
 from monitor.core.model import State
+from monitor.core.usual import Usual
 from tests.alerts.conftest import MakeSink
 from tests.monitor.daemon import MORE, Daemon, daemon
 from tests.monitor.making import rows
@@ -146,6 +147,26 @@ def test_it_ends_with_0_when_it_is_told_to(number: int, files: Daemon) -> None:
     assert not (files.folder / "control.sock").exists()
     assert "Traceback" not in files.log()
     assert sqlite3.connect(files.database).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_what_is_usual_is_known_again_after_a_restart(files: Daemon) -> None:
+    files.write_inventory()
+    text = files.inventory.read_text(encoding="utf-8")
+    followed = "confirm: 1, limits: {probe_duration_seconds: {above_usual: 3, at_least: 0.5}},"
+    files.inventory.write_text(text.replace("confirm: 1,", followed), encoding="utf-8")
+    files.open_portal()
+    minutes = []
+    for _ in range(2):  # the first answer after each start is a sample, and stands for a minute
+        files.start()
+        files.wait(lambda: files.get("/-/ready")[0] == 200)
+        assert files.end(signal.SIGTERM) == 0
+        ((check, value, blob),) = rows(files.database, 'SELECT "check", value, blob FROM learnt')
+        assert (check, value) == ("center/portal#port", "probe_duration_seconds")
+        assert isinstance(blob, bytes)
+        usual = Usual.load(blob)
+        assert usual is not None
+        minutes.append(usual._seen)
+    assert minutes == [1, 2]
 
 
 def test_a_database_that_cannot_be_written_is_told_at_the_start(files: Daemon) -> None:

@@ -21,6 +21,7 @@ from monitor.core.model import (
     Incident,
     IncidentEvent,
     Inventory,
+    Limit,
     Observation,
     Outcome,
     Reason,
@@ -354,6 +355,39 @@ async def test_a_check_that_is_not_sure_is_asked_again(line: Line) -> None:
     line.begin(inventory(service("north", confirm=2)))
     line.see("north/portal", Outcome.FAILED)
     assert line.rechecked == ["north/portal#port"]
+
+
+FOLLOWED = Limit(value="probe_duration_seconds", above_usual=3, at_least=0.5, clear=2.4)
+
+
+def followed(site: str) -> Target:
+    target = service(site)
+    return replace(target, checks=(replace(target.checks[0], limits=(FOLLOWED,)),))
+
+
+async def test_what_is_usual_is_on_disk_after_the_flush(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_module, "KEPT_AT_ONCE", 1)
+    line.begin(inventory(followed("north"), followed("south")))
+    line.see("north/portal", Outcome.OK)
+    learnt = tuple(line.pipeline.judge.learnt())
+    await line.pipeline.flush()
+    assert await line.store.learnt(NOW) == learnt
+    assert [each.check for each in learnt] == ["north/portal#port", "south/portal#port"]
+    assert learnt[0].blob != learnt[1].blob
+
+
+async def test_what_is_usual_is_written_now_and_then_over_an_error_too(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline_module, "KEEP_SECONDS", 0.02)
+    line.begin(inventory(followed("north")))
+    rows(line.file, "ALTER TABLE learnt RENAME TO away")
+    async with line.running():
+        await _errors(line, 2)
+        rows(line.file, "ALTER TABLE away RENAME TO learnt")
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while not await line.store.learnt(NOW):
+                await asyncio.sleep(0.01)
 
 
 async def test_no_more_than_so_many_closed_incidents_are_kept_in_memory(line: Line) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from monitor import store as store_module
 from monitor.core.model import Explanation, Happening, Held, Look, Reason, Silence, State
-from monitor.store import LEASE, MAX_HISTORY, SCHEMA_VERSION, Store, StoreError, read_history
+from monitor.core.usual import Learnt
+from monitor.store import LEARNT_KEPT, LEASE, MAX_HISTORY, SCHEMA_VERSION, Store, StoreError, read_history
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
 from tests.monitor.making import child, locked, rows
 
@@ -97,6 +98,27 @@ async def test_a_closed_incident_is_not_open_and_the_last_closed_comes_first(sto
         await store.record([], [ended], [], NOW)
     assert await store.open_incidents() == ()
     assert [each.id for each in await store.recent_incidents(2)] == ["i2", "i1"]
+
+
+async def test_what_was_learnt_comes_back_as_it_was_last_written(file: Path) -> None:
+    one, other = (Learnt(check, "rtt", "icmp 10.0.0.1", b"\x00\xff") for check in ("a/line#echo", "b/line#echo"))
+    before = Store(str(file))
+    await before.keep([one, other], NOW)
+    await before.keep([one._replace(subject="icmp 10.0.0.2", blob=b"new")], NOW)
+    await before.keep([], NOW)
+    before.close()
+    after = Store(str(file))
+    assert set(await after.learnt(NOW)) == {one._replace(subject="icmp 10.0.0.2", blob=b"new"), other}
+    after.close()
+
+
+async def test_what_was_learnt_of_a_check_that_is_long_gone_is_thrown_away(store: Store, file: Path) -> None:
+    old, fresh = (Learnt(check, "rtt", "", b"") for check in ("old", "fresh"))
+    await store.keep([old], NOW)
+    await store.keep([fresh], NOW + timedelta(seconds=1))
+    assert set(await store.learnt(NOW + LEARNT_KEPT)) == {old, fresh}
+    assert await store.learnt(NOW + LEARNT_KEPT + timedelta(seconds=1)) == (fresh,)
+    assert rows(file, 'SELECT "check" FROM learnt') == [("fresh",)]
 
 
 async def test_told_are_the_contacts_of_open_incidents(store: Store) -> None:
