@@ -24,7 +24,7 @@ from alerts.outbox import Outbox
 from monitor.acts import Acts
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
-from monitor.core.ledger import By, Interval, Report, Span
+from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced
 from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.metrics import Metrics, Present
@@ -460,12 +460,19 @@ class App:
 
     async def availability(self, by: By, span: Span) -> Report | None:
         """Sums from the ledger; None when the database cannot be read now."""
-        return await self._look((by, span), lambda: self._archive.availability(by, span, utc_now()))
+        return await self._look(
+            (by, span), lambda: self._archive.availability(by, span, utc_now(), self._announced(span))
+        )
 
     async def past(self, site: str, span: Span) -> Mapping[str, Sequence[Interval]] | None:
         """The intervals of a site's targets; None when the database cannot be read now."""
         targets = [each.id for each in self._inventory.targets.values() if each.site == site]
-        return await self._look((site, span), lambda: self._archive.history(targets, span, utc_now()))
+        return await self._look(
+            (site, span), lambda: self._archive.history(targets, span, utc_now(), self._announced(span))
+        )
+
+    def _announced(self, span: Span) -> Sequence[Maintenance]:
+        return announced(self._inventory, span)
 
     async def _look(self, what: object, look: Callable[[], Awaitable[T]]) -> T | None:
         """Look back, one after the other and the same at most once in `LOOK_KEPT`: however many ask, the probes go on."""

@@ -30,7 +30,7 @@ from monitor.app import App, StartError, load_all
 from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
 from monitor.core.explain import explain_all
-from monitor.core.ledger import By, Report, Span, Totals, percent, read_span
+from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, percent, read_span
 from monitor.core.model import Check, IncidentEvent, Inventory, Limit, Outcome, State, Target
 from monitor.core.words import EN, LOCAL, WORDS
 from monitor.inventory.load import load_inventory
@@ -342,7 +342,8 @@ def availability(path: Path, month: str | None, since: str | None, until: str | 
     now = datetime.now(UTC)
     try:
         span = read_span(month, since, until, now)
-        report = asyncio.run(_read_availability(load_settings(path, None).database_url, By(by), span, now))
+        works = announced(load_inventory(named_files(path)[0], None), span)
+        report = asyncio.run(_read_availability(load_settings(path, None).database_url, By(by), span, now, works))
     except (ConfigError, ArchiveError, ValueError) as error:
         _fail(error)
         return
@@ -358,10 +359,10 @@ def availability(path: Path, month: str | None, since: str | None, until: str | 
     table.writerows(items)
 
 
-async def _read_availability(url: str, by: By, span: Span, now: datetime) -> Report:
+async def _read_availability(url: str, by: By, span: Span, now: datetime, works: Sequence[Maintenance]) -> Report:
     archive = Archive(url)
     try:
-        return await archive.availability(by, span, now)
+        return await archive.availability(by, span, now, works)
     finally:
         archive.close()
 

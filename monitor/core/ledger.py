@@ -26,6 +26,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from monitor.core.correlate import CUT, GRACE
+from monitor.core.graph import Graph
 from monitor.core.model import Cause, Incident, Inventory, Role, State
 from monitor.core.words import LOCAL
 
@@ -114,6 +115,20 @@ class Maintenance:
 
     targets: Collection[str]
     span: Span
+
+
+def announced(inventory: Inventory, span: Span) -> list[Maintenance]:
+    """The planned work of an inventory that falls into a span; it explains what it cuts off too."""
+    graph, found = Graph(inventory.targets), []
+    for each in inventory.maintenance:
+        cut_off = (far for target in each.targets if target in graph.targets for far in graph.behind(target))
+        targets = each.targets | set(cut_off)
+        for start in each.starts:
+            if start >= span.until:
+                break
+            if start + each.lasts > span.since:
+                found.append(Maintenance(targets=targets, span=Span(start, start + each.lasts)))
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +279,7 @@ def _known(turns: Iterable[Turn], watched: Sequence[Span]) -> list[Interval]:
     """What was held in each span that was watched, from its first verdict on; no verdict outlives its span."""
     begins = [each.since for each in watched]
     held: list[list[tuple[datetime, State]]] = [[] for _ in watched]
-    for turn in sorted(turns):
+    for turn in sorted(set(turns)):  # a batch that was in doubt may have been written twice
         index = bisect_right(begins, turn.at) - 1
         if index >= 0 and turn.at <= watched[index].until:
             _lay_over(held[index], turn, max(turn.since, begins[index]))
@@ -295,7 +310,7 @@ def _lay_over(pieces: list[tuple[datetime, State]], turn: Turn, since: datetime)
         return
     over.reverse()
     for index, (begin, state) in enumerate(over):
-        if state in _BLIND and begin < turn.at:
+        if state in _BLIND and state is not turn.state and begin < turn.at:
             end = min(over[index + 1][0], turn.at) if index + 1 < len(over) else turn.at
             if pieces[-1][0] == begin:
                 pieces.pop()

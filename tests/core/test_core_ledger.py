@@ -25,13 +25,15 @@ from monitor.core.ledger import (
     Span,
     Totals,
     Turn,
+    announced,
     history,
     intervals,
     month_of,
     read_span,
     report,
 )
-from monitor.core.model import Cause, Incident, Reason, Role, State
+from monitor.core.model import Cause, Incident, Inventory, Reason, Role, State, Target
+from monitor.core.model import Maintenance as PlannedWork
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 UP, DEGRADED, DOWN, UNREACHABLE, UNKNOWN = State
@@ -174,6 +176,23 @@ def test_an_open_power_cut_goes_on_and_a_closed_one_ends_after_the_grace() -> No
     silent = replace(RECORDS, turns={"xa/tslcd": turns((UP, 0, 0), (DOWN, 40, 42))})
     assert line(replace(silent, incidents=[CUT]), 900).power == at(70) + GRACE - at(40)
     assert line(replace(silent, incidents=[replace(CUT, closed=None)]), 900).power == timedelta(seconds=860)
+
+
+def test_announced_work_is_found_in_the_inventory_and_explains_what_it_cuts_off() -> None:
+    line, router = (
+        Target(id=f"xa/{name}", site="xa", name=name, role=role, kind=name, behind=behind)
+        for name, role, behind in (("tslcd", Role.LINK, ()), ("router", Role.DEVICE, ("xa/tslcd",)))
+    )
+    weekly = [at(each) for each in (-100, 0, 100, 200)]
+    known = Inventory(
+        sites={}, providers={}, targets={each.id: each for each in (line, router)},
+        maintenance=(
+            PlannedWork(targets=frozenset((line.id,)), starts=weekly, lasts=timedelta(seconds=30), reason=""),
+        ),
+    )  # fmt: skip
+    found = announced(known, span(20, 200))
+    assert [each.span for each in found] == [span(0, 30), span(100, 130)]
+    assert {*found[0].targets} == {line.id, router.id}
 
 
 def test_announced_work_counts_before_a_power_cut_and_no_moment_twice() -> None:
