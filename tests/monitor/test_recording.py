@@ -41,7 +41,9 @@ from tests.monitor.test_pipeline import BOTH, inventory, service
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 HEADER = Header(inventory=fingerprint(BOTH), version="1", at=T0, ticks=False, open=(INCIDENT,))
 
-times = st.datetimes(datetime(YEARS.start, 1, 2), datetime(YEARS.stop - 1, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
+times = st.datetimes(datetime(YEARS.start, 1, 2), datetime(YEARS.stop - 1, 12, 30)).map(  # noqa: DTZ001
+    lambda at: at.replace(tzinfo=UTC, fold=0)
+)
 observations = st.builds(
     Observation, check=st.text(), target=st.text(), at=times, outcome=st.sampled_from(Outcome),
     reason=st.sampled_from(Reason), values=st.dictionaries(st.text(), st.floats(), min_size=1, max_size=3), evidence=st.text(),

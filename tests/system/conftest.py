@@ -80,6 +80,18 @@ class Lab:
         self.wait("end of all incidents", lambda: not self.open_incidents())
         others = "&".join(f"state={each}" for each in ("down", "unreachable", "degraded", "unknown"))
         self.wait("province that is up", lambda: not self.get(f"/api/v1/targets?{others}")["targets"])
+        self.wait("the last mails", self._told_all)
+
+    def _told_all(self) -> bool:
+        """Whether everybody who had mail of an incident that is over had the last one too."""
+        mails = [each["id"].partition("@")[0] for each in self.mails()]
+        over = [each["id"] for each in self.get("/api/v1/incidents?open=false&limit=200")["incidents"]]
+
+        def told(incident: str, *steps: str) -> set[str]:
+            ours = (each for each in mails if each.startswith(f"<{incident}."))
+            return {each.rpartition(".")[2] for each in ours if any(f".{step}" in each for step in steps)}
+
+        return all(told(each, "") == told(each, "recovered", "withdrawn") for each in over)
 
 
 @pytest.fixture(scope="session")
