@@ -10,7 +10,7 @@ demo: setup
 
 test: lint
 	$(PYTHON) lab/setup.py $(if $(CI),--strict)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff format --check .
