@@ -34,6 +34,7 @@ PARTS = (
     "growth",
     "core",
     "month",
+    "hold",
 )
 
 

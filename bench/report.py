@@ -32,6 +32,7 @@ def write() -> None:
     mpl.rcParams["font.size"] = 9
     draw_costs(results, DOCS / "images" / "costs.svg")
     draw_growth(results, DOCS / "images" / "growth.svg")
+    draw_hold(results, DOCS / "images" / "hold.svg")
     print(f"{PAGE.name}: {', '.join(results) or 'nothing measured yet'}")
 
 
@@ -118,5 +119,26 @@ def draw_growth(results: Mapping[str, Any], path: Path) -> None:
         axis.set_ylim(bottom=0)
         axis.spines["top"].set_visible(False)
     left.set_xlabel("communes")
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def draw_hold(results: Mapping[str, Any], path: Path) -> None:
+    """What a longer hold costs in time, and what it spares in incidents of nothing that lasts."""
+    if "hold" not in results:
+        return
+    (rows,) = results["hold"]["tables"].values()
+    found = sorted(rows.values(), key=lambda row: row["hold s"])
+    holds = [row["hold s"] for row in found]
+    figure, left = plt.subplots(figsize=(8, 3.2), layout="constrained")
+    right = left.twinx()
+    left.plot(holds, [row["p99"] for row in found], "o-", color=OURS)
+    left.set_ylabel("cut to incident, p99, s", color=OURS)
+    right.plot(holds, [row["incidents of nothing that lasts"] for row in found], "s--", color=PEERS)
+    right.set_ylabel("incidents of nothing that lasts", color=PEERS)
+    for axis in (left, right):
+        axis.set_ylim(bottom=0)
+        axis.spines["top"].set_visible(False)
+    left.set_xlabel("hold, s")
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
