@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import Row, Run, own_cpu
-from lab.month import BEGIN
+from lab.faults import BEGIN
 from monitor.core.correlate import Correlator
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge

@@ -1,6 +1,6 @@
 """A month of the province against the decider, and against two plain settings that stand for the peers.
 
-`lab.month` draws what goes wrong and knows it, so every incident can be judged: right root and cause, missed, or false. The
+`lab.faults` draws what goes wrong and knows it, so every incident can be judged: right root and cause, missed, or false. The
 baselines see the same observations:
 
 - *three misses*: any check that failed three times in a row mails, and again when it is well (Zabbix, Nagios without parents);
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import Row, Run, own_cpu, quantiles
-from lab.month import DAYS, Drawer, Fault, Month
+from lab.faults import DAYS, Drawer, Fault
+from lab.month import Month
 from monitor.core.model import Cause, Happening, Observation, Outcome
 from monitor.inventory.load import load_inventory
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.month import Effect, Fault, Hurt, Month, Plan, busy
+from lab.faults import Effect, Fault, Hurt, Plan, busy
+from lab.month import Month
 from monitor.core.model import Cause, Happening, Incident, Reason
 from monitor.inventory.load import load_inventory
 
