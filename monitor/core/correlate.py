@@ -323,6 +323,15 @@ class Correlator:
             wait, why = self._usual_hold(held)
         self._due[held.target], self._hold[held.target] = now + wait, (now, why)
 
+    def answered(self, target: str, now: datetime) -> None:
+        """One that is held down has answered, if not often enough to be well: what is told as down should be silent."""
+        held, due = self.held.get(target), self._due.get(target)
+        if held is None or due is None or held.state is not State.DOWN:
+            return
+        wait, _ = self._usual_hold(held)
+        if now + wait - self._hold[target][0] <= HOLD_PATH_DEGRADED:
+            self._due[target] = max(due, now + wait)
+
     def _usual_hold(self, held: Held) -> tuple[timedelta, str]:
         """How long a problem waits, and what for."""
         if held.state is State.DEGRADED and _is_path(held):

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from monitor.core.correlate import Correlator, Decision
 from monitor.core.judge import Judge
-from monitor.core.model import Incident, Inventory, Observation
+from monitor.core.model import Incident, Inventory, Observation, Outcome
 
 TICK = timedelta(seconds=0.5)
 """How often time should pass for it."""
@@ -41,6 +41,8 @@ class Decider:
     def observe(self, observation: Observation) -> tuple[Decision | None, bool]:
         """What follows from one observation, nearly always None; and whether its check should be asked again at once."""
         change, again = self.judge.observe(observation)
+        if again and observation.outcome is Outcome.OK:
+            self.correlator.answered(observation.target, observation.at)
         return (None if change is None else self.correlator.changed(change, observation.at)), again
 
     def tick(self, now: datetime) -> Decision:

@@ -318,6 +318,25 @@ def test_a_line_that_flaps_without_end_is_told_of_twice_and_then_only_when_it_is
     assert [each.what for each in replay.events[4:]] == [OPENED, RECOVERED], "what was long ago does not count"
 
 
+def test_one_that_answers_now_and_then_is_told_as_down_when_it_is_silent_or_after_half_a_minute() -> None:
+    replay = Replay()
+    replay.down("a/tslcd")
+    for _ in range(4):
+        replay.wait(2)
+        replay.correlator.answered("a/tslcd", replay.now)
+    assert replay.told == []
+    replay.wait(HOLD_DOWN)
+    assert replay.told == [(OPENED, "a/tslcd", Cause.LINK)]
+    replay.down("b/tslcd")
+    for _ in range(40):
+        replay.wait(1)
+        replay.correlator.answered("b/tslcd", replay.now)
+    assert replay.told[1:] == [(OPENED, "b/tslcd", Cause.LINK)]
+    assert replay.events[-1].at - replay.events[-1].incident.began == HOLD_PATH_DEGRADED
+    replay.correlator.answered("c/tslcd", replay.now)
+    assert replay.correlator.held["c/tslcd"].state is State.UP
+
+
 def many_lines(*, areas: int = 4, lines: int = 6) -> Inventory:
     """Communes with an internet line each, in areas; the exchange of an area is in no inventory."""
     sites = {f"s{area}-{index}": f"area {area}" for area in range(areas) for index in range(lines)}
