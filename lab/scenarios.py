@@ -68,6 +68,13 @@ def _dark(province: Province) -> None:
     province.cut(f"{site}/tslcd", f"{site}/internet")
 
 
+def _exchange(province: Province) -> None:
+    """What the internet lines of one area have in common is in no inventory."""
+    area = province.inventory.sites[commune(province)].area
+    sites = [each.id for each in province.inventory.sites.values() if each.area == area and each.kind == "commune"]
+    province.cut(*(f"{each}/internet" for each in sites))
+
+
 DOCUMENTS = "qlvb.ninhbinh.example"
 
 SCENARIOS: dict[str, Scenario] = {
@@ -80,6 +87,11 @@ SCENARIOS: dict[str, Scenario] = {
     "core-cut": Scenario(
         says="the core router is gone, and with it 129 communes",
         steps=(Step(what="core router cut", do=lambda p: p.cut("center/core")),),
+        mend=_mend(),
+    ),
+    "exchange-cut": Scenario(
+        says="all internet lines of one area fail together, of something that no inventory names",
+        steps=(Step(what="internet lines of one area cut", do=_exchange),),
         mend=_mend(),
     ),
     "own-uplink-cut": Scenario(
