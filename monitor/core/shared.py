@@ -46,8 +46,10 @@ def compare(
         return []
     kin = [(traits(each, inventory), bad) for each, bad in judged]
     own = traits(failed, inventory)
+    # What all of the kind have makes nothing narrower.
+    telling = [each for each in own.items() if any(known.get(each[0]) != each[1] for known, _ in kin)]
     found = []
-    for by in (*combinations(own.items(), 1), *combinations(own.items(), 2)):
+    for by in (*combinations(own.items(), 1), *combinations(telling, 2)):
         with_it = [bad for known, bad in kin if dict(by).items() <= known.items()]
         hurt, of, rest = sum(with_it), len(with_it), len(kin) - len(with_it)
         elsewhere = all_failed - hurt

@@ -363,7 +363,7 @@ def test_lines_of_one_area_that_fail_together_are_one_incident_of_what_they_have
     assert replay.told == [(OPENED, "s1-0/internet", Cause.SHARED)]
     incident = replay.events[0].incident
     assert incident.shared is not None
-    assert dict(incident.shared.by)["area"] == "area 1"
+    assert incident.shared.by == (("area", "area 1"),), "all lines have their provider and the edge in common"
     assert (incident.shared.hurt, incident.shared.of, incident.shared.elsewhere, incident.shared.others) == (
         6,
         6,

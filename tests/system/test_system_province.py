@@ -10,9 +10,12 @@ from urllib.parse import quote
 
 import pytest
 
+from monitor.inventory.load import load_inventory
 from tests.dashboards.queries import queries
 
+INVENTORY = Path(__file__).parents[2] / "config" / "inventory"
 DASHBOARD = Path(__file__).parents[2] / "dashboards" / "province-overview.json"
+AREA = "Huyện Yên Mô"
 COMMUNE, REFUSED, KILLED, SHOWN = "xa-tan-thanh", "xa-thanh-binh", "xa-thanh-lam", "xa-thanh-liem"
 """Each line is cut once: one that fails again and again takes longer to be held well."""
 pytestmark = pytest.mark.lab
@@ -86,6 +89,21 @@ def test_a_cut_core_is_one_incident_and_one_mail(lab: Any) -> None:
         "NGỪNG: Bộ định tuyến lõi – Trung tâm dữ liệu tỉnh (129 xã, phường bị cắt)",
         "ĐÃ TRỞ LẠI: Bộ định tuyến lõi – Trung tâm dữ liệu tỉnh (129 xã, phường bị cắt)",
     ]
+
+
+def test_lines_of_one_area_that_fail_together_are_one_incident_and_one_mail(lab: Any) -> None:
+    before = len(lab.mails())
+    sites = load_inventory(INVENTORY, None).sites.values()
+    area = [each.id for each in sites if each.area == AREA and each.kind == "commune"]
+    lab.cut(*(f"{each}/internet" for each in area))
+    (incident,) = lab.wait("incident", lambda: [each for each in lab.open_incidents() if each["shared"]])
+    assert incident["shared"]["by"]["area"] == AREA
+    assert (incident["shared"]["hurt"], incident["shared"]["elsewhere"]) == (len(area), 0)
+    first, last = recovered(lab, incident)
+    assert len(since(lab, before)) == 2
+    assert first["subject"].startswith("NGỪNG: Đường Internet – ")
+    assert f"({len(area)} nơi cùng lúc)" in first["subject"]
+    assert last["answers"] == first["id"]
 
 
 def test_our_own_uplink_blames_no_commune(lab: Any) -> None:
