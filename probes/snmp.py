@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from monitor.core.model import Reason
 from probes.engine.snmp import Auth, Device, Login, Session, V3User, text
-from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
+from probes.registry import Bandwidth, Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
 from probes.wire import mib
 from probes.wire.text import one_line
 
@@ -28,7 +28,11 @@ _RATES = {
     "snmp_if_in_bits_per_second": "in_bits_per_second",
     "snmp_if_out_bits_per_second": "out_bits_per_second",
     "snmp_if_error_ratio": "error_ratio",
+    "snmp_if_discard_ratio": "discard_ratio",
 }
+_COMPUTED = (*_RATES, "snmp_if_utilisation_ratio", "snmp_if_down")
+
+_COLUMNS = {**mib.IF_COLUMNS, **mib.IF_DISCARDS}
 
 PortName = Annotated[str, Field(min_length=1, max_length=64)]
 Column = Literal[
@@ -51,8 +55,19 @@ class SnmpOptions(Options):
     interfaces: list[PortName] = Field(
         [], max_length=256, description="names (ifName or ifAlias) of the ports to watch"
     )
-    columns: list[Column] = Field([], description="what to ask of a port; empty: everything")
+    bandwidth: dict[PortName, Annotated[Bandwidth, Field(gt=0)]] = Field(
+        {}, description="what the line at a port carries, by the name of the port, where that is less than its speed"
+    )
+    columns: list[Column] = Field([], description="what to ask of a port; empty: all but discards")
+    discards: bool = Field(False, description="ask for discarded packets too")
     ups: bool = Field(False, description="ask for the battery (UPS-MIB)")
+
+    @field_validator("bandwidth")
+    @classmethod
+    def _of_watched_ports(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        if unknown := sorted(value.keys() - set(info.data.get("interfaces", value))):
+            raise ValueError(f"`interfaces` has no {', '.join(unknown)}")
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> SnmpOptions:
@@ -120,10 +135,23 @@ class _Answers:
         Metric(name="ifHCOutUcastPkts", help="Packets sent.", labels=("ifName",), counter=True),
         Metric(name="ifInErrors", help="Packets received with errors.", labels=("ifName",), counter=True),
         Metric(name="ifOutErrors", help="Packets not sent because of errors.", labels=("ifName",), counter=True),
+        Metric(
+            name="ifInDiscards",
+            help="Good packets received and dropped all the same.",
+            labels=("ifName",),
+            counter=True,
+        ),
+        Metric(name="ifOutDiscards", help="Good packets dropped instead of sent.", labels=("ifName",), counter=True),
         Metric(name="snmp_if_down", help="1 when a port that is switched on does not work.", labels=("ifName",)),
         Metric(name="snmp_if_in_bits_per_second", help="Received since the last run.", labels=("ifName",)),
         Metric(name="snmp_if_out_bits_per_second", help="Sent since the last run.", labels=("ifName",)),
         Metric(name="snmp_if_error_ratio", help="Packets with errors since the last run, 0 to 1.", labels=("ifName",)),
+        Metric(name="snmp_if_discard_ratio", help="Packets dropped since the last run, 0 to 1.", labels=("ifName",)),
+        Metric(
+            name="snmp_if_utilisation_ratio",
+            help="The busier direction since the last run, of what the line carries; 1 is full.",
+            labels=("ifName",),
+        ),
         Metric(name="upsBatteryStatus", help="1 unknown, 2 normal, 3 low, 4 depleted."),
         Metric(name="upsSecondsOnBattery", help="Seconds on battery, 0 on mains."),
         Metric(name="upsEstimatedMinutesRemaining", help="Minutes that the battery will last."),
@@ -180,7 +208,11 @@ async def _find_ports(request: Request[SnmpOptions], session: Session) -> list[_
         aliases = await session.walk(mib.IF_ALIAS)
         by_alias = {alias: (index, mib.IF_ALIAS) for index, alias in reversed(aliases.items()) if alias in wanted}
         found = by_alias | found
-    columns = tuple(dict.fromkeys((*(request.options.columns or mib.IF_COLUMNS), "ifCounterDiscontinuityTime")))
+    wanted_columns = (
+        *(request.options.columns or mib.IF_COLUMNS),
+        *(mib.IF_DISCARDS if request.options.discards else ()),
+    )
+    columns = tuple(dict.fromkeys((*wanted_columns, "ifCounterDiscontinuityTime")))
     by_index = {index: _place(name, names.get(index, name), index, by, columns) for name, (index, by) in found.items()}
     places = list(by_index.values())
     if len(found) == len(wanted):
@@ -195,10 +227,8 @@ def _place(wanted: str, name: str, index: str, by: str, columns: Sequence[str]) 
         wanted=wanted,
         name=name,
         identity=f"{by}.{index}",
-        reads={column: f"{mib.IF_COLUMNS[column]}.{index}" for column in columns},
-        keys={
-            column: labelled(column, ifName=name) for column in (*columns, *mib.WIDE.values(), *_RATES, "snmp_if_down")
-        },
+        reads={column: f"{_COLUMNS[column]}.{index}" for column in columns},
+        keys={column: labelled(column, ifName=name) for column in (*columns, *mib.WIDE.values(), *_COMPUTED)},
     )
 
 
@@ -246,7 +276,7 @@ def _judge(request: Request[SnmpOptions], answers: _Answers) -> Result:
     rates = _rates(request.memory, poll)
     for place in places:
         if (port := ports.get(place.name)) is not None:
-            _measure_port(place, port, rates.get(place.name), measured)
+            _measure_port(place, port, rates.get(place.name), request.options.bandwidth.get(place.wanted), measured)
             if mib.is_down(port):
                 sayings.append(f"port {_say_port(place)} is down")
     if request.options.ups:
@@ -287,7 +317,9 @@ def _uptime(values: Mapping[str, Any]) -> float | None:
     return float(engine) if engine is not None and engine > mib.WRAP_SECONDS else ticks / 100
 
 
-def _measure_port(place: _Place, port: mib.Port, rates: mib.Rates | None, measured: dict[str, float]) -> None:
+def _measure_port(
+    place: _Place, port: mib.Port, rates: mib.Rates | None, bandwidth: float | None, measured: dict[str, float]
+) -> None:
     keys = place.keys
     for column, value in port.values.items():
         if column != "ifCounterDiscontinuityTime":
@@ -299,6 +331,9 @@ def _measure_port(place: _Place, port: mib.Port, rates: mib.Rates | None, measur
             rate: float | None = getattr(rates, which)
             if rate is not None:
                 measured[keys[name]] = rate
+        utilisation = rates.utilisation_ratio(bandwidth or port.values.get("ifHighSpeed", 0) * 1e6)
+        if utilisation is not None:
+            measured[keys["snmp_if_utilisation_ratio"]] = utilisation
 
 
 def _measure_ups(values: Mapping[str, Any], measured: dict[str, float]) -> Result | None:

@@ -33,6 +33,9 @@ IF_COLUMNS: Mapping[str, str] = {
     "ifHighSpeed": f"{_IF_X_ENTRY}.15",
     "ifCounterDiscontinuityTime": f"{_IF_X_ENTRY}.19",
 }
+"""What is asked of a port where nothing else is written."""
+IF_DISCARDS: Mapping[str, str] = {"ifInDiscards": f"{_IF_ENTRY}.13", "ifOutDiscards": f"{_IF_ENTRY}.19"}
+"""Only asked when they are wanted: with them three ports fit into a question and not four (`probes.wire.room`)."""
 IF_COLUMNS_NARROW: Mapping[str, str] = {"ifInOctets": f"{_IF_ENTRY}.10", "ifOutOctets": f"{_IF_ENTRY}.16"}
 """32 bits wide: all that a port up to 20 Mbit/s must have (RFC 2863 section 3.1.6)."""
 WIDE = {"ifHCInOctets": "ifInOctets", "ifHCOutOctets": "ifOutOctets"}
@@ -116,6 +119,13 @@ class Rates:
     out_bits_per_second: float | None = None
     error_ratio: float | None = None
     """Packets with errors, of all that came and went, 0 to 1."""
+    discard_ratio: float | None = None
+    """Good packets that were dropped, for lack of buffers as a rule, of all that came and went, 0 to 1."""
+
+    def utilisation_ratio(self, bits_per_second: float) -> float | None:
+        """How full the busier direction is of what the line carries; None without a rate or a speed. A burst may be over 1."""
+        known = [each for each in (self.in_bits_per_second, self.out_bits_per_second) if each is not None]
+        return max(known) / bits_per_second if known and bits_per_second > 0 else None
 
 
 LEAST_SPAN_SECONDS = 10.0
@@ -152,12 +162,15 @@ def rates(before: Port, now: Port, seconds: float) -> Rates:
         return None if octets is None else octets * 8 / seconds
 
     # No packet is shorter than 64 bytes on Ethernet (IEEE 802.3).
-    errors = [each for each in (more("ifInErrors", 512, 2**32), more("ifOutErrors", 512, 2**32)) if each is not None]
     counts = (more("ifHCInUcastPkts", 512, 2**64), more("ifHCOutUcastPkts", 512, 2**64))
     packets = [each for each in counts if each is not None]
-    total = sum(errors) + sum(packets)
-    ratio = sum(errors) / total if errors and packets and total else None
-    return Rates(bits("In"), bits("Out"), ratio)
+
+    def ratio(what: str) -> float | None:
+        bad = [each for way in ("In", "Out") if (each := more(f"if{way}{what}", 512, 2**32)) is not None]
+        total = sum(bad) + sum(packets)
+        return sum(bad) / total if bad and packets and total else None
+
+    return Rates(bits("In"), bits("Out"), ratio("Errors"), ratio("Discards"))
 
 
 def is_down(port: Port) -> bool:

@@ -97,7 +97,7 @@ def _ports(*names: str, first: int = 1, **more: Any) -> dict[str, Value]:
     for index, name in enumerate(names, first):
         table[f"{mib.IF_NAME}.{index}"] = text(name)
         table[f"{mib.IF_ALIAS}.{index}"] = text(f"line of {name}")
-        for column, entry in mib.IF_COLUMNS.items():
+        for column, entry in {**mib.IF_COLUMNS, **mib.IF_DISCARDS}.items():
             tag = 0x46 if "HC" in column else 0x41
             value = {"ifHighSpeed": 1000}.get(column, 1000 if "if" in column and tag == 0x46 else 1)
             table[f"{entry}.{index}"] = number(value, tag)
@@ -140,6 +140,61 @@ async def test_only_the_wanted_columns_are_asked() -> None:
         asked = {each for question in agent.asked if question.kind == GET for each in question.oids}
     assert {key.partition("{")[0] for key in result.values} == {"snmp_uptime_seconds", "snmp_rebooted", "ifHCInOctets"}
     assert oid(f"{mib.IF_COLUMNS['ifOperStatus']}.1") not in asked
+
+
+async def test_discards_are_asked_for_when_they_are_wanted(agent: Snmpd) -> None:
+    options = {**agent.v2c, "interfaces": ["lo"]}
+    without = await ask("snmp", **options)
+    assert not [key for key in without.values if "iscard" in key]
+    counters = {f'{way}{{ifName="lo"}}' for way in mib.IF_DISCARDS}
+    assert counters <= (await ask("snmp", discards=True, **options)).values.keys()
+    only = await ask("snmp", discards=True, columns=["ifHCInOctets"], **options)
+    assert {key for key in only.values if "{" in key} == counters | {'ifHCInOctets{ifName="lo"}'}
+
+
+async def test_a_port_that_drops_packets_tells_their_part() -> None:
+    memory: dict[str, Any] = {}
+    table = _ports("wan1")
+    async with Agent(table) as agent:
+        options = {**ASK, "port": agent.port, "interfaces": ["wan1"], "discards": True}
+        await ask("snmp", memory=memory, **options)
+        _earlier(memory, 60)
+        more = {
+            mib.IF_COLUMNS["ifHCOutUcastPkts"]: number(1090, 0x46),
+            mib.IF_DISCARDS["ifOutDiscards"]: number(11, 0x41),
+        }
+        agent.put(table | {f"{column}.1": value for column, value in more.items()})
+        result = await ask("snmp", memory=memory, **options)
+    assert result.values['snmp_if_discard_ratio{ifName="wan1"}'] == 0.1
+    assert result.values['snmp_if_error_ratio{ifName="wan1"}'] == 0
+
+
+async def test_how_full_a_line_is_goes_by_what_it_carries_or_else_by_the_speed_of_its_port() -> None:
+    memory: dict[str, Any] = {}
+    table = _ports("Gi0/1", "Gi0/2")  # 1000 Mbit/s
+    async with Agent(table) as agent:
+        options = {**ASK, "port": agent.port, "interfaces": ["line of Gi0/1", "Gi0/2"]}
+        options |= {"bandwidth": {"line of Gi0/1": "20M"}}
+        await ask("snmp", memory=memory, **options)
+        _earlier(memory, 60)
+        sent = {f"{mib.IF_COLUMNS['ifHCOutOctets']}.{index}": number(1000 + 60 * 10**6, 0x46) for index in (1, 2)}
+        agent.put(table | sent)  # 8 Mbit/s
+        result = await ask("snmp", memory=memory, **options)
+    assert result.values['snmp_if_utilisation_ratio{ifName="Gi0/1"}'] == pytest.approx(0.4, rel=0.1)
+    assert result.values['snmp_if_utilisation_ratio{ifName="Gi0/2"}'] == pytest.approx(0.008, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("bandwidth", "told"),
+    [
+        ({"wan2": "20M"}, "`interfaces` has no wan2"),
+        ({"wan1": "0M"}, "greater than 0"),
+        ({"wan1": "20 Mbit"}, "such as 512k, 50M"),
+    ],
+)
+async def test_a_bandwidth_that_cannot_be_is_refused(bandwidth: dict[str, str], told: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=told):
+        await ask("snmp", **ASK, interfaces=["wan1"], bandwidth=bandwidth)
 
 
 async def test_a_port_without_counters_of_64_bits_is_read_by_those_of_32() -> None:

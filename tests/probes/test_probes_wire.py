@@ -451,6 +451,29 @@ def test_rates_are_bits_a_second_and_errors_of_all_packets() -> None:
     assert mib.rates(before, now, 10.0) == mib.Rates(800.0, 400.0, 0.1)
 
 
+def test_discards_are_counted_as_errors_are_and_apart_from_them() -> None:
+    before = _port(ifHCInUcastPkts=0, ifHCOutUcastPkts=0, ifInErrors=0, ifInDiscards=0, ifOutDiscards=2**32 - 5)
+    now = _port(ifHCInUcastPkts=50, ifHCOutUcastPkts=25, ifInErrors=0, ifInDiscards=5, ifOutDiscards=15, ifHighSpeed=1)
+    rates = mib.rates(before, now, 10.0)
+    assert (rates.error_ratio, rates.discard_ratio) == (0.0, 0.25)
+    assert mib.rates(before, _port(ifHCInUcastPkts=50, ifInDiscards=3), 10.0).discard_ratio == 3 / 53
+
+
+@pytest.mark.parametrize(
+    ("rates", "speed", "ratio"),
+    [
+        (mib.Rates(8e6, 2e6), 10e6, 0.8),
+        (mib.Rates(2e6, 12e6), 10e6, 1.2),
+        (mib.Rates(None, 5e6), 10e6, 0.5),
+        (mib.Rates(0.0, 0.0), 10e6, 0.0),
+        (mib.Rates(), 10e6, None),
+        (mib.Rates(8e6, 2e6), 0.0, None),
+    ],
+)
+def test_a_line_is_as_full_as_its_busier_direction(rates: mib.Rates, speed: float, ratio: float | None) -> None:
+    assert rates.utilisation_ratio(speed) == ratio
+
+
 _IDLE = dict.fromkeys(("ifHCInOctets", "ifHCOutOctets", "ifHCInUcastPkts", "ifHCOutUcastPkts"), 0)
 
 
