@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal
@@ -112,6 +112,8 @@ class _Answers:
     places: Sequence[_Place]
     ports: Mapping[str, mib.Port]
     """By ifName; those that are there."""
+    alarms: Collection[str] = ()
+    """Of a UPS, as OIDs (upsAlarmDescr)."""
 
 
 @probe(
@@ -156,9 +158,11 @@ class _Answers:
         Metric(name="upsSecondsOnBattery", help="Seconds on battery, 0 on mains."),
         Metric(name="upsEstimatedMinutesRemaining", help="Minutes that the battery will last."),
         Metric(name="upsEstimatedChargeRemaining", help="Charge of the battery in percent."),
+        Metric(name="upsBatteryTemperature", help="Temperature at the battery in degrees Celsius."),
         Metric(name="upsOutputSource", help="3 mains, 4 bypass, 5 battery."),
         Metric(name="upsOnBattery", help="1 when the output comes from the battery."),
         Metric(name="upsBatteryLow", help="1 when the battery is low or depleted."),
+        Metric(name="upsReplaceBattery", help="1 when the battery must be replaced."),
     ],
 )
 async def run(request: Request[SnmpOptions]) -> Result:
@@ -174,9 +178,14 @@ async def run(request: Request[SnmpOptions]) -> Result:
 async def _poll(request: Request[SnmpOptions], session: Session) -> _Answers:
     oids = [mib.SYS_UPTIME, mib.ENGINE_BOOTS, mib.ENGINE_TIME]
     if request.options.ups:
-        oids += mib.UPS_SCALARS.values()
+        oids += (*mib.UPS_SCALARS.values(), mib.UPS_ALARMS_PRESENT, mib.APC_REPLACE_BATTERY)
     request.trace(f"GET of {len(oids)} objects, SNMP version {request.options.version}, from {request.address}")
     scalars = await session.scalars(oids, certain=(mib.SYS_UPTIME, mib.ENGINE_TIME))
+    alarms: Collection[str] = ()
+    alarms_present = scalars.get(mib.UPS_ALARMS_PRESENT)
+    if isinstance(alarms_present, int) and alarms_present > 0:
+        request.trace("walking upsAlarmDescr, for there are alarms")
+        alarms = (await session.walk(mib.UPS_ALARM_DESCR, certain=False)).values()
     places: list[_Place] = []
     ports: dict[str, mib.Port] = {}
     for _ in range(2 if request.options.interfaces else 0):  # a port that is elsewhere now is found in the same run
@@ -190,7 +199,7 @@ async def _poll(request: Request[SnmpOptions], session: Session) -> _Answers:
             break
         request.trace(f"moved: {', '.join(each.wanted for each in places if each.name not in ports)}")
         request.memory.pop("places", None)
-    return _Answers(scalars=scalars, places=places, ports=ports)
+    return _Answers(scalars=scalars, places=places, ports=ports, alarms=alarms)
 
 
 async def _find_ports(request: Request[SnmpOptions], session: Session) -> list[_Place]:
@@ -280,7 +289,7 @@ def _judge(request: Request[SnmpOptions], answers: _Answers) -> Result:
             if mib.is_down(port):
                 sayings.append(f"port {_say_port(place)} is down")
     if request.options.ups:
-        if (missing := _measure_ups(answers.scalars, measured)) is not None:
+        if (missing := _measure_ups(answers, measured)) is not None:
             return missing
         sayings.append(_say_ups(measured))
     absent = sorted(set(request.options.interfaces) - {each.wanted for each in places if each.name in ports})
@@ -336,8 +345,9 @@ def _measure_port(
             measured[keys["snmp_if_utilisation_ratio"]] = utilisation
 
 
-def _measure_ups(values: Mapping[str, Any], measured: dict[str, float]) -> Result | None:
+def _measure_ups(answers: _Answers, measured: dict[str, float]) -> Result | None:
     """The battery into `measured`; a failure when the device has none to tell of."""
+    values = answers.scalars
     read = {name: values.get(oid) for name, oid in mib.UPS_SCALARS.items()}
     measured |= {name: float(value) for name, value in read.items() if isinstance(value, int)}
     if "upsOutputSource" not in measured:
@@ -345,13 +355,18 @@ def _measure_ups(values: Mapping[str, Any], measured: dict[str, float]) -> Resul
     status = measured.get("upsBatteryStatus", 0)
     measured["upsOnBattery"] = float(measured["upsOutputSource"] == mib.ON_BATTERY)
     measured["upsBatteryLow"] = float(status in (mib.BATTERY_LOW, mib.BATTERY_DEPLETED))
+    present, apc = values.get(mib.UPS_ALARMS_PRESENT), values.get(mib.APC_REPLACE_BATTERY)
+    replace_it = mib.replace_battery(present, answers.alarms, apc)
+    if replace_it is not None:
+        measured["upsReplaceBattery"] = float(replace_it)
     return None
 
 
 def _say_ups(measured: Mapping[str, float]) -> str:
     left = measured.get("upsEstimatedMinutesRemaining")
     lasts = f", {left:.0f} minutes left" if left is not None else ""
-    return f"on battery{lasts}" if measured["upsOnBattery"] else f"on mains{lasts}"
+    old = ", the battery must be replaced" if measured.get("upsReplaceBattery") else ""
+    return f"on {'battery' if measured['upsOnBattery'] else 'mains'}{lasts}{old}"
 
 
 def _span(seconds: float) -> str:

@@ -1,11 +1,11 @@
 """What SNMP objects mean: OIDs, and measurements from the values of one poll. No I/O.
 
-Sources: SNMPv2-MIB (RFC 3418), SNMP-FRAMEWORK-MIB (RFC 3411), IF-MIB (RFC 2863), UPS-MIB (RFC 1628).
+Sources: SNMPv2-MIB (RFC 3418), SNMP-FRAMEWORK-MIB (RFC 3411), IF-MIB (RFC 2863), UPS-MIB (RFC 1628), PowerNet-MIB (APC).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
@@ -49,6 +49,7 @@ UPS_SCALARS: Mapping[str, str] = {
     "upsSecondsOnBattery": "1.3.6.1.2.1.33.1.2.2.0",
     "upsEstimatedMinutesRemaining": "1.3.6.1.2.1.33.1.2.3.0",
     "upsEstimatedChargeRemaining": "1.3.6.1.2.1.33.1.2.4.0",
+    "upsBatteryTemperature": "1.3.6.1.2.1.33.1.2.7.0",
     "upsOutputSource": "1.3.6.1.2.1.33.1.4.1.0",
 }
 ON_BATTERY = 5
@@ -56,6 +57,23 @@ ON_BATTERY = 5
 BATTERY_LOW = 3
 BATTERY_DEPLETED = 4
 """upsBatteryStatus: batteryLow(3), batteryDepleted(4)."""
+
+UPS_ALARMS_PRESENT = "1.3.6.1.2.1.33.1.6.1.0"
+"""How many rows upsAlarmTable has just now."""
+UPS_ALARM_DESCR = "1.3.6.1.2.1.33.1.6.2.1.2"
+UPS_ALARM_BATTERY_BAD = "1.3.6.1.2.1.33.1.6.3.1"
+"""upsAlarmDescr: a battery must be replaced."""
+APC_REPLACE_BATTERY = "1.3.6.1.4.1.318.1.1.1.2.2.4.0"
+"""upsAdvBatteryReplaceIndicator (PowerNet-MIB of APC): 1 no, 2 yes."""
+APC_BATTERY_NEEDS_REPLACING = 2
+
+
+def replace_battery(alarms_present: object, alarms: Collection[str], apc: object) -> bool | None:
+    """Whether the battery must be replaced, as RFC 1628 or APC tells; None when the device tells neither."""
+    if not isinstance(alarms_present, int) and not isinstance(apc, int):
+        return None
+    return UPS_ALARM_BATTERY_BAD in alarms or apc == APC_BATTERY_NEEDS_REPLACING
+
 
 TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"
 """snmpTrapOID (RFC 3418): which trap it is."""

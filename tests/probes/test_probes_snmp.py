@@ -17,8 +17,9 @@ from monitor.core.model import Outcome, Reason
 from probes.engine.snmp import MAX_ROWS
 from probes.registry import Memory
 from probes.wire import mib
+from probes.wire.room import MOST_VALUES
 from tests.probes.agent import GEN_ERR, GET, GET_BULK, NULL, TOO_BIG, Agent, Question, Value, number, oid, parse, text
-from tests.probes.peers import V3_OTHERS, Snmpd, UdpPeer, ask, eventually, free_port
+from tests.probes.peers import UPS, V3_OTHERS, Snmpd, UdpPeer, ask, eventually, free_port
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "v2c": {"community": {"file": "x"}},
@@ -274,7 +275,7 @@ async def test_an_agent_that_gives_up_for_one_unknown_object_is_asked_for_each()
 
     shared = Memory()
     async with Agent(table, odd) as agent:
-        for questions in (9, 1):  # all at once and each alone; then only those that it has
+        for questions in (12, 1):  # all at once and each alone; then only those that it has
             agent.asked.clear()
             result = await ask("snmp", **ASK, port=agent.port, shared=shared, ups=True)
             assert result.outcome is Outcome.OK
@@ -532,7 +533,36 @@ async def test_a_ups_on_battery_tells_it(battery: Snmpd, how: str) -> None:
     assert result.values["upsEstimatedMinutesRemaining"] == 12
     assert result.values["upsEstimatedChargeRemaining"] == 30
     assert result.values["upsSecondsOnBattery"] == 95
-    assert "on battery, 12 minutes left" in result.evidence
+    assert result.values["upsBatteryTemperature"] == 41
+    assert result.values["upsReplaceBattery"] == 1
+    assert "on battery, 12 minutes left, the battery must be replaced" in result.evidence
+
+
+@pytest.mark.parametrize(
+    ("more", "replace_it"),
+    [
+        ({}, None),
+        ({mib.UPS_ALARMS_PRESENT: 0}, 0),
+        ({mib.UPS_ALARMS_PRESENT: 1}, 0),  # and yet no row
+        ({mib.UPS_ALARMS_PRESENT: 1, f"{mib.UPS_ALARM_DESCR}.1": f".{UPS}.6.3.2"}, 0),  # upsAlarmOnBattery
+        ({mib.APC_REPLACE_BATTERY: 1}, 0),
+        ({mib.APC_REPLACE_BATTERY: 2}, 1),
+        ({mib.UPS_ALARMS_PRESENT: 0, mib.APC_REPLACE_BATTERY: 2}, 1),
+    ],
+)
+async def test_a_ups_tells_in_one_of_two_ways_that_its_battery_must_be_replaced(
+    tmp_path: Path, more: dict[str, int | str], replace_it: int | None
+) -> None:
+    shared = Memory()
+    ups = Snmpd(tmp_path, "ups", {f"{UPS}.4.1.0": 3, **more})
+    try:
+        ups.start()
+        result = await ask("snmp", **ups.v2c, ups=True, shared=shared)
+    finally:
+        ups.stop()
+    assert result.outcome is Outcome.OK
+    assert result.values.get("upsReplaceBattery") == replace_it
+    assert [device.room.size for device in shared.values()] == [MOST_VALUES], "an empty table is no question too big"
 
 
 async def test_a_device_without_a_battery_fails_when_one_is_asked_for(agent: Snmpd) -> None:
