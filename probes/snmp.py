@@ -1,6 +1,6 @@
-"""Does the agent of a device answer, has it rebooted, how are its ports and its battery?
+"""Does the agent of a device answer, has it rebooted, how are its ports, its battery and its temperature?
 
-Source: IF-MIB (RFC 2863), UPS-MIB (RFC 1628), see `probes.wire.mib`; the asking is `probes.engine.snmp`. Costs about 0.07 ms
+Source: IF-MIB (RFC 2863), UPS-MIB (RFC 1628), ENTITY-SENSOR-MIB (RFC 3433), see `probes.wire.mib`; the asking is `probes.engine.snmp`. Costs about 0.07 ms
 of CPU a run, 0.7 ms with four columns of 48 ports. Ports are found by ifName or ifAlias in a walk by GETBULK, because ifIndex
 moves at a reboot; once they are known, exact GETs ask for many columns of many ports at once, which gufo-snmp can only do so.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -24,6 +24,8 @@ from probes.wire.text import one_line
 
 PLACES = 4096
 """Places of ports that are shared between devices: about 5 KiB each."""
+MOST_SENSORS = 16
+"""Of a device, by their numbers: each makes a series."""
 _RATES = {
     "snmp_if_in_bits_per_second": "in_bits_per_second",
     "snmp_if_out_bits_per_second": "out_bits_per_second",
@@ -61,6 +63,7 @@ class SnmpOptions(Options):
     columns: list[Column] = Field([], description="what to ask of a port; empty: all but discards")
     discards: bool = Field(False, description="ask for discarded packets too")
     ups: bool = Field(False, description="ask for the battery (UPS-MIB)")
+    temperatures: bool = Field(False, description="ask for the temperatures (ENTITY-SENSOR-MIB)")
 
     @field_validator("bandwidth")
     @classmethod
@@ -114,6 +117,8 @@ class _Answers:
     """By ifName; those that are there."""
     alarms: Collection[str] = ()
     """Of a UPS, as OIDs (upsAlarmDescr)."""
+    temperatures: Mapping[str, float | None] = field(default_factory=dict)
+    """Degrees Celsius by sensor; None of one that tells nothing just now."""
 
 
 @probe(
@@ -154,6 +159,7 @@ class _Answers:
             help="The busier direction since the last run, of what the line carries; 1 is full.",
             labels=("ifName",),
         ),
+        Metric(name="snmp_temperature_celsius", help="What a sensor of the device tells.", labels=("sensor",)),
         Metric(name="upsBatteryStatus", help="1 unknown, 2 normal, 3 low, 4 depleted."),
         Metric(name="upsSecondsOnBattery", help="Seconds on battery, 0 on mains."),
         Metric(name="upsEstimatedMinutesRemaining", help="Minutes that the battery will last."),
@@ -199,7 +205,8 @@ async def _poll(request: Request[SnmpOptions], session: Session) -> _Answers:
             break
         request.trace(f"moved: {', '.join(each.wanted for each in places if each.name not in ports)}")
         request.memory.pop("places", None)
-    return _Answers(scalars=scalars, places=places, ports=ports, alarms=alarms)
+    temperatures = await _temperatures(request, session) if request.options.temperatures else {}
+    return _Answers(scalars=scalars, places=places, ports=ports, alarms=alarms, temperatures=temperatures)
 
 
 async def _find_ports(request: Request[SnmpOptions], session: Session) -> list[_Place]:
@@ -239,6 +246,31 @@ def _place(wanted: str, name: str, index: str, by: str, columns: Sequence[str]) 
         reads={column: f"{_COLUMNS[column]}.{index}" for column in columns},
         keys={column: labelled(column, ifName=name) for column in (*columns, *mib.WIDE.values(), *_COMPUTED)},
     )
+
+
+async def _temperatures(request: Request[SnmpOptions], session: Session) -> Mapping[str, float | None]:
+    """Degrees Celsius by sensor; where the sensors are is known from the first run on."""
+    sensors: Mapping[str, str] = request.memory.get("sensors") or await _find_sensors(request, session)
+    reads = {name: [f"{column}.{index}" for column in mib.SENSOR_COLUMNS] for name, index in sensors.items()}
+    got = await session.rows(list(reads.values()))
+    is_there = all(got.get(oids[0]) == mib.CELSIUS for oids in reads.values())
+    request.memory["sensors"] = sensors if is_there else None  # else they are looked for in the next run
+    return {name: mib.celsius([got.get(oid) for oid in oids]) for name, oids in reads.items()}
+
+
+async def _find_sensors(request: Request[SnmpOptions], session: Session) -> Mapping[str, str]:
+    """Index by name of those that measure a temperature."""
+    request.trace("walking entPhySensorType for the temperatures")
+    kinds = await session.walk(mib.SENSOR_TYPE, certain=False)
+    found = [index for index, kind in kinds.items() if kind == str(mib.CELSIUS)][:MOST_SENSORS]
+    named = (mib.ENT_PHYSICAL_NAME, mib.ENT_PHYSICAL_DESCR)
+    got = await session.rows([[f"{column}.{index}" for column in (mib.SENSOR_TYPE, *named)] for index in found])
+    sensors: dict[str, str] = {}
+    for index in found:
+        told = (one_line(text(got.get(f"{column}.{index}", b"")), 64) for column in named)
+        name = next(filter(None, told), index)
+        sensors[f"{name} ({index})" if name in sensors else name] = index
+    return sensors
 
 
 def _narrow(place: _Place, port: mib.Port) -> _Place:
@@ -282,6 +314,7 @@ def _judge(request: Request[SnmpOptions], answers: _Answers) -> Result:
         measured["snmp_rebooted"] = 1.0
         sayings.append("restarted since the last run")
         request.memory.pop("base", None)
+        request.memory.pop("sensors", None)  # numbers move at a restart
     rates = _rates(request.memory, poll)
     for place in places:
         if (port := ports.get(place.name)) is not None:
@@ -292,6 +325,10 @@ def _judge(request: Request[SnmpOptions], answers: _Answers) -> Result:
         if (missing := _measure_ups(answers, measured)) is not None:
             return missing
         sayings.append(_say_ups(measured))
+    if request.options.temperatures:
+        if not answers.temperatures:
+            return failed(Reason.CONTENT, "the device tells no temperature (no ENTITY-SENSOR-MIB)", measured)
+        sayings += _measure_temperatures(answers.temperatures, measured)
     absent = sorted(set(request.options.interfaces) - {each.wanted for each in places if each.name in ports})
     if absent:
         others = ", ".join(request.memory.get("all_ports", ()))
@@ -367,6 +404,13 @@ def _say_ups(measured: Mapping[str, float]) -> str:
     lasts = f", {left:.0f} minutes left" if left is not None else ""
     old = ", the battery must be replaced" if measured.get("upsReplaceBattery") else ""
     return f"on {'battery' if measured['upsOnBattery'] else 'mains'}{lasts}{old}"
+
+
+def _measure_temperatures(temperatures: Mapping[str, float | None], measured: dict[str, float]) -> list[str]:
+    """What is told into `measured`; the warmest as a saying."""
+    told = {sensor: degrees for sensor, degrees in temperatures.items() if degrees is not None}
+    measured |= {labelled("snmp_temperature_celsius", sensor=sensor): degrees for sensor, degrees in told.items()}
+    return [f"{told[each]:g} °C at {each}" for each in sorted(told, key=told.__getitem__)[-1:]]
 
 
 def _span(seconds: float) -> str:

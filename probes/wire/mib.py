@@ -1,11 +1,12 @@
 """What SNMP objects mean: OIDs, and measurements from the values of one poll. No I/O.
 
-Sources: SNMPv2-MIB (RFC 3418), SNMP-FRAMEWORK-MIB (RFC 3411), IF-MIB (RFC 2863), UPS-MIB (RFC 1628), PowerNet-MIB (APC).
+Sources: SNMPv2-MIB (RFC 3418), SNMP-FRAMEWORK-MIB (RFC 3411), IF-MIB (RFC 2863), UPS-MIB (RFC 1628), PowerNet-MIB (APC),
+ENTITY-MIB (RFC 6933), ENTITY-SENSOR-MIB (RFC 3433).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
@@ -73,6 +74,36 @@ def replace_battery(alarms_present: object, alarms: Collection[str], apc: object
     if not isinstance(alarms_present, int) and not isinstance(apc, int):
         return None
     return UPS_ALARM_BATTERY_BAD in alarms or apc == APC_BATTERY_NEEDS_REPLACING
+
+
+ENT_PHYSICAL_DESCR = "1.3.6.1.2.1.47.1.1.1.1.2"
+ENT_PHYSICAL_NAME = "1.3.6.1.2.1.47.1.1.1.1.7"
+_SENSOR_ENTRY = "1.3.6.1.2.1.99.1.1.1"
+SENSOR_TYPE = f"{_SENSOR_ENTRY}.1"
+SENSOR_COLUMNS = (SENSOR_TYPE, *(f"{_SENSOR_ENTRY}.{column}" for column in range(2, 6)))
+"""entPhySensorType, -Scale, -Precision, -Value, -OperStatus."""
+CELSIUS = 8
+"""entPhySensorType: celsius(8)."""
+_SENSOR_OK = 1
+_SENSOR_UNITS = 9
+"""entPhySensorScale: units(9); one more is a thousand times as much, from yocto(1) to yotta(17)."""
+_SENSOR_BEYOND = 10**9
+"""entPhySensorValue: out of the range of the sensor, and so is the negative of it."""
+
+
+def celsius(columns: Sequence[object]) -> float | None:
+    """Degrees that a sensor tells by its `SENSOR_COLUMNS`; None when it measures something else, or does not work."""
+    numbers = [each for each in columns if isinstance(each, int)]
+    if len(numbers) != len(SENSOR_COLUMNS):
+        return None
+    kind, scale, precision, value, status = numbers
+    if (kind, status) != (CELSIUS, _SENSOR_OK) or not (1 <= scale <= 17 and -8 <= precision <= 9):
+        return None
+    if abs(value) >= _SENSOR_BEYOND:
+        return None
+    # A precision above 0 is the number of decimal places; below 0 it tells how exact the value is, and changes nothing.
+    exponent = 3 * (scale - _SENSOR_UNITS) - max(precision, 0)
+    return float(value * 10**exponent if exponent >= 0 else value / 10**-exponent)
 
 
 TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"

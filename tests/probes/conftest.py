@@ -11,7 +11,7 @@ import pytest
 from lab.certificates import Authority
 from lab.sink import Sink
 from probes.wire import mib
-from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside
+from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside, sensor
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +46,13 @@ def battery(folder: Path) -> Iterator[Snmpd]:
     alarms = {"6.1.0": 2, "6.2.1.2.4": f".{UPS}.6.3.2", "6.2.1.2.7": f".{mib.UPS_ALARM_BATTERY_BAD}"}
     objects = {"2.1.0": 3, "2.2.0": 95, "2.3.0": 12, "2.4.0": 30, "2.7.0": 41, "4.1.0": 5, **alarms}
     yield from _running(Snmpd(folder, "battery", {f"{UPS}.{oid}": value for oid, value in objects.items()}))
+
+
+@pytest.fixture(scope="session")
+def warm(folder: Path) -> Iterator[Snmpd]:
+    """A switch with two temperatures, and a fan."""
+    sensors = sensor(1001, "inlet", 315) | sensor(1002, "fan", 38000, kind=10) | sensor(1005, "CPU", 624)
+    yield from _running(Snmpd(folder, "warm", sensors))
 
 
 @pytest.fixture

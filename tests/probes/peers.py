@@ -24,7 +24,7 @@ from lab.certificates import Authority
 from monitor.core.model import Outcome, Reason
 from probes import registry
 from probes.registry import COMMON_METRICS, Kind, Memory, Request, Result
-from probes.wire import icmp
+from probes.wire import icmp, mib
 
 LOOPBACK = "127.0.0.1"
 GIVE_UP_SECONDS = 20.0
@@ -338,6 +338,12 @@ rouser {V3_USER} authpriv
 def _kind(value: int | str) -> str:
     """What net-snmp calls the type of a value."""
     return "integer" if isinstance(value, int) else "object_id" if value.startswith(".") else "octet_str"
+
+
+def sensor(index: int, name: str, value: int, *, kind: int = mib.CELSIUS, status: int = 1) -> dict[str, int | str]:
+    """Objects of a sensor of ENTITY-SENSOR-MIB, in tenths of its unit."""
+    columns = dict(zip(mib.SENSOR_COLUMNS, (kind, 9, 1, value, status), strict=True))
+    return {f"{mib.ENT_PHYSICAL_NAME}.{index}": name, **{f"{oid}.{index}": each for oid, each in columns.items()}}
 
 
 class Kamailio(Server):

@@ -25,7 +25,7 @@ from tests.probes.peers import LOOPBACK, ask, eventually, make_request
 from tests.test_docs import section
 
 CONFIG = Path(__file__).parents[2] / "config"
-LABELS = {"site", "target", "kind", "check", "role", "phase", "ifName", "le", "provider", "circuit"}
+LABELS = {"site", "target", "kind", "check", "role", "phase", "ifName", "sensor", "le", "provider", "circuit"}
 """Of the series of a target; each has few values, or as many as the inventory has names."""
 QUERY = "/?q=only-here"
 
@@ -44,7 +44,10 @@ class Case:
     """How often further rows add theirs."""
 
 
-PORT, DISCARDS, UPS = (f"`snmp`, more {what}" for what in ("for a port", "for a port with `discards`", "with `ups`"))
+PORT, DISCARDS, UPS, SENSOR = (
+    f"`snmp`, more {what}"
+    for what in ("for a port", "for a port with `discards`", "with `ups`", "for a sensor with `temperatures`")
+)
 
 CASES = [
     Case("`icmp`", "icmp", "", lambda _: {}),
@@ -68,6 +71,7 @@ CASES = [
         more={PORT: 1, DISCARDS: 1},
     ),
     Case("`snmp`", "snmp", "battery", lambda battery: {**battery.v2c, "ups": True}, more={UPS: 1}),
+    Case("`snmp`", "snmp", "warm", lambda warm: {**warm.v2c, "temperatures": True}, more={SENSOR: 2}),
 ]  # fmt: skip
 
 

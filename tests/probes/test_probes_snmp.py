@@ -16,10 +16,11 @@ import pytest
 from monitor.core.model import Outcome, Reason
 from probes.engine.snmp import MAX_ROWS
 from probes.registry import Memory
+from probes.snmp import MOST_SENSORS
 from probes.wire import mib
 from probes.wire.room import MOST_VALUES
 from tests.probes.agent import GEN_ERR, GET, GET_BULK, NULL, TOO_BIG, Agent, Question, Value, number, oid, parse, text
-from tests.probes.peers import UPS, V3_OTHERS, Snmpd, UdpPeer, ask, eventually, free_port
+from tests.probes.peers import UPS, V3_OTHERS, Snmpd, UdpPeer, ask, eventually, free_port, sensor
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "v2c": {"community": {"file": "x"}},
@@ -563,6 +564,72 @@ async def test_a_ups_tells_in_one_of_two_ways_that_its_battery_must_be_replaced(
     assert result.outcome is Outcome.OK
     assert result.values.get("upsReplaceBattery") == replace_it
     assert [device.room.size for device in shared.values()] == [MOST_VALUES], "an empty table is no question too big"
+
+
+async def test_a_device_tells_its_temperatures(warm: Snmpd, how: str) -> None:
+    result = await ask("snmp", **getattr(warm, how), temperatures=True)
+    assert result.outcome is Outcome.OK, result
+    assert {key: value for key, value in result.values.items() if "{" in key} == {
+        'snmp_temperature_celsius{sensor="inlet"}': 31.5,
+        'snmp_temperature_celsius{sensor="CPU"}': 62.4,
+    }
+    assert "62.4 °C at CPU" in result.evidence
+    assert not [key for key in (await ask("snmp", **getattr(warm, how))).values if "{" in key]
+
+
+async def test_a_device_without_a_thermometer_fails_when_one_is_asked_for(agent: Snmpd) -> None:
+    shared = Memory()
+    result = await ask("snmp", **agent.v2c, temperatures=True, shared=shared)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
+    assert "no ENTITY-SENSOR-MIB" in result.evidence
+    assert result.values["snmp_uptime_seconds"] >= 0
+    assert [device.room.size for device in shared.values()] == [MOST_VALUES]
+
+
+def _warm(*sensors: dict[str, int | str]) -> dict[str, Value]:
+    """The table of an agent with these sensors."""
+    told = {name: value for each in sensors for name, value in each.items()}
+    return _ports() | {name: number(value) if isinstance(value, int) else text(value) for name, value in told.items()}
+
+
+async def test_sensors_are_looked_for_once_and_again_when_they_are_gone() -> None:
+    memory: dict[str, Any] = {}
+    async with Agent(_warm(sensor(1, "a", 300), sensor(2, "b", 400, status=3))) as agent:
+        options = {**ASK, "port": agent.port, "temperatures": True}
+        told, walks = [], []
+        for moved in (False, False, True, True):
+            if moved:
+                agent.put(_warm(sensor(7, "a", 500)))
+            agent.asked.clear()
+            result = await ask("snmp", memory=memory, **options)
+            told.append([value for key, value in result.values.items() if "celsius" in key])
+            walks.append(any(each.kind == GET_BULK for each in agent.asked))
+    assert told == [[30], [30], [], [50]]
+    assert walks == [True, False, False, True]
+
+
+async def test_sensors_are_looked_for_again_after_a_restart() -> None:
+    memory: dict[str, Any] = {}
+    async with Agent(_warm(sensor(1, "a", 300), sensor(2, "b", 400))) as agent:
+        options = {**ASK, "port": agent.port, "temperatures": True}
+        await ask("snmp", memory=memory, **options)
+        agent.put(_warm(sensor(1, "b", 410), sensor(2, "a", 310)) | {mib.ENGINE_BOOTS: number(4)})
+        assert (await ask("snmp", memory=memory, **options)).values["snmp_rebooted"] == 1
+        after = await ask("snmp", memory=memory, **options)
+    assert after.values['snmp_temperature_celsius{sensor="a"}'] == 31
+    assert after.values['snmp_temperature_celsius{sensor="b"}'] == 41
+
+
+async def test_sensors_are_bounded_and_each_has_a_name_of_its_own() -> None:
+    nameless = {name: value for name, value in sensor(3, "x", 300).items() if mib.ENT_PHYSICAL_NAME not in name}
+    sensors = [sensor(index, "port\x1b" * 99, 300) for index in range(10, 99)]
+    async with Agent(_warm(sensor(1, "", 300), nameless, *sensors)) as agent:
+        result = await ask("snmp", **ASK, port=agent.port, temperatures=True)
+    found = [key.partition('sensor="')[2] for key in result.values if "celsius" in key]
+    assert len(found) == MOST_SENSORS
+    assert found[:2] == ['1"}', '3"}']
+    assert max(map(len, found)) < 80
+    assert "\x1b" not in "".join(found)
 
 
 async def test_a_device_without_a_battery_fails_when_one_is_asked_for(agent: Snmpd) -> None:

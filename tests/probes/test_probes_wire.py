@@ -529,6 +529,29 @@ def test_one_counter_of_errors_that_went_back_leaves_the_other_in_the_ratio_boun
 
 
 @pytest.mark.parametrize(
+    ("columns", "degrees"),
+    [
+        ((8, 9, 0, 45, 1), 45.0),
+        ((8, 9, 1, 455, 1), 45.5),
+        ((8, 8, 0, 45500, 1), 45.5),  # milli
+        ((8, 8, 2, 4550000, 1), 45.5),
+        ((8, 10, 3, 45, 1), 45.0),  # kilo
+        ((8, 9, -2, -20, 1), -20.0),
+        ((4, 9, 0, 45, 1), None),  # volts
+        ((8, 9, 0, 45, 2), None),  # unavailable
+        ((8, 9, 0, 10**9, 1), None),  # overflow
+        ((8, 9, 0, -(10**9), 1), None),
+        ((8, 0, 0, 45, 1), None),
+        ((8, 9, 10**9, 45, 1), None),
+        ((8, 9, 0, None, 1), None),
+        ((8, 9, b"0", 45, 1), None),
+    ],
+)
+def test_a_sensor_tells_degrees_by_its_scale_and_precision(columns: tuple[object, ...], degrees: float | None) -> None:
+    assert mib.celsius(columns) == degrees
+
+
+@pytest.mark.parametrize(
     ("before", "now", "elapsed", "restarted"),
     [
         (1000.0, 1060.0, 60.0, False),
