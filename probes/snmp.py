@@ -1,8 +1,9 @@
 """Does the agent of a device answer, has it rebooted, how are its ports, its battery and its temperature?
 
-Source: IF-MIB (RFC 2863), UPS-MIB (RFC 1628), ENTITY-SENSOR-MIB (RFC 3433), see `probes.wire.mib`; the asking is `probes.engine.snmp`. Costs about 0.07 ms
-of CPU a run, 0.7 ms with four columns of 48 ports. Ports are found by ifName or ifAlias in a walk by GETBULK, because ifIndex
-moves at a reboot; once they are known, exact GETs ask for many columns of many ports at once, which gufo-snmp can only do so.
+Source: IF-MIB (RFC 2863), UPS-MIB (RFC 1628), ENTITY-SENSOR-MIB (RFC 3433), see `probes.wire.mib`; the asking is
+`probes.engine.snmp`. Costs about 0.07 ms of CPU a run, 0.7 ms with four columns of 48 ports. Ports are found by ifName or
+ifAlias in a walk by GETBULK, because ifIndex moves at a reboot; once they are known, exact GETs ask for many columns of many
+ports at once, which gufo-snmp can only do so.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ _RATES = {
     "snmp_if_discard_ratio": "discard_ratio",
 }
 _COMPUTED = (*_RATES, "snmp_if_utilisation_ratio", "snmp_if_down")
-
 _COLUMNS = {**mib.IF_COLUMNS, **mib.IF_DISCARDS}
 
 PortName = Annotated[str, Field(min_length=1, max_length=64)]

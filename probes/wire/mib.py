@@ -173,8 +173,9 @@ class Rates:
 
     def utilisation_ratio(self, bits_per_second: float) -> float | None:
         """How full the busier direction is of what the line carries; None without a rate or a speed. A burst may be over 1."""
-        known = [each for each in (self.in_bits_per_second, self.out_bits_per_second) if each is not None]
-        return max(known) / bits_per_second if known and bits_per_second > 0 else None
+        one, two = self.in_bits_per_second, self.out_bits_per_second
+        most = one if two is None or (one is not None and one > two) else two
+        return None if most is None or bits_per_second <= 0 else most / bits_per_second
 
 
 LEAST_SPAN_SECONDS = 10.0
@@ -214,12 +215,14 @@ def rates(before: Port, now: Port, seconds: float) -> Rates:
     counts = (more("ifHCInUcastPkts", 512, 2**64), more("ifHCOutUcastPkts", 512, 2**64))
     packets = [each for each in counts if each is not None]
 
-    def ratio(what: str) -> float | None:
-        bad = [each for way in ("In", "Out") if (each := more(f"if{way}{what}", 512, 2**32)) is not None]
+    def ratio(*columns: str) -> float | None:
+        bad = [each for column in columns if (each := more(column, 512, 2**32)) is not None]
+        if not bad or not packets:
+            return None
         total = sum(bad) + sum(packets)
-        return sum(bad) / total if bad and packets and total else None
+        return sum(bad) / total if total else None
 
-    return Rates(bits("In"), bits("Out"), ratio("Errors"), ratio("Discards"))
+    return Rates(bits("In"), bits("Out"), ratio("ifInErrors", "ifOutErrors"), ratio(*IF_DISCARDS))
 
 
 def is_down(port: Port) -> bool:
