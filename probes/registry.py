@@ -10,6 +10,7 @@ import asyncio
 import errno
 import importlib
 import pkgutil
+import re
 import socket
 import ssl
 import sys
@@ -51,6 +52,21 @@ def _resolve_secret(value: object, info: ValidationInfo) -> object:
 Secret = Annotated[SecretStr, BeforeValidator(_resolve_secret)]
 """An option that is a password: YAML holds `{file: NAME}` or `{env: NAME}`. The validation context's `read_secret`
 (where, name) returns the text or raises ValueError; without one the secret is left empty."""
+
+_BITS = re.compile(r"^(\d+(?:\.\d+)?)([kMG])$")
+
+
+def _bits(value: object) -> object:
+    if isinstance(value, str):
+        found = _BITS.match(value)
+        if not found:
+            raise ValueError("expected a bandwidth such as 512k, 50M or 1G (bits per second)")
+        return float(found[1]) * {"k": 1e3, "M": 1e6, "G": 1e9}[found[2]]
+    return value
+
+
+Bandwidth = Annotated[float, BeforeValidator(_bits)]
+"""Bits per second, as a number or as people write it."""
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 

@@ -1,34 +1,40 @@
-"""Does the agent of a device answer, has it rebooted, how are its ports and its battery?
+"""Does the agent of a device answer, has it rebooted, how are its ports, its battery and its temperature?
 
-Source: IF-MIB (RFC 2863), UPS-MIB (RFC 1628), see `probes.wire.mib`; the asking is `probes.engine.snmp`. Costs about 0.07 ms
-of CPU a run, 0.7 ms with four columns of 48 ports. Ports are found by ifName or ifAlias in a walk by GETBULK, because ifIndex
-moves at a reboot; once they are known, exact GETs ask for many columns of many ports at once, which gufo-snmp can only do so.
+Source: IF-MIB (RFC 2863), UPS-MIB (RFC 1628), ENTITY-SENSOR-MIB (RFC 3433), see `probes.wire.mib`; the asking is
+`probes.engine.snmp`. Costs about 0.07 ms of CPU a run, 0.7 ms with four columns of 48 ports. Ports are found by ifName or
+ifAlias in a walk by GETBULK, because ifIndex moves at a reboot; once they are known, exact GETs ask for many columns of many
+ports at once, which gufo-snmp can only do so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from monitor.core.model import Reason
 from probes.engine.snmp import Auth, Device, Login, Session, V3User, text
-from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
+from probes.registry import Bandwidth, Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
 from probes.wire import mib
 from probes.wire.text import one_line
 
 PLACES = 4096
 """Places of ports that are shared between devices: about 5 KiB each."""
+MOST_SENSORS = 16
+"""Of a device, by their numbers: each makes a series."""
 _RATES = {
     "snmp_if_in_bits_per_second": "in_bits_per_second",
     "snmp_if_out_bits_per_second": "out_bits_per_second",
     "snmp_if_error_ratio": "error_ratio",
+    "snmp_if_discard_ratio": "discard_ratio",
 }
+_COMPUTED = (*_RATES, "snmp_if_utilisation_ratio", "snmp_if_down")
+_COLUMNS = {**mib.IF_COLUMNS, **mib.IF_DISCARDS}
 
 PortName = Annotated[str, Field(min_length=1, max_length=64)]
 Column = Literal[
@@ -51,8 +57,20 @@ class SnmpOptions(Options):
     interfaces: list[PortName] = Field(
         [], max_length=256, description="names (ifName or ifAlias) of the ports to watch"
     )
-    columns: list[Column] = Field([], description="what to ask of a port; empty: everything")
+    bandwidth: dict[PortName, Annotated[Bandwidth, Field(gt=0)]] = Field(
+        {}, description="what the line at a port carries, by the name of the port, where that is less than its speed"
+    )
+    columns: list[Column] = Field([], description="what to ask of a port; empty: all but discards")
+    discards: bool = Field(False, description="ask for discarded packets too")
     ups: bool = Field(False, description="ask for the battery (UPS-MIB)")
+    temperatures: bool = Field(False, description="ask for the temperatures (ENTITY-SENSOR-MIB)")
+
+    @field_validator("bandwidth")
+    @classmethod
+    def _of_watched_ports(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        if unknown := sorted(value.keys() - set(info.data.get("interfaces", value))):
+            raise ValueError(f"`interfaces` has no {', '.join(unknown)}")
+        return value
 
     @model_validator(mode="after")
     def _complete(self) -> SnmpOptions:
@@ -97,6 +115,10 @@ class _Answers:
     places: Sequence[_Place]
     ports: Mapping[str, mib.Port]
     """By ifName; those that are there."""
+    alarms: Collection[str] = ()
+    """Of a UPS, as OIDs (upsAlarmDescr)."""
+    temperatures: Mapping[str, float | None] = field(default_factory=dict)
+    """Degrees Celsius by sensor; None of one that tells nothing just now."""
 
 
 @probe(
@@ -120,17 +142,33 @@ class _Answers:
         Metric(name="ifHCOutUcastPkts", help="Packets sent.", labels=("ifName",), counter=True),
         Metric(name="ifInErrors", help="Packets received with errors.", labels=("ifName",), counter=True),
         Metric(name="ifOutErrors", help="Packets not sent because of errors.", labels=("ifName",), counter=True),
+        Metric(
+            name="ifInDiscards",
+            help="Good packets received and dropped all the same.",
+            labels=("ifName",),
+            counter=True,
+        ),
+        Metric(name="ifOutDiscards", help="Good packets dropped instead of sent.", labels=("ifName",), counter=True),
         Metric(name="snmp_if_down", help="1 when a port that is switched on does not work.", labels=("ifName",)),
         Metric(name="snmp_if_in_bits_per_second", help="Received since the last run.", labels=("ifName",)),
         Metric(name="snmp_if_out_bits_per_second", help="Sent since the last run.", labels=("ifName",)),
         Metric(name="snmp_if_error_ratio", help="Packets with errors since the last run, 0 to 1.", labels=("ifName",)),
+        Metric(name="snmp_if_discard_ratio", help="Packets dropped since the last run, 0 to 1.", labels=("ifName",)),
+        Metric(
+            name="snmp_if_utilisation_ratio",
+            help="The busier direction since the last run, of what the line carries; 1 is full.",
+            labels=("ifName",),
+        ),
+        Metric(name="snmp_temperature_celsius", help="What a sensor of the device tells.", labels=("sensor",)),
         Metric(name="upsBatteryStatus", help="1 unknown, 2 normal, 3 low, 4 depleted."),
         Metric(name="upsSecondsOnBattery", help="Seconds on battery, 0 on mains."),
         Metric(name="upsEstimatedMinutesRemaining", help="Minutes that the battery will last."),
         Metric(name="upsEstimatedChargeRemaining", help="Charge of the battery in percent."),
+        Metric(name="upsBatteryTemperature", help="Temperature at the battery in degrees Celsius."),
         Metric(name="upsOutputSource", help="3 mains, 4 bypass, 5 battery."),
         Metric(name="upsOnBattery", help="1 when the output comes from the battery."),
         Metric(name="upsBatteryLow", help="1 when the battery is low or depleted."),
+        Metric(name="upsReplaceBattery", help="1 when the battery must be replaced."),
     ],
 )
 async def run(request: Request[SnmpOptions]) -> Result:
@@ -146,9 +184,14 @@ async def run(request: Request[SnmpOptions]) -> Result:
 async def _poll(request: Request[SnmpOptions], session: Session) -> _Answers:
     oids = [mib.SYS_UPTIME, mib.ENGINE_BOOTS, mib.ENGINE_TIME]
     if request.options.ups:
-        oids += mib.UPS_SCALARS.values()
+        oids += (*mib.UPS_SCALARS.values(), mib.UPS_ALARMS_PRESENT, mib.APC_REPLACE_BATTERY)
     request.trace(f"GET of {len(oids)} objects, SNMP version {request.options.version}, from {request.address}")
     scalars = await session.scalars(oids, certain=(mib.SYS_UPTIME, mib.ENGINE_TIME))
+    alarms: Collection[str] = ()
+    alarms_present = scalars.get(mib.UPS_ALARMS_PRESENT)
+    if isinstance(alarms_present, int) and alarms_present > 0:
+        request.trace("walking upsAlarmDescr, for there are alarms")
+        alarms = (await session.walk(mib.UPS_ALARM_DESCR, certain=False)).values()
     places: list[_Place] = []
     ports: dict[str, mib.Port] = {}
     for _ in range(2 if request.options.interfaces else 0):  # a port that is elsewhere now is found in the same run
@@ -162,7 +205,8 @@ async def _poll(request: Request[SnmpOptions], session: Session) -> _Answers:
             break
         request.trace(f"moved: {', '.join(each.wanted for each in places if each.name not in ports)}")
         request.memory.pop("places", None)
-    return _Answers(scalars=scalars, places=places, ports=ports)
+    temperatures = await _temperatures(request, session) if request.options.temperatures else {}
+    return _Answers(scalars=scalars, places=places, ports=ports, alarms=alarms, temperatures=temperatures)
 
 
 async def _find_ports(request: Request[SnmpOptions], session: Session) -> list[_Place]:
@@ -180,7 +224,11 @@ async def _find_ports(request: Request[SnmpOptions], session: Session) -> list[_
         aliases = await session.walk(mib.IF_ALIAS)
         by_alias = {alias: (index, mib.IF_ALIAS) for index, alias in reversed(aliases.items()) if alias in wanted}
         found = by_alias | found
-    columns = tuple(dict.fromkeys((*(request.options.columns or mib.IF_COLUMNS), "ifCounterDiscontinuityTime")))
+    wanted_columns = (
+        *(request.options.columns or mib.IF_COLUMNS),
+        *(mib.IF_DISCARDS if request.options.discards else ()),
+    )
+    columns = tuple(dict.fromkeys((*wanted_columns, "ifCounterDiscontinuityTime")))
     by_index = {index: _place(name, names.get(index, name), index, by, columns) for name, (index, by) in found.items()}
     places = list(by_index.values())
     if len(found) == len(wanted):
@@ -195,11 +243,34 @@ def _place(wanted: str, name: str, index: str, by: str, columns: Sequence[str]) 
         wanted=wanted,
         name=name,
         identity=f"{by}.{index}",
-        reads={column: f"{mib.IF_COLUMNS[column]}.{index}" for column in columns},
-        keys={
-            column: labelled(column, ifName=name) for column in (*columns, *mib.WIDE.values(), *_RATES, "snmp_if_down")
-        },
+        reads={column: f"{_COLUMNS[column]}.{index}" for column in columns},
+        keys={column: labelled(column, ifName=name) for column in (*columns, *mib.WIDE.values(), *_COMPUTED)},
     )
+
+
+async def _temperatures(request: Request[SnmpOptions], session: Session) -> Mapping[str, float | None]:
+    """Degrees Celsius by sensor; where the sensors are is known from the first run on."""
+    sensors: Mapping[str, str] = request.memory.get("sensors") or await _find_sensors(request, session)
+    reads = {name: [f"{column}.{index}" for column in mib.SENSOR_COLUMNS] for name, index in sensors.items()}
+    got = await session.rows(list(reads.values()))
+    is_there = all(got.get(oids[0]) == mib.CELSIUS for oids in reads.values())
+    request.memory["sensors"] = sensors if is_there else None  # else they are looked for in the next run
+    return {name: mib.celsius([got.get(oid) for oid in oids]) for name, oids in reads.items()}
+
+
+async def _find_sensors(request: Request[SnmpOptions], session: Session) -> Mapping[str, str]:
+    """Index by name of those that measure a temperature."""
+    request.trace("walking entPhySensorType for the temperatures")
+    kinds = await session.walk(mib.SENSOR_TYPE, certain=False)
+    found = [index for index, kind in kinds.items() if kind == str(mib.CELSIUS)][:MOST_SENSORS]
+    named = (mib.ENT_PHYSICAL_NAME, mib.ENT_PHYSICAL_DESCR)
+    got = await session.rows([[f"{column}.{index}" for column in (mib.SENSOR_TYPE, *named)] for index in found])
+    sensors: dict[str, str] = {}
+    for index in found:
+        told = (one_line(text(got.get(f"{column}.{index}", b"")), 64) for column in named)
+        name = next(filter(None, told), index)
+        sensors[f"{name} ({index})" if name in sensors else name] = index
+    return sensors
 
 
 def _narrow(place: _Place, port: mib.Port) -> _Place:
@@ -243,16 +314,21 @@ def _judge(request: Request[SnmpOptions], answers: _Answers) -> Result:
         measured["snmp_rebooted"] = 1.0
         sayings.append("restarted since the last run")
         request.memory.pop("base", None)
+        request.memory.pop("sensors", None)  # numbers move at a restart
     rates = _rates(request.memory, poll)
     for place in places:
         if (port := ports.get(place.name)) is not None:
-            _measure_port(place, port, rates.get(place.name), measured)
+            _measure_port(place, port, rates.get(place.name), request.options.bandwidth.get(place.wanted), measured)
             if mib.is_down(port):
                 sayings.append(f"port {_say_port(place)} is down")
     if request.options.ups:
-        if (missing := _measure_ups(answers.scalars, measured)) is not None:
+        if (missing := _measure_ups(answers, measured)) is not None:
             return missing
         sayings.append(_say_ups(measured))
+    if request.options.temperatures:
+        if not answers.temperatures:
+            return failed(Reason.CONTENT, "the device tells no temperature (no ENTITY-SENSOR-MIB)", measured)
+        sayings += _measure_temperatures(answers.temperatures, measured)
     absent = sorted(set(request.options.interfaces) - {each.wanted for each in places if each.name in ports})
     if absent:
         others = ", ".join(request.memory.get("all_ports", ()))
@@ -287,7 +363,9 @@ def _uptime(values: Mapping[str, Any]) -> float | None:
     return float(engine) if engine is not None and engine > mib.WRAP_SECONDS else ticks / 100
 
 
-def _measure_port(place: _Place, port: mib.Port, rates: mib.Rates | None, measured: dict[str, float]) -> None:
+def _measure_port(
+    place: _Place, port: mib.Port, rates: mib.Rates | None, bandwidth: float | None, measured: dict[str, float]
+) -> None:
     keys = place.keys
     for column, value in port.values.items():
         if column != "ifCounterDiscontinuityTime":
@@ -299,10 +377,14 @@ def _measure_port(place: _Place, port: mib.Port, rates: mib.Rates | None, measur
             rate: float | None = getattr(rates, which)
             if rate is not None:
                 measured[keys[name]] = rate
+        utilisation = rates.utilisation_ratio(bandwidth or port.values.get("ifHighSpeed", 0) * 1e6)
+        if utilisation is not None:
+            measured[keys["snmp_if_utilisation_ratio"]] = utilisation
 
 
-def _measure_ups(values: Mapping[str, Any], measured: dict[str, float]) -> Result | None:
+def _measure_ups(answers: _Answers, measured: dict[str, float]) -> Result | None:
     """The battery into `measured`; a failure when the device has none to tell of."""
+    values = answers.scalars
     read = {name: values.get(oid) for name, oid in mib.UPS_SCALARS.items()}
     measured |= {name: float(value) for name, value in read.items() if isinstance(value, int)}
     if "upsOutputSource" not in measured:
@@ -310,13 +392,25 @@ def _measure_ups(values: Mapping[str, Any], measured: dict[str, float]) -> Resul
     status = measured.get("upsBatteryStatus", 0)
     measured["upsOnBattery"] = float(measured["upsOutputSource"] == mib.ON_BATTERY)
     measured["upsBatteryLow"] = float(status in (mib.BATTERY_LOW, mib.BATTERY_DEPLETED))
+    present, apc = values.get(mib.UPS_ALARMS_PRESENT), values.get(mib.APC_REPLACE_BATTERY)
+    replace_it = mib.replace_battery(present, answers.alarms, apc)
+    if replace_it is not None:
+        measured["upsReplaceBattery"] = float(replace_it)
     return None
 
 
 def _say_ups(measured: Mapping[str, float]) -> str:
     left = measured.get("upsEstimatedMinutesRemaining")
     lasts = f", {left:.0f} minutes left" if left is not None else ""
-    return f"on battery{lasts}" if measured["upsOnBattery"] else f"on mains{lasts}"
+    old = ", the battery must be replaced" if measured.get("upsReplaceBattery") else ""
+    return f"on {'battery' if measured['upsOnBattery'] else 'mains'}{lasts}{old}"
+
+
+def _measure_temperatures(temperatures: Mapping[str, float | None], measured: dict[str, float]) -> list[str]:
+    """What is told into `measured`; the warmest as a saying."""
+    told = {sensor: degrees for sensor, degrees in temperatures.items() if degrees is not None}
+    measured |= {labelled("snmp_temperature_celsius", sensor=sensor): degrees for sensor, degrees in told.items()}
+    return [f"{told[each]:g} °C at {each}" for each in sorted(told, key=told.__getitem__)[-1:]]
 
 
 def _span(seconds: float) -> str:

@@ -63,6 +63,8 @@ BAD = (State.DOWN, State.DEGRADED)
 CUT = (State.DOWN, State.UNREACHABLE)
 PATH_SAYS = frozenset({"loss", "delay", "jitter"})
 BATTERY_SAYS = frozenset({"on-battery", "low-battery"})
+UPS_SAYS = frozenset({"replace-battery", "hot"})
+"""What may be wrong with a UPS on mains, for weeks: on battery a limit that is written before these speaks in their stead."""
 EVIDENCE_LINES = 8
 EXPLAINED_TARGETS = 16
 """Targets of a kind that an explanation names."""
@@ -243,7 +245,7 @@ class Correlator:
         self.own[change.target] = change
         if change.says in BATTERY_SAYS:
             self._battery[target.site] = (target.id, change.at)
-        elif change.new is State.UP and (known := self._battery.get(target.site)) and known[0] == change.target:
+        elif (change.new is State.UP or change.says in UPS_SAYS) and self._told_battery(target):
             del self._battery[target.site]  # back on mains
         # A gateway of our own changes how everything is seen, not only what the graph has behind it.
         order = tuple(self.graph.order) if target.vantage else (change.target, *self.graph.after(change.target))
@@ -254,6 +256,10 @@ class Correlator:
         elif change.new in (State.UP, State.DEGRADED) and change.old in CUT:
             decision.recheck.update((change.target, *self.graph.behind(change.target)))
         return decision
+
+    def _told_battery(self, target: Target) -> bool:
+        known = self._battery.get(target.site)
+        return known is not None and known[0] == target.id
 
     def _around(self, target: Target) -> set[str]:
         """In front: whose fault is it? Behind, one step: does it still carry what hangs on it? Beside: is it alone?"""
@@ -772,6 +778,16 @@ class Correlator:
             decision.events.append(
                 IncidentEvent(incident=entry.incident, what=Happening.CHANGED, at=now, because=because)
             )
+        elif root is not None and root.says in BATTERY_SAYS and incident.cause is Cause.DEVICE:
+            because = self._explain(root, now, [_yes("ups-on-battery", "says-battery", root.target)], [])
+            self._take_over([entry], _Found(root.target, Cause.POWER, "ups-on-battery"), now, decision, because)
+        elif root is not None and self._is_back_on_mains(entry, root, now):
+            looks: list[Look] = []
+            found = _Found(root.target, *self._kind_of(root.target, looks))
+            entry.members, entry.settle = {root.target}, min(entry.settle * SETTLE_FACTOR, SETTLE_LONGEST)
+            for each in ill:  # had they lost power only, they would be back soon
+                self._due[each], self._hold[each] = now + GRACE, (now, "root-well")
+            self._take_over([entry], found, now, decision, self._explain(root, now, looks, []))
         elif incident.why == "all-lines" and len(lines := {each for each in ill if self._is_line(each)}) == 1:
             # All of the site, not only those that joined: after a restart they join one by one.
             site = self.graph.by_site[self.graph.targets[incident.root].site]
@@ -785,6 +801,13 @@ class Correlator:
                 looks = [_yes("other-line-back", "others-up", line, len(others))]
                 because = self._explain(self.held[line], now, looks, [])
                 self._take_over([entry], _Found(line, Cause.LINK, "other-line-back"), now, decision, because)
+
+    @staticmethod
+    def _is_back_on_mains(entry: _Open, root: Held, now: datetime) -> bool:
+        """Whether the UPS of a power cut has only troubles of its own left, and for long enough to believe it."""
+        if entry.incident.cause is not Cause.POWER or root.says not in UPS_SAYS:
+            return False
+        return root.at is not None and now - root.at >= entry.settle
 
     def _is_line(self, target: str) -> bool:
         return target in self.graph.targets and self.graph.targets[target].role is Role.LINK

@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from monitor.core.words import LOCAL
+from probes.registry import Bandwidth
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -92,20 +93,6 @@ Moment = Annotated[
     datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT.pattern}$"})
 ]
 """ISO 8601; without a zone it is Viet Nam's."""
-
-_BITS = re.compile(r"^(\d+(?:\.\d+)?)([kMG])$")
-
-
-def _bits(value: object) -> object:
-    if isinstance(value, str):
-        found = _BITS.match(value)
-        if not found:
-            raise ValueError("expected a bandwidth such as 512k, 50M or 1G (bits per second)")
-        return float(found[1]) * {"k": 1e3, "M": 1e6, "G": 1e9}[found[2]]
-    return value
-
-
-Bandwidth = Annotated[float, BeforeValidator(_bits)]
 
 
 class Model(BaseModel):

@@ -263,8 +263,11 @@ class Session:
                 return None
         return got
 
-    async def walk(self, column: str) -> dict[str, str]:
-        """Texts of a column by index, asked for in portions that the agent takes, as many as any sane device has."""
+    async def walk(self, column: str, *, certain: bool = True) -> dict[str, str]:
+        """Texts of a column by index, asked for in portions that the agent takes, as many as any sane device has.
+
+        It is `certain` that the column has rows: none means that the question was too big.
+        """
         while True:
             at_once = self.room.size
             try:
@@ -273,6 +276,8 @@ class Session:
                 if not self.room.shrink(at_once):
                     raise
             else:
+                if not rows and not certain:
+                    return await self._walk(column, 1)
                 if rows or not self.room.shrink(at_once):
                     return rows
 

@@ -1,11 +1,12 @@
 """What SNMP objects mean: OIDs, and measurements from the values of one poll. No I/O.
 
-Sources: SNMPv2-MIB (RFC 3418), SNMP-FRAMEWORK-MIB (RFC 3411), IF-MIB (RFC 2863), UPS-MIB (RFC 1628).
+Sources: SNMPv2-MIB (RFC 3418), SNMP-FRAMEWORK-MIB (RFC 3411), IF-MIB (RFC 2863), UPS-MIB (RFC 1628), PowerNet-MIB (APC),
+ENTITY-MIB (RFC 6933), ENTITY-SENSOR-MIB (RFC 3433).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
@@ -33,6 +34,9 @@ IF_COLUMNS: Mapping[str, str] = {
     "ifHighSpeed": f"{_IF_X_ENTRY}.15",
     "ifCounterDiscontinuityTime": f"{_IF_X_ENTRY}.19",
 }
+"""What is asked of a port where nothing else is written."""
+IF_DISCARDS: Mapping[str, str] = {"ifInDiscards": f"{_IF_ENTRY}.13", "ifOutDiscards": f"{_IF_ENTRY}.19"}
+"""Only asked when they are wanted: with them three ports fit into a question and not four (`probes.wire.room`)."""
 IF_COLUMNS_NARROW: Mapping[str, str] = {"ifInOctets": f"{_IF_ENTRY}.10", "ifOutOctets": f"{_IF_ENTRY}.16"}
 """32 bits wide: all that a port up to 20 Mbit/s must have (RFC 2863 section 3.1.6)."""
 WIDE = {"ifHCInOctets": "ifInOctets", "ifHCOutOctets": "ifOutOctets"}
@@ -46,6 +50,7 @@ UPS_SCALARS: Mapping[str, str] = {
     "upsSecondsOnBattery": "1.3.6.1.2.1.33.1.2.2.0",
     "upsEstimatedMinutesRemaining": "1.3.6.1.2.1.33.1.2.3.0",
     "upsEstimatedChargeRemaining": "1.3.6.1.2.1.33.1.2.4.0",
+    "upsBatteryTemperature": "1.3.6.1.2.1.33.1.2.7.0",
     "upsOutputSource": "1.3.6.1.2.1.33.1.4.1.0",
 }
 ON_BATTERY = 5
@@ -53,6 +58,53 @@ ON_BATTERY = 5
 BATTERY_LOW = 3
 BATTERY_DEPLETED = 4
 """upsBatteryStatus: batteryLow(3), batteryDepleted(4)."""
+
+UPS_ALARMS_PRESENT = "1.3.6.1.2.1.33.1.6.1.0"
+"""How many rows upsAlarmTable has just now."""
+UPS_ALARM_DESCR = "1.3.6.1.2.1.33.1.6.2.1.2"
+UPS_ALARM_BATTERY_BAD = "1.3.6.1.2.1.33.1.6.3.1"
+"""upsAlarmDescr: a battery must be replaced."""
+APC_REPLACE_BATTERY = "1.3.6.1.4.1.318.1.1.1.2.2.4.0"
+"""upsAdvBatteryReplaceIndicator (PowerNet-MIB of APC): 1 no, 2 yes."""
+APC_BATTERY_NEEDS_REPLACING = 2
+
+
+def replace_battery(alarms_present: object, alarms: Collection[str], apc: object) -> bool | None:
+    """Whether the battery must be replaced, as RFC 1628 or APC tells; None when the device tells neither."""
+    if not isinstance(alarms_present, int) and not isinstance(apc, int):
+        return None
+    return UPS_ALARM_BATTERY_BAD in alarms or apc == APC_BATTERY_NEEDS_REPLACING
+
+
+ENT_PHYSICAL_DESCR = "1.3.6.1.2.1.47.1.1.1.1.2"
+ENT_PHYSICAL_NAME = "1.3.6.1.2.1.47.1.1.1.1.7"
+_SENSOR_ENTRY = "1.3.6.1.2.1.99.1.1.1"
+SENSOR_TYPE = f"{_SENSOR_ENTRY}.1"
+SENSOR_COLUMNS = (SENSOR_TYPE, *(f"{_SENSOR_ENTRY}.{column}" for column in range(2, 6)))
+"""entPhySensorType, -Scale, -Precision, -Value, -OperStatus."""
+CELSIUS = 8
+"""entPhySensorType: celsius(8)."""
+_SENSOR_OK = 1
+_SENSOR_UNITS = 9
+"""entPhySensorScale: units(9); one more is a thousand times as much, from yocto(1) to yotta(17)."""
+_SENSOR_BEYOND = 10**9
+"""entPhySensorValue: out of the range of the sensor, and so is the negative of it."""
+
+
+def celsius(columns: Sequence[object]) -> float | None:
+    """Degrees that a sensor tells by its `SENSOR_COLUMNS`; None when it measures something else, or does not work."""
+    numbers = [each for each in columns if isinstance(each, int)]
+    if len(numbers) != len(SENSOR_COLUMNS):
+        return None
+    kind, scale, precision, value, status = numbers
+    if (kind, status) != (CELSIUS, _SENSOR_OK) or not (1 <= scale <= 17 and -8 <= precision <= 9):
+        return None
+    if abs(value) >= _SENSOR_BEYOND:
+        return None
+    # A precision above 0 is the number of decimal places; below 0 it tells how exact the value is, and changes nothing.
+    exponent = 3 * (scale - _SENSOR_UNITS) - max(precision, 0)
+    return float(value * 10**exponent if exponent >= 0 else value / 10**-exponent)
+
 
 TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"
 """snmpTrapOID (RFC 3418): which trap it is."""
@@ -116,6 +168,14 @@ class Rates:
     out_bits_per_second: float | None = None
     error_ratio: float | None = None
     """Packets with errors, of all that came and went, 0 to 1."""
+    discard_ratio: float | None = None
+    """Good packets that were dropped, for lack of buffers as a rule, of all that came and went, 0 to 1."""
+
+    def utilisation_ratio(self, bits_per_second: float) -> float | None:
+        """How full the busier direction is of what the line carries; None without a rate or a speed. A burst may be over 1."""
+        one, two = self.in_bits_per_second, self.out_bits_per_second
+        most = one if two is None or (one is not None and one > two) else two
+        return None if most is None or bits_per_second <= 0 else most / bits_per_second
 
 
 LEAST_SPAN_SECONDS = 10.0
@@ -152,12 +212,17 @@ def rates(before: Port, now: Port, seconds: float) -> Rates:
         return None if octets is None else octets * 8 / seconds
 
     # No packet is shorter than 64 bytes on Ethernet (IEEE 802.3).
-    errors = [each for each in (more("ifInErrors", 512, 2**32), more("ifOutErrors", 512, 2**32)) if each is not None]
     counts = (more("ifHCInUcastPkts", 512, 2**64), more("ifHCOutUcastPkts", 512, 2**64))
     packets = [each for each in counts if each is not None]
-    total = sum(errors) + sum(packets)
-    ratio = sum(errors) / total if errors and packets and total else None
-    return Rates(bits("In"), bits("Out"), ratio)
+
+    def ratio(*columns: str) -> float | None:
+        bad = [each for column in columns if (each := more(column, 512, 2**32)) is not None]
+        if not bad or not packets:
+            return None
+        total = sum(bad) + sum(packets)
+        return sum(bad) / total if total else None
+
+    return Rates(bits("In"), bits("Out"), ratio("ifInErrors", "ifOutErrors"), ratio(*IF_DISCARDS))
 
 
 def is_down(port: Port) -> bool:

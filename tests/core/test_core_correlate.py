@@ -886,6 +886,58 @@ def test_a_battery_that_was_told_long_ago_does_not_explain_darkness(later: float
     assert [each.incident.cause for each in replay.events] == [cause]
 
 
+def test_an_old_battery_neither_hides_a_power_cut_nor_makes_one_of_what_comes_after() -> None:
+    replay = Replay()
+    replay.degraded("a/ups", says="replace-battery")
+    replay.wait(3600)
+    replay.degraded("a/ups", says="on-battery")
+    replay.wait(5)
+    assert replay.told == [(OPENED, "a/ups", Cause.DEVICE), (CHANGED, "a/ups", Cause.POWER)]
+    assert (replay.the_only().says, replay.the_only().why) == ("on-battery", "ups-on-battery")
+    cut(replay, "a/tslcd", every=0.5)
+    replay.down("a/internet")
+    replay.wait(120)
+    assert "a/tslcd" in replay.the_only().impact
+    replay.up("a/tslcd", "a/internet", *replay.behind("a/tslcd"))
+    replay.degraded("a/ups", says="replace-battery")
+    replay.wait(SETTLE - timedelta(seconds=2))
+    assert replay.told[2:] == [], "mains that come and go are one power cut"
+    replay.wait(5)
+    assert replay.told[2:] == [(CHANGED, "a/ups", Cause.DEVICE)]
+    assert (replay.the_only().says, replay.the_only().impact) == ("replace-battery", ())
+    replay.wait(60)
+    cut(replay, "a/tslcd")
+    replay.wait(10)
+    assert replay.told[3:] == [(OPENED, "a/tslcd", Cause.LINK)]
+
+
+def test_mains_that_flutter_at_an_old_battery_are_told_of_twice_and_when_they_are_calm() -> None:
+    replay = Replay()
+    replay.degraded("a/ups", says="replace-battery")
+    replay.wait(3600)
+    for _ in range(9):
+        replay.degraded("a/ups", says="on-battery")
+        replay.wait(30)
+        replay.degraded("a/ups", says="replace-battery")
+        replay.wait(30)
+    causes = [cause for what, _, cause in replay.told if what is CHANGED]
+    assert causes == [Cause.POWER, Cause.DEVICE, Cause.POWER]
+    replay.wait(SETTLE_LONGEST)
+    assert replay.told[-1] == (CHANGED, "a/ups", Cause.DEVICE)
+
+
+def test_what_is_not_back_with_the_power_has_an_incident_of_its_own() -> None:
+    replay = Replay()
+    replay.degraded("a/ups", says="on-battery")
+    replay.wait(60)
+    cut(replay, "a/tslcd")
+    replay.wait(60)
+    assert replay.told == [(OPENED, "a/ups", Cause.POWER)]
+    replay.degraded("a/ups", says="hot")
+    replay.wait(SETTLE + GRACE + timedelta(seconds=5))
+    assert replay.told[1:] == [(CHANGED, "a/ups", Cause.DEVICE), (OPENED, "a/tslcd", Cause.LINK)]
+
+
 def test_the_battery_of_another_commune_explains_nothing() -> None:
     replay = Replay()
     replay.degraded("a/ups", says="on-battery")

@@ -23,6 +23,7 @@ from probes.registry import Options
 from probes.wire import mib, usm
 from tests.monitor.daemon import Daemon, daemon
 from tests.probes.peers import COMMUNITY, LOOPBACK, Snmpd, eventually, free_port, program
+from tests.probes.peers import UPS as UPS_MIB
 
 ON_BATTERY = "1.3.6.1.2.1.33.2.1"
 LINK_DOWN = "1.3.6.1.6.3.1.1.5.3"
@@ -359,7 +360,7 @@ def settings(files: Daemon, port: int) -> None:
 async def test_a_ups_on_battery_is_an_incident_at_once_though_its_turn_is_in_an_hour(
     files: Daemon, send: Callable[..., Any], tmp_path: Path
 ) -> None:
-    mains, battery = ({"4.1.0": source, "2.1.0": 2, "2.3.0": 40} for source in (3, 5))
+    mains, battery = ({f"{UPS_MIB}.4.1.0": source, f"{UPS_MIB}.2.1.0": 2, f"{UPS_MIB}.2.3.0": 40} for source in (3, 5))
     port = free_port(socket.SOCK_DGRAM)
     settings(files, port)
     agent = Snmpd(tmp_path, "ups", mains, "127.0.0.2")
@@ -370,7 +371,7 @@ async def test_a_ups_on_battery_is_an_incident_at_once_though_its_turn_is_in_an_
         files.wait(lambda: files.metrics().get(STATE) == 0.0)
         looks = files.metrics()['monitor_observations_total{outcome="ok",probe="snmp"}']
         agent.stop()
-        agent.ups = battery
+        agent.objects = battery
         agent.start()
         assert files.metrics()[STATE] == 0.0, "nobody asked since"
         start = time.monotonic()

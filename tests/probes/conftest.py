@@ -10,7 +10,8 @@ import pytest
 
 from lab.certificates import Authority
 from lab.sink import Sink
-from tests.probes.peers import LOOPBACK, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside
+from probes.wire import mib
+from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside, sensor
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +42,17 @@ def agent(folder: Path) -> Iterator[Snmpd]:
 
 @pytest.fixture(scope="session")
 def battery(folder: Path) -> Iterator[Snmpd]:
-    """A UPS on battery: the battery is low, 12 minutes and 30 % remain."""
-    yield from _running(Snmpd(folder, "battery", {"2.1.0": 3, "2.2.0": 95, "2.3.0": 12, "2.4.0": 30, "4.1.0": 5}))
+    """A UPS on battery: the battery is low, 12 minutes and 30 % remain; it is warm, and old."""
+    alarms = {"6.1.0": 2, "6.2.1.2.4": f".{UPS}.6.3.2", "6.2.1.2.7": f".{mib.UPS_ALARM_BATTERY_BAD}"}
+    objects = {"2.1.0": 3, "2.2.0": 95, "2.3.0": 12, "2.4.0": 30, "2.7.0": 41, "4.1.0": 5, **alarms}
+    yield from _running(Snmpd(folder, "battery", {f"{UPS}.{oid}": value for oid, value in objects.items()}))
+
+
+@pytest.fixture(scope="session")
+def warm(folder: Path) -> Iterator[Snmpd]:
+    """A switch with two temperatures, and a fan."""
+    sensors = sensor(1001, "inlet", 315) | sensor(1002, "fan", 38000, kind=10) | sensor(1005, "CPU", 624)
+    yield from _running(Snmpd(folder, "warm", sensors))
 
 
 @pytest.fixture

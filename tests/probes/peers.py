@@ -24,7 +24,7 @@ from lab.certificates import Authority
 from monitor.core.model import Outcome, Reason
 from probes import registry
 from probes.registry import COMMON_METRICS, Kind, Memory, Request, Result
-from probes.wire import icmp
+from probes.wire import icmp, mib
 
 LOOPBACK = "127.0.0.1"
 GIVE_UP_SECONDS = 20.0
@@ -273,18 +273,20 @@ UPS = "1.3.6.1.2.1.33.1"
 
 
 class Snmpd(Server):
-    """An agent of net-snmp; `ups` are objects below UPS-MIB, as `{"4.1.0": 5}`."""
+    """An agent of net-snmp; `objects` are values by OID, over its own: numbers, texts, or OIDs with a point before them."""
 
-    def __init__(self, folder: Path, name: str, ups: Mapping[str, int] | None = None, address: str = LOOPBACK) -> None:
+    def __init__(
+        self, folder: Path, name: str, objects: Mapping[str, int | str] | None = None, address: str = LOOPBACK
+    ) -> None:
         super().__init__(folder, name)
         self.address = address
         self.port = free_port()
-        self.ups = dict(ups or {})
+        self.objects = dict(objects or {})
 
     def start(self) -> None:
         work = self.folder / self.name
         work.mkdir(exist_ok=True)
-        overrides = "\n".join(f"override .{UPS}.{oid} integer {value}" for oid, value in self.ups.items())
+        overrides = "\n".join(f"override .{oid} {_kind(value)} {value}" for oid, value in self.objects.items())
         others = "\n".join(
             f"createUser {auth} {name} {V3_AUTH} AES {V3_PRIVACY}\nrouser {auth} authpriv"
             for auth, name in V3_OTHERS.items()
@@ -331,6 +333,17 @@ rouser {V3_USER} authpriv
             "port": self.port, "version": "3", "user": V3_USER, "auth_password": {"file": V3_AUTH},
             "privacy_password": {"file": V3_PRIVACY},
         }  # fmt: skip
+
+
+def _kind(value: int | str) -> str:
+    """What net-snmp calls the type of a value."""
+    return "integer" if isinstance(value, int) else "object_id" if value.startswith(".") else "octet_str"
+
+
+def sensor(index: int, name: str, value: int, *, kind: int = mib.CELSIUS, status: int = 1) -> dict[str, int | str]:
+    """Objects of a sensor of ENTITY-SENSOR-MIB, in tenths of its unit."""
+    columns = dict(zip(mib.SENSOR_COLUMNS, (kind, 9, 1, value, status), strict=True))
+    return {f"{mib.ENT_PHYSICAL_NAME}.{index}": name, **{f"{oid}.{index}": each for oid, each in columns.items()}}
 
 
 class Kamailio(Server):

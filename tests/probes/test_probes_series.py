@@ -7,7 +7,7 @@ import contextlib
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from tests.probes.peers import LOOPBACK, ask, eventually, make_request
 from tests.test_docs import section
 
 CONFIG = Path(__file__).parents[2] / "config"
-LABELS = {"site", "target", "kind", "check", "role", "phase", "ifName", "le", "provider", "circuit"}
+LABELS = {"site", "target", "kind", "check", "role", "phase", "ifName", "sensor", "le", "provider", "circuit"}
 """Of the series of a target; each has few values, or as many as the inventory has names."""
 QUERY = "/?q=only-here"
 
@@ -40,10 +40,14 @@ class Case:
     """Name of its fixture."""
     options: Callable[[Any], Mapping[str, Any]]
     role: Role = Role.DEVICE
-    ports: int = 0
-    """To which further rows add theirs."""
-    ups: bool = False
+    more: Mapping[str, int] = field(default_factory=dict)
+    """How often further rows add theirs."""
 
+
+PORT, DISCARDS, UPS, SENSOR = (
+    f"`snmp`, more {what}"
+    for what in ("for a port", "for a port with `discards`", "with `ups`", "for a sensor with `temperatures`")
+)
 
 CASES = [
     Case("`icmp`", "icmp", "", lambda _: {}),
@@ -61,8 +65,13 @@ CASES = [
     Case("`smtp`, with STARTTLS", "smtp", "mail_port", lambda port: {"port": port, "starttls": True, "verify": False}),
     Case("`sip`", "sip", "kamailio", lambda kamailio: {"port": kamailio.port}),
     Case("`snmp`", "snmp", "agent", lambda agent: agent.v2c),
-    Case("`snmp`", "snmp", "agent", lambda agent: {**agent.v2c, "interfaces": ["lo"]}, ports=1),
-    Case("`snmp`", "snmp", "battery", lambda battery: {**battery.v2c, "ups": True}, ups=True),
+    Case("`snmp`", "snmp", "agent", lambda agent: {**agent.v2c, "interfaces": ["lo"]}, more={PORT: 1}),
+    Case(
+        "`snmp`", "snmp", "agent", lambda agent: {**agent.v2c, "interfaces": ["lo"], "discards": True},
+        more={PORT: 1, DISCARDS: 1},
+    ),
+    Case("`snmp`", "snmp", "battery", lambda battery: {**battery.v2c, "ups": True}, more={UPS: 1}),
+    Case("`snmp`", "snmp", "warm", lambda warm: {**warm.v2c, "temperatures": True}, more={SENSOR: 2}),
 ]  # fmt: skip
 
 
@@ -72,12 +81,11 @@ def documented() -> dict[str, int]:
     return {name: int(count) for name, count in rows}
 
 
-def whole(role: Role, *checks: tuple[str, bool, int, bool]) -> int:
-    """Series of a target by the page, given row, window, ports and battery of its checks."""
+def whole(role: Role, *checks: tuple[str, bool, Mapping[str, int]]) -> int:
+    """Series of a target by the page, given row, window and further rows of its checks."""
     said = documented()
     return (2 if role is Role.LINK else 1) + sum(
-        2 + window + said[row] + ports * said["`snmp`, more for a port"] + ups * said["`snmp`, more with `ups`"]
-        for row, window, ports, ups in checks
+        2 + window + said[row] + sum(times * said[each] for each, times in more.items()) for row, window, more in checks
     )
 
 
@@ -93,7 +101,7 @@ async def _results(case: Case, peer: Any) -> tuple[Result, Result]:
     memory: dict[str, Any] = {}
     options = case.options(peer)
     good = await ask(case.kind, memory=memory, **options)
-    if case.ports:
+    if "interfaces" in options:
         memory["base"] = replace(memory["base"], at=memory["base"].at - 60)  # a rate wants another poll before
         good = await ask(case.kind, memory=memory, **options)
     closed = {**options, "url": "http://good.example:9/?q=other"} if "url" in options else {**options, "port": 9}
@@ -136,7 +144,7 @@ def scraped_with(case: Case, options: Any, *results: Result) -> Scraped:
     return scraped
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}{case.ports or ''}{'ups' if case.ups else ''}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: " and ".join([case.row, *case.more]))
 def test_a_check_makes_as_many_series_as_the_page_says_whatever_it_meets(
     case: Case, request: pytest.FixtureRequest
 ) -> None:
@@ -147,9 +155,10 @@ def test_a_check_makes_as_many_series_as_the_page_says_whatever_it_meets(
     options = make_request(registry.load()[case.kind], LOOPBACK, 1, case.options(peer)).options
     scraped = scraped_with(case, options, good)
     series = of_target(scraped)
-    told = whole(case.role, (case.row, True, case.ports, case.ups))
-    if case.ports:  # a port that carried nothing since has no ratio of errors
-        told -= not any("error_ratio" in each for each in series)
+    told = whole(case.role, (case.row, True, case.more))
+    for row, ratio in ((PORT, "error_ratio"), (DISCARDS, "discard_ratio")):
+        if row in case.more:  # a port that carried nothing since has no ratio
+            told -= not any(ratio in each for each in series)
     assert len(series) == told
     for has in series.values():
         assert has.keys() <= LABELS
@@ -177,8 +186,13 @@ def _by_page(target: Target) -> int:
             if secure
             else ""
         )
-        ports, ups = len(getattr(check.options, "interfaces", ())), bool(getattr(check.options, "ups", False))
-        checks.append((row, bool(check.window), ports, ups))
+        ports = len(getattr(check.options, "interfaces", ()))
+        more = {
+            PORT: ports,
+            DISCARDS: ports * getattr(check.options, "discards", False),
+            UPS: int(getattr(check.options, "ups", False)),
+        }
+        checks.append((row, bool(check.window), more))
     return whole(target.role, *checks)
 
 
@@ -193,11 +207,11 @@ def test_the_sums_of_the_page_are_right() -> None:
     communes = {site.id for site in example.sites.values() if site.kind == "commune"}
     all_of_them = len(communes) + sum(_by_page(each) for each in example.targets.values() if each.site in communes)
     assert f"a commune has {one} series, a province of {len(communes)} has {all_of_them:,}" in body
-    device = (("`icmp`", True, 0, False),)
+    device = (("`icmp`", True, {}),)
     nation = 3321 * (
-        whole(Role.LINK, ("`icmp`, with histograms", True, 0, False)) + 19 * whole(Role.DEVICE, *device)
-        + 5 * (whole(Role.DEVICE, ("`snmp`", False, 4, False)) - 1)
-        + whole(Role.DEVICE, ("`http`, over TLS", False, 0, False)) - 1 + 1
+        whole(Role.LINK, ("`icmp`, with histograms", True, {})) + 19 * whole(Role.DEVICE, *device)
+        + 5 * (whole(Role.DEVICE, ("`snmp`", False, {PORT: 4})) - 1)
+        + whole(Role.DEVICE, ("`http`, over TLS", False, {})) - 1 + 1
     )  # fmt: skip
     assert f"= {nation:,}." in body
     more = documented()["`icmp`, with histograms"] - documented()["`icmp`"]

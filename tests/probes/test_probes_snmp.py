@@ -16,9 +16,11 @@ import pytest
 from monitor.core.model import Outcome, Reason
 from probes.engine.snmp import MAX_ROWS
 from probes.registry import Memory
+from probes.snmp import MOST_SENSORS
 from probes.wire import mib
+from probes.wire.room import MOST_VALUES
 from tests.probes.agent import GEN_ERR, GET, GET_BULK, NULL, TOO_BIG, Agent, Question, Value, number, oid, parse, text
-from tests.probes.peers import V3_OTHERS, Snmpd, UdpPeer, ask, eventually, free_port
+from tests.probes.peers import UPS, V3_OTHERS, Snmpd, UdpPeer, ask, eventually, free_port, sensor
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "v2c": {"community": {"file": "x"}},
@@ -97,7 +99,7 @@ def _ports(*names: str, first: int = 1, **more: Any) -> dict[str, Value]:
     for index, name in enumerate(names, first):
         table[f"{mib.IF_NAME}.{index}"] = text(name)
         table[f"{mib.IF_ALIAS}.{index}"] = text(f"line of {name}")
-        for column, entry in mib.IF_COLUMNS.items():
+        for column, entry in {**mib.IF_COLUMNS, **mib.IF_DISCARDS}.items():
             tag = 0x46 if "HC" in column else 0x41
             value = {"ifHighSpeed": 1000}.get(column, 1000 if "if" in column and tag == 0x46 else 1)
             table[f"{entry}.{index}"] = number(value, tag)
@@ -140,6 +142,61 @@ async def test_only_the_wanted_columns_are_asked() -> None:
         asked = {each for question in agent.asked if question.kind == GET for each in question.oids}
     assert {key.partition("{")[0] for key in result.values} == {"snmp_uptime_seconds", "snmp_rebooted", "ifHCInOctets"}
     assert oid(f"{mib.IF_COLUMNS['ifOperStatus']}.1") not in asked
+
+
+async def test_discards_are_asked_for_when_they_are_wanted(agent: Snmpd) -> None:
+    options = {**agent.v2c, "interfaces": ["lo"]}
+    without = await ask("snmp", **options)
+    assert not [key for key in without.values if "iscard" in key]
+    counters = {f'{way}{{ifName="lo"}}' for way in mib.IF_DISCARDS}
+    assert counters <= (await ask("snmp", discards=True, **options)).values.keys()
+    only = await ask("snmp", discards=True, columns=["ifHCInOctets"], **options)
+    assert {key for key in only.values if "{" in key} == counters | {'ifHCInOctets{ifName="lo"}'}
+
+
+async def test_a_port_that_drops_packets_tells_their_part() -> None:
+    memory: dict[str, Any] = {}
+    table = _ports("wan1")
+    async with Agent(table) as agent:
+        options = {**ASK, "port": agent.port, "interfaces": ["wan1"], "discards": True}
+        await ask("snmp", memory=memory, **options)
+        _earlier(memory, 60)
+        more = {
+            mib.IF_COLUMNS["ifHCOutUcastPkts"]: number(1090, 0x46),
+            mib.IF_DISCARDS["ifOutDiscards"]: number(11, 0x41),
+        }
+        agent.put(table | {f"{column}.1": value for column, value in more.items()})
+        result = await ask("snmp", memory=memory, **options)
+    assert result.values['snmp_if_discard_ratio{ifName="wan1"}'] == 0.1
+    assert result.values['snmp_if_error_ratio{ifName="wan1"}'] == 0
+
+
+async def test_how_full_a_line_is_goes_by_what_it_carries_or_else_by_the_speed_of_its_port() -> None:
+    memory: dict[str, Any] = {}
+    table = _ports("Gi0/1", "Gi0/2")  # 1000 Mbit/s
+    async with Agent(table) as agent:
+        options = {**ASK, "port": agent.port, "interfaces": ["line of Gi0/1", "Gi0/2"]}
+        options |= {"bandwidth": {"line of Gi0/1": "20M"}}
+        await ask("snmp", memory=memory, **options)
+        _earlier(memory, 60)
+        sent = {f"{mib.IF_COLUMNS['ifHCOutOctets']}.{index}": number(1000 + 60 * 10**6, 0x46) for index in (1, 2)}
+        agent.put(table | sent)  # 8 Mbit/s
+        result = await ask("snmp", memory=memory, **options)
+    assert result.values['snmp_if_utilisation_ratio{ifName="Gi0/1"}'] == pytest.approx(0.4, rel=0.1)
+    assert result.values['snmp_if_utilisation_ratio{ifName="Gi0/2"}'] == pytest.approx(0.008, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("bandwidth", "told"),
+    [
+        ({"wan2": "20M"}, "`interfaces` has no wan2"),
+        ({"wan1": "0M"}, "greater than 0"),
+        ({"wan1": "20 Mbit"}, "such as 512k, 50M"),
+    ],
+)
+async def test_a_bandwidth_that_cannot_be_is_refused(bandwidth: dict[str, str], told: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match=told):
+        await ask("snmp", **ASK, interfaces=["wan1"], bandwidth=bandwidth)
 
 
 async def test_a_port_without_counters_of_64_bits_is_read_by_those_of_32() -> None:
@@ -219,7 +276,7 @@ async def test_an_agent_that_gives_up_for_one_unknown_object_is_asked_for_each()
 
     shared = Memory()
     async with Agent(table, odd) as agent:
-        for questions in (9, 1):  # all at once and each alone; then only those that it has
+        for questions in (12, 1):  # all at once and each alone; then only those that it has
             agent.asked.clear()
             result = await ask("snmp", **ASK, port=agent.port, shared=shared, ups=True)
             assert result.outcome is Outcome.OK
@@ -477,7 +534,102 @@ async def test_a_ups_on_battery_tells_it(battery: Snmpd, how: str) -> None:
     assert result.values["upsEstimatedMinutesRemaining"] == 12
     assert result.values["upsEstimatedChargeRemaining"] == 30
     assert result.values["upsSecondsOnBattery"] == 95
-    assert "on battery, 12 minutes left" in result.evidence
+    assert result.values["upsBatteryTemperature"] == 41
+    assert result.values["upsReplaceBattery"] == 1
+    assert "on battery, 12 minutes left, the battery must be replaced" in result.evidence
+
+
+@pytest.mark.parametrize(
+    ("more", "replace_it"),
+    [
+        ({}, None),
+        ({mib.UPS_ALARMS_PRESENT: 0}, 0),
+        ({mib.UPS_ALARMS_PRESENT: 1}, 0),  # and yet no row
+        ({mib.UPS_ALARMS_PRESENT: 1, f"{mib.UPS_ALARM_DESCR}.1": f".{UPS}.6.3.2"}, 0),  # upsAlarmOnBattery
+        ({mib.APC_REPLACE_BATTERY: 1}, 0),
+        ({mib.APC_REPLACE_BATTERY: 2}, 1),
+        ({mib.UPS_ALARMS_PRESENT: 0, mib.APC_REPLACE_BATTERY: 2}, 1),
+    ],
+)
+async def test_a_ups_tells_in_one_of_two_ways_that_its_battery_must_be_replaced(
+    tmp_path: Path, more: dict[str, int | str], replace_it: int | None
+) -> None:
+    shared = Memory()
+    ups = Snmpd(tmp_path, "ups", {f"{UPS}.4.1.0": 3, **more})
+    try:
+        ups.start()
+        result = await ask("snmp", **ups.v2c, ups=True, shared=shared)
+    finally:
+        ups.stop()
+    assert result.outcome is Outcome.OK
+    assert result.values.get("upsReplaceBattery") == replace_it
+    assert [device.room.size for device in shared.values()] == [MOST_VALUES], "an empty table is no question too big"
+
+
+async def test_a_device_tells_its_temperatures(warm: Snmpd, how: str) -> None:
+    result = await ask("snmp", **getattr(warm, how), temperatures=True)
+    assert result.outcome is Outcome.OK, result
+    assert {key: value for key, value in result.values.items() if "{" in key} == {
+        'snmp_temperature_celsius{sensor="inlet"}': 31.5,
+        'snmp_temperature_celsius{sensor="CPU"}': 62.4,
+    }
+    assert "62.4 °C at CPU" in result.evidence
+    assert not [key for key in (await ask("snmp", **getattr(warm, how))).values if "{" in key]
+
+
+async def test_a_device_without_a_thermometer_fails_when_one_is_asked_for(agent: Snmpd) -> None:
+    shared = Memory()
+    result = await ask("snmp", **agent.v2c, temperatures=True, shared=shared)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
+    assert "no ENTITY-SENSOR-MIB" in result.evidence
+    assert result.values["snmp_uptime_seconds"] >= 0
+    assert [device.room.size for device in shared.values()] == [MOST_VALUES]
+
+
+def _warm(*sensors: dict[str, int | str]) -> dict[str, Value]:
+    """The table of an agent with these sensors."""
+    told = {name: value for each in sensors for name, value in each.items()}
+    return _ports() | {name: number(value) if isinstance(value, int) else text(value) for name, value in told.items()}
+
+
+async def test_sensors_are_looked_for_once_and_again_when_they_are_gone() -> None:
+    memory: dict[str, Any] = {}
+    async with Agent(_warm(sensor(1, "a", 300), sensor(2, "b", 400, status=3))) as agent:
+        options = {**ASK, "port": agent.port, "temperatures": True}
+        told, walks = [], []
+        for moved in (False, False, True, True):
+            if moved:
+                agent.put(_warm(sensor(7, "a", 500)))
+            agent.asked.clear()
+            result = await ask("snmp", memory=memory, **options)
+            told.append([value for key, value in result.values.items() if "celsius" in key])
+            walks.append(any(each.kind == GET_BULK for each in agent.asked))
+    assert told == [[30], [30], [], [50]]
+    assert walks == [True, False, False, True]
+
+
+async def test_sensors_are_looked_for_again_after_a_restart() -> None:
+    memory: dict[str, Any] = {}
+    async with Agent(_warm(sensor(1, "a", 300), sensor(2, "b", 400))) as agent:
+        options = {**ASK, "port": agent.port, "temperatures": True}
+        await ask("snmp", memory=memory, **options)
+        agent.put(_warm(sensor(1, "b", 410), sensor(2, "a", 310)) | {mib.ENGINE_BOOTS: number(4)})
+        assert (await ask("snmp", memory=memory, **options)).values["snmp_rebooted"] == 1
+        after = await ask("snmp", memory=memory, **options)
+    assert after.values['snmp_temperature_celsius{sensor="a"}'] == 31
+    assert after.values['snmp_temperature_celsius{sensor="b"}'] == 41
+
+
+async def test_sensors_are_bounded_and_each_has_a_name_of_its_own() -> None:
+    nameless = {name: value for name, value in sensor(3, "x", 300).items() if mib.ENT_PHYSICAL_NAME not in name}
+    sensors = [sensor(index, "port\x1b" * 99, 300) for index in range(10, 99)]
+    async with Agent(_warm(sensor(1, "", 300), nameless, *sensors)) as agent:
+        result = await ask("snmp", **ASK, port=agent.port, temperatures=True)
+    found = [key.partition('sensor="')[2] for key in result.values if "celsius" in key]
+    assert len(found) == MOST_SENSORS
+    assert found[:2] == ['1"}', '3"}']
+    assert max(map(len, found)) < 80
+    assert "\x1b" not in "".join(found)
 
 
 async def test_a_device_without_a_battery_fails_when_one_is_asked_for(agent: Snmpd) -> None:

@@ -451,6 +451,29 @@ def test_rates_are_bits_a_second_and_errors_of_all_packets() -> None:
     assert mib.rates(before, now, 10.0) == mib.Rates(800.0, 400.0, 0.1)
 
 
+def test_discards_are_counted_as_errors_are_and_apart_from_them() -> None:
+    before = _port(ifHCInUcastPkts=0, ifHCOutUcastPkts=0, ifInErrors=0, ifInDiscards=0, ifOutDiscards=2**32 - 5)
+    now = _port(ifHCInUcastPkts=50, ifHCOutUcastPkts=25, ifInErrors=0, ifInDiscards=5, ifOutDiscards=15, ifHighSpeed=1)
+    rates = mib.rates(before, now, 10.0)
+    assert (rates.error_ratio, rates.discard_ratio) == (0.0, 0.25)
+    assert mib.rates(before, _port(ifHCInUcastPkts=50, ifInDiscards=3), 10.0).discard_ratio == 3 / 53
+
+
+@pytest.mark.parametrize(
+    ("rates", "speed", "ratio"),
+    [
+        (mib.Rates(8e6, 2e6), 10e6, 0.8),
+        (mib.Rates(2e6, 12e6), 10e6, 1.2),
+        (mib.Rates(None, 5e6), 10e6, 0.5),
+        (mib.Rates(0.0, 0.0), 10e6, 0.0),
+        (mib.Rates(), 10e6, None),
+        (mib.Rates(8e6, 2e6), 0.0, None),
+    ],
+)
+def test_a_line_is_as_full_as_its_busier_direction(rates: mib.Rates, speed: float, ratio: float | None) -> None:
+    assert rates.utilisation_ratio(speed) == ratio
+
+
 _IDLE = dict.fromkeys(("ifHCInOctets", "ifHCOutOctets", "ifHCInUcastPkts", "ifHCOutUcastPkts"), 0)
 
 
@@ -503,6 +526,29 @@ def test_a_discontinuity_gives_no_rate_even_when_the_counter_is_higher() -> None
 def test_one_counter_of_errors_that_went_back_leaves_the_other_in_the_ratio_bounded() -> None:
     before = _port(ifHCInUcastPkts=0, ifInErrors=9, ifOutErrors=0)
     assert mib.rates(before, _port(ifHCInUcastPkts=30, ifInErrors=0, ifOutErrors=10), 10.0).error_ratio == 0.25
+
+
+@pytest.mark.parametrize(
+    ("columns", "degrees"),
+    [
+        ((8, 9, 0, 45, 1), 45.0),
+        ((8, 9, 1, 455, 1), 45.5),
+        ((8, 8, 0, 45500, 1), 45.5),  # milli
+        ((8, 8, 2, 4550000, 1), 45.5),
+        ((8, 10, 3, 45, 1), 45.0),  # kilo
+        ((8, 9, -2, -20, 1), -20.0),
+        ((4, 9, 0, 45, 1), None),  # volts
+        ((8, 9, 0, 45, 2), None),  # unavailable
+        ((8, 9, 0, 10**9, 1), None),  # overflow
+        ((8, 9, 0, -(10**9), 1), None),
+        ((8, 0, 0, 45, 1), None),
+        ((8, 9, 10**9, 45, 1), None),
+        ((8, 9, 0, None, 1), None),
+        ((8, 9, b"0", 45, 1), None),
+    ],
+)
+def test_a_sensor_tells_degrees_by_its_scale_and_precision(columns: tuple[object, ...], degrees: float | None) -> None:
+    assert mib.celsius(columns) == degrees
 
 
 @pytest.mark.parametrize(
