@@ -48,6 +48,33 @@ sites:
     assert "a/router" not in found.targets
 
 
+def test_how_much_a_target_matters_is_written_at_it_or_its_profile_or_follows_from_what_it_is(tmp_path: Path) -> None:
+    text = """
+profiles:
+  mattering: {kind: server, severity: major, checks: {echo: {probe: icmp}}}
+templates:
+  watched: {devices: {server: {profile: mattering, address: '10.9.{n}.1', severity: critical}}}
+sites:
+  - id: a
+    name: A
+    like: commune
+    vars: {n: 7}
+    devices: {server: {profile: mattering, address: 10.9.0.1}}
+    services: {web: {profile: page, options: {page: {url: 'https://x.example/'}}}}
+  - {id: b, name: B, like: watched, vars: {n: 8}}
+  - {id: c, name: C, like: watched, vars: {n: 9}, devices: {server: {severity: minor}}}
+  - id: centre
+    kind: data-center
+    name: Centre
+    services: {web: {profile: page, options: {page: {url: 'https://x.example/'}}}}
+"""
+    found = {id_: each.severity.value for id_, each in load(tmp_path, text).targets.items()}
+    assert found == {
+        "home/gateway": "critical", "centre/web": "critical", "a/tslcd": "major", "a/router": "major", "a/web": "minor",
+        "a/server": "major", "b/server": "critical", "c/server": "minor",
+    }  # fmt: skip
+
+
 def test_where_nothing_is_written_equipment_is_behind_the_router_and_the_router_behind_the_lines(
     tmp_path: Path,
 ) -> None:
