@@ -52,7 +52,7 @@ def test_a_silence_holds_mail_back_over_a_restart_until_it_is_lifted(running: Da
     (held,) = running.wait(lambda: [each for each in incidents(running) if each["silence"]])
     assert (held["root"], held["silence"]["reason"]) == ("center/portal", "Nâng cấp")
     assert "Tạm tắt thư báo" in running.get("/")[1]
-    assert running.metrics()['monitor_incidents_open{cause="service"}'] == 1
+    assert running.metrics()['monitor_incidents_open{cause="service",severity="critical"}'] == 1
     assert mails(running) == set()
     assert running.run("unsilence", "1") == (0, "silence 1 lifted\n", "")
     running.wait(lambda: mails(running) == {"opened"})
