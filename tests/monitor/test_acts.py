@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -122,7 +123,9 @@ def test_who_takes_an_incident_is_mailed_shown_and_kept(
         made.start()
         made.wait(lambda: made.mails("sent") == 2)
         (opened,) = incidents(made)
-        assert made.run("incidents")[1].endswith("service, center/portal\n    nobody has it\n")
+        assert re.search(
+            r"  critical, down since .*, service, center/portal\n    nobody has it\n$", made.run("incidents")[1]
+        )
         said = made.run("ack", "center/portal", "--by", "Hoa", "--note", "Đang xem máy chủ")
         assert said == (0, f"Hoa ({ME}) has {opened['id']}\n", "")
         made.wait(lambda: made.mails("sent") == 4)
