@@ -35,6 +35,7 @@ from monitor.core.model import (
     Provider,
     Reason,
     Role,
+    Severity,
     Shared,
     Site,
     State,
@@ -46,6 +47,8 @@ log = logging.getLogger(__name__)
 
 OURS = Path(__file__).parent / "templates"
 SUBJECT_LENGTH = 78
+URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
+"""Where a critical incident is marked as urgent: its end and who has it are not."""
 SHOWN_SITES = 12
 SHOWN_TARGETS = 12
 SHOWN_EVIDENCE = 6
@@ -126,6 +129,11 @@ class Composer:
             message["In-Reply-To"] = message["References"] = self._message_id(first)
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
         message["X-Commune-Monitor-Incident"] = notification.thread
+        event = notification.event
+        message["X-Commune-Monitor-Severity"] = event.incident.severity.value
+        if event.incident.severity is Severity.CRITICAL and event.what in URGENT:
+            message["Importance"] = "high"  # RFC 2156 section 5.3.4
+            message["X-Priority"] = "1"  # for clients that know only this one
         message.set_content(text, cte="quoted-printable")
         if html:
             message.add_alternative(html, subtype="html", cte="quoted-printable")

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from alerts import compose
 from alerts.compose import check_templates
+from alerts.policy import ACTS
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -28,8 +29,10 @@ from monitor.core.model import (
     Inventory,
     Notification,
     Reason,
+    Severity,
     State,
 )
+from monitor.core.words import EN, VI
 from tests.alerts.sample import COMMON, INCIDENT, NOW, ON_CALL, composer, inventory, notification
 
 LETTERS = "aăâbcdđeêghiklmnoôơpqrstuưvxyAĂÂĐÊÔƠƯàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ"
@@ -200,6 +203,26 @@ def test_a_mail_says_that_a_machine_wrote_it() -> None:
     assert mail["Date"].datetime == NOW
 
 
+@pytest.mark.parametrize("severity", Severity)
+@pytest.mark.parametrize("what", Happening)
+def test_a_mail_says_how_severe_it_is_and_is_urgent_when_something_critical_begins(
+    what: Happening, severity: Severity
+) -> None:
+    urgent = severity is Severity.CRITICAL and what in (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
+    for language, prefix, row, word in (
+        ("vi", "KHẨN – ", "Mức độ", VI.severities),
+        ("en", "URGENT – ", "Severity", EN.severities),
+    ):
+        contact = replace(ON_CALL, language=language)
+        mail = sent(notification(what, contact, replace(INCIDENT, severity=severity)))
+        assert mail["X-Commune-Monitor-Severity"] == severity.value
+        assert (mail["Importance"], mail["X-Priority"]) == (("high", "1") if urgent else (None, None))
+        assert mail["Subject"].startswith(prefix) is urgent
+        if what not in ACTS:
+            assert re.search(rf"^{row}: +{word[severity]}\r?$", part(mail, "plain"), re.MULTILINE)
+            assert re.search(rf">{row}</td><td [^>]*>{word[severity]}</td>", part(mail, "html"))
+
+
 def test_composing_again_gives_the_same_mail() -> None:
     first, again = (composer().compose(notification(), INVENTORY, NOW) for _ in range(2))
     assert dict(first.items()) | {"Content-Type": ""} == dict(again.items()) | {"Content-Type": ""}
@@ -263,7 +286,7 @@ def test_no_name_can_put_in_a_header_or_end_the_headers(before: str, line_break:
     names = [line.partition(b":")[0].decode() for line in headers.split(b"\r\n") if not line[:1].isspace()]
     assert names == [
         "Subject", "From", "To", "Date", "Message-ID", "Auto-Submitted", "X-Commune-Monitor-Incident",
-        "MIME-Version", "Content-Type",
+        "X-Commune-Monitor-Severity", "MIME-Version", "Content-Type",
     ]  # fmt: skip
 
 
