@@ -435,7 +435,7 @@ def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Pa
 def test_the_example_of_contacts_loads(tmp_path: Path) -> None:
     (body,) = [body for name, body in blocks("docs/inventory.md") if name == "contacts.yaml"]
     (tmp_path / "contacts.yaml").write_text(body, encoding="utf-8")
-    assert [each.id for each in load_contacts(tmp_path / "contacts.yaml")] == ["on-call", "north"]
+    assert [each.id for each in load_contacts(tmp_path / "contacts.yaml")] == ["on-call", "north", "head"]
 
 
 def test_the_example_of_settings_loads(tmp_path: Path) -> None:

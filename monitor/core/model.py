@@ -477,6 +477,8 @@ class Contact:
     """Only incidents whose root's site is in these areas; empty: all."""
     causes: tuple[Cause, ...] = ()
     """Only these causes; empty: all."""
+    severity: Severity = Severity.MINOR
+    """Only incidents that are at least so severe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -318,6 +318,7 @@ class ContactModel(Model):
     causes: list[Literal["link", "power", "lan", "device", "service", "shared", "vantage"]] = Field(
         default_factory=list, description="only these causes; empty: all"
     )
+    severity: SeverityName = Field("minor", description="only incidents that are at least so severe")
 
 
 class ContactsFile(Model):
