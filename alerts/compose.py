@@ -334,6 +334,7 @@ def _sample() -> tuple[Inventory, list[Incident]]:
             id=f"20260101-000000-{cause}", root=roots.get(cause, "center/router"), cause=cause, state=state,
             began=at, opened=at, closed=at if state is State.DEGRADED else None, reason=reason,
             says="loss" if reason is Reason.LIMIT else "", evidence=("sample: no answer",), impact=tuple(targets), why="by-kind",
+            severity=Severity.CRITICAL if state is State.DOWN else Severity.MINOR,
         )
         for cause in Cause
         for state, reason in ((State.DOWN, Reason.TIMEOUT), (State.DEGRADED, Reason.LIMIT))

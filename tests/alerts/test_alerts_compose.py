@@ -356,6 +356,11 @@ def test_an_admins_template_replaces_ours_and_only_that_one(tmp_path: Path) -> N
     assert sent(notification(Happening.RECOVERED), folder=folder)["Subject"].startswith("ĐÃ TRỞ LẠI")
 
 
+def test_a_template_that_fails_only_where_it_is_critical_is_told(tmp_path: Path) -> None:
+    text = '{% if incident.severity == "critical" %}{{ plaice }}{% endif %}'
+    assert "'plaice' is undefined" in str(check_templates(folder_with(tmp_path, {"vi/act.txt": text})))
+
+
 BROKEN = {
     "syntax": ("Alô\n\n{% if %}\n", 3, "Expected an expression"),
     "unknown word": ("Alô\n{{ plaice }}\n", 2, "'plaice' is undefined"),
