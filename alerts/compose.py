@@ -49,6 +49,8 @@ OURS = Path(__file__).parent / "templates"
 SUBJECT_LENGTH = 78
 URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
 """Where a critical incident is marked as urgent: its end and who has it are not."""
+ROOM = "vc-endpoint"
+"""Kind of the targets that are rooms of video conferences."""
 SHOWN_SITES = 12
 SHOWN_TARGETS = 12
 SHOWN_EVIDENCE = 6
@@ -161,6 +163,7 @@ class Composer:
             root = replace(root, label={}, address="", contact="", circuit=circuits, provider=provider)
             site = replace(site, name=words.place(incident.shared, inventory), contact="")
         hurt = tuple(_hurt(incident, inventory, words))
+        things = [inventory.targets[each] for each in _hurt_targets(incident) if each in inventory.targets]
         return {
             "incident": incident,
             "event": notification.event,
@@ -178,6 +181,8 @@ class Composer:
             "hurt": hurt,
             "targets": len(_hurt_targets(incident)),
             "communes": sum(each.site.kind == "commune" for each in hurt),
+            "rooms": sum(each.kind == ROOM for each in things),
+            "services": sum(each.role is Role.SERVICE for each in things),
             "shown_sites": SHOWN_SITES,
             "shown_targets": SHOWN_TARGETS,
             "evidence": incident.evidence[:SHOWN_EVIDENCE],

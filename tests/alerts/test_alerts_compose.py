@@ -192,6 +192,25 @@ def test_a_system_that_the_whole_province_uses_is_not_told_as_without_impact(roo
     assert f">{says}</td>" in html.unescape(part(mail, "html"))
 
 
+@pytest.mark.parametrize(
+    ("impact", "language", "says"),
+    [
+        (("phuong-phu-ly/room", "phuong-phu-ly/website", "xa-kim-dong/website"), "vi",
+         "3 đối tượng tại 2 nơi (2 xã, phường; 1 phòng họp trực tuyến; 2 dịch vụ): Xã Kim Đông, Phường Phủ Lý"),
+        (("phuong-phu-ly/room", "phuong-phu-ly/website", "xa-kim-dong/website"), "en",
+         "3 targets at 2 sites (2 communes; 1 video-conference room; 2 services): Xã Kim Đông, Phường Phủ Lý"),
+        (("xa-kim-dong/router", "center/router"), "en", "2 targets at 2 sites (1 commune): Xã Kim Đông, Trung tâm dữ liệu"),
+    ],
+)  # fmt: skip
+def test_the_impact_counts_communes_rooms_and_services(impact: tuple[str, ...], language: str, says: str) -> None:
+    known = inventory()
+    room = replace(known.targets["phuong-phu-ly/router"], id="phuong-phu-ly/room", kind="vc-endpoint")
+    known = replace(known, targets={**known.targets, room.id: room})
+    told = notification(Happening.OPENED, replace(ON_CALL, language=language), replace(INCIDENT, impact=impact))
+    assert f" {says}\n" in part(sent(told, known), "plain").replace("\r", "")
+    assert f">{says}</td>" in html.unescape(part(sent(told, known), "html"))
+
+
 def test_a_mail_of_a_target_that_left_the_inventory_names_it() -> None:
     assert "no/longer" in sent(notification(incident=replace(INCIDENT, root="no/longer", impact=())))["Subject"]
 
