@@ -175,8 +175,12 @@ class Correlator:
 
     @property
     def waits(self) -> bool:
-        """Whether time alone may change something: a hold, a grace, an incident that is about to end."""
-        return bool(self._due) or any(each.well_since or self._is_up(each.incident.root) for each in self.open.values())
+        """Whether time alone may change something: a hold, a grace, an incident that is to be weighed or about to end."""
+        return (
+            bool(self._due)
+            or (self._turned and bool(self.open))
+            or any(each.well_since or self._is_up(each.incident.root) for each in self.open.values())
+        )
 
     def _is_up(self, target: str) -> bool:
         return self._state(target) is State.UP
@@ -627,7 +631,10 @@ class Correlator:
         entry.incident = self._weighed(replace(incident, impact=impact, evidence=evidence))
 
     def _weighed(self, incident: Incident) -> Incident:
-        """The same with what it hurts now weighed; no less severe than before, for what is mended is no new judgement."""
+        """The same with what it hurts now weighed.
+
+        It is no less severe than its weight made it before: that a part is mended already makes it no lesser incident.
+        """
         severity, weight = weigh(incident, self.inventory, self._state)
         if incident.weight is not None and RANK[severity] <= RANK[incident.severity]:
             return incident

@@ -87,7 +87,9 @@ def test_the_worst_of_what_it_really_hurts_counts_and_not_what_is_well_behind_it
     replay.wait(HOLD_DOWN * 3)
     assert "a/vc-endpoint" in replay.the_only().impact
     assert judged(replay.the_only()) == (MINOR, Weight(target="a/switch"))
+    assert not replay.correlator.waits
     replay.down("a/vc-endpoint")
+    assert replay.correlator.waits, "it is to be weighed"
     replay.wait(1)
     assert judged(replay.the_only()) == (CRITICAL, Weight(target="a/vc-endpoint"))
 
