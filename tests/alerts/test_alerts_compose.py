@@ -242,6 +242,19 @@ def test_a_mail_says_how_severe_it_is_and_is_urgent_when_something_critical_begi
             assert re.search(rf">{row}</td><td [^>]*>{word[severity]}</td>", part(mail, "html"))
 
 
+@pytest.mark.parametrize(
+    ("severity", "subject"),
+    [
+        (Severity.MAJOR, "NGỪNG: Bộ định tuyến – Trung tâm dữ liệu (2 xã, phường bị cắt)"),
+        (Severity.CRITICAL, "KHẨN – NGỪNG: Bộ định tuyến – Trung tâm dữ liệu (2 xã, phường)"),
+    ],
+)
+def test_the_mark_of_urgency_makes_the_subject_no_longer(severity: Severity, subject: str) -> None:
+    impact = ("phuong-phu-ly/router", "xa-kim-dong/router")
+    incident = replace(INCIDENT, root="center/router", cause=Cause.SHARED, impact=impact, severity=severity)
+    assert sent(notification(incident=incident))["Subject"] == subject
+
+
 def test_composing_again_gives_the_same_mail() -> None:
     first, again = (composer().compose(notification(), INVENTORY, NOW) for _ in range(2))
     assert dict(first.items()) | {"Content-Type": ""} == dict(again.items()) | {"Content-Type": ""}

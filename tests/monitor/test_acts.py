@@ -151,7 +151,7 @@ def test_who_takes_an_incident_is_mailed_shown_and_kept(
         for who in ("on-call", "support")
     )
     subjects = [str(mail.message["Subject"]) for mail in sink.mails if "truc@noc.example.org" in mail.to]
-    assert [each.partition(":")[0] for each in subjects] == ["NGỪNG", "ĐÃ CÓ NGƯỜI NHẬN", "CHƯA CÓ NGƯỜI NHẬN"]
+    assert [each.partition(":")[0] for each in subjects] == ["KHẨN – NGỪNG", "ĐÃ CÓ NGƯỜI NHẬN", "CHƯA CÓ NGƯỜI NHẬN"]
 
 
 def test_what_cannot_be_acknowledged_is_told(running: Daemon) -> None:
