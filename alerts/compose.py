@@ -35,6 +35,7 @@ from monitor.core.model import (
     Provider,
     Reason,
     Role,
+    Severity,
     Shared,
     Site,
     State,
@@ -46,6 +47,10 @@ log = logging.getLogger(__name__)
 
 OURS = Path(__file__).parent / "templates"
 SUBJECT_LENGTH = 78
+URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
+"""Where a critical incident is marked as urgent: its end and who has it are not."""
+ROOM = "vc-endpoint"
+"""Kind of the targets that are rooms of video conferences."""
 SHOWN_SITES = 12
 SHOWN_TARGETS = 12
 SHOWN_EVIDENCE = 6
@@ -126,6 +131,11 @@ class Composer:
             message["In-Reply-To"] = message["References"] = self._message_id(first)
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
         message["X-Commune-Monitor-Incident"] = notification.thread
+        event = notification.event
+        message["X-Commune-Monitor-Severity"] = event.incident.severity.value
+        if event.incident.severity is Severity.CRITICAL and event.what in URGENT:
+            message["Importance"] = "high"  # RFC 2156 section 5.3.4
+            message["X-Priority"] = "1"  # for clients that know only this one
         message.set_content(text, cte="quoted-printable")
         if html:
             message.add_alternative(html, subtype="html", cte="quoted-printable")
@@ -153,6 +163,7 @@ class Composer:
             root = replace(root, label={}, address="", contact="", circuit=circuits, provider=provider)
             site = replace(site, name=words.place(incident.shared, inventory), contact="")
         hurt = tuple(_hurt(incident, inventory, words))
+        things = [inventory.targets[each] for each in _hurt_targets(incident) if each in inventory.targets]
         return {
             "incident": incident,
             "event": notification.event,
@@ -170,6 +181,8 @@ class Composer:
             "hurt": hurt,
             "targets": len(_hurt_targets(incident)),
             "communes": sum(each.site.kind == "commune" for each in hurt),
+            "rooms": sum(each.kind == ROOM for each in things),
+            "services": sum(each.role is Role.SERVICE for each in things),
             "shown_sites": SHOWN_SITES,
             "shown_targets": SHOWN_TARGETS,
             "evidence": incident.evidence[:SHOWN_EVIDENCE],
@@ -326,6 +339,7 @@ def _sample() -> tuple[Inventory, list[Incident]]:
             id=f"20260101-000000-{cause}", root=roots.get(cause, "center/router"), cause=cause, state=state,
             began=at, opened=at, closed=at if state is State.DEGRADED else None, reason=reason,
             says="loss" if reason is Reason.LIMIT else "", evidence=("sample: no answer",), impact=tuple(targets), why="by-kind",
+            severity=Severity.CRITICAL if state is State.DOWN else Severity.MINOR,
         )
         for cause in Cause
         for state, reason in ((State.DOWN, Reason.TIMEOUT), (State.DEGRADED, Reason.LIMIT))

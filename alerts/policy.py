@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from monitor.core.model import Contact, Happening, IncidentEvent, Inventory, Notification, Silence, Target
+from monitor.core.model import Contact, Happening, IncidentEvent, Inventory, Notification, Severity, Silence, Target
+from monitor.core.severity import RANK
 
 BEGINS = (Happening.OPENED, Happening.REOPENED)
 ENDS = (Happening.RECOVERED, Happening.WITHDRAWN)
@@ -85,10 +86,12 @@ def _reason(event: IncidentEvent, contact: Contact, inventory: Inventory, told: 
     if event.what in (*ENDS, *ACTS):
         return ""  # never told of it, so neither its end nor who has it is news
     incident = event.incident
-    if contact.causes and incident.cause not in contact.causes:
+    least = contact.severity
+    if (contact.causes and incident.cause not in contact.causes) or RANK[incident.severity] < RANK[least]:
         return ""
     if not contact.areas:
-        return "is told of every incident" if not contact.causes else f"is told of cause {incident.cause}"
+        every = "is told of every incident" if least is Severity.MINOR else f"is told of what is at least {least}"
+        return f"is told of cause {incident.cause}" if contact.causes else every
     root = inventory.targets.get(incident.root)
     area = inventory.sites[root.site].area if root else ""
     return f"is told of area {area}" if area in contact.areas else ""

@@ -457,7 +457,8 @@ def incidents(path: Path) -> None:
     """List the open incidents with who has them."""
     found = _ask_daemon(path, "/api/v1/incidents?open=true")["incidents"]
     for each in found:
-        click.echo(f"{each['id']}  {each['state']} since {_told_at(each['began'])}, {each['cause']}, {each['root']}")
+        since = f"{each['state']} since {_told_at(each['began'])}"
+        click.echo(f"{each['id']}  {each['severity']}, {since}, {each['cause']}, {each['root']}")
         if had := each["acknowledged"]:
             click.echo(f"    {had['by']} has it since {_told_at(had['at'])}{': ' if had['note'] else ''}{had['note']}")
         if silent := each["silence"]:

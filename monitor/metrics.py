@@ -11,12 +11,13 @@ import collections
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from monitor.core.judge import Judge
-from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, State
+from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, Severity, State
 from monitor.exposition import ECHO, Exposition, head, joined, labels
 from probes.registry import COMMON_METRICS, Kind, Metric
 
@@ -216,12 +217,13 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
         "monitor_observations_total", "Runs of checks that ended.",
         {labels(outcome=outcome, probe=probe): n for (probe, outcome), n in observations.items()}, counter=True,
     )  # fmt: skip
-    open_by_cause = dict.fromkeys(Cause, 0)
+    still_open = dict.fromkeys(product(Cause, Severity), 0)
     for incident in present.open_incidents:
-        open_by_cause[incident.cause] += 1
+        still_open[incident.cause, incident.severity] += 1
     yield family(
-        "monitor_incidents_open", "Open incidents.", {labels(cause=cause): n for cause, n in open_by_cause.items()}
-    )
+        "monitor_incidents_open", "Open incidents.",
+        {labels(cause=cause, severity=severity): n for (cause, severity), n in still_open.items()},
+    )  # fmt: skip
     events = {(cause.value, what.value): 0 for cause in Cause for what in Happening} | dict(present.event_counts)
     yield family(
         "monitor_incident_events_total", "What happened to incidents.",

@@ -107,9 +107,9 @@ def fingerprint(inventory: Inventory) -> str:
         found = {name: getattr(of, name) for name in names}
         return found | {"checks": [plain(each) for each in of.checks]} if isinstance(of, Target) else found
 
-    areas = {site.id: site.area for site in inventory.sites.values()}
+    sites = {site.id: (site.area, site.kind) for site in inventory.sites.values()}
     targets = [plain(inventory.targets[each]) for each in sorted(inventory.targets)]
-    whole = json.dumps([areas, targets], sort_keys=True, default=str)
+    whole = json.dumps([sites, targets], sort_keys=True, default=str)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -34,7 +34,7 @@ from monitor.cli import main
 from monitor.core.correlate import BATTERY_SAYS, PATH_SAYS
 from monitor.core.judge import NEXT, ONCE, wilson_lower
 from monitor.core.ledger import By, Totals
-from monitor.core.model import Cause, Happening, Outcome, Reason, Role, State, Target
+from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity, State, Target
 from monitor.core.words import EN, VI
 from monitor.inventory import schema
 from monitor.inventory.load import load_contacts, load_inventory
@@ -144,8 +144,8 @@ def test_every_constant_that_the_manual_quotes_has_the_value_of_the_code() -> No
 @pytest.mark.parametrize(
     "module",
     [
-        "monitor.core.correlate", "monitor.core.judge", "monitor.core.shared", "monitor.core.usual", "alerts.outbox",
-        "alerts.compose",
+        "monitor.core.correlate", "monitor.core.judge", "monitor.core.severity", "monitor.core.shared", "monitor.core.usual",
+        "alerts.compose", "alerts.outbox",
     ],
 )  # fmt: skip
 def test_every_time_and_bound_of_the_deciding_modules_is_quoted(module: str) -> None:
@@ -295,7 +295,7 @@ def test_the_diagram_is_the_table_of_the_judge() -> None:
 
 def test_states_outcomes_causes_happenings_and_rules_are_on_the_page_of_deciding() -> None:
     named = words(text("docs/deciding.md"))
-    assert {each.value for kind in (State, Outcome, Cause, Happening) for each in kind} <= named
+    assert {each.value for kind in (State, Outcome, Cause, Happening, Severity) for each in kind} <= named
     rules = set(rows(section("docs/deciding.md", "Whose fault")))
     assert set(VI.why) == set(EN.why) <= rules
 
@@ -435,7 +435,7 @@ def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Pa
 def test_the_example_of_contacts_loads(tmp_path: Path) -> None:
     (body,) = [body for name, body in blocks("docs/inventory.md") if name == "contacts.yaml"]
     (tmp_path / "contacts.yaml").write_text(body, encoding="utf-8")
-    assert [each.id for each in load_contacts(tmp_path / "contacts.yaml")] == ["on-call", "north"]
+    assert [each.id for each in load_contacts(tmp_path / "contacts.yaml")] == ["on-call", "north", "head"]
 
 
 def test_the_example_of_settings_loads(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from monitor.core.model import (
     Window,
 )
 from monitor.core.planned import Planned
+from monitor.core.severity import RANK, weigh
 
 HOLD_DOWN = timedelta(seconds=3)
 """A neighbour asked every second is sure of its own failure within this time of the first one's."""
@@ -168,14 +169,20 @@ class Correlator:
         self._battery: dict[str, tuple[str, datetime]] = {}
         self._back: dict[str, datetime] = {}
         """When a target was last well again after it had been bad or cut off."""
+        self._turned = True
+        """Whether a state turned since the open incidents were last weighed."""
         self._closed: dict[str, _Open] = {}
         """By root: its last incident that is over."""
         self.open = {each.id: _Open(incident=each, members={each.root}) for each in open_incidents}
 
     @property
     def waits(self) -> bool:
-        """Whether time alone may change something: a hold, a grace, an incident that is about to end."""
-        return bool(self._due) or any(each.well_since or self._is_up(each.incident.root) for each in self.open.values())
+        """Whether time alone may change something: a hold, a grace, an incident that is to be weighed or about to end."""
+        return (
+            bool(self._due)
+            or (self._turned and bool(self.open))
+            or any(each.well_since or self._is_up(each.incident.root) for each in self.open.values())
+        )
 
     def _is_up(self, target: str) -> bool:
         return self._state(target) is State.UP
@@ -195,6 +202,7 @@ class Correlator:
         """Take over a new inventory: targets that stay keep their states, incidents of roots that are gone end."""
         self.inventory, self.graph = inventory, Graph(inventory.targets)
         self.planned = Planned(inventory.maintenance)
+        self._turned = True  # other severities
         for table in (self.own, self.held, self._due, self._hold, self._back, self._closed):
             for target in [each for each in table if each not in inventory.targets]:
                 del table[target]
@@ -304,6 +312,7 @@ class Correlator:
         )  # fmt: skip
         self.held[target_id] = held
         if not same:
+            self._turned = True
             decision.states.append(held)
         if before is not None and (
             (state is State.UP and before.state in (*BAD, State.UNREACHABLE))
@@ -362,7 +371,10 @@ class Correlator:
             if target in self._due:
                 self._decide(self.held[target], now, decision)
         for entry in list(self.open.values()):
+            if self._turned:
+                entry.incident = self._weighed(entry.incident)
             self._mend(entry, now, decision)
+        self._turned = False
         # Whoever is about to be announced is asked until then: what is well again should not be.
         decision.recheck.update(target for target, at in self._due.items() if at - now <= HOLD_DOWN)
         return decision
@@ -631,7 +643,17 @@ class Correlator:
         incident = entry.incident
         impact = self._impact(incident.root, entry.members)
         evidence = self._evidence(incident.evidence, [target])
-        entry.incident = replace(incident, impact=impact, evidence=evidence)
+        entry.incident = self._weighed(replace(incident, impact=impact, evidence=evidence))
+
+    def _weighed(self, incident: Incident) -> Incident:
+        """The same with what it hurts now weighed.
+
+        It is no less severe than its weight made it before: that a part is mended already makes it no lesser incident.
+        """
+        severity, weight = weigh(incident, self.inventory, self._state)
+        if incident.weight is not None and RANK[severity] <= RANK[incident.severity]:
+            return incident
+        return replace(incident, severity=severity, weight=weight)
 
     def _impact(self, root: str, members: Iterable[str]) -> tuple[str, ...]:
         """All that the incident hurts: what hangs behind root and members, nearest first, without the root."""
@@ -673,6 +695,7 @@ class Correlator:
             why=found.why,
             shared=found.shared,
         )
+        incident = self._weighed(incident)
         entry, what = _Open(incident=incident, members=members), Happening.OPENED
         past = self._closed.pop(root, None)
         if past is not None and self._comes_back(past.incident, incident):
@@ -717,11 +740,13 @@ class Correlator:
                 first.incident,
                 state=held.state, reason=held.reason, says=held.says, began=min(first.incident.began, held.since),
             )  # fmt: skip
-        first.incident = replace(
-            first.incident,
-            root=root, cause=found.cause, why=found.why, shared=found.shared,
-            evidence=self._evidence((), [root, *sorted(first.members)]),
-            impact=self._impact(root, first.members),
+        first.incident = self._weighed(
+            replace(
+                first.incident,
+                root=root, cause=found.cause, why=found.why, shared=found.shared, weight=None,
+                evidence=self._evidence((), [root, *sorted(first.members)]),
+                impact=self._impact(root, first.members),
+            )
         )  # fmt: skip
         first.well_since = None
         decision.events.append(IncidentEvent(incident=first.incident, what=Happening.CHANGED, at=now, because=because))
@@ -770,9 +795,11 @@ class Correlator:
         incident = entry.incident
         if root is not None and root.state is State.DOWN and incident.state is State.DEGRADED:
             evidence = tuple(dict.fromkeys((f"{root.target}: {root.evidence}", *incident.evidence)))[:EVIDENCE_LINES]
-            entry.incident = replace(
-                incident, state=root.state, reason=root.reason, says=root.says, evidence=evidence,
-                impact=self._impact(root.target, entry.members),
+            entry.incident = self._weighed(
+                replace(
+                    incident, state=root.state, reason=root.reason, says=root.says, evidence=evidence,
+                    impact=self._impact(root.target, entry.members),
+                )
             )  # fmt: skip
             because = self._explain(root, now, [_yes("worse", "down", root.target)], [])
             decision.events.append(

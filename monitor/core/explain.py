@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from monitor.core.model import Common, Explanation, Held, IncidentEvent
+from monitor.core.model import Common, Explanation, Held, Incident, IncidentEvent
 from monitor.core.words import Words
 
 
@@ -36,6 +36,11 @@ class Sentences:
     incidents: str
     unrelated: str
     nothing: str
+    severity: str
+    root: str
+    hurt: str
+    lowered: str
+    raised: str
 
 
 VI = Sentences(
@@ -117,6 +122,11 @@ VI = Sentences(
     incidents="Sự cố đang mở đã xem xét:",
     unrelated="Sự cố khác đang mở, không liên quan: {count}.",
     nothing="Không lưu lời giải thích (phiên bản cũ).",
+    severity="Mức độ {severity}: {from_}{lowered}{raised}.",
+    root="theo chính {target}",
+    hurt="theo {target} bị ảnh hưởng nặng nhất",
+    lowered=", hạ một bậc vì chỉ suy giảm",
+    raised=", nâng một bậc vì {communes} xã, phường bị ảnh hưởng",
 )
 
 EN = Sentences(
@@ -198,6 +208,11 @@ EN = Sentences(
     incidents="Open incidents that were considered:",
     unrelated="Other open incidents that have nothing to do with it: {count}.",
     nothing="No explanation was kept (an older version).",
+    severity="Severity {severity}: that of {from_}{lowered}{raised}.",
+    root="{target} itself",
+    hurt="{target}, which matters most of what it hurts",
+    lowered=", one step less, for it is only degraded",
+    raised=", one step more, for {communes} communes are hurt",
 )
 
 SENTENCES: Mapping[str, Sentences] = {"vi": VI, "en": EN}
@@ -210,6 +225,8 @@ def explain(event: IncidentEvent, words: Words) -> Iterator[str]:
         at=words.moment(event.at), what=said.happenings[event.what], root=incident.root,
         cause=words.causes[incident.cause], why=incident.why,
     )  # fmt: skip
+    if incident.weight is not None:
+        yield f"  {explain_severity(incident, words)}"
     if because is None:
         yield f"  {said.nothing}"
         return
@@ -237,6 +254,19 @@ def explain(event: IncidentEvent, words: Words) -> Iterator[str]:
 def explain_all(events: Iterable[IncidentEvent], words: Words) -> str:
     """All events of an incident, step by step in time."""
     return "\n".join(line for event in events for line in explain(event, words))
+
+
+def explain_severity(incident: Incident, words: Words) -> str:
+    """Why an incident is as severe as it is, in one sentence; "" when nobody weighed it."""
+    said, weight = SENTENCES[words.language], incident.weight
+    if weight is None:
+        return ""
+    return said.severity.format(
+        severity=words.severities[incident.severity].lower(),
+        from_=(said.root if weight.target == incident.root else said.hurt).format(target=weight.target),
+        lowered=said.lowered if weight.lowered else "",
+        raised=said.raised.format(communes=weight.communes) if weight.communes else "",
+    )
 
 
 def _around(because: Explanation, said: Sentences, words: Words) -> Iterator[str]:

@@ -37,6 +37,14 @@ class State(StrEnum):
     """We cannot tell: our own trouble, no data yet, or data too old."""
 
 
+class Severity(StrEnum):
+    """How much it matters that something does not work, the least first."""
+
+    MINOR = "minor"
+    MAJOR = "major"
+    CRITICAL = "critical"
+
+
 class Outcome(StrEnum):
     """How one run of a check ended."""
 
@@ -151,6 +159,8 @@ class Target:
     model: str = ""
     contact: str = ""
     """Whom to call about it, where that is neither its provider nor its site: one line, name and number."""
+    severity: Severity = Severity.MINOR
+    """How much it matters that it is down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +338,18 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """What an incident's severity comes from."""
+
+    target: str
+    """Which of those that it hurts matters most: the root, or one of the impact."""
+    lowered: bool = False
+    """Whether it counts one step less, for it is only degraded."""
+    communes: int = 0
+    """How many hurt communes raised it one step; 0: too few to do so, or it was highest already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """One cause, from opening to recovery, with all targets that it hurts."""
 
@@ -354,6 +376,10 @@ class Incident:
     """How often it has happened; more than once is a root that comes and goes."""
     acknowledged: Acknowledgement | None = None
     """Who has it; one that comes back has nobody again."""
+    severity: Severity = Severity.MINOR
+    """The highest since its root was recognised."""
+    weight: Weight | None = None
+    """Why it is so severe; None: of a version that did not weigh it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -451,6 +477,8 @@ class Contact:
     """Only incidents whose root's site is in these areas; empty: all."""
     causes: tuple[Cause, ...] = ()
     """Only these causes; empty: all."""
+    severity: Severity = Severity.MINOR
+    """Only incidents that are at least so severe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

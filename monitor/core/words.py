@@ -25,6 +25,7 @@ class Words:
     counted: str
     """How many have failed of those that have something in common, and of the others."""
     states: Mapping[str, str]
+    severities: Mapping[str, str]
     causes: Mapping[str, str]
     reasons: Mapping[str, str]
     says: Mapping[str, str]
@@ -80,6 +81,7 @@ VI = Words(
         "unreachable": "Bị cắt theo",
         "unknown": "Chưa rõ",
     },
+    severities={"minor": "Thấp", "major": "Cao", "critical": "Nghiêm trọng"},
     causes={
         "link": "đường truyền",
         "power": "mất điện",
@@ -170,6 +172,7 @@ EN = Words(
         "unreachable": "Cut off",
         "unknown": "Unknown",
     },
+    severities={"minor": "Minor", "major": "Major", "critical": "Critical"},
     causes={
         "link": "the line",
         "power": "a power cut",

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from monitor.core.graph import find_loop
 from monitor.core.judge import LOSS
-from monitor.core.model import Check, Inventory, Limit, Maintenance, Provider, Role, Site, State, Target
+from monitor.core.model import Check, Inventory, Limit, Maintenance, Provider, Role, Severity, Site, State, Target
+from monitor.core.severity import usual_severity
 from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import (
     CheckModel,
@@ -205,6 +206,7 @@ class _Compiler:
 
     def _take_site(self, source: Source, index: int, model: SiteModel) -> None:
         base = ("sites", index)
+        commune = self._site_kind(model) == "commune"
         template: tuple[Source, SiteBody] | None = None
         if model.like is not None:
             template = self._named(self._templates, model.like, "template", [(source, base)], ("like",))
@@ -227,7 +229,7 @@ class _Compiler:
                 if self._unfilled > before:
                     self._lost.add(("target", f"{model.id}/{name}"))
                     continue
-                self._take_target(model.id, name, role, kind, filled, layers, words)
+                self._take_target(model.id, name, role, kind, filled, layers, words, commune=commune)
 
     def _fill(self, value: object, words: Mapping[str, str], layers: Layers, where: Where) -> Any:
         if isinstance(value, dict):
@@ -252,7 +254,7 @@ class _Compiler:
 
     def _take_target(
         self, site: str, name: str, role: Role, kind: type[TargetModel], value: object, layers: Layers,
-        words: Mapping[str, str],
+        words: Mapping[str, str], *, commune: bool,
     ) -> None:  # fmt: skip
         model, problems = fit(layers, kind, value)
         self.problems += problems
@@ -271,19 +273,23 @@ class _Compiler:
         if link and link.provider not in self._providers:
             self._unknown("provider", link.provider, self._providers, layers, ("provider",))
         profile = found[1] if found else None
+        what, vantage = profile.kind if profile else "", isinstance(model, DeviceModel) and model.vantage
+        written = model.severity or (profile.severity if profile else None)
+        usual = usual_severity(role, what, vantage=vantage, commune=commune)
         self._places[id_] = layers
         self._targets[id_] = Target(
-            id=id_, site=site, name=name, role=role, kind=profile.kind if profile else "",
+            id=id_, site=site, name=name, role=role, kind=what,
             label=_labels(profile.label if profile else {}, model.label),
             address=model.address,
             behind=tuple(model.behind) if model.behind is not None else ("",),
             checks=tuple(self._checks(id_, model, found, layers, words)) if found else (),
-            vantage=isinstance(model, DeviceModel) and model.vantage,
+            vantage=vantage,
             provider=link.provider if link else "",
             circuit=link.circuit if link else "",
             bandwidth_bits=link.bandwidth if link else 0.0,
             model=profile.model if profile else "",
             contact=model.contact,
+            severity=Severity(written) if written else usual,
         )  # fmt: skip
 
     def _named(self, table: Mapping[str, V], name: str, what: str, layers: Layers, where: Where) -> V | None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from monitor.core.model import Cause, Contact, Inventory
+from monitor.core.model import Cause, Contact, Inventory, Severity
 from monitor.inventory.compile import Name, Part, compile_inventory
 from monitor.inventory.schema import (
     ContactsFile,
@@ -148,6 +148,7 @@ def load_contacts(path: Path) -> tuple[Contact, ...]:
             language=each.language,
             areas=tuple(each.areas),
             causes=tuple(Cause(cause) for cause in each.causes),
+            severity=Severity(each.severity),
         )
         for id_, each in found.contacts.items()
     )

@@ -156,12 +156,16 @@ class CheckModel(Model):
         return self
 
 
+SeverityName = Literal["minor", "major", "critical"]
+
+
 class ProfileModel(Model):
     """One kind of equipment, line or service: which checks it gets."""
 
     kind: Slug = Field(description="kind of target that it fits: tslcd, router, ups, website, …")
     label: dict[Literal["vi", "en"], str] = Field(default_factory=dict, description="human name by language")
     model: str = Field("", max_length=80, description="make and model, for shared-fault hints")
+    severity: SeverityName | None = Field(None, description="how much it matters; default: by what it is")
     checks: dict[Slug, CheckModel]
 
 
@@ -175,6 +179,7 @@ class TargetModel(Model):
     )
     label: dict[Literal["vi", "en"], str] = Field(default_factory=dict)
     contact: Line = Field("", max_length=200, description="whom to call about it: one line, name and number")
+    severity: SeverityName | None = Field(None, description="how much it matters, over that of its profile")
     options: dict[Slug, dict[str, object]] = Field(
         default_factory=dict, description="options by check name, over those of the profile"
     )
@@ -300,6 +305,7 @@ class ContactModel(Model):
     causes: list[Literal["link", "power", "lan", "device", "service", "shared", "vantage"]] = Field(
         default_factory=list, description="only these causes; empty: all"
     )
+    severity: SeverityName = Field("minor", description="only incidents that are at least so severe")
 
 
 class ContactsFile(Model):

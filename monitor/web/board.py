@@ -13,7 +13,7 @@ from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from monitor.core.explain import explain_all
+from monitor.core.explain import explain_all, explain_severity
 from monitor.core.ledger import Interval, total
 from monitor.core.model import Incident, IncidentEvent, State
 from monitor.web.overview import (
@@ -97,7 +97,7 @@ class Board:
             areas=by_area(ours),
             services=central_services(sites.values()),
             backbone=backbone(sites.values()),
-            severity=severity,
+            level=level,
             works=works(states, words),
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
         )
@@ -120,7 +120,7 @@ class Board:
             view=view,
             found=found,
             cases=touching[:MAX_CARDS],
-            severity=severity,
+            level=level,
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
             marks_of=lambda member: marks(member, words),
             past={target: (total(intervals), not_well(intervals)) for target, intervals in (past or {}).items()},
@@ -143,11 +143,12 @@ class Board:
             now,
             view=view,
             case=case,
-            level=severity(case),
+            level=level(case),
             hurt=hurt[:MAX_IMPACT],
             hurt_sites=sites,
             hurt_total=len(hurt),
             evidence=incident.evidence[:MAX_EVIDENCE],
+            weighed=explain_severity(incident, words),
             explained=explain_all(history, words),
             marks=marks(view_of(states, incident.root), words, incident),
         )
@@ -215,7 +216,7 @@ def words_for(language: str | None) -> Words:
     return WORDS.get(language or "", VI)
 
 
-def severity(case: Case) -> str:
+def level(case: Case) -> str:
     """Colour of a card: `down` stops people, `degraded` hinders them, `unknown` is our own blindness."""
     if case.target is not None and case.target.vantage:
         return State.UNKNOWN.value

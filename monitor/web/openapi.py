@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from monitor.core.ledger import LONGEST, By
-from monitor.core.model import Cause, Outcome, Reason, Role, State
+from monitor.core.model import Cause, Outcome, Reason, Role, Severity, State
 from monitor.web.api import MAX_ITEMS, MAX_OFFSET, SECONDS, Json
 
 TEXT: Json = {"type": "string"}
@@ -192,6 +192,7 @@ def _incident() -> Json:
         id=TEXT,
         root={"type": "string", "description": "target id of what broke"},
         cause=_one_of(Cause),
+        severity={**_one_of(Severity), "description": "the highest since its root was recognised"},
         state=_one_of(State),
         began=TIME,
         opened=TIME,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from monitor.core.model import Incident, Inventory, Provider, Role, Site, State, Target
+from monitor.core.severity import RANK as SEVERITY_RANK
 from monitor.core.words import VI
 from monitor.web.view import UNSEEN, TargetView
 
@@ -267,11 +268,12 @@ def site_of(target: str) -> str:
 
 
 def open_cases(incidents: Sequence[Incident], inventory: Inventory) -> list[Case]:
-    """Open incidents: the gravest first, what all share before single communes, then by impact, then the newest."""
+    """Open incidents: by severity and state, what all share before single communes, then by impact, then the newest."""
     cases = [case_of(incident, inventory) for incident in incidents if incident.closed is None]
     return sorted(
         cases,
         key=lambda case: (
+            -SEVERITY_RANK[case.incident.severity],
             RANK[case.incident.state],
             case.site is not None and case.site.kind == COMMUNE,
             -len(case.incident.impact),

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from alerts import compose
 from alerts.compose import check_templates
+from alerts.policy import ACTS
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -28,8 +29,10 @@ from monitor.core.model import (
     Inventory,
     Notification,
     Reason,
+    Severity,
     State,
 )
+from monitor.core.words import EN, VI
 from tests.alerts.sample import COMMON, INCIDENT, NOW, ON_CALL, composer, inventory, notification
 
 LETTERS = "aăâbcdđeêghiklmnoôơpqrstuưvxyAĂÂĐÊÔƠƯàảãáạằẳẵắặầẩẫấậèẻẽéẹềểễếệìỉĩíịòỏõóọồổỗốộờởỡớợùủũúụừửữứựỳỷỹýỵ"
@@ -189,6 +192,25 @@ def test_a_system_that_the_whole_province_uses_is_not_told_as_without_impact(roo
     assert f">{says}</td>" in html.unescape(part(mail, "html"))
 
 
+@pytest.mark.parametrize(
+    ("impact", "language", "says"),
+    [
+        (("phuong-phu-ly/room", "phuong-phu-ly/website", "xa-kim-dong/website"), "vi",
+         "3 đối tượng tại 2 nơi (2 xã, phường; 1 phòng họp trực tuyến; 2 dịch vụ): Xã Kim Đông, Phường Phủ Lý"),
+        (("phuong-phu-ly/room", "phuong-phu-ly/website", "xa-kim-dong/website"), "en",
+         "3 targets at 2 sites (2 communes; 1 video-conference room; 2 services): Xã Kim Đông, Phường Phủ Lý"),
+        (("xa-kim-dong/router", "center/router"), "en", "2 targets at 2 sites (1 commune): Xã Kim Đông, Trung tâm dữ liệu"),
+    ],
+)  # fmt: skip
+def test_the_impact_counts_communes_rooms_and_services(impact: tuple[str, ...], language: str, says: str) -> None:
+    known = inventory()
+    room = replace(known.targets["phuong-phu-ly/router"], id="phuong-phu-ly/room", kind="vc-endpoint")
+    known = replace(known, targets={**known.targets, room.id: room})
+    told = notification(Happening.OPENED, replace(ON_CALL, language=language), replace(INCIDENT, impact=impact))
+    assert f" {says}\n" in part(sent(told, known), "plain").replace("\r", "")
+    assert f">{says}</td>" in html.unescape(part(sent(told, known), "html"))
+
+
 def test_a_mail_of_a_target_that_left_the_inventory_names_it() -> None:
     assert "no/longer" in sent(notification(incident=replace(INCIDENT, root="no/longer", impact=())))["Subject"]
 
@@ -198,6 +220,39 @@ def test_a_mail_says_that_a_machine_wrote_it() -> None:
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["X-Commune-Monitor-Incident"] == INCIDENT.id
     assert mail["Date"].datetime == NOW
+
+
+@pytest.mark.parametrize("severity", Severity)
+@pytest.mark.parametrize("what", Happening)
+def test_a_mail_says_how_severe_it_is_and_is_urgent_when_something_critical_begins(
+    what: Happening, severity: Severity
+) -> None:
+    urgent = severity is Severity.CRITICAL and what in (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
+    for language, prefix, row, word in (
+        ("vi", "KHẨN – ", "Mức độ", VI.severities),
+        ("en", "URGENT – ", "Severity", EN.severities),
+    ):
+        contact = replace(ON_CALL, language=language)
+        mail = sent(notification(what, contact, replace(INCIDENT, severity=severity)))
+        assert mail["X-Commune-Monitor-Severity"] == severity.value
+        assert (mail["Importance"], mail["X-Priority"]) == (("high", "1") if urgent else (None, None))
+        assert mail["Subject"].startswith(prefix) is urgent
+        if what not in ACTS:
+            assert re.search(rf"^{row}: +{word[severity]}\r?$", part(mail, "plain"), re.MULTILINE)
+            assert re.search(rf">{row}</td><td [^>]*>{word[severity]}</td>", part(mail, "html"))
+
+
+@pytest.mark.parametrize(
+    ("severity", "subject"),
+    [
+        (Severity.MAJOR, "NGỪNG: Bộ định tuyến – Trung tâm dữ liệu (2 xã, phường bị cắt)"),
+        (Severity.CRITICAL, "KHẨN – NGỪNG: Bộ định tuyến – Trung tâm dữ liệu (2 xã, phường)"),
+    ],
+)
+def test_the_mark_of_urgency_makes_the_subject_no_longer(severity: Severity, subject: str) -> None:
+    impact = ("phuong-phu-ly/router", "xa-kim-dong/router")
+    incident = replace(INCIDENT, root="center/router", cause=Cause.SHARED, impact=impact, severity=severity)
+    assert sent(notification(incident=incident))["Subject"] == subject
 
 
 def test_composing_again_gives_the_same_mail() -> None:
@@ -263,7 +318,7 @@ def test_no_name_can_put_in_a_header_or_end_the_headers(before: str, line_break:
     names = [line.partition(b":")[0].decode() for line in headers.split(b"\r\n") if not line[:1].isspace()]
     assert names == [
         "Subject", "From", "To", "Date", "Message-ID", "Auto-Submitted", "X-Commune-Monitor-Incident",
-        "MIME-Version", "Content-Type",
+        "X-Commune-Monitor-Severity", "MIME-Version", "Content-Type",
     ]  # fmt: skip
 
 
@@ -331,6 +386,11 @@ def test_an_admins_template_replaces_ours_and_only_that_one(tmp_path: Path) -> N
     assert mail["Subject"] == "Alô Xã Kim Đông"
     assert part(mail, "plain").splitlines() == ["Gọi ngay."]
     assert sent(notification(Happening.RECOVERED), folder=folder)["Subject"].startswith("ĐÃ TRỞ LẠI")
+
+
+def test_a_template_that_fails_only_where_it_is_critical_is_told(tmp_path: Path) -> None:
+    text = '{% if incident.severity == "critical" %}{{ plaice }}{% endif %}'
+    assert "'plaice' is undefined" in str(check_templates(folder_with(tmp_path, {"vi/act.txt": text})))
 
 
 BROKEN = {

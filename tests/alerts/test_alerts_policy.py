@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.policy import ACTS, BEGINS, first_of_thread, notify, silence_of, withhold
-from monitor.core.model import Cause, Contact, Happening, Silence
+from monitor.core.model import Cause, Contact, Happening, Severity, Silence
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, inventory
 
 INVENTORY = inventory()
@@ -45,6 +45,26 @@ def test_a_cause_hears_of_its_own_incidents_only() -> None:
 )
 def test_area_and_cause_must_both_fit(area: str, cause: Cause, *, told: bool) -> None:
     assert bool(why(somebody(areas=(area,), causes=(cause,)))) is told
+
+
+@pytest.mark.parametrize("least", Severity)
+@pytest.mark.parametrize("severity", Severity)
+def test_a_contact_may_hear_only_of_what_is_severe_enough(severity: Severity, least: Severity) -> None:
+    order = list(Severity)
+    contact = replace(somebody(), severity=least)
+    told = notify(event(incident=replace(INCIDENT, severity=severity)), [contact], INVENTORY)
+    assert bool(told) is (order.index(severity) >= order.index(least))
+    every = least is Severity.MINOR
+    assert {each.reason for each in told} <= {
+        "is told of every incident" if every else f"is told of what is at least {least}"
+    }
+
+
+def test_one_that_becomes_severe_enough_is_told_with_its_next_happening() -> None:
+    contact = replace(somebody(), severity=Severity.MAJOR, causes=(Cause.LINK,))
+    assert why(contact) == []
+    worse = event(Happening.CHANGED, replace(INCIDENT, severity=Severity.MAJOR))
+    assert [each.reason for each in notify(worse, [contact], INVENTORY)] == ["is told of cause link"]
 
 
 def test_an_incident_whose_root_left_the_inventory_is_told_to_those_of_every_area_only() -> None:

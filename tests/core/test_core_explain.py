@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 
 from monitor.core import correlate, shared
 from monitor.core.correlate import EXPLAINED_INCIDENTS, EXPLAINED_TARGETS, EXPLAINED_TEXT, HOLD_DOWN, SETTLE
-from monitor.core.explain import EN, SENTENCES, VI, Sentences, explain, explain_all
-from monitor.core.model import Happening, IncidentEvent, Look, State
+from monitor.core.explain import EN, SENTENCES, VI, Sentences, explain, explain_all, explain_severity
+from monitor.core.model import Happening, IncidentEvent, Look, Severity, State, Weight
 from monitor.core.words import WORDS
 from tests.core.test_core_correlate import Replay, cut, mend, province
 
@@ -110,6 +110,25 @@ def test_an_explanation_is_bounded_whatever_the_province_and_the_evidence() -> N
     assert len(because.considered) <= EXPLAINED_INCIDENTS
     assert because.problem is not None
     assert len(because.problem.evidence) <= EXPLAINED_TEXT
+
+
+def test_one_sentence_says_where_the_severity_comes_from() -> None:
+    incident = cut_line().the_only()
+    told = {
+        Weight(target="a/tslcd"): "Severity major: that of a/tslcd itself.",
+        Weight(
+            target="a/tslcd", lowered=True
+        ): "Severity major: that of a/tslcd itself, one step less, for it is only degraded.",
+        Weight(target="b/x", communes=6): "Severity major: that of b/x, which matters most of what it hurts, "
+        "one step more, for 6 communes are hurt.",
+        None: "",
+    }
+    for weight, sentence in told.items():
+        weighed = replace(incident, severity=Severity.MAJOR, weight=weight)
+        assert explain_severity(weighed, WORDS["en"]) == sentence
+        lines = explain_all([IncidentEvent(incident=weighed, what=Happening.OPENED, at=incident.opened)], WORDS["en"])
+        assert sentence in lines
+        assert ("Severity" in lines) is (weight is not None)
 
 
 def test_an_event_of_an_older_version_says_that_it_kept_nothing() -> None:

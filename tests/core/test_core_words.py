@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core import correlate
-from monitor.core.model import Cause, Reason, Role, State, Target
+from monitor.core.model import Cause, Reason, Role, Severity, State, Target
 from monitor.core.words import EN, VI, WORDS, Words
 
 T0 = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
@@ -27,8 +29,10 @@ def test_both_languages_have_the_same_keys_and_no_empty_text(table: str) -> None
     assert all(text.strip() for words in WORDS.values() for text in getattr(words, table).values())
 
 
-@pytest.mark.parametrize(("table", "keys"), [("states", State), ("causes", Cause), ("reasons", Reason)])
-def test_every_member_has_its_words(table: str, keys: type[State] | type[Cause] | type[Reason]) -> None:
+@pytest.mark.parametrize(
+    ("table", "keys"), [("states", State), ("severities", Severity), ("causes", Cause), ("reasons", Reason)]
+)
+def test_every_member_has_its_words(table: str, keys: Iterable[StrEnum]) -> None:
     assert set(getattr(VI, table)) == {each.value for each in keys}
 
 

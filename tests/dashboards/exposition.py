@@ -56,7 +56,8 @@ def _link(labels: str, kind: str, loss: float) -> Iterator[str]:
 
 
 def _own() -> Iterator[str]:
-    yield from (f'monitor_incidents_open{{cause="{cause}"}} 0' for cause in CAUSES)
+    for severity in ("minor", "major", "critical"):
+        yield from (f'monitor_incidents_open{{cause="{cause}",severity="{severity}"}} 0' for cause in CAUSES)
     yield from (f'monitor_outbox_mails{{status="{status}"}} 0' for status in ("pending", "failed"))
     yield from (f'monitor_observations_total{{probe="icmp",outcome="{each}"}} 1000' for each in ("ok", "failed"))
     yield from (f'monitor_loop_lag_seconds_bucket{{le="{bound}"}} {n * 10}' for n, bound in enumerate(BUCKETS))

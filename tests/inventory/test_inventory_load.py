@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import yamlfile
-from monitor.core.model import Inventory, Limit, Role, State
+from monitor.core.model import Inventory, Limit, Role, Severity, State
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.yamlfile import ConfigError
 
@@ -46,6 +46,33 @@ sites:
     assert found.targets["a/tslcd"].circuit == "OTHER"
     assert found.targets["a/tslcd"].address == "10.1.7.2"
     assert "a/router" not in found.targets
+
+
+def test_how_much_a_target_matters_is_written_at_it_or_its_profile_or_follows_from_what_it_is(tmp_path: Path) -> None:
+    text = """
+profiles:
+  mattering: {kind: server, severity: major, checks: {echo: {probe: icmp}}}
+templates:
+  watched: {devices: {server: {profile: mattering, address: '10.9.{n}.1', severity: critical}}}
+sites:
+  - id: a
+    name: A
+    like: commune
+    vars: {n: 7}
+    devices: {server: {profile: mattering, address: 10.9.0.1}}
+    services: {web: {profile: page, options: {page: {url: 'https://x.example/'}}}}
+  - {id: b, name: B, like: watched, vars: {n: 8}}
+  - {id: c, name: C, like: watched, vars: {n: 9}, devices: {server: {severity: minor}}}
+  - id: centre
+    kind: data-center
+    name: Centre
+    services: {web: {profile: page, options: {page: {url: 'https://x.example/'}}}}
+"""
+    found = {id_: each.severity.value for id_, each in load(tmp_path, text).targets.items()}
+    assert found == {
+        "home/gateway": "critical", "centre/web": "critical", "a/tslcd": "major", "a/router": "major", "a/web": "minor",
+        "a/server": "major", "b/server": "critical", "c/server": "minor",
+    }  # fmt: skip
 
 
 def test_where_nothing_is_written_equipment_is_behind_the_router_and_the_router_behind_the_lines(
@@ -282,3 +309,9 @@ def test_links_and_routers_of_the_example_decide_between_up_and_down(province: I
 def test_the_example_s_contacts_load() -> None:
     contacts = load_contacts(EXAMPLE / "contacts.yaml")
     assert {contact.language for contact in contacts} == {"vi", "en"}
+
+
+def test_a_contact_may_be_told_only_of_what_is_severe_enough(tmp_path: Path) -> None:
+    file = tmp_path / "contacts.yaml"
+    file.write_text("contacts: {a: {name: A, email: a@x.example, severity: major}, b: {name: B, email: b@x.example}}")
+    assert [each.severity for each in load_contacts(file)] == [Severity.MAJOR, Severity.MINOR]

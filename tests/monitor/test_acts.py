@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -52,7 +53,7 @@ def test_a_silence_holds_mail_back_over_a_restart_until_it_is_lifted(running: Da
     (held,) = running.wait(lambda: [each for each in incidents(running) if each["silence"]])
     assert (held["root"], held["silence"]["reason"]) == ("center/portal", "Nâng cấp")
     assert "Tạm tắt thư báo" in running.get("/")[1]
-    assert running.metrics()['monitor_incidents_open{cause="service"}'] == 1
+    assert running.metrics()['monitor_incidents_open{cause="service",severity="critical"}'] == 1
     assert mails(running) == set()
     assert running.run("unsilence", "1") == (0, "silence 1 lifted\n", "")
     running.wait(lambda: mails(running) == {"opened"})
@@ -122,7 +123,9 @@ def test_who_takes_an_incident_is_mailed_shown_and_kept(
         made.start()
         made.wait(lambda: made.mails("sent") == 2)
         (opened,) = incidents(made)
-        assert made.run("incidents")[1].endswith("service, center/portal\n    nobody has it\n")
+        assert re.search(
+            r"  critical, down since .*, service, center/portal\n    nobody has it\n$", made.run("incidents")[1]
+        )
         said = made.run("ack", "center/portal", "--by", "Hoa", "--note", "Đang xem máy chủ")
         assert said == (0, f"Hoa ({ME}) has {opened['id']}\n", "")
         made.wait(lambda: made.mails("sent") == 4)
@@ -148,7 +151,7 @@ def test_who_takes_an_incident_is_mailed_shown_and_kept(
         for who in ("on-call", "support")
     )
     subjects = [str(mail.message["Subject"]) for mail in sink.mails if "truc@noc.example.org" in mail.to]
-    assert [each.partition(":")[0] for each in subjects] == ["NGỪNG", "ĐÃ CÓ NGƯỜI NHẬN", "CHƯA CÓ NGƯỜI NHẬN"]
+    assert [each.partition(":")[0] for each in subjects] == ["KHẨN – NGỪNG", "ĐÃ CÓ NGƯỜI NHẬN", "CHƯA CÓ NGƯỜI NHẬN"]
 
 
 def test_what_cannot_be_acknowledged_is_told(running: Daemon) -> None:

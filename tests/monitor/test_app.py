@@ -257,7 +257,7 @@ def test_mails_wait_for_a_mail_server_that_is_away_and_arrive_once(
         metrics = made.metrics()
         assert metrics["monitor_outbox_oldest_seconds"] > 0
         assert metrics['monitor_mails_total{result="retry"}'] >= 2
-        assert metrics['monitor_incidents_open{cause="service"}'] == 1
+        assert metrics['monitor_incidents_open{cause="service",severity="critical"}'] == 1
         assert "center/portal" in made.run("status")[1]
         sink = make_sink(port)
         made.wait(lambda: made.mails("sent") == 2)
@@ -265,7 +265,7 @@ def test_mails_wait_for_a_mail_server_that_is_away_and_arrive_once(
         assert made.end() == 0
     assert sorted(to for mail in sink.mails for to in mail.to) == ["support@systems.example", "truc@noc.example.org"]
     subjects = {str(mail.message["Subject"]) for mail in sink.mails}
-    assert "NGỪNG: Cổng dịch vụ công – Trung tâm dữ liệu" in subjects
+    assert "KHẨN – NGỪNG: Cổng dịch vụ công – Trung tâm dữ liệu" in subjects
 
 
 def test_every_mail_arrives_exactly_once_over_a_kill_in_the_middle(

@@ -7,7 +7,9 @@ import math
 import subprocess
 import weakref
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from monitor.core.model import (
     Outcome,
     Reason,
     Role,
+    Severity,
     Site,
     State,
     Target,
@@ -405,7 +408,10 @@ def test_the_loss_is_that_of_the_judges_window() -> None:
 def test_every_status_cause_and_happening_has_its_series_from_the_start() -> None:
     scraped = Scraped(inventory(target("a/router")))
     found = list(scraped.samples())
-    assert {labels["cause"] for name, labels, _ in found if name == "monitor_incidents_open"} == set(Cause)
+    still_open = {
+        (labels["cause"], labels["severity"]) for name, labels, _ in found if name == "monitor_incidents_open"
+    }
+    assert still_open == set(product(Cause, Severity))
     pairs = {(labels["cause"], labels["what"]) for name, labels, _ in found if name == "monitor_incident_events_total"}
     assert pairs == {(cause.value, what.value) for cause in Cause for what in Happening}
     statuses = {labels["status"] for name, labels, _ in found if name == "monitor_outbox_mails"}
@@ -415,10 +421,11 @@ def test_every_status_cause_and_happening_has_its_series_from_the_start() -> Non
 def test_the_daemons_own_figures_are_those_of_the_present() -> None:
     scraped = Scraped(inventory(target("a/router")))
     scraped.set(
-        open_incidents=(INCIDENT, INCIDENT), event_counts={("link", "opened"): 3}, outbox={"deferred": 7},
+        open_incidents=(INCIDENT, INCIDENT, replace(INCIDENT, severity=Severity.CRITICAL)), event_counts={("link", "opened"): 3}, outbox={"deferred": 7},
         outbox_oldest_seconds=61.5, late=1, missed=2, errors=3, write_errors=4, streams={"icmp": {"late": 5}},
     )  # fmt: skip
-    assert scraped.value("monitor_incidents_open", cause="link") == 2
+    assert scraped.value("monitor_incidents_open", cause="link", severity="minor") == 2
+    assert scraped.value("monitor_incidents_open", cause="link", severity="critical") == 1
     assert scraped.value("monitor_incident_events_total", cause="link", what="opened") == 3
     assert scraped.value("monitor_outbox_mails", status="deferred") == 7
     assert scraped.value("monitor_outbox_oldest_seconds") == 61.5

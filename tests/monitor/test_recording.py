@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -246,6 +247,8 @@ def test_the_fingerprint_is_of_what_decides() -> None:
     assert fingerprint(BOTH) == fingerprint(inventory(service("south"), service("north")))
     assert fingerprint(BOTH) != fingerprint(inventory(service("north")))
     assert fingerprint(BOTH) != fingerprint(inventory(service("north", confirm=2), service("south")))
+    centre = replace(BOTH, sites={id_: replace(each, kind="centre") for id_, each in BOTH.sites.items()})
+    assert fingerprint(BOTH) != fingerprint(centre), "communes raise the severity"
 
 
 # -- replay --------------------------------------------------------------------------------------------------------

@@ -381,7 +381,7 @@ async def test_a_ups_on_battery_is_an_incident_at_once_though_its_turn_is_in_an_
         metrics = files.metrics()
         assert metrics['monitor_traps_total{kind="upsTrapOnBattery",outcome="looked"}'] == 1
         assert metrics['monitor_observations_total{outcome="ok",probe="snmp"}'] > looks
-        files.wait(lambda: files.metrics().get('monitor_incidents_open{cause="power"}') == 1)
+        files.wait(lambda: files.metrics().get('monitor_incidents_open{cause="power",severity="minor"}') == 1)
         assert "trap upsTrapOnBattery from 127.0.0.2 (xa-nga/ups): looked" in files.log()
         assert COMMUNITY not in files.log()
     finally:

@@ -50,6 +50,10 @@ def test_a_password_never_shows(tmp_path: Path) -> None:
         ('contacts: {a: {name: "A\\nB", email: a@example.org}}', "1:22: must be one line"),
         ("contacts: {a: {name: A, email: a@example.org, language: fr}}", "1:57: must be 'vi' or 'en', not 'fr'"),
         ("contacts: {a: {name: A, email: a@example.org, causes: [wan]}}", "1:56: must be 'link'"),
+        (
+            "contacts: {a: {name: A, email: a@example.org, severity: high}}",
+            "1:57: must be 'minor', 'major' or 'critical'",
+        ),
         ("contacts: {a: {name: A, email: a@example.org, phone: 1}}", "1:47: unknown key `phone`"),
     ],
 )

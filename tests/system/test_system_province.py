@@ -86,8 +86,8 @@ def test_a_cut_core_is_one_incident_and_one_mail(lab: Any) -> None:
     assert sum(each.startswith(("xa-", "phuong-")) for each in hurt) == 129
     recovered(lab, incident)
     assert [each["subject"] for each in since(lab, before)] == [
-        "NGỪNG: Bộ định tuyến lõi – Trung tâm dữ liệu tỉnh (129 xã, phường bị cắt)",
-        "ĐÃ TRỞ LẠI: Bộ định tuyến lõi – Trung tâm dữ liệu tỉnh (129 xã, phường bị cắt)",
+        "KHẨN – NGỪNG: Bộ định tuyến lõi – Trung tâm dữ liệu tỉnh (129 xã, phường)",
+        "ĐÃ TRỞ LẠI: Bộ định tuyến lõi – Trung tâm dữ liệu tỉnh (129 xã, phường)",
     ]
 
 
@@ -168,7 +168,7 @@ def test_a_page_that_answers_200_with_an_error_text_is_a_broken_service(lab: Any
         )
     }
     assert "Lỗi kết nối cơ sở dữ liệu" in to["truc@noc.ninhbinh.example"]["text"]
-    assert to["support@systems.example"]["subject"].startswith("DOWN: Document management")
+    assert to["support@systems.example"]["subject"].startswith("URGENT – DOWN: Document management")
     lab.mend(["qlvb.ninhbinh.example"])
     # The next test has mails refused: those of this one must have left.
     lab.wait(

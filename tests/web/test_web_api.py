@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from monitor.core.model import Observation, State
+from monitor.core.model import Observation, Severity, State
 from monitor.web import api
 from monitor.web.openapi import description
 from tests.web.province import SECRET, Province, commune, inventory_of
@@ -99,6 +99,7 @@ async def test_incidents_name_the_line_of_their_root(http: aiohttp.ClientSession
     (case,) = (await _json(http, "/api/v1/incidents?open=true"))["incidents"]
     assert case["impact"] == ["phuong-phu-ly/router", "phuong-phu-ly/ups"]
     assert (case["site"], case["provider"], case["circuit"]) == ("phuong-phu-ly", "vnpt", "C-phuong-phu-ly")
+    assert case["severity"] == "minor"
     assert case["closed"] is None
     (closed,) = (await _json(http, "/api/v1/incidents?open=false"))["incidents"]
     assert closed["closed"] == "2026-11-24T04:59:00Z"
@@ -144,6 +145,7 @@ async def test_the_description_names_every_key(http: aiohttp.ClientSession, prov
     assert schemas["Target"]["required"] == list(target)
     assert schemas["Check"]["required"] == list(target["checks"][0])
     assert schemas["Incident"]["required"] == list(case)
+    assert schemas["Incident"]["properties"]["severity"]["enum"] == [each.value for each in Severity]
     assert schemas["Target"]["properties"]["state"]["enum"] == [state.value for state in State]
     for path in description()["paths"]:  # type: ignore[attr-defined]
         await _json(http, path.replace("{id}", "i-phuong-phu-ly"))

@@ -24,8 +24,10 @@ from monitor.core.model import (
     Look,
     Provider,
     Reason,
+    Severity,
     Silence,
     State,
+    Weight,
     Window,
 )
 from monitor.inventory.load import load_inventory
@@ -111,6 +113,21 @@ def test_what_everybody_shares_stands_first(province: Province) -> None:
     assert page.index("Quản lý văn bản</b>") < page.index("Phường Phủ Lý – ")
 
 
+def test_the_most_severe_stands_first_and_says_so(province: Province) -> None:
+    province.cut("phuong-phu-ly")
+    lossy = replace(province.cut("xa-kim-dong"), state=State.DEGRADED, severity=Severity.CRITICAL, impact=())
+    province.cases[-1] = lossy
+    page = _wall(province)
+    assert page.index("i-xa-kim-dong") < page.index("i-phuong-phu-ly")
+    assert "Mức độ: nghiêm trọng · Từ" in page
+    assert "Mức độ: thấp · Từ" in page
+    province.cases[-1] = replace(lossy, weight=Weight(target=lossy.root))
+    one = Board().incident(province, lossy.id, VI, NOW)
+    assert one is not None
+    assert "<dt>Mức độ</dt><dd>Nghiêm trọng <" in one
+    assert "Mức độ nghiêm trọng: theo chính xa-kim-dong/tslcd." in one
+
+
 def test_our_own_blindness_blames_nobody(province: Province) -> None:
     line = province.cut("phuong-phu-ly")
     province.cases = [replace(line, root="centre/gateway", cause=Cause.VANTAGE)]
@@ -139,7 +156,7 @@ def test_every_reason_and_cause_has_words(reason: Reason) -> None:
 
 
 def test_both_languages_have_the_same_keys() -> None:
-    for part in ("page", "states", "causes", "reasons", "says", "why", "kinds", "health"):
+    for part in ("page", "states", "severities", "causes", "reasons", "says", "why", "kinds", "health"):
         assert set(getattr(VI, part)) == set(getattr(EN, part)), part
 
 

@@ -1,0 +1,44 @@
+"""How much an incident matters: what the inventory says of the targets that it hurts, and how many communes they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from monitor.core.model import Incident, Inventory, Role, Severity, State, Weight
+
+MANY_COMMUNES = 5
+"""More hurt communes than this raise an incident one step."""
+
+RANK: Mapping[Severity, int] = {each: rank for rank, each in enumerate(Severity)}
+_STEPS = tuple(Severity)
+_HURT = frozenset({State.DEGRADED, State.DOWN, State.UNREACHABLE})
+
+
+def usual_severity(role: Role, kind: str, *, vantage: bool, commune: bool) -> Severity:
+    """That of a target of which the inventory says none; `commune` is whether its site is one."""
+    if vantage or (role is Role.SERVICE and not commune):
+        return Severity.CRITICAL  # the whole province is blind, or lacks it
+    return Severity.MAJOR if role is Role.LINK or kind == "router" else Severity.MINOR
+
+
+def weigh(incident: Incident, inventory: Inventory, state: Callable[[str], State]) -> tuple[Severity, Weight]:
+    """An incident's severity and why: the highest of its root and of what is held to be hurt of its impact.
+
+    What is only degraded counts one step less, and more than MANY_COMMUNES hurt communes one step more. The root counts
+    with the worst that it has been, for it may have become well already.
+    """
+    hurt = {each: found for each in incident.impact if (found := state(each)) in _HURT}
+    hurt[incident.root] = incident.state
+
+    def counts(target: str) -> int:
+        return max(0, RANK[inventory.targets[target].severity] - (hurt[target] is State.DEGRADED))
+
+    worst = max((incident.root, *hurt), key=counts)  # of equals the root
+    sites = {inventory.targets[each].site for each in hurt}
+    communes = sum(inventory.sites[each].kind == "commune" for each in sites)
+    raised = communes > MANY_COMMUNES and counts(worst) + 1 < len(_STEPS)
+    return _STEPS[counts(worst) + raised], Weight(
+        target=worst,
+        lowered=counts(worst) < RANK[inventory.targets[worst].severity],
+        communes=communes if raised else 0,
+    )

@@ -1,0 +1,167 @@
+"""How much incidents matter: from the inventory, and from how many they hurt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from pydantic import TypeAdapter
+
+from monitor.core.correlate import HOLD_DOWN, HOLD_PATH_DEGRADED, TAKE_OVER
+from monitor.core.model import Happening, Incident, Inventory, Role, Severity, State, Weight
+from monitor.core.severity import MANY_COMMUNES, usual_severity
+from tests.core.test_core_correlate import Replay, cut, mend, province
+
+MINOR, MAJOR, CRITICAL = Severity
+SEVEN = tuple("abcdefg")
+
+
+def weighed(*communes: str, **own: Severity) -> Inventory:
+    """The small province with the usual severities, but for what `own` says (`centre_core` for centre/core)."""
+    found = province(*communes)
+    sites = {
+        id_: replace(each, kind="commune" if len(id_) == 1 else "data-center") for id_, each in found.sites.items()
+    }
+    targets = {}
+    for id_, each in found.targets.items():
+        usual = usual_severity(each.role, each.kind, vantage=each.vantage, commune=sites[each.site].kind == "commune")
+        targets[id_] = replace(each, severity=own.get(id_.replace("/", "_").replace("-", "_"), usual))
+    return replace(found, sites=sites, targets=targets)
+
+
+def judged(incident: Incident) -> tuple[Severity, Weight | None]:
+    return incident.severity, incident.weight
+
+
+@pytest.mark.parametrize(
+    ("role", "kind", "vantage", "commune", "usual"),
+    [
+        (Role.LINK, "internet", False, True, MAJOR),
+        (Role.DEVICE, "router", False, True, MAJOR),
+        (Role.DEVICE, "router", False, False, MAJOR),
+        (Role.DEVICE, "switch", False, True, MINOR),
+        (Role.DEVICE, "vc-endpoint", False, True, MINOR),
+        (Role.SERVICE, "website", False, True, MINOR),
+        (Role.SERVICE, "doc-management", False, False, CRITICAL),
+        (Role.DEVICE, "gateway", True, False, CRITICAL),
+    ],
+)
+def test_what_a_target_is_says_how_much_it_usually_matters(
+    role: Role, kind: str, *, vantage: bool, commune: bool, usual: Severity
+) -> None:
+    assert usual_severity(role, kind, vantage=vantage, commune=commune) is usual
+
+
+def test_an_incident_is_as_severe_as_its_root() -> None:
+    replay = Replay(weighed())
+    cut(replay, "a/tslcd")
+    replay.wait(HOLD_DOWN)
+    assert judged(replay.events[0].incident) == (MAJOR, Weight(target="a/tslcd"))
+
+
+def test_what_is_only_degraded_counts_one_step_less() -> None:
+    replay = Replay(weighed())
+    replay.degraded("a/tslcd", says="loss")
+    replay.wait(HOLD_PATH_DEGRADED)
+    assert judged(replay.the_only()) == (MINOR, Weight(target="a/tslcd", lowered=True))
+    replay.down("a/tslcd")
+    replay.wait(1)
+    assert replay.events[-1].what is Happening.CHANGED
+    assert judged(replay.events[-1].incident) == (MAJOR, Weight(target="a/tslcd"))
+
+
+def test_a_power_cut_becomes_as_severe_as_the_lines_that_go_with_it_and_no_event_tells_of_that_alone() -> None:
+    replay = Replay(weighed())
+    replay.degraded("a/ups", says="on-battery")
+    replay.wait(10)
+    assert judged(replay.the_only()) == (MINOR, Weight(target="a/ups"))
+    cut(replay, "a/tslcd")
+    replay.wait(HOLD_DOWN)
+    assert judged(replay.the_only()) == (MAJOR, Weight(target="a/tslcd"))
+    assert [each.what for each in replay.events] == [Happening.OPENED]
+
+
+def test_the_worst_of_what_it_really_hurts_counts_and_not_what_is_well_behind_it() -> None:
+    replay = Replay(weighed(a_switch=MINOR, a_vc_endpoint=CRITICAL))
+    replay.down("a/switch")
+    replay.wait(HOLD_DOWN * 3)
+    assert "a/vc-endpoint" in replay.the_only().impact
+    assert judged(replay.the_only()) == (MINOR, Weight(target="a/switch"))
+    assert not replay.correlator.waits
+    replay.down("a/vc-endpoint")
+    assert replay.correlator.waits, "it is to be weighed"
+    replay.wait(1)
+    assert judged(replay.the_only()) == (CRITICAL, Weight(target="a/vc-endpoint"))
+
+
+@pytest.mark.parametrize("number", [MANY_COMMUNES, MANY_COMMUNES + 1])
+def test_more_than_a_handful_of_communes_raise_it_one_step(number: int) -> None:
+    replay = Replay(weighed(*SEVEN[:number]))
+    cut(replay, "pop/router")
+    replay.wait(HOLD_DOWN)
+    many = number > MANY_COMMUNES
+    expected = Weight(target="pop/router", communes=number if many else 0)
+    assert judged(replay.the_only()) == (CRITICAL if many else MAJOR, expected)
+
+
+def test_what_is_highest_already_is_not_raised() -> None:
+    replay = Replay(weighed(*SEVEN, pop_router=CRITICAL))
+    cut(replay, "pop/router")
+    replay.wait(HOLD_DOWN)
+    assert judged(replay.the_only()) == (CRITICAL, Weight(target="pop/router"))
+
+
+def test_what_is_mended_on_the_way_makes_it_no_less_severe() -> None:
+    replay = Replay(weighed(*SEVEN))
+    cut(replay, "pop/router")
+    replay.wait(HOLD_DOWN)
+    mend(replay, "pop/router")
+    replay.wait(60)
+    assert replay.events[-1].what is Happening.RECOVERED
+    assert replay.events[-1].incident.severity is CRITICAL
+
+
+def test_another_root_is_weighed_anew() -> None:
+    replay = Replay(weighed(a_website=CRITICAL, centre_hosting=MINOR, pop_router=MAJOR))
+    replay.down("a/website")
+    replay.wait(10)
+    assert replay.the_only().severity is CRITICAL
+    replay.down("centre/hosting")
+    replay.up("a/website")
+    replay.down("b/website")
+    replay.wait(TAKE_OVER / 2)
+    (last,) = [each.incident for each in replay.events if each.incident.root == "centre/hosting"]
+    assert judged(last) == (MINOR, Weight(target="centre/hosting"))
+
+
+def test_after_a_restart_it_is_as_severe_as_before_though_nothing_is_known_yet() -> None:
+    replay = Replay(weighed(*SEVEN))
+    cut(replay, "pop/router")
+    replay.wait(HOLD_DOWN)
+    after = Replay(weighed(*SEVEN), replay.open, well=False)
+    after.wait(5)
+    assert judged(after.the_only()) == judged(replay.the_only())
+
+
+def test_an_inventory_that_says_otherwise_raises_what_is_open() -> None:
+    replay = Replay(weighed())
+    cut(replay, "a/tslcd")
+    replay.wait(HOLD_DOWN)
+    replay.correlator.adopt(weighed(a_tslcd=CRITICAL), replay.now)
+    replay.wait(1)
+    assert judged(replay.the_only()) == (CRITICAL, Weight(target="a/tslcd"))
+
+
+def test_an_incident_of_a_version_that_did_not_weigh_is_weighed_when_it_is_taken_over() -> None:
+    replay = Replay(weighed())
+    cut(replay, "a/tslcd")
+    replay.wait(HOLD_DOWN)
+    kept = TypeAdapter(Incident)
+    row = kept.dump_python(replay.the_only(), mode="json")
+    del row["severity"], row["weight"]
+    old = kept.validate_python(row)
+    assert judged(old) == (MINOR, None)
+    after = Replay(weighed(), [old], well=False)
+    after.wait(1)
+    assert judged(after.the_only()) == (MAJOR, Weight(target="a/tslcd"))
+    assert after.the_only().state is State.DOWN
