@@ -118,7 +118,7 @@ class EchoStream:
         self._turns: dict[float, deque[_Watch]] = {}
         """By interval, in the order of their turns: after its turn a target goes to the end, so nothing is ever sorted."""
         self._slipped: set[float] = set()
-        """Intervals whose targets have missed turns since they were in order."""
+        """Intervals whose targets are not in order, for some have missed more turns than others."""
         self._extra: list[tuple[float, int, _Watch, int]] = []
         """Heap of (when, tie-breaker, watch, sequence that is overdue then, or 0 for an echo of a burst)."""
         self._reopen_at: dict[int, float] = {}
@@ -293,18 +293,19 @@ class EchoStream:
         for _ in range(SENDS_AT_ONCE):
             if not queue or queue[0].due > now:
                 break
-            watch = queue[0]
+            watch, last = queue[0], queue[-1].due
             self._send(watch, out_of_turn=False)
             behind = int((now - watch.due) / interval)
             watch.due += (behind + 1) * interval
             queue.rotate(-1)
-            if behind:
-                self.counters["turn-missed"] += behind
+            self.counters["turn-missed"] += behind
+            if watch.due < last:
                 self._slipped.add(interval)
-        if queue and queue[0].due > now and interval in self._slipped:
-            # Turns missed, not all have as many, so who is next is no more in front. But the order of the phases is what it was.
+        if (
+            queue and queue[0].due > now and interval in self._slipped
+        ):  # caught up: sorting each batch would keep us behind
             self._slipped.discard(interval)
-            queue.rotate(-min(range(len(queue)), key=lambda index: queue[index].due))
+            self._turns[interval] = queue = deque(sorted(queue, key=_due))
         return bool(queue) and queue[0].due <= now
 
     def _look_after(self, now: float) -> None:
