@@ -106,39 +106,29 @@ def draw_costs(results: Mapping[str, Any], path: Path) -> None:
 
 def draw_growth(results: Mapping[str, Any], path: Path) -> None:
     """CPU and memory over the number of communes."""
-    if "growth" not in results:
-        return
-    (rows,) = results["growth"]["tables"].values()
-    found = sorted(rows.values(), key=lambda row: row["communes"])
-    communes = [row["communes"] for row in found]
-    figure, left = plt.subplots(figsize=(8, 3.2), layout="constrained")
-    right = left.twinx()
-    for axis, key, colour, mark in ((left, "% of a core", OURS, "o-"), (right, "MiB", PEERS, "s--")):
-        axis.plot(communes, [row[key] for row in found], mark, color=colour)
-        axis.set_ylabel(key, color=colour)
-        axis.set_ylim(bottom=0)
-        axis.spines["top"].set_visible(False)
-    left.set_xlabel("communes")
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
+    _draw_two(results.get("growth"), path, "communes", ("% of a core", "% of a core"), ("MiB", "MiB"))
 
 
 def draw_hold(results: Mapping[str, Any], path: Path) -> None:
     """What a longer hold costs in time, and what it spares in incidents of nothing that lasts."""
-    if "hold" not in results:
+    needless = "incidents of nothing that lasts"
+    _draw_two(results.get("hold"), path, "hold s", ("p99", "cut to incident, p99, s"), (needless, needless))
+
+
+def _draw_two(
+    result: Mapping[str, Any] | None, path: Path, over: str, left: tuple[str, str], right: tuple[str, str]
+) -> None:
+    """Two columns of a result over a third, each with its own axis; `left` and `right` are a column and its label."""
+    if result is None:
         return
-    (rows,) = results["hold"]["tables"].values()
-    found = sorted(rows.values(), key=lambda row: row["hold s"])
-    holds = [row["hold s"] for row in found]
-    figure, left = plt.subplots(figsize=(8, 3.2), layout="constrained")
-    right = left.twinx()
-    left.plot(holds, [row["p99"] for row in found], "o-", color=OURS)
-    left.set_ylabel("cut to incident, p99, s", color=OURS)
-    right.plot(holds, [row["incidents of nothing that lasts"] for row in found], "s--", color=PEERS)
-    right.set_ylabel("incidents of nothing that lasts", color=PEERS)
-    for axis in (left, right):
+    (rows,) = result["tables"].values()
+    found = sorted(rows.values(), key=lambda row: row[over])
+    figure, first = plt.subplots(figsize=(8, 3.2), layout="constrained")
+    for axis, (key, label), colour, mark in ((first, left, OURS, "o-"), (first.twinx(), right, PEERS, "s--")):
+        axis.plot([row[over] for row in found], [row[key] for row in found], mark, color=colour)
+        axis.set_ylabel(label, color=colour)
         axis.set_ylim(bottom=0)
         axis.spines["top"].set_visible(False)
-    left.set_xlabel("hold, s")
+    first.set_xlabel(over)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
