@@ -40,7 +40,6 @@ class Told:
     last_root: str = ""
     last_cause: Cause | None = None
     mails: int = 1
-    withdrawn: bool = False
     again: bool = False
     """It came back in the thread of the one before."""
 
@@ -58,7 +57,6 @@ class Score:
     """More than one incident for one fault."""
     false: list[Told] = field(default_factory=list)
     mails: int = 0
-    wrong: list[tuple[Fault, Told]] = field(default_factory=list)
 
 
 def score(faults: Iterable[Fault], told: Sequence[Told]) -> Score:
@@ -84,13 +82,9 @@ def score(faults: Iterable[Fault], told: Sequence[Told]) -> Score:
             continue
         first = incidents[0]
         found.delays.setdefault(fault.kind, []).append(first.opened - fault.at)
-        right = first.root in fault.roots and first.cause in fault.causes
-        found.right[fault.kind] += right
+        found.right[fault.kind] += first.root in fault.roots and first.cause in fault.causes
         found.right_in_the_end[fault.kind] += first.last_root in fault.roots and first.last_cause in fault.causes
-        several = sum(not each.again for each in incidents[1:]) > 0
-        found.several[fault.kind] += several
-        if not right or several:
-            found.wrong += [(fault, each) for each in incidents]
+        found.several[fault.kind] += any(not each.again for each in incidents[1:])
     return found
 
 
@@ -102,7 +96,6 @@ class Baselines:
     """By check."""
     _misses: dict[str, int] = field(default_factory=dict)
     _failing: dict[str, float] = field(default_factory=dict)
-    _last: dict[str, float] = field(default_factory=dict)
     spans: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """By check: from the first failed run to the first good one."""
     three_misses: list[tuple[float, str]] = field(default_factory=list)
@@ -231,6 +224,5 @@ def month(
             else:
                 latest[incident.id].mails += 1
             latest[incident.id].last_root, latest[incident.id].last_cause = incident.root, incident.cause
-            latest[incident.id].withdrawn |= event.what is Happening.WITHDRAWN
             latest[incident.id].again |= incident.times > 1
     return score(plan.faults, told), simulated, plain, plan.faults, own_cpu() - began
