@@ -473,9 +473,10 @@ class Correlator:
             its = self.held[other.id]
             return (its.state, its.says) == (held.state, held.says) and abs(its.since - began) <= TOGETHER
 
-        kin = (each for each in self.graph.targets.values() if each.kind == self.graph.targets[found.root].kind)
+        target = self.graph.targets[found.root]
+        kin = self.graph.by_kind[target.kind]
         judged = [each for each in kin if self._state(each.id) in (State.UP, *BAD) and not self.planned(each.id, now)]
-        commons = in_common.compare(self.graph.targets[found.root], self.inventory, judged, with_it)
+        commons = in_common.compare(target, self.inventory, judged, with_it)
         shared = in_common.most_likely(commons)
         if shared is None:
             return found, commons

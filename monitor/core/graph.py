@@ -5,7 +5,7 @@ A target is behind its parents; with several parents it is cut off only when all
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cached_property
 
 from monitor.core.model import Target
@@ -55,10 +55,18 @@ class Graph:
     @cached_property
     def by_site(self) -> Mapping[str, tuple[Target, ...]]:
         """Targets by site id."""
-        sites: dict[str, list[Target]] = {}
+        return self._grouped(lambda target: target.site)
+
+    @cached_property
+    def by_kind(self) -> Mapping[str, tuple[Target, ...]]:
+        """Targets by kind."""
+        return self._grouped(lambda target: target.kind)
+
+    def _grouped(self, key: Callable[[Target], str]) -> Mapping[str, tuple[Target, ...]]:
+        groups: dict[str, list[Target]] = {}
         for target in self.targets.values():
-            sites.setdefault(target.site, []).append(target)
-        return {site: tuple(members) for site, members in sites.items()}
+            groups.setdefault(key(target), []).append(target)
+        return {name: tuple(members) for name, members in groups.items()}
 
     @cached_property
     def order(self) -> Mapping[str, int]:

@@ -37,10 +37,10 @@ def has(target: Target, inventory: Inventory, shared: Shared) -> bool:
 
 
 def compare(
-    failed: Target, inventory: Inventory, others: Iterable[Target], has_failed: Callable[[Target], bool]
+    failed: Target, inventory: Inventory, alike: Iterable[Target], has_failed: Callable[[Target], bool]
 ) -> list[Common]:
-    """All that `failed` has in common with others of its kind, with the numbers; nothing when too few failed with it."""
-    judged = [(each, has_failed(each)) for each in others if each.kind == failed.kind]
+    """All that `failed` has in common with those of its kind, with the numbers; nothing when too few failed with it."""
+    judged = [(each, has_failed(each)) for each in alike]
     all_failed = sum(bad for _, bad in judged)
     if all_failed < LEAST:
         return []
