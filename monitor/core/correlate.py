@@ -224,7 +224,10 @@ class Correlator:
                 table[target] += step
         self._hold = {id_: (at + step, why) for id_, (at, why) in self._hold.items()}
         self.own = {id_: replace(each, at=each.at + step, since=each.since + step) for id_, each in self.own.items()}
-        self.held = {id_: replace(each, since=each.since + step) for id_, each in self.held.items()}
+        self.held = {
+            id_: replace(each, since=each.since + step, at=None if each.at is None else each.at + step)
+            for id_, each in self.held.items()
+        }
         self._battery = {site: (target, at + step) for site, (target, at) in self._battery.items()}
         for entry in (*self.open.values(), *self._closed.values()):
             incident = entry.incident

@@ -1261,6 +1261,17 @@ def test_a_clock_that_is_set_changes_nothing_of_an_incident_but_the_hour(when: i
     ]
 
 
+def test_a_clock_that_is_set_moves_when_a_state_was_decided_with_when_it_began() -> None:
+    replay = Replay()
+    replay.down("a/tslcd", after=2)
+    before = replay.correlator.held["a/tslcd"]
+    replay.correlator.clock_set(timedelta(hours=1))
+    after = replay.correlator.held["a/tslcd"]
+    assert after.at is not None
+    assert before.at is not None
+    assert (after.since - before.since, after.at - before.at) == (timedelta(hours=1), timedelta(hours=1))
+
+
 # -- maintenance -----------------------------------------------------------------------------------------------------
 
 
