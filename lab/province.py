@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Province:
     ) -> None:
         """`folder` is empty and ours; `config` holds `inventory/` and `contacts.yaml`."""
         self._folder, self._config, self._say = folder, config, say
+        self._hurt_pages: set[str] = set()
         self.inventory: Inventory = load_inventory(config / "inventory", None)
         self.graph = Graph(self.inventory.targets)
         self.authority = Authority(folder)
@@ -210,19 +211,21 @@ traps:
 
     def break_page(self, host: str) -> None:
         """The log-in page answers 200, with an error text."""
+        self._hurt_pages.add(host)
         self.peers.page(host, BROKEN_PAGE)
 
     def slow_page(self, host: str) -> None:
         """The page trickles."""
+        self._hurt_pages.add(host)
         self.peers.page(host, slow=True)
 
-    def mend(self, hosts: Iterable[str] = ()) -> None:
+    def mend(self) -> None:
         """End all faults."""
         for kind in ("cut", "refused", "lossy"):
             network.set_fault(kind, ())
         network.set_servers("on_battery", ())
-        for host in hosts:
-            self.peers.page(host)
+        while self._hurt_pages:
+            self.peers.page(self._hurt_pages.pop())
 
 
 def _answers(host: str, port: int) -> bool:

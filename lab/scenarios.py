@@ -43,8 +43,7 @@ def commune(province: Province, number: int = 17) -> str:
     return [each.id for each in province.inventory.sites.values() if each.kind == "commune"][number]
 
 
-def _mend(*hosts: str) -> Sequence[Step]:
-    return (Step(what="everything is mended", do=lambda province: province.mend(hosts)),)
+MENDED = (Step(what="everything is mended", do=lambda province: province.mend()),)
 
 
 def _power(province: Province) -> None:
@@ -82,52 +81,52 @@ SCENARIOS: dict[str, Scenario] = {
     "wan-cut": Scenario(
         says="a commune's TSLCĐ line is cut",
         steps=(Step(what="TSLCĐ line of a commune cut", do=lambda p: p.cut(f"{commune(p)}/tslcd")),),
-        mend=_mend(),
+        mend=MENDED,
     ),
     "core-cut": Scenario(
         says="the core router is gone, and with it 129 communes",
         steps=(Step(what="core router cut", do=lambda p: p.cut("center/core")),),
-        mend=_mend(),
+        mend=MENDED,
     ),
     "exchange-cut": Scenario(
         says="all internet lines of one area fail together, of something that no inventory names",
         steps=(Step(what="internet lines of one area cut", do=_exchange),),
-        mend=_mend(),
+        mend=MENDED,
     ),
     "own-uplink-cut": Scenario(
         says="the monitor's own gateway is gone",
         steps=(Step(what="the monitor's own uplink cut", do=Province.cut_own_uplink),),
-        mend=_mend(),
+        mend=MENDED,
     ),
     "device-down": Scenario(
         says="a commune's video-conference endpoint dies",
         steps=(Step(what="video-conference endpoint dead", do=lambda p: p.cut(f"{commune(p)}/vc-endpoint")),),
-        mend=_mend(),
+        mend=MENDED,
     ),
     "lan-down": Scenario(
         says="a commune's switch dies",
         steps=(Step(what="switch dead", do=lambda p: p.cut(f"{commune(p)}/switch")),),
-        mend=_mend(),
+        mend=MENDED,
     ),
     "service-broken": Scenario(
         says="document management answers 200 with an error text",
         steps=(Step(what="document management shows an error text", do=lambda p: p.break_page(DOCUMENTS)),),
-        mend=_mend(DOCUMENTS),
+        mend=MENDED,
     ),
     "service-slow": Scenario(
         says="document management trickles",
         steps=(Step(what="document management answers slowly", do=lambda p: p.slow_page(DOCUMENTS)),),
-        mend=_mend(DOCUMENTS),
+        mend=MENDED,
     ),
     "lossy-line": Scenario(
         says="a commune's line loses one packet in five",
         steps=(Step(what="20 % loss on a TSLCĐ line", do=lambda p: p.lose(f"{commune(p)}/tslcd")),),
-        mend=_mend(),
+        mend=MENDED,
     ),
     "ups-trap": Scenario(
         says="a UPS goes to battery and says so by a trap",
         steps=(Step(what="UPS on battery, with a trap", do=_power_with_trap),),
-        mend=_mend(),
+        mend=MENDED,
     ),
     "power-cut": Scenario(
         says="a commune's mains fails, later its battery is empty",
@@ -135,7 +134,7 @@ SCENARIOS: dict[str, Scenario] = {
             Step(what="UPS on battery", do=_power, seen=_power_seen),
             Step(what="battery empty: everything at the commune is gone", do=_dark),
         ),
-        mend=_mend(),
+        mend=MENDED,
     ),
 }
 

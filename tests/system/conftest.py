@@ -17,6 +17,8 @@ from lab.network import namespaces_command
 
 HERE = Path(__file__).parent
 GIVE_UP_SECONDS = 120.0
+ON_CALL = "truc@noc.ninhbinh.example"
+"""Is told of everything."""
 
 
 class Lab:
@@ -69,13 +71,13 @@ class Lab:
     def states(self, site: str) -> dict[str, str]:
         return {each["name"]: each["state"] for each in self.get(f"/api/v1/targets?site={site}")["targets"]}
 
-    def thread(self, incident: str) -> list[dict[str, Any]]:
-        """Mails of an incident, as they came."""
-        return [each for each in self.mails() if f"<{incident}." in each["id"]]
+    def thread(self, incident: str, to: str = ON_CALL) -> list[dict[str, Any]]:
+        """Mails of an incident to one person, as they came; several are mailed at the same time, in any order."""
+        return [each for each in self.mails() if f"<{incident}." in each["id"] and each["to"] == [to]]
 
     def settle(self) -> None:
         """Mend everything, and wait until the daemon holds nothing against anybody."""
-        self.mend(["qlvb.ninhbinh.example"])
+        self.mend()
         self.refuse_mail("")
         self.wait("end of all incidents", lambda: not self.open_incidents())
         others = "&".join(f"state={each}" for each in ("down", "unreachable", "degraded", "unknown"))
