@@ -4,7 +4,7 @@
 baselines see the same observations:
 
 - *three misses*: any check that failed three times in a row mails, and again when it is well (Zabbix, Nagios without parents);
-- *for: 1m*: scraped each 15 s, alerting after a minute, grouped by site with Alertmanager's usual waits.
+- *for: 1m*: scraped each 15 s, alerting after a minute, grouped by site with Alertmanager's usual waits and repeats.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ SEEDS = (101, 102, 103)
 LATEST = 300.0
 """Seconds after the end of a fault in which an incident may still be about it."""
 
-SCRAPE, FOR, GROUP_WAIT, GROUP_INTERVAL = 15.0, 60.0, 30.0, 300.0
+SCRAPE, FOR = 15.0, 60.0
+GROUP_WAIT, GROUP_INTERVAL, REPEAT_INTERVAL = 30.0, 300.0, 4 * 3600.0
+"""As Alertmanager has them when nobody sets them."""
 
 
 @dataclass(slots=True)
@@ -134,17 +136,20 @@ class Baselines:
         return sorted(found)
 
     def mails_for_a_minute(self) -> int:
-        """Mails of Alertmanager, grouped by site: the first after GROUP_WAIT, changes each GROUP_INTERVAL."""
-        changes: dict[str, list[float]] = {}
+        """Mails of Alertmanager, grouped by site: the first after GROUP_WAIT, changes each GROUP_INTERVAL, and what lasts again."""
+        changes: dict[str, list[tuple[float, int]]] = {}
         for begun, until, check in self.alerts_for_a_minute():
-            changes.setdefault(self.site_of[check], []).extend((begun, until))
+            changes.setdefault(self.site_of[check], []).extend(((begun, 1), (until, -1)))
         mails = 0
         for times in changes.values():
-            flushed = float("-inf")
-            for at in sorted(times):
+            flushed, firing = float("-inf"), 0
+            for at, change in sorted(times):
+                if firing and at - flushed > REPEAT_INTERVAL:
+                    mails += int((at - flushed) // REPEAT_INTERVAL)
                 if at > flushed:
                     mails += 1
-                    flushed = at + (GROUP_WAIT if at - flushed > GROUP_INTERVAL else GROUP_INTERVAL)
+                    flushed = at + (GROUP_INTERVAL if firing else GROUP_WAIT)
+                firing += change
         return mails
 
 

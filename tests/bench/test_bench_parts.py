@@ -258,6 +258,14 @@ def test_the_core_is_measured_while_all_is_well_and_in_an_outage() -> None:
     assert found["ours, correlator"]["bytes/target"] > 100
 
 
+def test_the_plain_alerting_groups_by_site_waits_and_repeats_what_lasts() -> None:
+    hour = 3600.0
+    plain = month.Baselines({"line": "a", "router": "a", "other": "b"})
+    plain.spans = {"line": [(0, 9 * hour)], "router": [(20, 9 * hour)], "other": [(100, 130), (hour, hour + 600)]}
+    # Site a: beginning, two repeats, end. Site b: what lasts half a minute is no alert; then beginning and end.
+    assert plain.mails_for_a_minute() == 4 + 2
+
+
 def test_a_month_is_told_by_kind_of_fault_and_in_total(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(month, "load_inventory", lambda *_: small_province(6))
     found = month.tables([1], days=0.5)["tables"]
