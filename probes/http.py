@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from monitor.core.model import Reason
 from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
-from probes.wire import http, tls
+from probes.wire import http, http2, tls
 from probes.wire.text import one_line
 
 PHASE = "probe_http_duration_seconds"
@@ -221,7 +221,7 @@ async def _visit(url: str, request: Request[HttpOptions], timing: _Timing) -> tu
     reader, writer = await _connect(parts, request, timing)
     try:
         session = writer.get_extra_info("ssl_object")
-        exchange = http.Http2() if session and session.selected_alpn_protocol() == "h2" else http.Http1()
+        exchange = http2.Http2() if session and session.selected_alpn_protocol() == "h2" else http.Http1()
         asked = http.Asked(
             method=options.method, scheme=parts.scheme, authority=_authority(parts), target=_target(parts),
             headers={"User-Agent": "commune-monitor", "Accept": "*/*", "Accept-Encoding": "gzip"} | options.headers,

@@ -12,8 +12,6 @@ import struct
 from collections.abc import Iterator
 from itertools import pairwise
 
-import h2.config
-import h2.connection
 import hpack
 import pytest
 from cryptography import x509
@@ -22,7 +20,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from lab.certificates import Authority
-from probes.wire import certificate, http, icmp, mib, room, sip, text
+from probes.wire import certificate, http, http2, icmp, mib, room, sip, text
 from tests.probes.peers import Field
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -264,23 +262,27 @@ _ASKED = http.Asked(method="GET", scheme="https", authority="a.example", target=
 _CHUNKED = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 Well\r\nTransfer-Encoding: chunked\r\nX: 1\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
 
 
-def _served() -> bytes:
-    """What an HTTP/2 server of the h2 package says to `_ASKED`."""
-    client, server = http.Http2(), h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
-    server.initiate_connection()
-    server.receive_data(client.ask(_ASKED))
-    server.send_headers(1, [(":status", "103")])
-    server.send_headers(1, [(":status", "200"), ("x", "1")])
-    server.send_data(1, b"ab")
-    server.send_data(1, b"c", end_stream=True)
-    return server.data_to_send()
+def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
 
 
-_ANSWERS = {"1": _CHUNKED, "2": _served()}
+def _headers(*fields: tuple[str, str], flags: int = 4, kind: int = 1) -> bytes:
+    """A frame of headers; `flags`: END_HEADERS alone."""
+    return _frame(kind, flags, 1, hpack.Encoder().encode(fields))
+
+
+SETTINGS, END_HEADERS, OK_200 = _frame(4, 0, 0, b""), 4, (":status", "200")
+_SERVED = b"".join([
+    _frame(4, 0, 0, bytes.fromhex("000300000080 000400010000 000500ffffff")), _frame(8, 0, 0, bytes.fromhex("7fff0000")),
+    _frame(4, 1, 0, b""), _headers((":status", "103")), _headers(OK_200, ("x", "1")), _frame(0, 8, 1, b"\3ab\0\0\0"),
+    _frame(6, 0, 0, b"8 bytes."), _frame(0xAB, 7, 3, b"unknown"), _frame(0, 1, 1, b"c"),
+])  # fmt: skip
+"""What a server says to `_ASKED`: settings, a hint, padding, a ping and a frame that nobody knows among the answer."""
+_ANSWERS = {"1": _CHUNKED, "2": _SERVED}
 
 
 def _exchange(version: str) -> http.Exchange:
-    made: http.Exchange = http.Http2() if version == "2" else http.Http1()
+    made: http.Exchange = http2.Http2() if version == "2" else http.Http1()
     made.ask(_ASKED)
     return made
 
@@ -336,13 +338,6 @@ def test_a_head_without_end_and_hints_without_end_are_refused() -> None:
         _take(_exchange("1"), [b"HTTP/1.1 200 OK\r\n", *[b"X-More: " + b"x" * 4096 + b"\r\n"] * 20])
     with pytest.raises(http.ProtocolError, match="1xx"):
         _take(_exchange("1"), [b"HTTP/1.1 100 Continue\r\n\r\n"] * 20)
-
-
-def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
-
-
-SETTINGS, END_HEADERS = _frame(4, 0, 0, b""), 4
 
 
 @pytest.mark.parametrize("status", [b"9" * 400, b"-5", b"2_0", b"", "²00".encode(), b"600"])
