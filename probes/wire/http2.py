@@ -51,6 +51,8 @@ _CONNECTION = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-enc
 _NAME = re.compile(rb"[!-9;-@\[-~]+")
 """Visible, no capitals, no colon (section 8.2.1)."""
 _VALUE = re.compile(rb"(?:[^\0\r\n\t ](?:[^\0\r\n]*[^\0\r\n\t ])?)?")
+_UPDATES = re.compile(rb"(?:[\x20-\x3e]|\x3f[\x80-\xff]*[\0-\x7f]){3}")
+"""More changes of the size of the table than a block may begin with (RFC 7541 section 4.2); 65,536 of them take 50 ms."""
 _STATUS = re.compile(rb"[1-5][0-9][0-9]")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 
@@ -235,6 +237,8 @@ class Http2:
         if not flags & END_HEADERS:
             return ()
         block, self._block = bytes(self._block), None
+        if _UPDATES.match(block):
+            raise ProtocolError("a header block that cannot be read")
         try:
             fields = [(bytes(name), bytes(value)) for name, value in self._decoder.decode(block, raw=True)]
         except hpack.HPACKError as error:

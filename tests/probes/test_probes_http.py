@@ -214,6 +214,33 @@ async def test_http2_keeps_the_bounds_of_a_page(nginx: Nginx) -> None:
     assert large.values["probe_http_uncompressed_body_length"] == LARGE_BYTES, "past the window of a stream"
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "length"),
+    [
+        ("/headers", "good.example", 4), ("/trailer", "good.example", LARGE_BYTES), ("/large", "last.example", LARGE_BYTES)
+    ],
+    ids=["headers in several frames", "trailers", "a server that takes no more requests"],
+)  # fmt: skip
+async def test_http2_takes_whatever_a_server_may_send(nginx: Nginx, path: str, name: str, length: int) -> None:
+    result = await ask("http", url=nginx.page(path, tls=name), ca=nginx.ca, http2=True)
+    assert (result.outcome, result.values.get("probe_http_version")) == (Outcome.OK, 2.0), result
+    assert result.values["probe_http_uncompressed_body_length"] == length
+
+
+async def test_http2_sends_headers_in_several_frames(nginx: Nginx) -> None:
+    headers = {"X-Name": "n" * 7000, **{f"X-{index}": "x" * 7000 for index in range(3)}, "Connection": "close"}
+    page = nginx.page("/hello", tls="good.example")
+    assert (
+        await ask("http", url=page, ca=nginx.ca, http2=True, headers=headers, text="n" * 7000)
+    ).outcome is Outcome.OK
+
+
+async def test_a_server_that_does_not_take_http2_is_asked_by_http1(nginx: Nginx) -> None:
+    page = nginx.page(tls="good.example", old=True)
+    result = await ask("http", url=page, ca=nginx.ca, http2=True, text="Đăng nhập")
+    assert (result.outcome, result.values["probe_http_version"]) == (Outcome.OK, 1.1)
+
+
 async def test_http2_that_was_offered_to_a_server_without_tls_is_not_spoken(nginx: Nginx) -> None:
     assert (await ask("http", url=nginx.page(), http2=True)).values["probe_http_version"] == 1.1
 
