@@ -82,7 +82,10 @@ class Http1:
 
     def ask(self, asked: Asked) -> bytes:
         """The request, with `Connection: close`: nothing else will be asked here."""
-        headers = [("Host", asked.authority), ("Connection", "close"), *asked.headers.items()]
+        fields = [("Host", asked.authority), ("Connection", "close"), *asked.headers.items()]
+        headers = [
+            (name.encode(), value.encode("latin-1")) for name, value in fields
+        ]  # h11 alone would take ASCII only
         request = h11.Request(method=asked.method, target=asked.target, headers=headers)
         sent = self._connection.send(request) or b""
         return sent + (self._connection.send(h11.EndOfMessage()) or b"")

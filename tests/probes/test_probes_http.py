@@ -299,6 +299,13 @@ async def test_a_header_that_could_not_be_sent_is_refused_as_an_option(headers: 
         await ask("http", url="http://good.example/", headers=headers)
 
 
+@pytest.mark.parametrize("http2", [False, True])
+async def test_a_header_beyond_ascii_is_sent_as_latin_1(nginx: Nginx, http2: bool) -> None:
+    page = nginx.page("/hello", tls="good.example")
+    result = await ask("http", url=page, ca=nginx.ca, http2=http2, headers={"X-Name": "café"})
+    assert (result.outcome, result.values["probe_http_uncompressed_body_length"]) == (Outcome.OK, 4)
+
+
 async def test_head_fetches_no_body(nginx: Nginx) -> None:
     result = await ask("http", url=nginx.page(), method="HEAD")
     assert result.outcome is Outcome.OK
