@@ -41,6 +41,13 @@ async def test_the_wanted_text_in_a_good_page_is_good(nginx: Nginx) -> None:
     assert result.values["probe_http_uncompressed_body_length"] == len(PAGE.encode())
 
 
+@pytest.mark.parametrize("path", ["/", "/moved"])
+async def test_a_visit_leaves_nothing_to_do(nginx: Nginx, path: str) -> None:
+    await ask("http", url=nginx.page(path))
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_page_without_the_wanted_text_is_content(nginx: Nginx) -> None:
     result = await ask("http", url=nginx.page(), text="Cổng dịch vụ công")
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
