@@ -33,6 +33,7 @@ SLICE_BYTES = 4096
 """Taken at a time: of a page in chunks of one byte no slice holds up the loop for long."""
 MOST_LOCATION = 2048
 PORTS = {"http": 80, "https": 443}
+HEADERS = {"User-Agent": "commune-monitor", "Accept": "*/*", "Accept-Encoding": "gzip"}
 REDIRECTS = (301, 302, 303, 307, 308)
 CHARSETS = {
     "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252", "windows-1252": "cp1252",
@@ -225,17 +226,23 @@ async def _visit(url: str, request: Request[HttpOptions], timing: _Timing) -> tu
     try:
         session = writer.get_extra_info("ssl_object")
         exchange = http2.Http2() if session and session.selected_alpn_protocol() == "h2" else http.Http1()
-        asked = http.Asked(
-            method=options.method, scheme=parts.scheme, authority=_authority(parts), target=_target(parts),
-            headers={"User-Agent": "commune-monitor", "Accept": "*/*", "Accept-Encoding": "gzip"} | options.headers,
-        )  # fmt: skip
         timing.begin("the first line of the answer")
-        writer.write(exchange.ask(asked))
+        writer.write(exchange.ask(_asked(options, parts)))
         # Left open it would be closed by a task of its own, in a later turn of the loop.
         async with aclosing(_parts(exchange, reader, writer, options.max_bytes)) as found:
             return await _answer(found, options, timing)
     finally:
         writer.transport.abort()
+
+
+def _asked(options: HttpOptions, parts: SplitResult) -> http.Asked:
+    """The request. A header of the options takes the place of ours, however it is written; `Host` too."""
+    named = {name.lower(): (name, value) for name, value in (HEADERS | options.headers).items()}
+    _, authority = named.pop("host", ("", _authority(parts)))
+    return http.Asked(
+        method=options.method, scheme=parts.scheme, authority=authority, target=_target(parts),
+        headers=dict(named.values()),
+    )  # fmt: skip
 
 
 async def _parts(

@@ -113,11 +113,13 @@ class Http2:
     def ask(self, asked: Asked) -> bytes:
         """Preface, settings and the request."""
         self._method = asked.method
+        pseudo = {
+            ":method": asked.method, ":scheme": asked.scheme, ":authority": asked.authority, ":path": asked.target,
+        }  # fmt: skip
         fields = [
-            (b":method", asked.method.encode()), (b":scheme", asked.scheme.encode()),
-            (b":authority", asked.authority.encode()), (b":path", asked.target.encode()),
-            *((name.lower().encode(), value.encode("latin-1")) for name, value in asked.headers.items()),
-        ]  # fmt: skip
+            (name.lower().encode(), value.encode("latin-1"))
+            for name, value in [*pseudo.items(), *asked.headers.items()]
+        ]
         block = b"".join(
             b"\0" + _string(name) + _string(value) for name, value in fields if name not in _CONNECTION
         )  # literals that enter no table: ours is empty whatever size the server sets

@@ -215,6 +215,7 @@ class Nginx(Server):
     location = /file {{ return 302 file:///etc/passwd; }}
     location = /fault {{ return 503; }}
     location = /hello {{ return 200 "$http_x_name"; }}
+    location = /asked {{ return 200 "$host|$http_user_agent|$http_accept"; }}
     location = /headers {{ {many} return 200 "many"; }}
     location = /trailer {{ add_trailer X-Checksum "1"; alias {www}/large; }}
     location = /bomb {{ add_header Content-Encoding gzip; default_type text/plain; }}

@@ -307,6 +307,14 @@ async def test_a_header_that_could_not_be_sent_is_refused_as_an_option(headers: 
 
 
 @pytest.mark.parametrize("http2", [False, True])
+async def test_a_header_of_the_options_takes_the_place_of_ours(nginx: Nginx, http2: bool) -> None:
+    headers = {"HOST": "other.example", "user-agent": "lab"}
+    page = nginx.page("/asked", tls="good.example")
+    result = await ask("http", url=page, ca=nginx.ca, http2=http2, headers=headers, text="other.example|lab|*/*")
+    assert result.outcome is Outcome.OK, result
+
+
+@pytest.mark.parametrize("http2", [False, True])
 async def test_a_header_beyond_ascii_is_sent_as_latin_1(nginx: Nginx, http2: bool) -> None:
     page = nginx.page("/hello", tls="good.example")
     result = await ask("http", url=page, ca=nginx.ca, http2=http2, headers={"X-Name": "café"})
