@@ -85,7 +85,11 @@ def measure(run: Run) -> dict[str, Any]:
         few = replace(echo, targets=addresses(BEARABLE, BEARABLE // COMMUNES))
         both = {"ours, daemon": few.daemon, "smokeping_prober": few.smokeping}
         title = f"echo: {BEARABLE:,} targets, which smokeping_prober can bear, each once a second, {seconds} s a round"
-        tables[title] = compare(both, run.rounds or ROUNDS)
+        found = tables[title] = compare(both, run.rounds or ROUNDS)
+        if "smokeping_prober" in found:
+            cost = found["smokeping_prober"]["CPU ms/answer"]
+            for row in found.values():
+                row["× smokeping_prober, by answers"] = round(row["CPU ms/answer"] / cost, 3)
     return {"tables": tables | {"echo: where the daemon's time goes (cProfile)": profile_table(echo.top)}}
 
 
