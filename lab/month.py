@@ -23,10 +23,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from lab.faults import BEGIN, DAY, DAYS, Drawer, Effect, Hurt, Plan, busy
-from monitor.core.correlate import Decision
 from monitor.core.decider import TICK, Decider
 from monitor.core.graph import Graph
 from monitor.core.model import Check, IncidentEvent, Inventory, Observation, Outcome, Reason, Role, Target
+from monitor.core.seen import Decision
 from monitor.inventory.load import load_inventory
 from monitor.recording import Entry, LeftOut, Tick, create, header, line_of
 from monitor.scheduler import RECHECK_SECONDS

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from alerts.policy import notify, silence_of, withhold
-from monitor.core.correlate import Correlator, Decision
+from monitor.core.correlate import Correlator
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge
 from monitor.core.ledger import Member, members
@@ -31,6 +31,7 @@ from monitor.core.model import (
     Observation,
     Silence,
 )
+from monitor.core.seen import Decision
 from monitor.recording import ClockSet, Entry, Patient, Recorder, Tick, header
 from monitor.store import Store, StoreError
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from monitor.core.correlate import Correlator, Decision
+from monitor.core.correlate import Correlator
 from monitor.core.judge import Judge
 from monitor.core.model import Incident, Inventory, Observation, Outcome
+from monitor.core.seen import Decision
 
 TICK = timedelta(seconds=0.5)
 """How often time should pass for it."""

@@ -12,17 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.correlate import (
-    GRACE,
-    HOLD_DOWN,
-    HOLD_PATH_DEGRADED,
-    LATELY,
-    POWER_MEMORY,
-    SETTLE,
-    SETTLE_LONGEST,
-    TAKE_OVER,
-    Correlator,
-)  # fmt: skip
+from monitor.core.correlate import LATELY, SETTLE, SETTLE_LONGEST, TAKE_OVER, Correlator
 from monitor.core.graph import Graph
 from monitor.core.model import (
     Acknowledgement,
@@ -39,6 +29,8 @@ from monitor.core.model import (
     StateChange,
     Target,
 )
+from monitor.core.root import POWER_MEMORY
+from monitor.core.seen import GRACE, HOLD_DOWN, HOLD_PATH_DEGRADED
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 COMMUNES = ("a", "b", "c")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.core.correlate import GRACE, SETTLE_LONGEST
+from monitor.core.correlate import SETTLE_LONGEST
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import KEYS_KEPT
 from monitor.core.model import (
@@ -24,6 +24,7 @@ from monitor.core.model import (
     Reason,
     State,
 )
+from monitor.core.seen import GRACE
 from tests.core.test_core_correlate import province
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
@@ -203,9 +204,8 @@ def test_no_input_whatsoever_makes_it_raise(given_inputs: list[Observation | dat
 def size(decider: Decider) -> int:
     """How many things it keeps, all tables taken together."""
     correlator, judge = decider.correlator, decider.judge
-    tables = [
-        getattr(correlator, each) for each in ("own", "held", "_due", "_hold", "_battery", "_back", "_closed", "open")
-    ]
+    tables = [getattr(correlator.seen, each) for each in ("own", "held", "due", "hold", "battery", "_back")]
+    tables += [correlator._closed, correlator.open]
     keys = [state._by_key for state in judge.checks.values()]
     return sum(map(len, (*tables, *keys, judge.checks, judge._held)))
 

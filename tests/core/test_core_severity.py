@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter
 
-from monitor.core.correlate import HOLD_DOWN, HOLD_PATH_DEGRADED, TAKE_OVER
+from monitor.core.correlate import TAKE_OVER
 from monitor.core.model import Happening, Incident, Inventory, Role, Severity, State, Weight
+from monitor.core.seen import HOLD_DOWN, HOLD_PATH_DEGRADED
 from monitor.core.severity import MANY_COMMUNES, usual_severity
 from tests.core.test_core_correlate import Replay, cut, mend, province
 
