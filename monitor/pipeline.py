@@ -69,7 +69,7 @@ class Pipeline:
         *,
         inventory: Inventory,
         contacts: Sequence[Contact],
-        open_incidents: Iterable[Incident],
+        known: Iterable[Incident],
         told: Mapping[str, set[str]],
         store: Store,
         clock: Callable[[], datetime],
@@ -80,19 +80,22 @@ class Pipeline:
         recorder: Recorder | None = None,
         silences: Iterable[Silence] = (),
         untold: Mapping[str, Happening] | None = None,
+        closed: Iterable[Incident] = (),
     ) -> None:
+        """`known` are the incidents that may go on: open ones, and those that recovered lately; `closed` are for the board."""
         self.inventory, self.contacts = inventory, contacts
         self._store, self._clock, self._steady = store, clock, steady
         self._recheck, self._stored, self._clock_set = recheck, stored, clock_set
         self._looked, self._looked_steady = clock(), steady()
         """The wall clock at the last look, and the seconds of the clock that nobody sets."""
-        self.recorder, open_incidents = recorder, tuple(open_incidents)
-        self._record(header(inventory, self._looked, open_incidents))
-        self._decider = Decider(inventory, self._looked, open_incidents)
+        self.recorder, known = recorder, tuple(known)
+        self._record(header(inventory, self._looked, known))
+        self._decider = Decider(inventory, self._looked, known)
         self.last: dict[str, Observation] = {}
-        self.closed: list[Incident] = []
+        self.closed = list(closed)
+        """The newest first."""
         self._told = dict(told)
-        """Contacts that had mail of each open incident."""
+        """Contacts that had mail of each incident that may go on."""
         self.silences = list(silences)
         self._untold = dict(untold or {})
         """What silences hold back, by open incident."""

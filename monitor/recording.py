@@ -1,6 +1,6 @@
 """What the decider was given, as a file of JSON lines: written while the daemon runs, read to decide the same again.
 
-The first line says what the file is (format, version, fingerprint of the inventory, beginning, open incidents). After it one
+The first line says what the file is (format, version, fingerprint of the inventory, beginning, incidents that may go on). After it one
 line is one call of the decider, in the order of the calls: an observation, or time that passed. A name that ends in `.gz`
 is packed. Writing is a thread's; who records never waits for it.
 """
@@ -28,9 +28,9 @@ from monitor.core.model import NOTHING, Check, Incident, Inventory, Observation,
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 MAX_LINE = 1 << 20
-"""Bytes; the longest line is the first one, with the open incidents."""
+"""Bytes; the longest line is the first one, with the incidents."""
 MAX_WAITING = 100_000
 """Lines that wait to be written; what comes then is dropped and counted."""
 FLUSH_SECONDS = 1.0
@@ -58,7 +58,8 @@ class Header:
     at: datetime
     ticks: bool = True
     """Whether the time that passed is in the recording too."""
-    open: tuple[Incident, ...] = ()
+    known: tuple[Incident, ...] = ()
+    """Incidents that may go on: open ones, and those that recovered lately."""
 
 
 class Tick(NamedTuple):
@@ -116,11 +117,9 @@ def fingerprint(inventory: Inventory) -> str:
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def header(inventory: Inventory, at: datetime, open_incidents: Iterable[Incident] = ()) -> Header:
+def header(inventory: Inventory, at: datetime, known: Iterable[Incident] = ()) -> Header:
     """What a recording by this version begins with."""
-    return Header(
-        inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, open=tuple(open_incidents)
-    )
+    return Header(inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, known=tuple(known))
 
 
 def line_of(entry: Entry) -> str:
@@ -143,7 +142,7 @@ def line_of(entry: Entry) -> str:
             known = {
                 "recording": FORMAT, "version": entry.version, "inventory": entry.inventory,
                 "at": entry.at.isoformat(), "ticks": entry.ticks,
-                "open": _incidents.dump_python(entry.open, mode="json"),
+                "known": _incidents.dump_python(entry.known, mode="json"),
             }  # fmt: skip
     return json.dumps(known, separators=(",", ":")) + "\n"
 
@@ -313,12 +312,12 @@ def _header(found: Mapping[str, Any]) -> Header:
     if found["recording"] != FORMAT:
         raise ValueError(f"format {found['recording']!r}, but this version reads {FORMAT}; use the one that wrote it")
     try:
-        incidents = _incidents.validate_python(found.get("open", []), strict=False)
+        known = _incidents.validate_python(found.get("known", []), strict=False)
     except ValidationError as error:
-        raise ValueError(f"open incidents: {error.errors()[0]['msg']}") from error
+        raise ValueError(f"known incidents: {error.errors()[0]['msg']}") from error
     return Header(
         inventory=_text(found["inventory"]), version=_text(found["version"]), at=_time(found["at"]),
-        ticks=bool(found.get("ticks", False)), open=incidents,
+        ticks=bool(found.get("ticks", False)), known=known,
     )  # fmt: skip
 
 

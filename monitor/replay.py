@@ -80,7 +80,7 @@ class Replay:
         if header.inventory != fingerprint(self.inventory):
             self.foreign.append(header.at)
         if self._decider is None:
-            self._decider = Decider(self.inventory, header.at, header.open)
+            self._decider = Decider(self.inventory, header.at, header.known)
             self.now = self._heard = header.at
             self._ticks = header.ticks
             checks = self.inventory.checks().values()

@@ -70,14 +70,24 @@ class _Open:
     well_since: datetime | None = None
 
 
+def _settle(times: int) -> timedelta:
+    """How long the root must be well for an incident that has happened so often to be over."""
+    settle = SETTLE
+    while times > 1 and settle < SETTLE_LONGEST:
+        settle, times = settle * SETTLE_FACTOR, times - 1
+    return min(settle, SETTLE_LONGEST)
+
+
 class Correlator:
     """The states of all targets seen together, and the open incidents."""
 
-    def __init__(self, inventory: Inventory, open_incidents: Iterable[Incident] = ()) -> None:
+    def __init__(self, inventory: Inventory, known: Iterable[Incident] = ()) -> None:
+        """`known` are the incidents of before: open ones, and those that recovered LATELY, the oldest first."""
         self.seen = Seen(inventory)
-        self._closed: dict[str, _Open] = {}
+        before = [_Open(incident=each, members={each.root}, settle=_settle(each.times)) for each in known]
+        self._closed = {each.incident.root: each for each in before if each.incident.closed is not None}
         """By root: its last incident that is over."""
-        self.open = {each.id: _Open(incident=each, members={each.root}) for each in open_incidents}
+        self.open = {each.incident.id: each for each in before if each.incident.closed is None}
 
     @property
     def waits(self) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.correlate import LATELY, SETTLE, SETTLE_LONGEST, TAKE_OVER, Correlator
+from monitor.core.correlate import LATELY, SETTLE, SETTLE_FACTOR, SETTLE_LONGEST, TAKE_OVER, Correlator
 from monitor.core.graph import Graph
 from monitor.core.model import (
     Acknowledgement,
@@ -1158,6 +1158,42 @@ def test_what_became_well_while_the_daemon_was_stopped_is_recovered() -> None:
     replay = Replay(open_incidents=trouble_of("a/tslcd"))
     replay.wait(60)
     assert replay.told == [(RECOVERED, "a/tslcd", Cause.LINK)]
+
+
+@pytest.mark.parametrize(("away", "what"), [(LATELY, REOPENED), (LATELY + timedelta(minutes=1), OPENED)])
+def test_a_root_that_recovered_before_a_restart_may_come_back_after_it(away: timedelta, what: Happening) -> None:
+    before = Replay()
+    for _ in range(2):
+        cut(before, "a/tslcd")
+        before.wait(30)
+        mend(before, "a/tslcd")
+        before.wait(120)
+    recovered = before.events[-1].incident
+    assert (before.events[-1].what, recovered.times) == (RECOVERED, 2)
+    assert recovered.closed is not None
+    after = Replay(open_incidents=[recovered])
+    assert after.open == ()
+    after.second = (recovered.closed + away - T0).total_seconds()
+    cut(after, "a/tslcd")
+    after.wait(30)
+    assert after.told == [(what, "a/tslcd", Cause.LINK)]
+    again = after.the_only()
+    assert (again.id == recovered.id, again.times) == ((True, 3) if what is REOPENED else (False, 1))
+    mend(after, "a/tslcd")
+    settle = SETTLE * SETTLE_FACTOR**2 if what is REOPENED else SETTLE
+    after.wait(settle - timedelta(seconds=2))
+    assert after.open == (again,)
+    after.wait(4)
+    assert after.open == ()
+
+
+def test_how_often_an_open_incident_came_back_is_known_after_a_restart() -> None:
+    (trouble,) = trouble_of("a/tslcd")
+    after = Replay(open_incidents=[replace(trouble, times=2)])
+    after.wait(SETTLE * SETTLE_FACTOR - timedelta(seconds=5))
+    assert after.events == []
+    after.wait(10)
+    assert [each.what for each in after.events] == [RECOVERED]
 
 
 def test_an_incident_goes_on_until_its_root_was_asked() -> None:

@@ -134,7 +134,9 @@ def test_after_a_restart_no_incident_is_lost_or_opened_twice_and_all_end_when_al
     before = Run()
     before.rounds(story[:cut])
     known: tuple[Incident, ...] = before.decider.correlator.incidents()
-    after = Run(Decider(SMALL, before.now, known), before.now)
+    last = {each.incident.id: each for each in before.events}.values()
+    recovered = {each.incident.id: each.incident for each in last if each.what is Happening.RECOVERED}
+    after = Run(Decider(SMALL, before.now, (*known, *recovered.values())), before.now)
     after.rounds(story[cut:])
     settle(after, story)
     open_now = {each.id: each.root for each in known}
@@ -142,11 +144,14 @@ def test_after_a_restart_no_incident_is_lost_or_opened_twice_and_all_end_when_al
         incident = event.incident
         if event.what in (Happening.OPENED, Happening.REOPENED):
             assert incident.root not in open_now.values(), "never a second incident of one root"
+            assert (event.what is Happening.REOPENED) == (incident.id in recovered), "it comes back, or is another"
         else:
             assert incident.id in open_now, "nothing happens to an incident that nobody was told of"
         open_now[incident.id] = incident.root
         if event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
             del open_now[incident.id]
+        if event.what is Happening.RECOVERED:
+            recovered[incident.id] = incident
     assert open_now == {each.id: each.root for each in after.decider.correlator.incidents()}
     after.rounds([{}] * int((GRACE + SETTLE_LONGEST).total_seconds() / RUN + 6))
     assert after.decider.correlator.incidents() == ()

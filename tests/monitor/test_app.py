@@ -339,6 +339,15 @@ def test_what_a_daemon_recorded_is_decided_the_same_by_a_replay(files: Daemon) -
     assert files.run("replay", str(recording), "--open-only")[1].endswith(" 0 incidents\n")
     until = json.loads(kept)[0]["at"]
     assert files.run("replay", str(recording), "--open-only", "--until", until)[1].endswith(" 1 incidents\n")
+
+    # What comes back soon after a restart is the same incident, in the daemon and in its next recording.
+    files.close_portal()
+    files.start(options=["--record", str(recording)])
+    files.wait(lambda: len(rows(files.database, "SELECT * FROM incident_event")) == 3)
+    assert files.end() == 0
+    kept = json.loads(files.run("explain", str(incident), "--json")[1])
+    assert [each["what"] for each in kept] == ["opened", "recovered", "reopened"]
+    assert json.loads(files.run("replay", str(recording), "--json")[1]) == kept[2:]
     files.write_inventory(MORE)
     assert "another inventory" in files.run("replay", str(recording))[2]
 

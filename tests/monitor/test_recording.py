@@ -40,7 +40,7 @@ from tests.alerts.sample import INCIDENT
 from tests.monitor.test_pipeline import BOTH, inventory, service
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
-HEADER = Header(inventory=fingerprint(BOTH), version="1", at=T0, ticks=False, open=(INCIDENT,))
+HEADER = Header(inventory=fingerprint(BOTH), version="1", at=T0, ticks=False, known=(INCIDENT,))
 
 times = st.datetimes(datetime(YEARS.start, 1, 2), datetime(YEARS.stop - 1, 12, 30)).map(  # noqa: DTZ001
     lambda at: at.replace(tzinfo=UTC, fold=0)
@@ -110,7 +110,7 @@ KEYS = (
     "patient",
     "dropped",
     "recording",
-    "open",
+    "known",
     "version",
     "inventory",
 )
@@ -146,8 +146,8 @@ def test_a_line_that_a_crash_has_cut_is_left_out_and_the_rest_is_read(name: str,
         ('{"check": "a", "at": "2026-11-24T05:00:00+00:00", "values": [1]}\n', ":3: not the right kind"),
         ("[" * 100_000 + "\n", ":3: not JSON that anybody"),
         ("x" * (MAX_LINE + 1) + "\n", ":3: longer than"),
-        ('{"recording": 2}\n', ":3: format 2, but this version reads 1"),
-        (line_of(HEADER).replace('"open":[', '"open":[3, '), ":3: open incidents"),
+        ('{"recording": 1}\n', ":3: format 1, but this version reads 2"),
+        (line_of(HEADER).replace('"known":[', '"known":[3, '), ":3: known incidents"),
     ],
 )
 def test_a_bad_line_is_told_with_its_number(line: str, said: str, tmp_path: Path) -> None:
