@@ -32,7 +32,7 @@ from monitor.core.model import (
     Silence,
 )
 from monitor.core.seen import Decision
-from monitor.recording import ClockSet, Entry, Patient, Recorder, Tick, header
+from monitor.recording import Acknowledged, ClockSet, Entry, Patient, Recorder, Tick, header
 from monitor.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,9 @@ class Pipeline:
 
     def acknowledge(self, incident: str, by: Acknowledgement | None) -> None:
         """Somebody has an open incident, or (None) gives it back."""
-        self._take(self.correlator.acknowledge(incident, by, self._clock()))
+        at = by.at if by else self._clock()
+        self._record(Acknowledged(at, incident, by))
+        self._take(self.correlator.acknowledge(incident, by, at))
 
     def silence(self, target: str) -> Silence | None:
         """The silence that is in force about a target as a root."""

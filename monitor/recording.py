@@ -1,7 +1,7 @@
 """What the decider was given, as a file of JSON lines: written while the daemon runs, read to decide the same again.
 
 The first line says what the file is (format, version, fingerprint of the inventory, beginning, incidents that may go on). After it one
-line is one call of the decider, in the order of the calls: an observation, or time that passed. A name that ends in `.gz`
+line is one call of the decider, in the order of the calls: an observation, an act of somebody, or time that passed. A name that ends in `.gz`
 is packed. Writing is a thread's; who records never waits for it.
 """
 
@@ -24,7 +24,17 @@ from typing import IO, Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from monitor.core.model import NOTHING, Check, Incident, Inventory, Observation, Outcome, Reason, Target
+from monitor.core.model import (
+    NOTHING,
+    Acknowledgement,
+    Check,
+    Incident,
+    Inventory,
+    Observation,
+    Outcome,
+    Reason,
+    Target,
+)
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +93,14 @@ class Patient(NamedTuple):
     at: datetime
 
 
+class Acknowledged(NamedTuple):
+    """Somebody has an open incident, or (None) gave it back."""
+
+    at: datetime
+    incident: str
+    by: Acknowledgement | None
+
+
 class LeftOut(NamedTuple):
     """So many well runs of a check in turn were left out, to make a long recording short."""
 
@@ -96,7 +114,7 @@ class Dropped(NamedTuple):
     lines: int
 
 
-Entry = Header | Observation | Tick | ClockSet | Patient | LeftOut | Dropped
+Entry = Header | Observation | Tick | ClockSet | Patient | Acknowledged | LeftOut | Dropped
 
 
 def fingerprint(inventory: Inventory) -> str:
@@ -134,6 +152,8 @@ def line_of(entry: Entry) -> str:
             known = {"clock_set": step.total_seconds(), "at": at.isoformat()}
         case Patient(at):
             known = {"patient": at.isoformat()}
+        case Acknowledged(at, incident, by):
+            known = {"acknowledged": incident, "at": at.isoformat()} | ({"by": by.by, "note": by.note} if by else {})
         case LeftOut(check, runs):
             known = {"left_out": runs, "check": check}
         case Dropped(lines):
@@ -321,6 +341,12 @@ def _header(found: Mapping[str, Any]) -> Header:
     )  # fmt: skip
 
 
+def _acknowledged(found: Mapping[str, Any]) -> Acknowledged:
+    at = _time(found["at"])
+    by = Acknowledgement(by=_text(found["by"]), at=at, note=_text(found.get("note", ""))) if "by" in found else None
+    return Acknowledged(at, _text(found["acknowledged"]), by)
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r:.80} is no text")
@@ -359,6 +385,7 @@ _MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Entry]] = {
     "dropped": lambda found: Dropped(_count(found["dropped"])),
     "recording": _header,
     "clock_set": lambda found: ClockSet(_time(found["at"]), _step(found["clock_set"])),
+    "acknowledged": _acknowledged,
     "patient": lambda found: Patient(_time(found["patient"])),
 }
 """By the key that tells what a line is."""
