@@ -50,7 +50,7 @@ from monitor.core.seen import BAD, BATTERY_SAYS, GRACE, UPS_SAYS, Decision, Seen
 from monitor.core.severity import RANK, weigh
 
 TAKE_OVER = timedelta(seconds=90)
-"""A root found this long after a part of it was announced takes that incident over; later it is another cause."""
+"""A root that began so long after a part of it, or before, takes that incident over; later it is another cause."""
 SETTLE = timedelta(seconds=10)
 """An incident is over when its root was well for this long: a line that flutters stays one incident."""
 SETTLE_FACTOR = 9
@@ -233,26 +233,24 @@ class Correlator:
         return self.graph.targets[one].site == self.graph.targets[other].site
 
     def _parts(self, found: Found, now: datetime) -> list[_Open]:
-        """Incidents that were announced moments ago and turn out to be a part of this root's."""
+        """Incidents that were announced before and turn out to be a part of this root's, the oldest first."""
         root = found.root
         behind = set(self.graph.behind(root))
         blind = self.graph.targets[root].vantage
         held = self.held.get(root)
+        # When it began, not now: how long it took to be sure of it says nothing about whose fault it is.
+        began = held.since if held is not None and held.state in BAD else now
         lines = set(self.graph.targets[root].behind if found.why == "all-lines" else ())
-        return sorted(
-            (
-                entry
-                for entry in self.open.values()
-                if (
-                    blind
-                    or entry.incident.root in lines
-                    or entry.incident.root in found.failed
-                    or (entry.incident.root in behind and is_part(entry.incident, held))
-                )
-                and (now - entry.incident.began <= TAKE_OVER or entry.incident.root in lines)
-            ),
-            key=lambda entry: entry.incident.opened,
-        )
+
+        def is_of_it(part: Incident) -> bool:
+            if part.root in lines:
+                return True
+            if not (blind or part.root in found.failed or (part.root in behind and is_part(part, held))):
+                return False
+            return began - part.began <= TAKE_OVER or in_common.is_behind(part.shared, root)
+
+        parts = (entry for entry in self.open.values() if is_of_it(entry.incident))
+        return sorted(parts, key=lambda entry: entry.incident.opened)
 
     def _join(self, entry: _Open, target: str) -> None:
         entry.members.add(target)

@@ -635,6 +635,43 @@ def test_a_root_that_fails_long_after_a_part_is_another_cause() -> None:
     assert [each.what for each in replay.events] == [OPENED, OPENED, RECOVERED]
 
 
+def test_a_root_that_it_takes_long_to_be_sure_of_takes_over_what_began_with_it() -> None:
+    replay = Replay()
+    replay.degraded("a/tslcd", "b/tslcd", says="delay")
+    replay.wait(HOLD_PATH_DEGRADED + timedelta(seconds=10))
+    assert [each.what for each in replay.events] == [OPENED, OPENED], "of two nobody can say that they are one"
+    replay.wait(TAKE_OVER)
+    replay.degraded("pop/router", says="delay", after=60)
+    replay.wait(HOLD_PATH_DEGRADED + timedelta(seconds=10))
+    assert replay.told[2:] == [(CHANGED, "pop/router", Cause.SHARED), (WITHDRAWN, "b/tslcd", Cause.LINK)]
+    assert replay.the_only().began == T0
+
+
+@pytest.mark.parametrize(("says", "taken"), [("delay", True), ("errors", False)])
+def test_what_is_behind_the_same_thing_and_failed_together_is_its_incident_when_it_is_found_bad_at_any_time(
+    says: str, taken: bool
+) -> None:
+    names = [f"c{index}" for index in range(6)]
+    others = {each.id: each for index in range(30) for each in commune(f"o{index}")}
+    bare = province(*names)
+    targets = {
+        id_: replace(each, behind=("centre/edge",)) if each.kind == "tslcd" else each for id_, each in others.items()
+    }
+    sites = {each.site: Site(id=each.site, name=each.site) for each in targets.values()}
+    replay = Replay(replace(bare, targets={**bare.targets, **targets}, sites={**bare.sites, **sites}))
+    lines = [f"{each}/tslcd" for each in names]
+    replay.degraded(*lines, says="delay")
+    replay.wait(HOLD_PATH_DEGRADED + timedelta(seconds=10))
+    shared = replay.the_only().shared
+    assert shared is not None
+    assert ("behind", "pop/router") in shared.by
+    replay.wait(TAKE_OVER * 5)
+    replay.degraded("pop/router", says=says)
+    replay.wait(HOLD_PATH_DEGRADED + timedelta(seconds=10))
+    assert replay.told[1:] == [(CHANGED if taken else OPENED, "pop/router", Cause.SHARED)]
+    assert len(replay.open) == (1 if taken else 2)
+
+
 def test_a_page_with_a_wrong_text_is_not_taken_over_by_the_core() -> None:
     replay = Replay()
     replay.down("centre/documents", reason=Reason.CONTENT)
