@@ -25,6 +25,7 @@ from monitor.core.model import (
     Inventory,
     Look,
     Role,
+    Severity,
     State,
     StateChange,
     Window,
@@ -56,6 +57,8 @@ SETTLE = timedelta(seconds=10)
 SETTLE_FACTOR = 9
 SETTLE_LONGEST = timedelta(minutes=15)
 """With each time that an incident comes back it takes longer to be over: 10 s, 90 s, 13 min, 15 min."""
+RISE = timedelta(seconds=30)
+"""An incident that is more severe than what was told is told of anew after this time: what fails with it may be seen later."""
 LATELY = timedelta(minutes=30)
 """A root that fails again within this time of its recovery opens its incident again."""
 
@@ -68,6 +71,10 @@ class _Open:
     members: set[str]
     settle: timedelta = SETTLE
     well_since: datetime | None = None
+    told: Severity = Severity.MINOR
+    """The highest that was told, also before it came back."""
+    rose: datetime | None = None
+    """When it became more severe than that."""
 
 
 def _settle(times: int) -> timedelta:
@@ -84,7 +91,9 @@ class Correlator:
     def __init__(self, inventory: Inventory, known: Iterable[Incident] = ()) -> None:
         """`known` are the incidents of before: open ones, and those that recovered LATELY, the oldest first."""
         self.seen = Seen(inventory)
-        before = [_Open(incident=each, members={each.root}, settle=_settle(each.times)) for each in known]
+        before = [
+            _Open(incident=each, members={each.root}, settle=_settle(each.times), told=each.severity) for each in known
+        ]
         self._closed = {each.incident.root: each for each in before if each.incident.closed is not None}
         """By root: its last incident that is over."""
         self.open = {each.incident.id: each for each in before if each.incident.closed is None}
@@ -95,7 +104,7 @@ class Correlator:
         return (
             bool(self.seen.due)
             or (self.seen.turned and bool(self.open))
-            or any(each.well_since or self.seen.is_up(each.incident.root) for each in self.open.values())
+            or any(each.well_since or each.rose or self.seen.is_up(each.incident.root) for each in self.open.values())
         )
 
     @property
@@ -148,6 +157,8 @@ class Correlator:
             )
             if entry.well_since is not None:
                 entry.well_since += step
+            if entry.rose is not None:
+                entry.rose += step
 
     def changed(self, change: StateChange, now: datetime) -> Decision:
         """Take one target's change of its own state; what is behind it is seen anew."""
@@ -174,6 +185,8 @@ class Correlator:
             if self.seen.turned:
                 entry.incident = self._weighed(entry.incident)
             self._mend(entry, now, decision)
+        for entry in self.open.values():
+            self._tell_of_rise(entry, now, decision)
         self.seen.turned = False
         # Whoever is about to be announced is asked until then: what is well again should not be.
         decision.recheck.update(self.seen.soon(now))
@@ -269,6 +282,33 @@ class Correlator:
             return incident
         return replace(incident, severity=severity, weight=weight)
 
+    def _tell_of_rise(self, entry: _Open, now: datetime, decision: Decision) -> None:
+        """Say that an incident is more severe than anybody was told, when nothing else has said it meanwhile."""
+        severity = entry.incident.severity
+        if entry.well_since is not None or RANK[severity] <= RANK[entry.told]:
+            entry.rose = None
+            return
+        entry.rose = entry.rose or now
+        if now - entry.rose >= RISE:
+            rose = yes("severity", "rose", entry.told.value, severity.value)
+            because = Explanation(problem=self.held.get(entry.incident.root), looks=(rose,))
+            self._tell(entry, Happening.CHANGED, now, decision, because, rose_from=entry.told)
+
+    @staticmethod
+    def _tell(
+        entry: _Open,
+        what: Happening,
+        at: datetime,
+        decision: Decision,
+        because: Explanation,
+        rose_from: Severity | None = None,
+    ) -> None:
+        incident = entry.incident
+        if incident.weight is not None:
+            entry.incident = incident = replace(incident, weight=replace(incident.weight, rose_from=rose_from))
+        entry.told, entry.rose = max(entry.told, incident.severity, key=RANK.__getitem__), None
+        decision.events.append(IncidentEvent(incident=incident, what=what, at=at, because=because))
+
     def _open(self, found: Found, problem: Held, now: datetime, decision: Decision, because: Explanation) -> None:
         root = found.root
         held = self.held.get(root, problem)
@@ -294,6 +334,7 @@ class Correlator:
         past = self._closed.pop(root, None)
         if past is not None and self._comes_back(past.incident, incident):
             entry.settle, what = min(past.settle * SETTLE_FACTOR, SETTLE_LONGEST), Happening.REOPENED
+            entry.told = past.told
             before = past.incident
             again = yes("reopened", "came-back", before.times + 1, seconds(entry.settle))
             because = replace(because, looks=(*because.looks, again))
@@ -303,7 +344,7 @@ class Correlator:
         for each in members:
             self.seen.due.pop(each, None)
         self.open[entry.incident.id] = entry
-        decision.events.append(IncidentEvent(incident=entry.incident, what=what, at=now, because=because))
+        self._tell(entry, what, now, decision, because)
 
     @staticmethod
     def _comes_back(past: Incident, incident: Incident) -> bool:
@@ -343,7 +384,7 @@ class Correlator:
             )
         )  # fmt: skip
         first.well_since = None
-        decision.events.append(IncidentEvent(incident=first.incident, what=Happening.CHANGED, at=now, because=because))
+        self._tell(first, Happening.CHANGED, now, decision, because)
         into = Explanation(looks=(yes("withdrawn", "part-of", root, first.incident.id),))
         for part in others:
             self._close(part, now, Happening.WITHDRAWN, decision, into)
@@ -353,7 +394,7 @@ class Correlator:
         del self.open[incident.id]
         if what is Happening.RECOVERED:
             self._closed[incident.root] = entry
-        decision.events.append(IncidentEvent(incident=incident, what=what, at=at, because=because))
+        self._tell(entry, what, at, decision, because)
 
     def _mend(self, entry: _Open, now: datetime, decision: Decision) -> None:
         """Follow an open incident: worse, well again, or over."""
@@ -398,9 +439,7 @@ class Correlator:
                 )
             )  # fmt: skip
             because = explanation(self.seen, root, now, [yes("worse", "down", root.target)], incidents=self.incidents())
-            decision.events.append(
-                IncidentEvent(incident=entry.incident, what=Happening.CHANGED, at=now, because=because)
-            )
+            self._tell(entry, Happening.CHANGED, now, decision, because)
         elif root is not None and root.says in BATTERY_SAYS and incident.cause is Cause.DEVICE:
             because = explanation(
                 self.seen, root, now, [yes("ups-on-battery", "says-battery", root.target)], incidents=self.incidents()
