@@ -40,6 +40,7 @@ from monitor.core.model import (
     Site,
     State,
     Target,
+    Weight,
 )
 from monitor.core.words import WORDS, Words
 
@@ -176,6 +177,8 @@ class Composer:
             "shared": bool(root and site and root.role is Role.SERVICE and site.kind != "commune"),
             "provider": inventory.providers.get(root.provider) if root else None,
             "trouble": words.trouble(incident.reason, incident.says),
+            "rose_from": incident.weight.rose_from if incident.weight else None,
+            "heaviest": _heaviest(incident, inventory, words),
             "cause": words.causes[incident.cause.value],
             "why": _why(incident, words),
             "hurt": hurt,
@@ -196,6 +199,14 @@ class Composer:
 def _hurt_targets(incident: Incident) -> tuple[str, ...]:
     """The impact; of what targets have in common the root is no more than the first."""
     return (incident.root, *incident.impact) if incident.shared else incident.impact
+
+
+def _heaviest(incident: Incident, inventory: Inventory, words: Words) -> str:
+    """Name and place of what matters most of all that it hurts, where that is not the root itself."""
+    if incident.weight is None or incident.weight.target == incident.root:
+        return ""
+    target = inventory.targets.get(incident.weight.target)
+    return f"{words.name(target)} – {inventory.sites[target.site].name}" if target else incident.weight.target
 
 
 def _circuits(incident: Incident, inventory: Inventory) -> list[str]:
@@ -340,6 +351,7 @@ def _sample() -> tuple[Inventory, list[Incident]]:
             began=at, opened=at, closed=at if state is State.DEGRADED else None, reason=reason,
             says="loss" if reason is Reason.LIMIT else "", evidence=("sample: no answer",), impact=tuple(targets), why="by-kind",
             severity=Severity.CRITICAL if state is State.DOWN else Severity.MINOR,
+            weight=Weight(target="sample/website", communes=7 * (state is State.DOWN), rose_from=Severity.MINOR),
         )
         for cause in Cause
         for state, reason in ((State.DOWN, Reason.TIMEOUT), (State.DEGRADED, Reason.LIMIT))

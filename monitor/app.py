@@ -24,6 +24,7 @@ from alerts.outbox import Outbox
 from monitor.acts import Acts
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
+from monitor.core.correlate import LATELY
 from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced
 from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
@@ -186,7 +187,6 @@ class App:
         self._started = utc_now()
         self._reload_ok = True
         self._reloading = asyncio.Lock()
-        self._closed_before: tuple[Incident, ...] = ()
         self._traps: TrapListener | None = None
         self._looks: dict[object, tuple[datetime, object]] = {}
 
@@ -199,10 +199,11 @@ class App:
         self.metrics.adopt(self._inventory)
         self.metrics.reloaded(True, self._started)
         try:
-            open_incidents, told = await store.open_incidents(), await store.told()
-            silences, untold = await store.silences(utc_now()), await store.untold()
-            self._closed_before = await store.recent_incidents(20)
-            await store.begin(utc_now())
+            now = utc_now()
+            open_incidents, recovered = await store.open_incidents(), await store.recovered(now - LATELY, now)
+            told, closed = await store.told(now - LATELY), await store.recent_incidents(20)
+            silences, untold = await store.silences(now), await store.untold()
+            await store.begin(now)
             released = await store.release()
         except StoreError as error:
             raise StartError(str(error)) from error
@@ -219,12 +220,12 @@ class App:
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
-            inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=told,
+            inventory=self._inventory, contacts=self._contacts, known=(*open_incidents, *recovered), told=told,
             store=store,
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
-            silences=silences, untold=untold,
+            silences=silences, untold=untold, closed=closed,
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
@@ -449,7 +450,7 @@ class App:
 
     def incidents(self) -> Sequence[Incident]:
         """Open ones first, then those closed lately, also before the last restart."""
-        return [*self.pipeline.correlator.incidents(), *self.pipeline.closed, *self._closed_before]
+        return [*self.pipeline.correlator.incidents(), *self.pipeline.closed]
 
     async def history(self, incident: str) -> Sequence[IncidentEvent]:
         """What happened to an incident and why; nothing while the database is in trouble."""

@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from monitor.core import ledger
-from monitor.core.correlate import GRACE
 from monitor.core.ledger import By, Interval, Maintenance, Member, Records, Report, Span, Totals, Turn
 from monitor.core.model import Incident, Role, State
+from monitor.core.seen import GRACE
 
 ALIVE = timedelta(seconds=30)
 """After a sign of life that is not older the daemon is taken to run, and sums end there, without seconds of unknown."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from alerts.policy import notify, silence_of, withhold
-from monitor.core.correlate import Correlator, Decision
+from monitor.core.correlate import Correlator
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge
 from monitor.core.ledger import Member, members
@@ -31,7 +31,8 @@ from monitor.core.model import (
     Observation,
     Silence,
 )
-from monitor.recording import ClockSet, Entry, Patient, Recorder, Tick, header
+from monitor.core.seen import Decision
+from monitor.recording import Acknowledged, ClockSet, Entry, Patient, Recorder, Tick, header
 from monitor.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Pipeline:
         *,
         inventory: Inventory,
         contacts: Sequence[Contact],
-        open_incidents: Iterable[Incident],
+        known: Iterable[Incident],
         told: Mapping[str, set[str]],
         store: Store,
         clock: Callable[[], datetime],
@@ -79,19 +80,22 @@ class Pipeline:
         recorder: Recorder | None = None,
         silences: Iterable[Silence] = (),
         untold: Mapping[str, Happening] | None = None,
+        closed: Iterable[Incident] = (),
     ) -> None:
+        """`known` are the incidents that may go on: open ones, and those that recovered lately; `closed` are for the board."""
         self.inventory, self.contacts = inventory, contacts
         self._store, self._clock, self._steady = store, clock, steady
         self._recheck, self._stored, self._clock_set = recheck, stored, clock_set
         self._looked, self._looked_steady = clock(), steady()
         """The wall clock at the last look, and the seconds of the clock that nobody sets."""
-        self.recorder, open_incidents = recorder, tuple(open_incidents)
-        self._record(header(inventory, self._looked, open_incidents))
-        self._decider = Decider(inventory, self._looked, open_incidents)
+        self.recorder, known = recorder, tuple(known)
+        self._record(header(inventory, self._looked, known))
+        self._decider = Decider(inventory, self._looked, known)
         self.last: dict[str, Observation] = {}
-        self.closed: list[Incident] = []
+        self.closed = list(closed)
+        """The newest first."""
         self._told = dict(told)
-        """Contacts that had mail of each open incident."""
+        """Contacts that had mail of each incident that may go on."""
         self.silences = list(silences)
         self._untold = dict(untold or {})
         """What silences hold back, by open incident."""
@@ -151,7 +155,9 @@ class Pipeline:
 
     def acknowledge(self, incident: str, by: Acknowledgement | None) -> None:
         """Somebody has an open incident, or (None) gives it back."""
-        self._take(self.correlator.acknowledge(incident, by, self._clock()))
+        at = by.at if by else self._clock()
+        self._record(Acknowledged(at, incident, by))
+        self._take(self.correlator.acknowledge(incident, by, at))
 
     def silence(self, target: str) -> Silence | None:
         """The silence that is in force about a target as a root."""

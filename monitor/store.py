@@ -322,11 +322,21 @@ class Store:
         query = sa.select(_incidents.c.body).where(_incidents.c.closed.is_(None)).order_by(_incidents.c.opened)
         return await self._incidents(query)
 
-    async def told(self) -> dict[str, set[str]]:
-        """Ids of the contacts who had mail of each open incident."""
-        query = sa.select(_outbox.c.thread, _outbox.c.contact).where(
-            _outbox.c.thread.in_(sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None)))
+    async def recovered(self, since: datetime, until: datetime) -> tuple[Incident, ...]:
+        """Incidents that recovered in this time, oldest first: they may come back."""
+        query = (
+            sa.select(_incidents.c.body)
+            .join(_events, (_events.c.incident == _incidents.c.id) & (_events.c.at == _incidents.c.closed))
+            .where(_incidents.c.closed.between(_text(since), _text(until)))
+            .where(_events.c.what == Happening.RECOVERED.value)
+            .order_by(_incidents.c.closed)
         )
+        return await self._incidents(query)
+
+    async def told(self, since: datetime) -> dict[str, set[str]]:
+        """Ids of the contacts who had mail of each incident that is open or was closed after `since`."""
+        known = sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None) | (_incidents.c.closed >= _text(since)))
+        query = sa.select(_outbox.c.thread, _outbox.c.contact).where(_outbox.c.thread.in_(known))
         rows = await self._run("told", lambda connection: connection.execute(query).all())
         found: dict[str, set[str]] = {}
         for thread, contact in rows:

@@ -31,10 +31,10 @@ from alerts.compose import OURS, _grafana
 from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
 from monitor.cli import main
-from monitor.core.correlate import BATTERY_SAYS, PATH_SAYS
 from monitor.core.judge import NEXT, ONCE, wilson_lower
 from monitor.core.ledger import By, Totals
 from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity, State, Target
+from monitor.core.seen import BATTERY_SAYS, PATH_SAYS
 from monitor.core.words import EN, VI
 from monitor.inventory import schema
 from monitor.inventory.load import load_contacts, load_inventory
@@ -144,7 +144,7 @@ def test_every_constant_that_the_manual_quotes_has_the_value_of_the_code() -> No
 @pytest.mark.parametrize(
     "module",
     [
-        "monitor.core.correlate", "monitor.core.judge", "monitor.core.severity", "monitor.core.shared", "monitor.core.usual",
+        "monitor.core.correlate", "monitor.core.impact", "monitor.core.judge", "monitor.core.root", "monitor.core.seen", "monitor.core.severity", "monitor.core.shared", "monitor.core.usual",
         "alerts.compose", "alerts.outbox",
     ],
 )  # fmt: skip

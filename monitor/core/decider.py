@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from monitor.core.correlate import Correlator, Decision
+from monitor.core.correlate import Correlator
 from monitor.core.judge import Judge
 from monitor.core.model import Incident, Inventory, Observation, Outcome
+from monitor.core.seen import Decision
 
 TICK = timedelta(seconds=0.5)
 """How often time should pass for it."""
@@ -21,10 +22,11 @@ EXPIRE = timedelta(seconds=5)
 class Decider:
     """The whole deciding about one inventory after the other."""
 
-    def __init__(self, inventory: Inventory, now: datetime, open_incidents: Iterable[Incident] = ()) -> None:
+    def __init__(self, inventory: Inventory, now: datetime, known: Iterable[Incident] = ()) -> None:
+        """`known` are the incidents of before: open ones, and those that recovered lately."""
         self.judge = Judge()
         self.judge.adopt(inventory.checks(), now)
-        self.correlator = Correlator(inventory, open_incidents)
+        self.correlator = Correlator(inventory, known)
         self._expired = now
 
     def adopt(self, inventory: Inventory, now: datetime) -> tuple[Decision, Decision]:

@@ -25,9 +25,9 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from monitor.core.correlate import CUT, GRACE
 from monitor.core.graph import Graph
 from monitor.core.model import Cause, Incident, Inventory, Role, State
+from monitor.core.seen import CUT, GRACE
 from monitor.core.words import LOCAL
 
 ZERO = timedelta(0)

@@ -284,7 +284,7 @@ class Happening(StrEnum):
 
     OPENED = "opened"
     CHANGED = "changed"
-    """Root or cause were recognised anew."""
+    """Root or cause were recognised anew, or it is more severe than what was told."""
     RECOVERED = "recovered"
     REOPENED = "reopened"
     """Its root failed again soon after: one incident that comes and goes."""
@@ -347,6 +347,8 @@ class Weight:
     """Whether it counts one step less, for it is only degraded."""
     communes: int = 0
     """How many hurt communes raised it one step; 0: too few to do so, or it was highest already."""
+    rose_from: Severity | None = None
+    """What was told before, where that it rose is all that changed last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

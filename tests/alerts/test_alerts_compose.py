@@ -12,6 +12,7 @@ from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -31,6 +32,7 @@ from monitor.core.model import (
     Reason,
     Severity,
     State,
+    Weight,
 )
 from monitor.core.words import EN, VI
 from tests.alerts.sample import COMMON, INCIDENT, NOW, ON_CALL, composer, inventory, notification
@@ -152,6 +154,38 @@ def test_a_power_cut_that_emptied_the_battery_says_that_the_commune_is_dark(
     contact = replace(ON_CALL, language=language)
     incident = replace(INCIDENT, cause=Cause.POWER, root="xa-kim-dong/router", impact=impact)
     mail = sent(notification(Happening.CHANGED, contact, incident))
+    assert mail["Subject"] == subject
+    assert part(mail, "plain").replace("\r", "").startswith(f"{says}\n")
+    assert says in html.unescape(part(mail, "html"))
+
+
+WEB = Weight(target="xa-kim-dong/website", rose_from=Severity.MINOR)
+
+
+@pytest.mark.parametrize(
+    ("changes", "language", "subject", "says"),
+    [
+        ({"severity": Severity.MAJOR, "weight": WEB}, "vi", "TĂNG MỨC ĐỘ: Đường TSLCĐ – Xã Kim Đông",
+         "Mức độ tăng từ Thấp lên Cao: nay Trang thông tin điện tử – Xã Kim Đông cũng bị ảnh hưởng."),
+        ({"severity": Severity.CRITICAL, "weight": replace(WEB, communes=7, rose_from=Severity.MAJOR)}, "vi",
+         "KHẨN – TĂNG MỨC ĐỘ: Đường TSLCĐ – Xã Kim Đông", "Mức độ tăng từ Cao lên Nghiêm trọng: nay 7 xã, phường bị ảnh hưởng."),
+        ({"severity": Severity.CRITICAL, "weight": replace(WEB, communes=7, rose_from=Severity.MAJOR)}, "en",
+         "URGENT – MORE SEVERE: TSLCĐ line – Xã Kim Đông", "Severity rose from Major to Critical: 7 communes are hurt now."),
+        ({"severity": Severity.MAJOR, "weight": replace(WEB, target=INCIDENT.root)}, "en",
+         "MORE SEVERE: TSLCĐ line – Xã Kim Đông", "Severity rose from Minor to Major."),
+        ({"severity": Severity.MAJOR, "weight": WEB, "cause": Cause.POWER, "root": "xa-kim-dong/router", "impact": ("xa-kim-dong/tslcd",)},
+         "vi", "TĂNG MỨC ĐỘ: Mất điện, mất liên lạc hoàn toàn – Xã Kim Đông",
+         "Mọi đường truyền của Xã Kim Đông đã ngừng theo: nhiều khả năng ắc quy của bộ lưu điện đã cạn. "
+         "Mức độ tăng từ Thấp lên Cao: nay Trang thông tin điện tử – Xã Kim Đông cũng bị ảnh hưởng."),
+        ({"severity": Severity.MAJOR, "weight": replace(WEB, rose_from=None)}, "en", "SEEN ANEW: TSLCĐ line – Xã Kim Đông",
+         "Cause or severity of this incident were recognised anew, as follows."),
+    ],
+)  # fmt: skip
+def test_a_mail_says_what_made_an_incident_more_severe(
+    changes: Mapping[str, Any], language: str, subject: str, says: str
+) -> None:
+    incident = replace(INCIDENT, **changes)
+    mail = sent(notification(Happening.CHANGED, replace(ON_CALL, language=language), incident))
     assert mail["Subject"] == subject
     assert part(mail, "plain").replace("\r", "").startswith(f"{says}\n")
     assert says in html.unescape(part(mail, "html"))

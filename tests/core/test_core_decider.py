@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.core.correlate import GRACE, SETTLE_LONGEST
+from monitor.core.correlate import SETTLE_LONGEST
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import KEYS_KEPT
 from monitor.core.model import (
@@ -24,6 +24,7 @@ from monitor.core.model import (
     Reason,
     State,
 )
+from monitor.core.seen import GRACE
 from tests.core.test_core_correlate import province
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
@@ -133,7 +134,9 @@ def test_after_a_restart_no_incident_is_lost_or_opened_twice_and_all_end_when_al
     before = Run()
     before.rounds(story[:cut])
     known: tuple[Incident, ...] = before.decider.correlator.incidents()
-    after = Run(Decider(SMALL, before.now, known), before.now)
+    last = {each.incident.id: each for each in before.events}.values()
+    recovered = {each.incident.id: each.incident for each in last if each.what is Happening.RECOVERED}
+    after = Run(Decider(SMALL, before.now, (*known, *recovered.values())), before.now)
     after.rounds(story[cut:])
     settle(after, story)
     open_now = {each.id: each.root for each in known}
@@ -141,11 +144,14 @@ def test_after_a_restart_no_incident_is_lost_or_opened_twice_and_all_end_when_al
         incident = event.incident
         if event.what in (Happening.OPENED, Happening.REOPENED):
             assert incident.root not in open_now.values(), "never a second incident of one root"
+            assert (event.what is Happening.REOPENED) == (incident.id in recovered), "it comes back, or is another"
         else:
             assert incident.id in open_now, "nothing happens to an incident that nobody was told of"
         open_now[incident.id] = incident.root
         if event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
             del open_now[incident.id]
+        if event.what is Happening.RECOVERED:
+            recovered[incident.id] = incident
     assert open_now == {each.id: each.root for each in after.decider.correlator.incidents()}
     after.rounds([{}] * int((GRACE + SETTLE_LONGEST).total_seconds() / RUN + 6))
     assert after.decider.correlator.incidents() == ()
@@ -203,9 +209,8 @@ def test_no_input_whatsoever_makes_it_raise(given_inputs: list[Observation | dat
 def size(decider: Decider) -> int:
     """How many things it keeps, all tables taken together."""
     correlator, judge = decider.correlator, decider.judge
-    tables = [
-        getattr(correlator, each) for each in ("own", "held", "_due", "_hold", "_battery", "_back", "_closed", "open")
-    ]
+    tables = [getattr(correlator.seen, each) for each in ("own", "held", "due", "hold", "battery", "_back")]
+    tables += [correlator._closed, correlator.open]
     keys = [state._by_key for state in judge.checks.values()]
     return sum(map(len, (*tables, *keys, judge.checks, judge._held)))
 

@@ -121,12 +121,37 @@ async def test_what_was_learnt_of_a_check_that_is_long_gone_is_thrown_away(store
     assert rows(file, 'SELECT "check" FROM learnt') == [("fresh",)]
 
 
-async def test_told_are_the_contacts_of_open_incidents(store: Store) -> None:
+async def test_told_are_the_contacts_of_incidents_that_are_open_or_were_lately(store: Store) -> None:
     other = replace(INCIDENT, id="other")
     await store.record([], [event(), event(incident=other)], [OPENED, SECOND, notification(incident=other)], NOW)
-    assert await store.told() == {INCIDENT.id: {"on-call", "second"}, "other": {"on-call"}}
-    await store.record([], [event(Happening.RECOVERED)], [RECOVERED], NOW)
-    assert await store.told() == {"other": {"on-call"}}
+    assert await store.told(NOW) == {INCIDENT.id: {"on-call", "second"}, "other": {"on-call"}}
+    recovered = event(Happening.RECOVERED)
+    await store.record([], [recovered], [RECOVERED], NOW)
+    closed = recovered.incident.closed
+    assert closed is not None
+    assert (await store.told(closed)).keys() == {INCIDENT.id, "other"}
+    assert await store.told(closed + timedelta(seconds=1)) == {"other": {"on-call"}}
+
+
+async def test_recovered_are_those_that_ended_well_in_a_time(store: Store) -> None:
+    for id_, after, what in (
+        ("a", 20, Happening.RECOVERED),
+        ("b", 10, Happening.RECOVERED),
+        ("c", 15, Happening.WITHDRAWN),
+    ):
+        over = event(what, replace(INCIDENT, id=id_), after)
+        await store.record([], [event(incident=replace(INCIDENT, id=id_)), over], [], NOW)
+    await store.record([], [event(incident=replace(INCIDENT, id="open"))], [], NOW)
+    ends = NOW + timedelta(seconds=20)
+    assert [each.id for each in await store.recovered(NOW, ends)] == ["b", "a"]
+    assert [each.id for each in await store.recovered(ends, ends)] == ["a"]
+    assert [each.id for each in await store.recovered(NOW, ends - timedelta(seconds=1))] == ["b"]
+    again = event(Happening.REOPENED, replace(INCIDENT, id="a", times=2), 25)
+    withdrawn = event(Happening.WITHDRAWN, again.incident, 30)
+    await store.record([], [again], [], NOW)
+    assert [each.id for each in await store.recovered(NOW, ends)] == ["b"]
+    await store.record([], [withdrawn], [], NOW)
+    assert [each.id for each in await store.recovered(NOW, withdrawn.at)] == ["b"]
 
 
 # -- the outbox's side ---------------------------------------------------------------------------------------------
