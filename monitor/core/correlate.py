@@ -184,6 +184,11 @@ class Correlator:
             or any(each.well_since or self._is_up(each.incident.root) for each in self.open.values())
         )
 
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next hold or grace is over."""
+        return min(self._due.values(), default=None)
+
     def _is_up(self, target: str) -> bool:
         return self._state(target) is State.UP
 
