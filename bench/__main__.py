@@ -29,6 +29,8 @@ PARTS = (
     "scheduler",
     "load",
     "cuts",
+    "mail",
+    "torture_peer",
     "province",
     "nation",
     "growth",

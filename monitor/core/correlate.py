@@ -122,6 +122,11 @@ class Correlator:
         """The maintenance of the inventory in force."""
         return self.seen.planned
 
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next hold or grace is over."""
+        return min(self.seen.due.values(), default=None)
+
     def incidents(self) -> tuple[Incident, ...]:
         """The open incidents."""
         return tuple(each.incident for each in self.open.values())
