@@ -209,10 +209,11 @@ class App:
         self._archive = Archive(self._settings.database_url)
         self._looking = asyncio.Lock()
         log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
+        self._mailer = Mailer([_relay(each) for each in self._settings.mail.relays], self.metrics.tried)
         self.outbox = Outbox(
             queue=store,
             composer=make_composer(self._settings),
-            mailer=Mailer([_relay(each) for each in self._settings.mail.relays]),
+            mailer=self._mailer,
             inventory=lambda: self._inventory,
             clock=utc_now,
             on_result=self.metrics.mailed,
@@ -423,6 +424,7 @@ class App:
             traps=counted(self._traps),
             recorded=self.pipeline.recorder.recorded if self.pipeline.recorder else 0,
             recording_dropped=self.pipeline.recorder.dropped if self.pipeline.recorder else 0,
+            relays=self._mailer.failing(),
             maintenance=self.pipeline.correlator.planned.known(utc_now()),
         )
 

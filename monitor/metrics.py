@@ -49,6 +49,8 @@ class Present:
     """Traps by kind and outcome."""
     recorded: int = 0
     recording_dropped: int = 0
+    relays: Mapping[str, bool] = field(default_factory=dict)
+    """Relays by place: whether they failed last time."""
     maintenance: Mapping[str, bool] = field(default_factory=dict)
     """Targets that have a window of maintenance now or later: whether it is now."""
 
@@ -68,6 +70,12 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._mails = Counter("monitor_mails", "Tries to deliver a mail, by result.", ["result"], registry=registry)
+        self._tries = Counter(
+            "monitor_relay_tries",
+            "Mails that a relay was tried with, by result.",
+            ["relay", "result"],
+            registry=registry,
+        )
         self._lag = Histogram(
             "monitor_loop_lag_seconds", "How late the event loop woke a timer.", registry=registry, buckets=LAG_BUCKETS
         )
@@ -106,6 +114,10 @@ class Metrics:
     def mailed(self, result: str) -> None:
         """Count one try to deliver."""
         self._mails.labels(result).inc()
+
+    def tried(self, relay: str, result: str) -> None:
+        """Count what one relay made of a mail."""
+        self._tries.labels(relay, result).inc()
 
     def reloaded(self, ok: bool, at: datetime) -> None:
         """Note how a reload ended."""
@@ -232,6 +244,8 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
     statuses = {labels(status=status): present.outbox.get(status, 0) for status in OUTBOX_STATUSES}
     yield family("monitor_outbox_mails", "Mails by status.", statuses)
     yield family("monitor_outbox_oldest_seconds", "Age of the oldest unsent mail.", {"": present.outbox_oldest_seconds})
+    failing = {labels(relay=place): failed for place, failed in present.relays.items()}
+    yield family("monitor_relay_failing", "1 when the relay failed last time: it is tried last.", failing)
     yield family("monitor_runs_late_total", "Runs that started late.", {"": present.late}, counter=True)
     yield family(
         "monitor_runs_missed_total",

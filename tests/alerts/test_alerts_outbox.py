@@ -209,7 +209,9 @@ async def test_a_mail_that_is_refused_for_good_is_given_up_and_kept_with_the_ans
         await post.queue(RECOVERED)
         await post.until(failed=1, sent=1)
     assert post.results == ["refused", "sent"]
-    assert post.rows("SELECT answer FROM outbox WHERE status = 'failed'") == [("550 no such user",)]
+    assert post.rows("SELECT answer FROM outbox WHERE status = 'failed'") == [
+        (f"127.0.0.1:{port}: refused at recipient: 550 no such user",)
+    ]
 
 
 async def test_mails_wait_for_a_relay_that_is_away_and_all_arrive_once(

@@ -423,7 +423,12 @@ def test_the_daemons_own_figures_are_those_of_the_present() -> None:
     scraped.set(
         open_incidents=(INCIDENT, INCIDENT, replace(INCIDENT, severity=Severity.CRITICAL)), event_counts={("link", "opened"): 3}, outbox={"deferred": 7},
         outbox_oldest_seconds=61.5, late=1, missed=2, errors=3, write_errors=4, streams={"icmp": {"late": 5}},
+        relays={"mail.example:25": True, "backup.example:25": False},
     )  # fmt: skip
+    scraped.metrics.tried("mail.example:25", "timeout")
+    assert scraped.value("monitor_relay_failing", relay="mail.example:25") == 1
+    assert scraped.value("monitor_relay_failing", relay="backup.example:25") == 0
+    assert scraped.value("monitor_relay_tries_total", relay="mail.example:25", result="timeout") == 1
     assert scraped.value("monitor_incidents_open", cause="link", severity="minor") == 2
     assert scraped.value("monitor_incidents_open", cause="link", severity="critical") == 1
     assert scraped.value("monitor_incident_events_total", cause="link", what="opened") == 3
