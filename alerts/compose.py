@@ -143,7 +143,8 @@ class Composer:
 
     def render(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
         """Subject, text and HTML; raises what the templates raise."""
-        name = f"{notification.contact.language}/{notification.event.what.value}"
+        late = notification.catches_up and notification.event.what is Happening.RECOVERED
+        name = f"{notification.contact.language}/{'passed' if late else notification.event.what.value}"
         head, _, text = self._text.get_template(f"{name}.txt").render(given).lstrip().partition("\n")
         html = self._html.get_template(f"{name}.html").render({**given, "subject": _clean(head)})
         return _shorten(_clean(head), SUBJECT_LENGTH), text.lstrip("\n"), html
@@ -280,9 +281,9 @@ def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
     inventory, incidents = _sample()
     found: dict[tuple[str, int, str], None] = {}
     for language in WORDS:
-        for what in Happening:
+        for what, catches_up in (*((each, False) for each in Happening), (Happening.RECOVERED, True)):
             for incident in incidents:
-                notification = _sample_notification(incident, what, language)
+                notification = replace(_sample_notification(incident, what, language), catches_up=catches_up)
                 try:
                     composer.render(notification, composer._given(notification, inventory))  # noqa: SLF001
                 except jinja2.TemplateSyntaxError as error:

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from alerts.compose import Composer
 from alerts.mailer import Mailer, Relay
-from alerts.outbox import Outbox
+from alerts.outbox import Outbox, Standing
 from monitor.acts import Acts
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
@@ -34,6 +34,7 @@ from monitor.scheduler import Scheduler
 from monitor.settings import RelaySettings, Settings, TrapSettings, load_settings, named_files
 from monitor.store import Store, StoreError
 from monitor.traps import TrapListener, TrapUser, counted
+from monitor.web.board import MAIL_LATE_SECONDS
 from monitor.web.door import Door, bind
 from monitor.web.routes import make_app
 from monitor.web.view import TargetView
@@ -181,8 +182,7 @@ class App:
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
         self._inventory, self._contacts = inventory, contacts
-        self._outbox_counts: Mapping[str, int] = {}
-        self._outbox_oldest: datetime | None = None
+        self._standing = Standing()
         self._started = utc_now()
         self._reload_ok = True
         self._reloading = asyncio.Lock()
@@ -342,9 +342,16 @@ class App:
         self.pipeline.observed(observation)
 
     async def _look_at_outbox(self) -> None:
+        told = False
         while True:
             with contextlib.suppress(StoreError):  # shown by the counter of write errors
-                self._outbox_counts, self._outbox_oldest = await self._store.outbox()
+                self._standing = await self._store.standing(utc_now())
+            oldest = max(self._standing.oldest_seconds(utc_now()).values(), default=0.0)
+            if oldest > MAIL_LATE_SECONDS and not told:
+                log.error("mails are held up, the oldest for %.0f s; %s", oldest, self._standing.waits)
+            elif told and not oldest > MAIL_LATE_SECONDS:
+                log.info("mails are not held up any more")
+            told = oldest > MAIL_LATE_SECONDS
             await asyncio.sleep(OUTBOX_LOOK_SECONDS)
 
     async def _spare_collector(self) -> None:
@@ -402,11 +409,6 @@ class App:
             self._traps.adopt(inventory)
         log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
 
-    def _oldest_seconds(self) -> float:
-        """Age of the oldest unsent mail; a clock that was set back makes none of them younger than new."""
-        oldest = self._outbox_oldest
-        return max(0.0, (utc_now() - oldest).total_seconds()) if oldest else 0.0
-
     def _present(self) -> Present:
         return Present(
             held=self.pipeline.correlator.held,
@@ -414,8 +416,8 @@ class App:
             judge=self.pipeline.judge,
             open_incidents=self.pipeline.correlator.incidents(),
             event_counts=self.pipeline.event_counts,
-            outbox=self._outbox_counts,
-            outbox_oldest_seconds=self._oldest_seconds(),
+            outbox=self._standing.counts,
+            outbox_oldest_seconds=self._standing.oldest_seconds(utc_now()),
             late=self.scheduler.late,
             missed=self.scheduler.missed,
             errors=self.scheduler.errors,
@@ -508,8 +510,10 @@ class App:
             "checks": len(self._inventory.checks()),
             "observations": self.metrics.observations_total(),
             "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
-            "outbox": sum(self._outbox_counts.get(each, 0) for each in ("queued", "sending", "deferred")),
-            "outbox_oldest_seconds": self._oldest_seconds(),
+            "outbox": sum(self._standing.counts.get(each, 0) for each in ("queued", "sending", "deferred")),
+            "outbox_oldest_seconds": max(self._standing.oldest_seconds(utc_now()).values(), default=0.0),
+            "outbox_waits": self._standing.waits or None,
+            "outbox_failed": "; ".join(self._standing.failed) or None,
             "reload_ok": self._reload_ok,
             "store_ok": not self._store.trouble,
         }

@@ -24,7 +24,8 @@ from probes.registry import COMMON_METRICS, Kind, Metric
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 LAG_EVERY_SECONDS = 0.1
-OUTBOX_STATUSES = ("queued", "sending", "deferred", "sent", "failed")
+UNSENT = ("queued", "sending", "deferred")
+OUTBOX_STATUSES = (*UNSENT, "sent", "failed", "superseded")
 ECHO_RTT = 'probe_icmp_duration_seconds{phase="rtt"}'
 
 
@@ -38,7 +39,8 @@ class Present:
     open_incidents: Iterable[Incident]
     event_counts: Mapping[tuple[str, str], int]
     outbox: Mapping[str, int]
-    outbox_oldest_seconds: float
+    outbox_oldest_seconds: Mapping[str, float]
+    """By status of those that are still to be sent."""
     late: int
     missed: int
     errors: int
@@ -243,7 +245,8 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
     )  # fmt: skip
     statuses = {labels(status=status): present.outbox.get(status, 0) for status in OUTBOX_STATUSES}
     yield family("monitor_outbox_mails", "Mails by status.", statuses)
-    yield family("monitor_outbox_oldest_seconds", "Age of the oldest unsent mail.", {"": present.outbox_oldest_seconds})
+    ages = {labels(status=status): present.outbox_oldest_seconds.get(status, 0.0) for status in UNSENT}
+    yield family("monitor_outbox_oldest_seconds", "Age of the oldest unsent mail.", ages)
     failing = {labels(relay=place): failed for place, failed in present.relays.items()}
     yield family("monitor_relay_failing", "1 when the relay failed last time: it is tried last.", failing)
     yield family("monitor_runs_late_total", "Runs that started late.", {"": present.late}, counter=True)
