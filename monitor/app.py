@@ -21,6 +21,7 @@ from aiohttp import web
 from alerts.compose import Composer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox, Standing
+from alerts.own import Emergency
 from monitor.acts import Acts
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
@@ -209,10 +210,11 @@ class App:
         self._archive = Archive(self._settings.database_url)
         self._looking = asyncio.Lock()
         log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
+        composer = make_composer(self._settings)
         self._mailer = Mailer([_relay(each) for each in self._settings.mail.relays], self.metrics.tried)
         self.outbox = Outbox(
             queue=store,
-            composer=make_composer(self._settings),
+            composer=composer,
             mailer=self._mailer,
             inventory=lambda: self._inventory,
             clock=utc_now,
@@ -227,6 +229,11 @@ class App:
             recorder=self._make_recorder(),
             silences=silences, untold=untold,
         )  # fmt: skip
+        self._emergency = Emergency(
+            unwritten=self.pipeline.unwritten, trouble=lambda: store.trouble, composer=composer, mailer=self._mailer,
+            contacts=lambda: self._contacts, inventory=lambda: self._inventory, clock=utc_now,
+            after_seconds=self._settings.mail.emergency_after_seconds,
+        )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
@@ -236,6 +243,7 @@ class App:
         works: dict[str, Coroutine[Any, Any, object]] = {
             "pipeline": self.pipeline.run(),
             "outbox": self.outbox.run(),
+            "emergency": self._emergency.run(),
             "outbox figures": self._look_at_outbox(),
             "loop lag": self.metrics.watch_loop(),
             "collector": self._spare_collector(),
@@ -423,6 +431,7 @@ class App:
             errors=self.scheduler.errors,
             streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
             write_errors=self._store.errors,
+            unwritten_seconds=self.pipeline.unwritten()[0],
             traps=counted(self._traps),
             recorded=self.pipeline.recorder.recorded if self.pipeline.recorder else 0,
             recording_dropped=self.pipeline.recorder.dropped if self.pipeline.recorder else 0,
@@ -516,4 +525,5 @@ class App:
             "outbox_failed": "; ".join(self._standing.failed) or None,
             "reload_ok": self._reload_ok,
             "store_ok": not self._store.trouble,
+            "emergency": self._emergency.told,
         }

@@ -51,6 +51,7 @@ class Present:
     """Traps by kind and outcome."""
     recorded: int = 0
     recording_dropped: int = 0
+    unwritten_seconds: float = 0.0
     relays: Mapping[str, bool] = field(default_factory=dict)
     """Relays by place: whether they failed last time."""
     maintenance: Mapping[str, bool] = field(default_factory=dict)
@@ -259,6 +260,9 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
     yield family("monitor_errors_total", "Observations lost by a mistake of ours.", {"": present.errors}, counter=True)
     yield family(
         "monitor_store_errors_total", "Failed writes to the database.", {"": present.write_errors}, counter=True
+    )
+    yield family(
+        "monitor_unwritten_seconds", "How long something has waited to be written.", {"": present.unwritten_seconds}
     )
     traps = {labels(kind=kind, outcome=outcome): n for (kind, outcome), n in present.traps.items()}
     yield family("monitor_traps_total", "SNMP traps, by what became of them.", traps, counter=True)

@@ -93,6 +93,7 @@ class MailSettings(Model):
     relays: list[RelaySettings] = Field(min_length=1)
     message_id_domain: Annotated[str, AfterValidator(_domain)]
     templates: str = Field("", description="folder of templates that replace ours, relative to this file")
+    emergency_after_seconds: float = Field(30.0, ge=1, le=3600)
 
 
 class TrapUserSettings(Model):

@@ -233,7 +233,9 @@ def warnings(view: View, health: Mapping[str, object], words: Words) -> list[str
     if health.get("outbox_failed"):
         told.append(_because(words.page["mail_failed"], health["outbox_failed"]))
     if health.get("store_ok") is False:
-        told.append(words.page["store_failed"])
+        mailed = health.get("emergency")
+        text = words.page["store_mailed"].format(words.moment(mailed)) if isinstance(mailed, datetime) else None
+        told.append(_because(words.page["store_failed"], text))
     if health.get("reload_ok") is False:
         told.append(words.page["reload_failed"])
     return told
