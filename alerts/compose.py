@@ -358,9 +358,14 @@ def _sample_notification(incident: Incident, what: Happening, language: str) -> 
 
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
+_OPEN = Incident(
+    id="sample", root="sample/tslcd", cause=Cause.LINK, state=State.DOWN, began=_AT, opened=_AT, reason=Reason.TIMEOUT
+)
 OWN: Mapping[str, Mapping[str, object]] = {
     "unwritten": {"trouble": "the disk is full", "lines": [(_AT, "DOWN: sample")], "more": 3},
     "written": {"since": _AT},
+    "heartbeat": {"targets": 9, "unknown": 0, "started": _AT, "open": (_OPEN,)},
+    "missed": {"since": _AT, "started": _AT, "open": (_OPEN,), "new": (), "over": (_OPEN,)},
 }
 """The mails of the monitor about itself, with what each template is given beside `words`, `contact` and `board`."""
 

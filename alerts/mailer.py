@@ -24,7 +24,7 @@ REST_SECONDS = 60.0
 QUIT_SECONDS = 1.0
 """A mail that was taken does not wait longer for the end of the dialogue."""
 NAME_SECONDS = 2.0
-"""Longest look for the host's own full name, which asks the DNS."""
+"""A mail waits no longer for the host's own full name, which the DNS is asked for."""
 
 
 class Delivery(StrEnum):
@@ -130,7 +130,7 @@ class Mailer:
         self._relays, self._on_try, self._clock = relays, on_try, clock
         self._rests: dict[str, float] = {}
         """By relay that failed last time: until when it is tried last."""
-        self._name = ""
+        self._name: asyncio.Task[str] | None = None
 
     def failing(self) -> Mapping[str, bool]:
         """By relay: whether it failed when it was last tried."""
@@ -174,11 +174,10 @@ class Mailer:
 
     async def _own_name(self) -> str:
         """What we call ourselves: asked once, for the DNS may be what is broken when a mail is wanted most."""
-        if not self._name:
-            with suppress(TimeoutError, OSError):
-                async with asyncio.timeout(NAME_SECONDS):
-                    self._name = await asyncio.to_thread(socket.getfqdn)
-        return self._name or socket.gethostname()
+        if self._name is None:
+            self._name = asyncio.create_task(asyncio.to_thread(socket.getfqdn))
+        await asyncio.wait((self._name,), timeout=NAME_SECONDS)
+        return self._name.result() if self._name.done() else socket.gethostname()
 
 
 class _Dialogue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import logging
 import resource
@@ -12,6 +13,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,6 +21,7 @@ from typing import Any, TypeVar, cast
 from aiohttp import web
 
 from alerts.compose import Composer
+from alerts.heartbeat import Heartbeat, Incidents, Switch
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox, Standing
 from alerts.own import Emergency
@@ -32,9 +35,10 @@ from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
 from monitor.scheduler import Scheduler
-from monitor.settings import RelaySettings, Settings, TrapSettings, load_settings, named_files
+from monitor.settings import HeartbeatSettings, RelaySettings, Settings, TrapSettings, load_settings, named_files
 from monitor.store import Store, StoreError
 from monitor.traps import TrapListener, TrapUser, counted
+from monitor.watchdog import READY, STOPPING, Systemd, reloading
 from monitor.web.board import MAIL_LATE_SECONDS
 from monitor.web.door import Door, bind
 from monitor.web.routes import make_app
@@ -49,6 +53,8 @@ OUTBOX_LOOK_SECONDS = 2.0
 COLLECTOR_LOOK_SECONDS = 2.0
 COLLECTOR_SHARE = 0.002
 """Of the time, what full runs of Python's collector of cycles take at most; each stops the loop."""
+STALLED_SECONDS = 30.0
+"""A part that stands for longer than this is not alive; what cannot be written for so long is no state to rely on."""
 NEVER = 1 << 30
 DESCRIPTORS = 8192
 LOOK_KEPT = timedelta(seconds=60)
@@ -119,6 +125,14 @@ def _relay(settings: RelaySettings) -> Relay:
     )
 
 
+def _switch(settings: HeartbeatSettings) -> Switch:
+    return Switch(
+        url=settings.url.get_secret_value() if settings.url else "",
+        every_seconds=settings.every_seconds,
+        mail_at=clock_time.fromisoformat(settings.mail_at) if settings.mail_at else None,
+    )
+
+
 def _trap_listener(settings: TrapSettings, recheck: Callable[[str, float], None]) -> TrapListener:
     users = [
         TrapUser(
@@ -177,6 +191,8 @@ class App:
 
     def __init__(self, path: Path, record: Path | None = None) -> None:
         """`path` is settings.yaml, `record` where observations are recorded; raises ConfigError or StartError."""
+        faulthandler.enable()  # when systemd's watchdog ends us, the journal shall show where the loop stood
+        self._systemd = Systemd()
         self._reload_asked = asyncio.Event()
         signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path, self._record = path, record
@@ -203,6 +219,7 @@ class App:
             open_incidents, told = await store.open_incidents(), await store.told()
             silences, untold = await store.silences(utc_now()), await store.untold()
             self._closed_before = await store.recent_incidents(20)
+            last_beat = await store.last_beat()
             await store.begin(utc_now())
             released = await store.release()
         except StoreError as error:
@@ -234,6 +251,14 @@ class App:
             contacts=lambda: self._contacts, inventory=lambda: self._inventory, clock=utc_now,
             after_seconds=self._settings.mail.emergency_after_seconds,
         )  # fmt: skip
+        heartbeat = Heartbeat(
+            _switch(self._settings.heartbeat), trouble=self._unwell, figures=self._figures, composer=composer,
+            mailer=self._mailer, contacts=lambda: self._contacts, clock=utc_now, on_sign=self.metrics.beaten,
+        )  # fmt: skip
+        missed = heartbeat.missed(
+            last_beat, self._started, open_incidents,
+            Incidents(self.pipeline.correlator.incidents, lambda: self.ready()[0]),
+        )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
@@ -245,6 +270,8 @@ class App:
             "outbox": self.outbox.run(),
             "emergency": self._emergency.run(),
             "outbox figures": self._look_at_outbox(),
+            "heartbeat": heartbeat.run(missed),
+            "watchdog": self._systemd.watch(self._stalled),
             "loop lag": self.metrics.watch_loop(),
             "collector": self._spare_collector(),
             "reloads": self._reload_when_asked(),
@@ -257,6 +284,7 @@ class App:
         gc.collect()
         gc.freeze()  # the rest when all was seen once
         self.scheduler.start()
+        self._systemd.say(READY)
         log.info("watching %d targets with %d checks", len(self._inventory.targets), len(self._inventory.checks()))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -266,6 +294,7 @@ class App:
             await self._stop(tasks, door, control)
 
     async def _stop(self, tasks: Sequence[asyncio.Task[object]], door: Door, control: web.AppRunner) -> None:
+        self._systemd.say(STOPPING)
         await self.scheduler.stop()
         for task in tasks:
             task.cancel()
@@ -393,6 +422,7 @@ class App:
     async def reload(self) -> str:
         """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
         async with self._reloading:
+            self._systemd.say(reloading())
             try:
                 _, inventory, contacts = await asyncio.to_thread(load_all, self._path)
                 self._adopt(inventory, contacts)
@@ -406,6 +436,7 @@ class App:
                 wrong = ""
             self._reload_ok = not wrong
             self.metrics.reloaded(self._reload_ok, utc_now())
+            self._systemd.say(READY)
             return wrong
 
     def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
@@ -416,6 +447,32 @@ class App:
         if self._traps is not None:
             self._traps.adopt(inventory)
         log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
+
+    def _stalled(self) -> str:
+        """What of us stands still, which a new start would mend; "" when nothing does."""
+        if (seconds := self.pipeline.stalled_seconds()) > STALLED_SECONDS:
+            return f"nothing has been decided for {seconds:.0f} s"
+        if (seconds := self.scheduler.overdue_seconds()) > STALLED_SECONDS:
+            return f"no check has been started for {seconds:.0f} s"
+        return ""
+
+    def _unwell(self) -> str:
+        """Why others should not rely on us now; "" when they can."""
+        if (seconds := self.pipeline.unwritten()[0]) > STALLED_SECONDS:
+            return f"nothing could be written for {seconds:.0f} s: {self._store.trouble}"
+        oldest = max(self._standing.oldest_seconds(utc_now()).values(), default=0.0)
+        if oldest > MAIL_LATE_SECONDS:
+            return f"mails are held up, the oldest for {oldest:.0f} s"
+        return self._stalled()
+
+    def _figures(self) -> dict[str, object]:
+        """What the daily mail tells."""
+        return {
+            "targets": len(self._inventory.targets),
+            "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
+            "started": self._started,
+            "open": self.pipeline.correlator.incidents(),
+        }
 
     def _present(self) -> Present:
         return Present(

@@ -79,6 +79,9 @@ class Metrics:
             ["relay", "result"],
             registry=registry,
         )
+        self._signs = Counter(
+            "monitor_heartbeats", "Signs of life to others, by way and result.", ["way", "result"], registry=registry
+        )
         self._lag = Histogram(
             "monitor_loop_lag_seconds", "How late the event loop woke a timer.", registry=registry, buckets=LAG_BUCKETS
         )
@@ -121,6 +124,10 @@ class Metrics:
     def tried(self, relay: str, result: str) -> None:
         """Count what one relay made of a mail."""
         self._tries.labels(relay, result).inc()
+
+    def beaten(self, way: str, result: str) -> None:
+        """Count a sign of life."""
+        self._signs.labels(way, result).inc()
 
     def reloaded(self, ok: bool, at: datetime) -> None:
         """Note how a reload ended."""

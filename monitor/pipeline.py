@@ -245,6 +245,10 @@ class Pipeline:
             self._wake.clear()
             await self._flush_until_written()
 
+    def stalled_seconds(self) -> float:
+        """How long ago time passed for what decides: a second or two while it is alive."""
+        return self._steady() - self._looked_steady
+
     def unwritten(self) -> tuple[float, Sequence[Notification]]:
         """For how many seconds something has waited to be written, and the notifications among that."""
         if self._unwritten_since is None:

@@ -322,6 +322,12 @@ class Store:
 
         self._run_id = await self._run("begin", work)
 
+    async def last_beat(self) -> datetime | None:
+        """The last sign of life of the daemon before; None when there was none."""
+        query = sa.select(sa.func.max(_runs.c.beat))
+        beat = await self._run("told", lambda connection: connection.scalar(query))
+        return datetime.fromisoformat(beat) if beat else None
+
     async def open_incidents(self) -> tuple[Incident, ...]:
         """Incidents that were open when the daemon last wrote."""
         query = sa.select(_incidents.c.body).where(_incidents.c.closed.is_(None)).order_by(_incidents.c.opened)

@@ -412,7 +412,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 def secret(_where: str, name: str) -> str:
-    return f"secret of {name}"
+    return f"https://{name}.example" if name.endswith("-url") else f"secret of {name}"
 
 
 def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Path) -> None:

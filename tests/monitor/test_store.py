@@ -131,6 +131,17 @@ async def test_told_are_the_contacts_of_open_incidents(store: Store) -> None:
     assert await store.told() == {"other": {"on-call"}}
 
 
+async def test_the_last_sign_of_life_is_that_of_the_daemon_before(file: Path) -> None:
+    first = Store(str(file))
+    assert await first.last_beat() is None
+    await first.begin(NOW)
+    await first.record([], [], [], NOW + timedelta(seconds=5))
+    first.close()
+    second = Store(str(file))
+    assert await second.last_beat() == NOW + timedelta(seconds=5)
+    second.close()
+
+
 # -- the outbox's side ---------------------------------------------------------------------------------------------
 
 
