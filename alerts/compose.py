@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.header import Header
@@ -16,6 +16,7 @@ from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHead
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,23 +115,11 @@ class Composer:
 
     def compose(self, notification: Notification, inventory: Inventory, now: datetime) -> EmailMessage:
         """The mail of a notification; the same one each time it is composed, but for its date."""
-        given = self._given(notification, inventory)
-        try:
-            subject, text, html = self.render(notification, given)
-        except Exception:
-            log.exception("templates of %s failed, a plain mail goes out instead", notification.event.what)
-            subject, text, html = *_plain(given), ""
-        message = EmailMessage(policy=self._policy)
-        message["Subject"] = subject
-        message["From"] = self._sender
-        contact = notification.contact
-        message["To"] = Address(_clean(contact.name), addr_spec=contact.email)
-        message["Date"] = format_datetime(now)
-        message["Message-ID"] = self._message_id(notification.id)
+        subject, text, html = self._rendered(notification, self._given(notification, inventory))
+        message = self._addressed(notification.contact, subject, notification.id, now)
         first = first_of_thread(notification)
         if notification.id != first:
             message["In-Reply-To"] = message["References"] = self._message_id(first)
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
         message["X-Commune-Monitor-Incident"] = notification.thread
         event = notification.event
         message["X-Commune-Monitor-Severity"] = event.incident.severity.value
@@ -142,9 +131,54 @@ class Composer:
             message.add_alternative(html, subtype="html", cte="quoted-printable")
         return message
 
+    def own(
+        self, name: str, contact: Contact, id_: str, now: datetime, given: Mapping[str, object], answers: str = ""
+    ) -> EmailMessage:
+        """A mail of the monitor about itself, of the template `name`, as text alone; `answers` is the id of one before."""
+        given = {"words": WORDS[contact.language], "contact": contact, "board": self._board, **given}
+        try:
+            subject, text = self.render_own(name, contact.language, given)
+        except Exception:
+            log.exception("template %s failed, a plain mail goes out instead", name)
+            told = (f"{key}: {value}" for key, value in given.items() if key not in ("words", "contact"))
+            subject, text = f"commune-monitor: {name}", "\n".join(told) + "\n"
+        message = self._addressed(contact, subject, id_, now)
+        if answers:
+            message["In-Reply-To"] = message["References"] = self._message_id(answers)
+        message.set_content(text, cte="quoted-printable")
+        return message
+
+    def render_own(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str]:
+        """Subject and text; raises what the template raises."""
+        head, _, text = self._text.get_template(f"{language}/{name}.txt").render(given).lstrip().partition("\n")
+        return _shorten(_clean(head), SUBJECT_LENGTH), text.lstrip("\n")
+
+    def subject(self, notification: Notification, inventory: Inventory) -> str:
+        """What the mail of a notification is about, in a line."""
+        return self._rendered(notification, self._given(notification, inventory))[0]
+
+    def _addressed(self, contact: Contact, subject: str, id_: str, now: datetime) -> EmailMessage:
+        message = EmailMessage(policy=self._policy)
+        message["Subject"] = subject
+        message["From"] = self._sender
+        message["To"] = Address(_clean(contact.name), addr_spec=contact.email)
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = self._message_id(id_)
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
+        return message
+
+    def _rendered(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
+        """Subject, text and HTML, whatever the templates do."""
+        try:
+            return self.render(notification, given)
+        except Exception:
+            log.exception("templates of %s failed, a plain mail goes out instead", notification.event.what)
+            return *_plain(given), ""
+
     def render(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
         """Subject, text and HTML; raises what the templates raise."""
-        name = f"{notification.contact.language}/{notification.event.what.value}"
+        late = notification.catches_up and notification.event.what is Happening.RECOVERED
+        name = f"{notification.contact.language}/{'passed' if late else notification.event.what.value}"
         head, _, text = self._text.get_template(f"{name}.txt").render(given).lstrip().partition("\n")
         html = self._html.get_template(f"{name}.html").render({**given, "subject": _clean(head)})
         return _shorten(_clean(head), SUBJECT_LENGTH), text.lstrip("\n"), html
@@ -290,18 +324,26 @@ def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
     )
     inventory, incidents = _sample()
     found: dict[tuple[str, int, str], None] = {}
+
+    def tried(render: Callable[[], object]) -> None:
+        try:
+            render()
+        except jinja2.TemplateSyntaxError as error:
+            found[error.filename or error.name or "", error.lineno, error.message or ""] = None
+        except jinja2.TemplateNotFound as error:
+            found[str(error.name), 0, "there is no such template"] = None
+        except Exception as error:  # noqa: BLE001  an admin's template may raise anything
+            found[*_place(error, folder), f"{type(error).__name__}: {error}"] = None
+
     for language in WORDS:
-        for what in Happening:
+        for what, catches_up in (*((each, False) for each in Happening), (Happening.RECOVERED, True)):
             for incident in incidents:
-                notification = _sample_notification(incident, what, language)
-                try:
-                    composer.render(notification, composer._given(notification, inventory))  # noqa: SLF001
-                except jinja2.TemplateSyntaxError as error:
-                    found[error.filename or error.name or "", error.lineno, error.message or ""] = None
-                except jinja2.TemplateNotFound as error:
-                    found[str(error.name), 0, "there is no such template"] = None
-                except Exception as error:  # noqa: BLE001  an admin's template may raise anything
-                    found[*_place(error, folder), f"{type(error).__name__}: {error}"] = None
+                notification = replace(_sample_notification(incident, what, language), catches_up=catches_up)
+                given = composer._given(notification, inventory)  # noqa: SLF001
+                tried(partial(composer.render, notification, given))
+        for name, own in OWN.items():
+            common: dict[str, object] = {"words": WORDS[language], "contact": notification.contact, "board": "http://b"}
+            tried(partial(composer.render_own, name, language, common | dict(own)))
     return list(found)
 
 
@@ -326,6 +368,19 @@ def _sample_notification(incident: Incident, what: Happening, language: str) -> 
     )
 
 
+_AT = datetime(2026, 1, 1, tzinfo=UTC)
+_OPEN = Incident(
+    id="sample", root="sample/tslcd", cause=Cause.LINK, state=State.DOWN, began=_AT, opened=_AT, reason=Reason.TIMEOUT
+)
+OWN: Mapping[str, Mapping[str, object]] = {
+    "unwritten": {"trouble": "the disk is full", "lines": [(_AT, "DOWN: sample")], "more": 3},
+    "written": {"since": _AT},
+    "heartbeat": {"targets": 9, "unknown": 0, "started": _AT, "open": (_OPEN,)},
+    "missed": {"since": _AT, "started": _AT, "open": (_OPEN,), "new": (), "over": (_OPEN,)},
+}
+"""The mails of the monitor about itself, with what each template is given beside `words`, `contact` and `board`."""
+
+
 def _sample() -> tuple[Inventory, list[Incident]]:
     """A small province, with one incident for each cause."""
     site = Site(id="sample", name="Xã Mẫu", code="00000", area="Huyện Mẫu", contact="ĐT 0000")
@@ -343,7 +398,7 @@ def _sample() -> tuple[Inventory, list[Incident]]:
     inventory = Inventory(
         sites={each.id: each for each in (site, other)}, targets=targets, providers={"sample": provider}
     )
-    at = datetime(2026, 1, 1, tzinfo=UTC)
+    at = _AT
     roots = {Cause.LINK: "sample/tslcd", Cause.SERVICE: "sample/website"}
     incidents = [
         Incident(

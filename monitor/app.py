@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import logging
 import resource
@@ -12,6 +13,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,8 +21,10 @@ from typing import Any, TypeVar, cast
 from aiohttp import web
 
 from alerts.compose import Composer
+from alerts.heartbeat import Heartbeat, Incidents, Switch
 from alerts.mailer import Mailer, Relay
-from alerts.outbox import Outbox
+from alerts.outbox import Outbox, Standing
+from alerts.own import Emergency
 from monitor.acts import Acts
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
@@ -32,9 +36,11 @@ from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
 from monitor.scheduler import Scheduler
-from monitor.settings import RelaySettings, Settings, TrapSettings, load_settings, named_files
+from monitor.settings import HeartbeatSettings, RelaySettings, Settings, TrapSettings, load_settings, named_files
 from monitor.store import Store, StoreError
 from monitor.traps import TrapListener, TrapUser, counted
+from monitor.watchdog import READY, STOPPING, Systemd, reloading
+from monitor.web.board import MAIL_LATE_SECONDS
 from monitor.web.door import Door, bind
 from monitor.web.routes import make_app
 from monitor.web.view import TargetView
@@ -48,6 +54,8 @@ OUTBOX_LOOK_SECONDS = 2.0
 COLLECTOR_LOOK_SECONDS = 2.0
 COLLECTOR_SHARE = 0.002
 """Of the time, what full runs of Python's collector of cycles take at most; each stops the loop."""
+STALLED_SECONDS = 30.0
+"""A part that stands for longer than this is not alive; what cannot be written for so long is no state to rely on."""
 NEVER = 1 << 30
 DESCRIPTORS = 8192
 LOOK_KEPT = timedelta(seconds=60)
@@ -118,6 +126,14 @@ def _relay(settings: RelaySettings) -> Relay:
     )
 
 
+def _switch(settings: HeartbeatSettings) -> Switch:
+    return Switch(
+        url=settings.url.get_secret_value() if settings.url else "",
+        every_seconds=settings.every_seconds,
+        mail_at=clock_time.fromisoformat(settings.mail_at) if settings.mail_at else None,
+    )
+
+
 def _trap_listener(settings: TrapSettings, recheck: Callable[[str, float], None]) -> TrapListener:
     users = [
         TrapUser(
@@ -176,14 +192,15 @@ class App:
 
     def __init__(self, path: Path, record: Path | None = None) -> None:
         """`path` is settings.yaml, `record` where observations are recorded; raises ConfigError or StartError."""
+        faulthandler.enable()  # when systemd's watchdog ends us, the journal shall show where the loop stood
+        self._systemd = Systemd()
         self._reload_asked = asyncio.Event()
         signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path, self._record = path, record
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
         self._inventory, self._contacts = inventory, contacts
-        self._outbox_counts: Mapping[str, int] = {}
-        self._outbox_oldest: datetime | None = None
+        self._standing = Standing()
         self._started = utc_now()
         self._reload_ok = True
         self._reloading = asyncio.Lock()
@@ -203,6 +220,7 @@ class App:
             open_incidents, recovered = await store.open_incidents(), await store.recovered(now - LATELY, now)
             told, closed = await store.told(now - LATELY), await store.recent_incidents(20)
             silences, untold = await store.silences(now), await store.untold()
+            last_beat = await store.last_beat()
             await store.begin(now)
             released = await store.release()
         except StoreError as error:
@@ -210,10 +228,12 @@ class App:
         self._archive = Archive(self._settings.database_url)
         self._looking = asyncio.Lock()
         log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
+        composer = make_composer(self._settings)
+        self._mailer = Mailer([_relay(each) for each in self._settings.mail.relays], self.metrics.tried)
         self.outbox = Outbox(
             queue=store,
-            composer=make_composer(self._settings),
-            mailer=Mailer([_relay(each) for each in self._settings.mail.relays]),
+            composer=composer,
+            mailer=self._mailer,
             inventory=lambda: self._inventory,
             clock=utc_now,
             on_result=self.metrics.mailed,
@@ -227,6 +247,19 @@ class App:
             recorder=self._make_recorder(),
             silences=silences, untold=untold, closed=closed,
         )  # fmt: skip
+        self._emergency = Emergency(
+            unwritten=self.pipeline.unwritten, trouble=lambda: store.trouble, composer=composer, mailer=self._mailer,
+            contacts=lambda: self._contacts, inventory=lambda: self._inventory, clock=utc_now,
+            after_seconds=self._settings.mail.emergency_after_seconds,
+        )  # fmt: skip
+        heartbeat = Heartbeat(
+            _switch(self._settings.heartbeat), trouble=self._unwell, figures=self._figures, composer=composer,
+            mailer=self._mailer, contacts=lambda: self._contacts, clock=utc_now, on_sign=self.metrics.beaten,
+        )  # fmt: skip
+        missed = heartbeat.missed(
+            last_beat, self._started, open_incidents,
+            Incidents(self.pipeline.correlator.incidents, lambda: self.ready()[0]),
+        )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
@@ -236,7 +269,10 @@ class App:
         works: dict[str, Coroutine[Any, Any, object]] = {
             "pipeline": self.pipeline.run(),
             "outbox": self.outbox.run(),
+            "emergency": self._emergency.run(),
             "outbox figures": self._look_at_outbox(),
+            "heartbeat": heartbeat.run(missed),
+            "watchdog": self._systemd.watch(self._stalled),
             "loop lag": self.metrics.watch_loop(),
             "collector": self._spare_collector(),
             "reloads": self._reload_when_asked(),
@@ -249,6 +285,7 @@ class App:
         gc.collect()
         gc.freeze()  # the rest when all was seen once
         self.scheduler.start()
+        self._systemd.say(READY)
         log.info("watching %d targets with %d checks", len(self._inventory.targets), len(self._inventory.checks()))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -258,6 +295,7 @@ class App:
             await self._stop(tasks, door, control)
 
     async def _stop(self, tasks: Sequence[asyncio.Task[object]], door: Door, control: web.AppRunner) -> None:
+        self._systemd.say(STOPPING)
         await self.scheduler.stop()
         for task in tasks:
             task.cancel()
@@ -342,9 +380,16 @@ class App:
         self.pipeline.observed(observation)
 
     async def _look_at_outbox(self) -> None:
+        told = False
         while True:
             with contextlib.suppress(StoreError):  # shown by the counter of write errors
-                self._outbox_counts, self._outbox_oldest = await self._store.outbox()
+                self._standing = await self._store.standing(utc_now())
+            oldest = max(self._standing.oldest_seconds(utc_now()).values(), default=0.0)
+            if oldest > MAIL_LATE_SECONDS and not told:
+                log.error("mails are held up, the oldest for %.0f s; %s", oldest, self._standing.waits)
+            elif told and not oldest > MAIL_LATE_SECONDS:
+                log.info("mails are not held up any more")
+            told = oldest > MAIL_LATE_SECONDS
             await asyncio.sleep(OUTBOX_LOOK_SECONDS)
 
     async def _spare_collector(self) -> None:
@@ -378,6 +423,7 @@ class App:
     async def reload(self) -> str:
         """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
         async with self._reloading:
+            self._systemd.say(reloading())
             try:
                 _, inventory, contacts = await asyncio.to_thread(load_all, self._path)
                 self._adopt(inventory, contacts)
@@ -391,6 +437,7 @@ class App:
                 wrong = ""
             self._reload_ok = not wrong
             self.metrics.reloaded(self._reload_ok, utc_now())
+            self._systemd.say(READY)
             return wrong
 
     def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
@@ -402,10 +449,31 @@ class App:
             self._traps.adopt(inventory)
         log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
 
-    def _oldest_seconds(self) -> float:
-        """Age of the oldest unsent mail; a clock that was set back makes none of them younger than new."""
-        oldest = self._outbox_oldest
-        return max(0.0, (utc_now() - oldest).total_seconds()) if oldest else 0.0
+    def _stalled(self) -> str:
+        """What of us stands still, which a new start would mend; "" when nothing does."""
+        if (seconds := self.pipeline.stalled_seconds()) > STALLED_SECONDS:
+            return f"nothing has been decided for {seconds:.0f} s"
+        if (seconds := self.scheduler.overdue_seconds()) > STALLED_SECONDS:
+            return f"no check has been started for {seconds:.0f} s"
+        return ""
+
+    def _unwell(self) -> str:
+        """Why others should not rely on us now; "" when they can."""
+        if (seconds := self.pipeline.unwritten()[0]) > STALLED_SECONDS:
+            return f"nothing could be written for {seconds:.0f} s: {self._store.trouble}"
+        oldest = max(self._standing.oldest_seconds(utc_now()).values(), default=0.0)
+        if oldest > MAIL_LATE_SECONDS:
+            return f"mails are held up, the oldest for {oldest:.0f} s"
+        return self._stalled()
+
+    def _figures(self) -> dict[str, object]:
+        """What the daily mail tells."""
+        return {
+            "targets": len(self._inventory.targets),
+            "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
+            "started": self._started,
+            "open": self.pipeline.correlator.incidents(),
+        }
 
     def _present(self) -> Present:
         return Present(
@@ -414,16 +482,18 @@ class App:
             judge=self.pipeline.judge,
             open_incidents=self.pipeline.correlator.incidents(),
             event_counts=self.pipeline.event_counts,
-            outbox=self._outbox_counts,
-            outbox_oldest_seconds=self._oldest_seconds(),
+            outbox=self._standing.counts,
+            outbox_oldest_seconds=self._standing.oldest_seconds(utc_now()),
             late=self.scheduler.late,
             missed=self.scheduler.missed,
             errors=self.scheduler.errors,
             streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
             write_errors=self._store.errors,
+            unwritten_seconds=self.pipeline.unwritten()[0],
             traps=counted(self._traps),
             recorded=self.pipeline.recorder.recorded if self.pipeline.recorder else 0,
             recording_dropped=self.pipeline.recorder.dropped if self.pipeline.recorder else 0,
+            relays=self._mailer.failing(),
             maintenance=self.pipeline.correlator.planned.known(utc_now()),
         )
 
@@ -507,8 +577,11 @@ class App:
             "checks": len(self._inventory.checks()),
             "observations": self.metrics.observations_total(),
             "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
-            "outbox": sum(self._outbox_counts.get(each, 0) for each in ("queued", "sending", "deferred")),
-            "outbox_oldest_seconds": self._oldest_seconds(),
+            "outbox": sum(self._standing.counts.get(each, 0) for each in ("queued", "sending", "deferred")),
+            "outbox_oldest_seconds": max(self._standing.oldest_seconds(utc_now()).values(), default=0.0),
+            "outbox_waits": self._standing.waits or None,
+            "outbox_failed": "; ".join(self._standing.failed) or None,
             "reload_ok": self._reload_ok,
             "store_ok": not self._store.trouble,
+            "emergency": self._emergency.told,
         }

@@ -101,6 +101,9 @@ class Pipeline:
         """What silences hold back, by open incident."""
         self.event_counts: dict[tuple[str, str], int] = {}
         self._batch = _Batch(members=members(inventory, clock()))
+        self._writing = _Batch()
+        """What is just being written."""
+        self._unwritten_since: float | None = None
         self._wake = asyncio.Event()
         self._wake.set()
 
@@ -247,13 +250,27 @@ class Pipeline:
             self._wake.clear()
             await self._flush_until_written()
 
+    def stalled_seconds(self) -> float:
+        """How long ago time passed for what decides: a second or two while it is alive."""
+        return self._steady() - self._looked_steady
+
+    def unwritten(self) -> tuple[float, Sequence[Notification]]:
+        """For how many seconds something has waited to be written, and the notifications among that."""
+        if self._unwritten_since is None:
+            return 0.0, ()
+        waiting = (*self._writing.notifications, *self._batch.notifications)
+        return self._steady() - self._unwritten_since, waiting
+
     async def _flush_until_written(self) -> None:
         written = False
+        self._unwritten_since = self._steady()
         while self._batch or not written:
-            batch, self._batch = self._batch, _Batch()
+            batch = self._writing = self._batch
+            self._batch = _Batch()
             try:
                 await self._put(batch)
                 written = True
+                self._writing = _Batch()
             except StoreError as error:
                 log.error("not written, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
                 self._keep(batch)
@@ -264,9 +281,11 @@ class Pipeline:
             else:
                 if batch.notifications:
                     self._stored()
+        self._unwritten_since = None
 
     def _keep(self, batch: _Batch) -> None:
         """Put back a batch that is not on disk for certain, before what was decided since."""
+        self._writing = _Batch()
         self._batch.states[:0] = batch.states
         self._batch.events[:0] = batch.events
         self._batch.notifications[:0] = batch.notifications

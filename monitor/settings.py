@@ -47,6 +47,12 @@ def _domain(value: str) -> str:
     return value
 
 
+def _time_of_day(value: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError(f"`{value}` is no time of day, such as 07:30")
+    return value
+
+
 def _host(value: str) -> str:
     try:
         encoded = value.encode("idna")
@@ -93,6 +99,7 @@ class MailSettings(Model):
     relays: list[RelaySettings] = Field(min_length=1)
     message_id_domain: Annotated[str, AfterValidator(_domain)]
     templates: str = Field("", description="folder of templates that replace ours, relative to this file")
+    emergency_after_seconds: float = Field(30.0, ge=1, le=3600)
 
 
 class TrapUserSettings(Model):
@@ -118,6 +125,20 @@ class TrapSettings(Model):
         return self
 
 
+def _address(value: SecretStr) -> SecretStr:
+    if value.get_secret_value() and not value.get_secret_value().startswith(("https://", "http://")):
+        raise ValueError("the secret must hold an address that begins with https:// or http://")
+    return value
+
+
+class HeartbeatSettings(Model):
+    """Signs of life to somebody else, who tells when they fail to come."""
+
+    url: Annotated[Secret, AfterValidator(_address)] | None = None
+    every_seconds: float = Field(300.0, ge=10, le=86400)
+    mail_at: Annotated[str, AfterValidator(_time_of_day)] = ""
+
+
 class LinkSettings(Model):
     """Addresses that the mails point at."""
 
@@ -135,6 +156,7 @@ class Settings(Model):
     control: str = "control.sock"
     links: LinkSettings = LinkSettings()
     mail: MailSettings
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
     traps: TrapSettings | None = None
     folder: Path = Field(Path(), exclude=True)
 

@@ -27,7 +27,7 @@ import alerts
 import lab
 import monitor
 import probes
-from alerts.compose import OURS, _grafana
+from alerts.compose import OURS, OWN, _grafana
 from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
 from monitor.cli import main
@@ -381,6 +381,7 @@ def test_every_name_that_a_template_may_use_is_on_the_page_of_mail() -> None:
     answer = next(each.value for each in ast.walk(given) if isinstance(each, ast.Return))
     assert isinstance(answer, ast.Dict)
     names = {key.value for key in answer.keys if isinstance(key, ast.Constant)}
+    names |= {name for own in OWN.values() for name in own}
     assert set(rows(section("docs/mail.md", "What a template may use"))) - names == {
         "compose.SHOWN_SITES", "compose.SHOWN_TARGETS", "compose.SHOWN_EVIDENCE",
     }  # fmt: skip
@@ -411,7 +412,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 def secret(_where: str, name: str) -> str:
-    return f"secret of {name}"
+    return f"https://{name}.example" if name.endswith("-url") else f"secret of {name}"
 
 
 def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Path) -> None:

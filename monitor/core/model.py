@@ -495,3 +495,5 @@ class Notification:
     event: IncidentEvent
     reason: str
     """Why this recipient is told, in a few words for the log and the foot of the mail."""
+    catches_up: bool = False
+    """It tells the end, and the beginning too: the mail of that could not leave before it was over."""

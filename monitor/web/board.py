@@ -229,12 +229,20 @@ def warnings(view: View, health: Mapping[str, object], words: Words) -> list[str
     late = health.get("outbox_oldest_seconds")
     told = [] if ready else [f"{words.page['not_ready']}: {clip(why)}"]
     if isinstance(late, (int, float)) and late > MAIL_LATE_SECONDS:
-        told.append(words.page["mail_late"])
+        told.append(_because(words.page["mail_late"], health.get("outbox_waits")))
+    if health.get("outbox_failed"):
+        told.append(_because(words.page["mail_failed"], health["outbox_failed"]))
     if health.get("store_ok") is False:
-        told.append(words.page["store_failed"])
+        mailed = health.get("emergency")
+        text = words.page["store_mailed"].format(words.moment(mailed)) if isinstance(mailed, datetime) else None
+        told.append(_because(words.page["store_failed"], text))
     if health.get("reload_ok") is False:
         told.append(words.page["reload_failed"])
     return told
+
+
+def _because(text: str, why: object) -> str:
+    return f"{text}: {clip(why)}" if isinstance(why, str) else text
 
 
 def health_shown(health: Mapping[str, object], words: Words) -> list[tuple[str, str]]:

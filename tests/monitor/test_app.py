@@ -255,13 +255,14 @@ def test_mails_wait_for_a_mail_server_that_is_away_and_arrive_once(
         made.start()
         made.wait(lambda: made.mails("deferred") == 2)
         metrics = made.metrics()
-        assert metrics["monitor_outbox_oldest_seconds"] > 0
+        assert metrics['monitor_outbox_oldest_seconds{status="deferred"}'] > 0
+        assert metrics[f'monitor_relay_failing{{relay="127.0.0.1:{port}"}}'] == 1
         assert metrics['monitor_mails_total{result="retry"}'] >= 2
         assert metrics['monitor_incidents_open{cause="service",severity="critical"}'] == 1
         assert "center/portal" in made.run("status")[1]
         sink = make_sink(port)
         made.wait(lambda: made.mails("sent") == 2)
-        assert made.metrics()["monitor_outbox_oldest_seconds"] == 0
+        assert made.metrics()['monitor_outbox_oldest_seconds{status="deferred"}'] == 0
         assert made.end() == 0
     assert sorted(to for mail in sink.mails for to in mail.to) == ["support@systems.example", "truc@noc.example.org"]
     subjects = {str(mail.message["Subject"]) for mail in sink.mails}
