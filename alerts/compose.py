@@ -22,7 +22,8 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from alerts.policy import first_of_thread
+from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
+from alerts.policy import ENDS, first_of_thread
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -41,7 +42,7 @@ from monitor.core.model import (
     State,
     Target,
 )
-from monitor.core.words import WORDS, Words
+from monitor.core.words import VI, WORDS, Words
 
 log = logging.getLogger(__name__)
 
@@ -100,14 +101,24 @@ class Composer:
     """Makes the mails."""
 
     def __init__(
-        self, *, sender: str, message_id_domain: str, board: str, grafana: str, template_folder: Path | None = None
+        self,
+        *,
+        sender: str,
+        message_id_domain: str,
+        board: str,
+        grafana: str,
+        template_folder: Path | None = None,
+        signer: Signer | None = None,
     ) -> None:
-        """`sender` is `Name <address>`; `board` and `grafana` are addresses without a slash at the end, or empty."""
+        """`sender` is `Name <address>`; `board` and `grafana` are addresses without a slash at the end, or empty.
+
+        Without a signer the mails have no links that do something.
+        """
         name, address = parseaddr(sender)
         self._sender = Address(name, addr_spec=address)
         self._domain = message_id_domain
         self._policy = _policy()
-        self._board, self._grafana = board, grafana
+        self._board, self._grafana, self._signer = board, grafana, signer
         self._text = _environment(template_folder, html=False)
         self._html = _environment(template_folder, html=True)
 
@@ -188,9 +199,23 @@ class Composer:
             "evidence": incident.evidence[:SHOWN_EVIDENCE],
             "board": f"{self._board}/incidents/{incident.id}" if self._board else "",
             "grafana": _grafana(self._grafana, root),
+            "act": self._links(notification),
             "contact": notification.contact,
             "told_because": notification.reason,
         }
+
+    def _links(self, notification: Notification) -> dict[str, str]:
+        """Links of the acts that make sense, by what they do; the others are empty."""
+        event, links = notification.event, dict.fromkeys(("acknowledge", "silence_hour", "silence_morning"), "")
+        if self._signer is None or not self._board or event.incident.closed or event.what in ENDS:
+            return links
+        for act in Act:
+            if act is Act.ACKNOWLEDGE and event.incident.acknowledged:
+                continue
+            path = self._signer.path(Link(act=act, mail=notification.id, expires=event.at + VALID))
+            language = "" if notification.contact.language == VI.language else f"?lang={notification.contact.language}"
+            links[act.name.lower()] = f"{self._board}{path}{language}"
+        return links
 
 
 def _hurt_targets(incident: Incident) -> tuple[str, ...]:
@@ -276,6 +301,7 @@ def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
         board="http://b",
         grafana="http://g",
         template_folder=folder,
+        signer=Signer(bytes(KEY_BYTES)),
     )
     inventory, incidents = _sample()
     found: dict[tuple[str, int, str], None] = {}

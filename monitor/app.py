@@ -19,9 +19,10 @@ from typing import Any, TypeVar, cast
 from aiohttp import web
 
 from alerts.compose import Composer
+from alerts.links import Signer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox
-from monitor.acts import Acts
+from monitor.acts import Acts, LinkActs, signing_key
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
 from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced
@@ -130,7 +131,20 @@ def _trap_listener(settings: TrapSettings, recheck: Callable[[str, float], None]
     return TrapListener(settings.community.get_secret_value() if settings.community else "", users, recheck)
 
 
-def make_composer(settings: Settings) -> Composer:
+def make_signer(settings: Settings) -> Signer | None:
+    """What signs the links of mails that do something; None when mails have none."""
+    if not (settings.links.board and settings.links.key):
+        return None
+    file = settings.path(settings.links.key)
+    try:
+        return Signer(signing_key(file))
+    except OSError as error:
+        why = error.strerror or error
+        log.warning("mails have no links to acknowledge: the key %s can be neither read nor made: %s", file, why)
+        return None
+
+
+def make_composer(settings: Settings, signer: Signer | None = None) -> Composer:
     """The composer of these settings."""
     mail = settings.mail
     return Composer(
@@ -138,6 +152,7 @@ def make_composer(settings: Settings) -> Composer:
         message_id_domain=mail.message_id_domain,
         board=settings.links.board.rstrip("/"),
         grafana=settings.links.grafana.rstrip("/"),
+        signer=signer,
         template_folder=settings.path(mail.templates) if mail.templates else None,
     )
 
@@ -209,9 +224,10 @@ class App:
         self._archive = Archive(self._settings.database_url)
         self._looking = asyncio.Lock()
         log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
+        signer = make_signer(self._settings)
         self.outbox = Outbox(
             queue=store,
-            composer=make_composer(self._settings),
+            composer=make_composer(self._settings, signer),
             mailer=Mailer([_relay(each) for each in self._settings.mail.relays]),
             inventory=lambda: self._inventory,
             clock=utc_now,
@@ -228,7 +244,8 @@ class App:
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
-        door = Door(make_app(self, self.metrics.expose))
+        mail_acts = LinkActs(signer, self.pipeline, store, utc_now) if signer else None
+        door = Door(make_app(self, self.metrics.expose, mail_acts=mail_acts))
         await door.open(listener)
         control = await self._serve_control(door)
         stop = self._handle_signals()

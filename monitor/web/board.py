@@ -13,9 +13,11 @@ from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from alerts.links import Act
 from monitor.core.explain import explain_all, explain_severity
 from monitor.core.ledger import Interval, total
 from monitor.core.model import Incident, IncidentEvent, State
+from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.overview import (
     HURT,
     WORST_FIRST,
@@ -152,6 +154,27 @@ class Board:
             explained=explain_all(history, words),
             marks=marks(view_of(states, incident.root), words, incident),
         )
+
+    def act(self, view: View, offer: Offer | Refusal, words: Words, now: datetime, *, done: bool) -> str:
+        """What a link of a mail would do (or, `done`, has done), or why it does nothing; without the rest of the board."""
+        page = words.page
+        if isinstance(offer, Refusal):
+            given: dict[str, object] = {
+                "case": None, "level": "unknown", "sign": SIGNS[State.UNKNOWN],
+                "heading": page["refused"], "sentence": page[offer.value],
+            }  # fmt: skip
+        else:
+            kind = "ack" if offer.act is Act.ACKNOWLEDGE else "silence"
+            case = case_of(offer.incident, view.inventory())
+            by, until = clip(offer.by, 200), words.moment(offer.until) if offer.until else ""
+            sentence = page["done_until" if until else "done_by"] if done else page[f"means_{kind}"]
+            given = {
+                "case": case, "by": by, "done": done, "button": page[f"do_{kind}"],
+                "level": "up" if done else level(case), "sign": "✓" if done else SIGNS[offer.incident.state],
+                "heading": page[f"done_{kind}" if done else f"ask_{kind}"],
+                "sentence": sentence.format(by=by, until=until, now=words.moment(now)),
+            }  # fmt: skip
+        return self._render("act.html", words, now, view=view, max_name=MAX_NAME, **given)
 
     def missing(self, view: View, sentence: str, words: Words, now: datetime) -> str:
         """The page for what does not exist; `sentence` is a key of the words."""
