@@ -7,8 +7,9 @@ at first. A template that fails never costs a mail: a plain one goes out in its 
 from __future__ import annotations
 
 import logging
+import math
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.header import Header
@@ -22,8 +23,10 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from alerts.chart import LEAST_POINTS, draw, facts
 from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
-from alerts.policy import ENDS, first_of_thread
+from alerts.policy import ACTS, ENDS, first_of_thread
+from monitor.core.lasthour import Point, Series
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -76,7 +79,7 @@ class _Whole(UniqueUnstructuredHeader):
 
 def _policy() -> EmailPolicy:
     headers = HeaderRegistry()
-    for name in ("subject", "message-id", "in-reply-to", "references", "x-commune-monitor-incident"):
+    for name in ("subject", "message-id", "content-id", "in-reply-to", "references", "x-commune-monitor-incident"):
         headers.map_to_type(name, _Whole)  # type: ignore[arg-type]  # the stubs want what the registry makes of it
     return SMTP.clone(header_factory=headers)  # type: ignore[return-value]  # the stubs disagree with each other
 
@@ -109,22 +112,25 @@ class Composer:
         grafana: str,
         template_folder: Path | None = None,
         signer: Signer | None = None,
+        last_hour: Callable[[str], Series | None] = lambda _: None,
     ) -> None:
         """`sender` is `Name <address>`; `board` and `grafana` are addresses without a slash at the end, or empty.
 
-        Without a signer the mails have no links that do something.
+        Without a signer the mails have no links that do something; `last_hour` gives what was measured about a target.
         """
         name, address = parseaddr(sender)
         self._sender = Address(name, addr_spec=address)
         self._domain = message_id_domain
         self._policy = _policy()
         self._board, self._grafana, self._signer = board, grafana, signer
+        self._last_hour = last_hour
         self._text = _environment(template_folder, html=False)
         self._html = _environment(template_folder, html=True)
 
     def compose(self, notification: Notification, inventory: Inventory, now: datetime) -> EmailMessage:
         """The mail of a notification; the same one each time it is composed, but for its date."""
-        given = self._given(notification, inventory)
+        series, picture = self._draw(notification)
+        given = self._given(notification, inventory, series)
         try:
             subject, text, html = self.render(notification, given)
         except Exception:
@@ -150,7 +156,33 @@ class Composer:
         message.set_content(text, cte="quoted-printable")
         if html:
             message.add_alternative(html, subtype="html", cte="quoted-printable")
+            if picture and given["chart"]["src"] in html:
+                self._add_picture(message, given["chart"]["src"], picture)
         return message
+
+    def _draw(self, notification: Notification) -> tuple[Series | None, bytes]:
+        """What was measured about the root, and its picture; where the mail is about that alone and not about who has it."""
+        event = notification.event
+        if event.incident.shared is not None or event.what in ACTS or event.what is Happening.WITHDRAWN:
+            return None, b""
+        try:
+            series = self._last_hour(event.incident.root)
+            if series is None or len(series.points) < LEAST_POINTS:
+                return None, b""
+            return series, draw(series, event.incident.began)
+        except Exception:
+            log.exception("no picture for %s, its mail goes out without", notification.id)
+            return None, b""
+
+    @staticmethod
+    def _add_picture(message: EmailMessage, source: str, picture: bytes) -> None:
+        """Beside the HTML that shows it (multipart/related, RFC 2387; cid of RFC 2392)."""
+        page = message.get_body(("html",))
+        assert isinstance(page, EmailMessage)
+        page.add_related(
+            picture, "image", "png", cid=f"<{source.removeprefix('cid:')}>", filename="last-hour.png",
+            disposition="inline",
+        )  # fmt: skip
 
     def render(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
         """Subject, text and HTML; raises what the templates raise."""
@@ -162,7 +194,7 @@ class Composer:
     def _message_id(self, notification: str) -> str:
         return f"<{notification}@{self._domain}>"
 
-    def _given(self, notification: Notification, inventory: Inventory) -> dict[str, Any]:
+    def _given(self, notification: Notification, inventory: Inventory, series: Series | None = None) -> dict[str, Any]:
         """What a template may use; docs/mail.md lists it."""
         incident = notification.event.incident
         words = WORDS[notification.contact.language]
@@ -199,9 +231,26 @@ class Composer:
             "evidence": incident.evidence[:SHOWN_EVIDENCE],
             "board": f"{self._board}/incidents/{incident.id}" if self._board else "",
             "grafana": _grafana(self._grafana, root),
+            "chart": self._chart(notification, series),
             "act": self._links(notification),
             "contact": notification.contact,
             "told_because": notification.reason,
+        }
+
+    def _chart(self, notification: Notification, series: Series | None) -> dict[str, Any]:
+        """What a template says of the picture; empty when there is none."""
+        if series is None:
+            return {}
+        words, told = WORDS[notification.contact.language], facts(series)
+        seconds = {name: words.seconds(told[name]) for name in ("least", "middle", "most")}
+        lost = "" if math.isnan(told["lost"]) else f"{words.figure(told['lost'] * 100)} %"
+        source = f"cid:chart.{notification.id}@{self._domain}"
+        return {
+            **seconds,
+            "lost": lost,
+            "minutes": round(told["minutes"]),
+            "line": series.role is Role.LINK,
+            "src": source,
         }
 
     def _links(self, notification: Notification) -> dict[str, str]:
@@ -310,7 +359,7 @@ def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
             for incident in incidents:
                 notification = _sample_notification(incident, what, language)
                 try:
-                    composer.render(notification, composer._given(notification, inventory))  # noqa: SLF001
+                    composer.render(notification, composer._given(notification, inventory, _sample_series()))  # noqa: SLF001
                 except jinja2.TemplateSyntaxError as error:
                     found[error.filename or error.name or "", error.lineno, error.message or ""] = None
                 except jinja2.TemplateNotFound as error:
@@ -339,6 +388,11 @@ def _sample_notification(incident: Incident, what: Happening, language: str) -> 
     return Notification(
         id=f"{incident.id}.{what}.sample", thread=incident.id, contact=contact, event=event, reason="sample"
     )
+
+
+def _sample_series() -> Series:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Series(role=Role.LINK, points=tuple(Point(at=at, seconds=0.004, lost=0.0) for _ in range(LEAST_POINTS)))
 
 
 def _sample() -> tuple[Inventory, list[Incident]]:

@@ -25,6 +25,7 @@ from alerts.outbox import Outbox
 from monitor.acts import Acts, LinkActs, signing_key
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
+from monitor.core.lasthour import EVERY, LastHour, Series
 from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced
 from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
@@ -144,7 +145,11 @@ def make_signer(settings: Settings) -> Signer | None:
         return None
 
 
-def make_composer(settings: Settings, signer: Signer | None = None) -> Composer:
+def make_composer(
+    settings: Settings,
+    signer: Signer | None = None,
+    last_hour: Callable[[str], Series | None] = lambda _: None,
+) -> Composer:
     """The composer of these settings."""
     mail = settings.mail
     return Composer(
@@ -153,6 +158,7 @@ def make_composer(settings: Settings, signer: Signer | None = None) -> Composer:
         board=settings.links.board.rstrip("/"),
         grafana=settings.links.grafana.rstrip("/"),
         signer=signer,
+        last_hour=last_hour,
         template_folder=settings.path(mail.templates) if mail.templates else None,
     )
 
@@ -203,6 +209,8 @@ class App:
         self._reloading = asyncio.Lock()
         self._closed_before: tuple[Incident, ...] = ()
         self._traps: TrapListener | None = None
+        self._last_hour = LastHour()
+        self._last_hour.adopt(inventory)
         self._looks: dict[object, tuple[datetime, object]] = {}
 
     async def run(self) -> None:
@@ -227,7 +235,7 @@ class App:
         signer = make_signer(self._settings)
         self.outbox = Outbox(
             queue=store,
-            composer=make_composer(self._settings, signer),
+            composer=make_composer(self._settings, signer, self._series),
             mailer=Mailer([_relay(each) for each in self._settings.mail.relays]),
             inventory=lambda: self._inventory,
             clock=utc_now,
@@ -253,6 +261,7 @@ class App:
             "pipeline": self.pipeline.run(),
             "outbox": self.outbox.run(),
             "outbox figures": self._look_at_outbox(),
+            "last hour": self._look_at_all(),
             "loop lag": self.metrics.watch_loop(),
             "collector": self._spare_collector(),
             "reloads": self._reload_when_asked(),
@@ -363,6 +372,21 @@ class App:
                 self._outbox_counts, self._outbox_oldest = await self._store.outbox()
             await asyncio.sleep(OUTBOX_LOOK_SECONDS)
 
+    async def _look_at_all(self) -> None:
+        """Keep a point a minute for the charts of mails."""
+        while True:
+            await asyncio.sleep(EVERY.total_seconds())
+            for _ in self._last_hour.look(self.pipeline.last, self._loss, utc_now()):
+                await asyncio.sleep(0)
+
+    def _loss(self, check: str) -> float | None:
+        state = self.pipeline.judge.checks.get(check)
+        return state.loss_ratio if state is not None else None
+
+    def _series(self, target: str) -> Series | None:
+        """What a mail draws."""
+        return self._last_hour.of(target, self.pipeline.last, self._loss, utc_now())
+
     async def _spare_collector(self) -> None:
         """Let Python's collector of cycles leave alone what stays: inventory, states, memories of the probes.
 
@@ -413,6 +437,7 @@ class App:
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
         self.metrics.adopt(inventory)
+        self._last_hour.adopt(inventory)
         self.scheduler.adopt(inventory.checks())
         if self._traps is not None:
             self._traps.adopt(inventory)

@@ -30,9 +30,9 @@ from monitor.app import App, StartError, load_all
 from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
 from monitor.core.explain import explain_all
-from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, percent, read_span
+from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, read_span
 from monitor.core.model import Check, IncidentEvent, Inventory, Limit, Outcome, State, Target
-from monitor.core.words import EN, LOCAL, WORDS
+from monitor.core.words import EN, LOCAL, WORDS, percent
 from monitor.inventory.load import load_inventory
 from monitor.recording import RecordingError, read
 from monitor.replay import Replay

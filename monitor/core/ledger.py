@@ -16,7 +16,6 @@ Pure, and every function is total: rows in any order, twice, or with clocks that
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -199,11 +198,6 @@ class Report:
     """Without what is still to come."""
     totals: Mapping[str, Totals]
     """Worst first; without any known time last."""
-
-
-def percent(ratio: float) -> str:
-    """`99.995`: cut off and not rounded, so that only what never failed is 100.000."""
-    return f"{math.floor(ratio * 100_000) / 1000:.3f}"
 
 
 # -- intervals of one target -----------------------------------------------------------------------------------------

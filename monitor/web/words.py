@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from monitor.core import words
-from monitor.core.ledger import percent
 
 LANGUAGES = ("vi", "en")
 
@@ -22,20 +21,6 @@ class Words(words.Words):
     def many(self, number: int, noun: str) -> str:
         """A number with the noun behind it in its form; the plural is the noun's key with an `s`."""
         return f"{number} {self.page[noun if number == 1 else noun + 's']}"
-
-    def figure(self, value: float) -> str:
-        """A number as it is written in this language: 1.482 and 0,5 in Vietnamese."""
-        whole = isinstance(value, int) or abs(value) >= 1000
-        english = f"{value:,.0f}" if whole else f"{value:,.3g}"
-        return english.translate(_VIETNAMESE) if self.language == "vi" else english
-
-    def percent(self, ratio: float | None) -> str:
-        """An availability in percent, `–` when nothing is known."""
-        text = "–" if ratio is None else f"{percent(ratio)} %"
-        return text.translate(_VIETNAMESE) if self.language == "vi" else text
-
-
-_VIETNAMESE = str.maketrans(",.", ".,")
 
 
 def machine_time(at: datetime) -> str:
