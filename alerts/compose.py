@@ -26,6 +26,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from alerts.chart import LEAST_POINTS, draw, facts
 from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
+from alerts.subject import fit
 from monitor.core.lasthour import Point, Series
 from monitor.core.model import (
     Acknowledgement,
@@ -50,7 +51,6 @@ from monitor.core.words import VI, WORDS, Words
 log = logging.getLogger(__name__)
 
 OURS = Path(__file__).parent / "templates"
-SUBJECT_LENGTH = 78
 URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
 """Where a critical incident is marked as urgent: its end and who has it are not."""
 ROOM = "vc-endpoint"
@@ -136,6 +136,7 @@ class Composer:
         except Exception:
             log.exception("templates of %s failed, a plain mail goes out instead", notification.event.what)
             subject, text, html = *_plain(given), ""
+            subject = fit(subject, "")
         message = EmailMessage(policy=self._policy)
         message["Subject"] = subject
         message["From"] = self._sender
@@ -146,6 +147,9 @@ class Composer:
         first = first_of_thread(notification)
         if notification.id != first:
             message["In-Reply-To"] = message["References"] = self._message_id(first)
+        message["List-Id"] = (
+            f"<incidents.{self._domain}>"  # RFC 2919: what filters of mail programs know; the same for all
+        )
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
         message["X-Commune-Monitor-Incident"] = notification.thread
         event = notification.event
@@ -188,8 +192,9 @@ class Composer:
         """Subject, text and HTML; raises what the templates raise."""
         name = f"{notification.contact.language}/{notification.event.what.value}"
         head, _, text = self._text.get_template(f"{name}.txt").render(given).lstrip().partition("\n")
-        html = self._html.get_template(f"{name}.html").render({**given, "subject": _clean(head)})
-        return _shorten(_clean(head), SUBJECT_LENGTH), text.lstrip("\n"), html
+        subject = fit(_clean(head), notification.contact.language)
+        html = self._html.get_template(f"{name}.html").render({**given, "subject": subject})
+        return subject, text.lstrip("\n"), html
 
     def _message_id(self, notification: str) -> str:
         return f"<{notification}@{self._domain}>"
@@ -333,10 +338,6 @@ def _clean(text: str) -> str:
     """
     plain = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in text.replace("=?", "= ?"))
     return " ".join(plain.split())
-
-
-def _shorten(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
 # -- checking ------------------------------------------------------------------------------------------------------
