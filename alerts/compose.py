@@ -11,12 +11,13 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from email.header import Header
 from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from alerts.chart import LEAST_POINTS, draw, facts
 from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
+from alerts.samples import notification_of, province, short_series
 from alerts.subject import fit
-from monitor.core.lasthour import Point, Series
+from monitor.core.lasthour import Series
 from monitor.core.model import (
-    Acknowledgement,
     Cause,
     Contact,
     Happening,
@@ -37,13 +38,9 @@ from monitor.core.model import (
     IncidentEvent,
     Inventory,
     Notification,
-    Provider,
-    Reason,
     Role,
     Severity,
-    Shared,
     Site,
-    State,
     Target,
 )
 from monitor.core.words import VI, WORDS, Words
@@ -137,31 +134,43 @@ class Composer:
             log.exception("templates of %s failed, a plain mail goes out instead", notification.event.what)
             subject, text, html = *_plain(given), ""
             subject = fit(subject, "")
-        message = EmailMessage(policy=self._policy)
-        message["Subject"] = subject
-        message["From"] = self._sender
-        contact = notification.contact
-        message["To"] = Address(_clean(contact.name), addr_spec=contact.email)
-        message["Date"] = format_datetime(now)
-        message["Message-ID"] = self._message_id(notification.id)
+        message = self._envelope(notification.id, notification.contact, subject, now)
         first = first_of_thread(notification)
         if notification.id != first:
             message["In-Reply-To"] = message["References"] = self._message_id(first)
-        message["List-Id"] = (
-            f"<incidents.{self._domain}>"  # RFC 2919: what filters of mail programs know; the same for all
-        )
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
         message["X-Commune-Monitor-Incident"] = notification.thread
         event = notification.event
         message["X-Commune-Monitor-Severity"] = event.incident.severity.value
         if event.incident.severity is Severity.CRITICAL and event.what in URGENT:
             message["Importance"] = "high"  # RFC 2156 section 5.3.4
             message["X-Priority"] = "1"  # for clients that know only this one
-        message.set_content(text, cte="quoted-printable")
-        if html:
-            message.add_alternative(html, subtype="html", cte="quoted-printable")
-            if picture and given["chart"]["src"] in html:
-                self._add_picture(message, given["chart"]["src"], picture)
+        _fill(message, text, html)
+        if picture and given["chart"]["src"] in html:
+            self._add_picture(message, given["chart"]["src"], picture)
+        return message
+
+    def test(self, contact: Contact, now: datetime) -> EmailMessage:
+        """A mail that says that mail works; raises what the templates raise."""
+        subject, text, html = self.render_test(contact, now)
+        message = self._envelope(f"test-{now:%Y%m%d-%H%M%S-%f}.{contact.id}", contact, subject, now)
+        _fill(message, text, html)
+        return message
+
+    def render_test(self, contact: Contact, now: datetime) -> tuple[str, str, str]:
+        """Subject, text and HTML of a test mail; raises what the templates raise."""
+        given = {"contact": contact, "words": WORDS[contact.language], "board": self._board, "at": now}
+        return self._rendered("test", contact.language, given)
+
+    def _envelope(self, mail: str, contact: Contact, subject: str, now: datetime) -> EmailMessage:
+        """A mail without anything in it."""
+        message = EmailMessage(policy=self._policy)
+        message["Subject"] = subject
+        message["From"] = self._sender
+        message["To"] = Address(_clean(contact.name), addr_spec=contact.email)
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = self._message_id(mail)
+        message["List-Id"] = f"<incidents.{self._domain}>"  # RFC 2919: for filters of mail programs, the same for all
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
         return message
 
     def _draw(self, notification: Notification) -> tuple[Series | None, bytes]:
@@ -190,9 +199,16 @@ class Composer:
 
     def render(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
         """Subject, text and HTML; raises what the templates raise."""
-        name = f"{notification.contact.language}/{notification.event.what.value}"
+        return self._rendered(notification.event.what.value, notification.contact.language, given)
+
+    def try_out(self, notification: Notification, inventory: Inventory) -> None:
+        """Render a mail with a picture; raises what the templates raise."""
+        self.render(notification, self._given(notification, inventory, short_series()))
+
+    def _rendered(self, kind: str, language: str, given: Mapping[str, Any]) -> tuple[str, str, str]:
+        name = f"{language}/{kind}"
         head, _, text = self._text.get_template(f"{name}.txt").render(given).lstrip().partition("\n")
-        subject = fit(_clean(head), notification.contact.language)
+        subject = fit(_clean(head), language)
         html = self._html.get_template(f"{name}.html").render({**given, "subject": subject})
         return subject, text.lstrip("\n"), html
 
@@ -320,6 +336,12 @@ def _hurt(incident: Incident, inventory: Inventory, words: Words) -> Iterator[Hu
             yield Hurt(site=inventory.sites[site], names=tuple(by_site[site]))
 
 
+def _fill(message: EmailMessage, text: str, html: str) -> None:
+    message.set_content(text, cte="quoted-printable")
+    if html:
+        message.add_alternative(html, subtype="html", cte="quoted-printable")
+
+
 def _plain(given: Mapping[str, Any]) -> tuple[str, str]:
     """Subject and text without any template."""
     incident: Incident = given["incident"]
@@ -353,21 +375,28 @@ def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
         template_folder=folder,
         signer=Signer(bytes(KEY_BYTES)),
     )
-    inventory, incidents = _sample()
     found: dict[tuple[str, int, str], None] = {}
+    for render in _all_mails(composer):
+        try:
+            render()
+        except jinja2.TemplateSyntaxError as error:
+            found[error.filename or error.name or "", error.lineno, error.message or ""] = None
+        except jinja2.TemplateNotFound as error:
+            found[str(error.name), 0, "there is no such template"] = None
+        except Exception as error:  # noqa: BLE001  an admin's template may raise anything
+            found[*_place(error, folder), f"{type(error).__name__}: {error}"] = None
+    return list(found)
+
+
+def _all_mails(composer: Composer) -> Iterator[Callable[[], object]]:
+    inventory, incidents = province()
     for language in WORDS:
         for what in Happening:
             for incident in incidents:
-                notification = _sample_notification(incident, what, language)
-                try:
-                    composer.render(notification, composer._given(notification, inventory, _sample_series()))  # noqa: SLF001
-                except jinja2.TemplateSyntaxError as error:
-                    found[error.filename or error.name or "", error.lineno, error.message or ""] = None
-                except jinja2.TemplateNotFound as error:
-                    found[str(error.name), 0, "there is no such template"] = None
-                except Exception as error:  # noqa: BLE001  an admin's template may raise anything
-                    found[*_place(error, folder), f"{type(error).__name__}: {error}"] = None
-    return list(found)
+                yield partial(composer.try_out, notification_of(incident, what, language), inventory)
+        yield partial(
+            composer.render_test, notification_of(incidents[0], Happening.OPENED, language).contact, incidents[0].began
+        )
 
 
 def _place(error: Exception, folder: Path | None) -> tuple[str, int]:
@@ -379,58 +408,3 @@ def _place(error: Exception, folder: Path | None) -> tuple[str, int]:
             place = (file, step.tb_lineno)
         step = step.tb_next
     return place
-
-
-def _sample_notification(incident: Incident, what: Happening, language: str) -> Notification:
-    if what is Happening.ACKNOWLEDGED:
-        incident = replace(incident, acknowledged=Acknowledgement(by="Hoa", at=incident.opened, note="sample"))
-    event = IncidentEvent(incident=incident, what=what, at=incident.opened)
-    contact = Contact(id="sample", name="Sample", email="sample@example.org", language=language)
-    return Notification(
-        id=f"{incident.id}.{what}.sample", thread=incident.id, contact=contact, event=event, reason="sample"
-    )
-
-
-def _sample_series() -> Series:
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    return Series(role=Role.LINK, points=tuple(Point(at=at, seconds=0.004, lost=0.0) for _ in range(LEAST_POINTS)))
-
-
-def _sample() -> tuple[Inventory, list[Incident]]:
-    """A small province, with one incident for each cause."""
-    site = Site(id="sample", name="Xã Mẫu", code="00000", area="Huyện Mẫu", contact="ĐT 0000")
-    other = Site(id="center", name="Trung tâm", kind="data-center")
-    kinds = {"tslcd": Role.LINK, "router": Role.DEVICE, "website": Role.SERVICE}
-    targets = {
-        f"{where.id}/{kind}": Target(
-            id=f"{where.id}/{kind}", site=where.id, name=kind, role=role, kind=kind, address="192.0.2.1",
-            provider="sample" if role is Role.LINK else "", circuit="C-1" if role is Role.LINK else "",
-        )
-        for where in (site, other)
-        for kind, role in kinds.items()
-    }  # fmt: skip
-    provider = Provider(id="sample", name="Sample", hotline="0000")
-    inventory = Inventory(
-        sites={each.id: each for each in (site, other)}, targets=targets, providers={"sample": provider}
-    )
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    roots = {Cause.LINK: "sample/tslcd", Cause.SERVICE: "sample/website"}
-    incidents = [
-        Incident(
-            id=f"20260101-000000-{cause}", root=roots.get(cause, "center/router"), cause=cause, state=state,
-            began=at, opened=at, closed=at if state is State.DEGRADED else None, reason=reason,
-            says="loss" if reason is Reason.LIMIT else "", evidence=("sample: no answer",), impact=tuple(targets), why="by-kind",
-            severity=Severity.CRITICAL if state is State.DOWN else Severity.MINOR,
-        )
-        for cause in Cause
-        for state, reason in ((State.DOWN, Reason.TIMEOUT), (State.DEGRADED, Reason.LIMIT))
-    ]  # fmt: skip
-    common = replace(
-        incidents[0], id="common", cause=Cause.SHARED, why="in-common", times=3,
-        acknowledged=Acknowledgement(by="Hoa", at=at),
-        shared=Shared(kind="tslcd", by=(("provider", "sample"), ("area", "Huyện Mẫu")), hurt=6, of=6, elsewhere=0, others=9),
-    )  # fmt: skip
-    gone = Incident(
-        id="gone", root="no/longer", cause=Cause.DEVICE, state=State.DOWN, began=at, opened=at, reason=Reason.STALE
-    )
-    return inventory, [*incidents, common, gone]

@@ -163,6 +163,11 @@ def make_composer(
     )
 
 
+def make_mailer(settings: Settings) -> Mailer:
+    """What hands mails to the relays of these settings."""
+    return Mailer([_relay(each) for each in settings.mail.relays])
+
+
 class FullRuns:
     """Keeps full runs of Python's collector of cycles rare where they are long; those of what is young go on as ever.
 
@@ -236,7 +241,7 @@ class App:
         self.outbox = Outbox(
             queue=store,
             composer=make_composer(self._settings, signer, self._series),
-            mailer=Mailer([_relay(each) for each in self._settings.mail.relays]),
+            mailer=make_mailer(self._settings),
             inventory=lambda: self._inventory,
             clock=utc_now,
             on_result=self.metrics.mailed,
