@@ -27,9 +27,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from alerts.chart import LEAST_POINTS, draw, facts
 from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
-from alerts.samples import notification_of, province, short_series
+from alerts.samples import A_COST, notification_of, province, short_series
 from alerts.subject import fit
 from monitor.core.lasthour import Series
+from monitor.core.ledger import Cost
 from monitor.core.model import (
     Cause,
     Contact,
@@ -124,10 +125,12 @@ class Composer:
         self._text = _environment(template_folder, html=False)
         self._html = _environment(template_folder, html=True)
 
-    def compose(self, notification: Notification, inventory: Inventory, now: datetime) -> EmailMessage:
+    def compose(
+        self, notification: Notification, inventory: Inventory, now: datetime, cost: Cost | None = None
+    ) -> EmailMessage:
         """The mail of a notification; the same one each time it is composed, but for its date."""
         series, picture = self._draw(notification)
-        given = self._given(notification, inventory, series)
+        given = self._given(notification, inventory, series, cost)
         try:
             subject, text, html = self.render(notification, given)
         except Exception:
@@ -203,7 +206,7 @@ class Composer:
 
     def try_out(self, notification: Notification, inventory: Inventory) -> None:
         """Render a mail with a picture; raises what the templates raise."""
-        self.render(notification, self._given(notification, inventory, short_series()))
+        self.render(notification, self._given(notification, inventory, short_series(), A_COST))
 
     def _rendered(self, kind: str, language: str, given: Mapping[str, Any]) -> tuple[str, str, str]:
         name = f"{language}/{kind}"
@@ -215,7 +218,9 @@ class Composer:
     def _message_id(self, notification: str) -> str:
         return f"<{notification}@{self._domain}>"
 
-    def _given(self, notification: Notification, inventory: Inventory, series: Series | None = None) -> dict[str, Any]:
+    def _given(
+        self, notification: Notification, inventory: Inventory, series: Series | None = None, cost: Cost | None = None
+    ) -> dict[str, Any]:
         """What a template may use; docs/mail.md lists it."""
         incident = notification.event.incident
         words = WORDS[notification.contact.language]
@@ -253,6 +258,7 @@ class Composer:
             "board": f"{self._board}/incidents/{incident.id}" if self._board else "",
             "grafana": _grafana(self._grafana, root),
             "chart": self._chart(notification, series),
+            "cost": _cost(cost, words),
             "act": self._links(notification),
             "contact": notification.contact,
             "told_because": notification.reason,
@@ -286,6 +292,14 @@ class Composer:
             language = "" if notification.contact.language == VI.language else f"?lang={notification.contact.language}"
             links[act.name.lower()] = f"{self._board}{path}{language}"
         return links
+
+
+def _cost(cost: Cost | None, words: Words) -> dict[str, str]:
+    """What an incident took, in words; empty when it is not known."""
+    if cost is None:
+        return {}
+    before = "" if cost.before is None else words.percent(cost.before)
+    return {"before": before, "after": words.percent(cost.after), "down": words.span(cost.down)}
 
 
 def _hurt_targets(incident: Incident) -> tuple[str, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerts.compose import Composer
 from alerts.mailer import Delivery, Mailer, Outcome
+from monitor.core.ledger import Cost
 from monitor.core.model import Inventory, Notification
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,10 @@ def backoff(attempts: int) -> timedelta:
     return min(LONGEST_RETRY, doubled)
 
 
+async def _unknown(_: Notification) -> None:
+    return None
+
+
 class Outbox:
     """Empties the queue."""
 
@@ -74,9 +79,12 @@ class Outbox:
         inventory: Callable[[], Inventory],
         clock: Callable[[], datetime],
         on_result: Callable[[str], None],
+        cost: Callable[[Notification], Awaitable[Cost | None]] = _unknown,
     ) -> None:
+        """`cost` tells what an incident that is over took; it never raises."""
         self._queue, self._composer, self._mailer = queue, composer, mailer
         self._inventory, self._clock, self._on_result = inventory, clock, on_result
+        self._cost = cost
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
 
@@ -111,7 +119,8 @@ class Outbox:
         contact = queued.notification.contact
         async with self._slots:
             try:
-                message = self._composer.compose(queued.notification, self._inventory(), self._clock())
+                cost = await self._cost(queued.notification)
+                message = self._composer.compose(queued.notification, self._inventory(), self._clock(), cost)
             except Exception as error:
                 # An address that the e-mail package cannot write: it would not be better next time, nor after a restart.
                 log.exception("mail %s to %s cannot be written", queued.id, contact.id)

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 
 from alerts.chart import LEAST_POINTS
 from monitor.core.lasthour import EVERY, POINTS, Point, Series
+from monitor.core.ledger import Cost
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -85,6 +86,9 @@ def province() -> tuple[Inventory, list[Incident]]:
         id="gone", root="no/longer", cause=Cause.DEVICE, state=State.DOWN, began=at, opened=at, reason=Reason.STALE
     )
     return inventory, [*incidents, common, gone]
+
+
+A_COST = Cost(before=0.99981, after=0.99871, down=timedelta(minutes=53))
 
 
 # -- previews ----------------------------------------------------------------------------------------------------------

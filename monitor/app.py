@@ -26,8 +26,17 @@ from monitor.acts import Acts, LinkActs, signing_key
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
 from monitor.core.lasthour import EVERY, LastHour, Series
-from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced
-from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
+from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, month_of
+from monitor.core.model import (
+    Contact,
+    Happening,
+    Incident,
+    IncidentEvent,
+    Inventory,
+    Notification,
+    Observation,
+    State,
+)
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
@@ -53,6 +62,8 @@ NEVER = 1 << 30
 DESCRIPTORS = 8192
 LOOK_KEPT = timedelta(seconds=60)
 """What was read from the ledger is shown for this long."""
+COST_SECONDS = 5.0
+"""How long the mail of a recovery waits for what the incident took."""
 MAX_LOOKS_KEPT = 200
 READY_RATIO = 0.95
 """The daemon is ready when this part of the checks was observed at least once."""
@@ -245,6 +256,7 @@ class App:
             inventory=lambda: self._inventory,
             clock=utc_now,
             on_result=self.metrics.mailed,
+            cost=self._cost,
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
@@ -383,6 +395,22 @@ class App:
             await asyncio.sleep(EVERY.total_seconds())
             for _ in self._last_hour.look(self.pipeline.last, self._loss, utc_now()):
                 await asyncio.sleep(0)
+
+    async def _cost(self, notification: Notification) -> Cost | None:
+        """What an incident that is over took from its root's availability; a mail does not wait for it for long."""
+        event = notification.event
+        incident = event.incident
+        if event.what is not Happening.RECOVERED or not incident.closed or incident.shared:
+            return None
+        try:
+            works = self._announced(month_of(incident.closed))
+            async with asyncio.timeout(COST_SECONDS), self._looking:
+                return await self._archive.cost(incident, utc_now(), works)
+        except (ArchiveError, TimeoutError) as error:
+            log.warning("what %s took is not known: %s", incident.id, error or "no answer in time")
+        except Exception:
+            log.exception("what %s took is not known by a mistake of ours", incident.id)
+        return None
 
     def _loss(self, check: str) -> float | None:
         state = self.pipeline.judge.checks.get(check)

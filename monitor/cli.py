@@ -27,7 +27,7 @@ from rich.text import Text
 from alerts.compose import check_templates
 from alerts.links import KEY_BYTES, Signer
 from alerts.mailer import Delivery
-from alerts.samples import an_hour, as_page, example
+from alerts.samples import A_COST, an_hour, as_page, example
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor.app import App, StartError, load_all, make_composer, make_mailer
@@ -531,7 +531,8 @@ def mail_preview(event: str, lang: str, page: Path | None, incident: str | None,
     )  # fmt: skip
     series = None if incident else an_hour(shown)  # what was measured is not kept
     composer = make_composer(settings, Signer(os.urandom(KEY_BYTES)), lambda _: series)
-    message = composer.compose(notification, inventory, now)
+    cost = A_COST if what is Happening.RECOVERED and not incident else None
+    message = composer.compose(notification, inventory, now, cost)
     for name, value in message.items():
         click.echo(f"{name}: {value}")
     text = message.get_body(("plain",))

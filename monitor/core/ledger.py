@@ -200,6 +200,18 @@ class Report:
     """Worst first; without any known time last."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What an incident took from its root's availability in the month in which it ended."""
+
+    before: float | None
+    """Ratio of the month up to its beginning; None: it began with the month, or before."""
+    after: float
+    """Of the month up to its end."""
+    down: timedelta
+    """How long the root was down or unreachable in that time, in all."""
+
+
 # -- intervals of one target -----------------------------------------------------------------------------------------
 
 

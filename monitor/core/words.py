@@ -43,7 +43,11 @@ class Words:
 
     def lasted(self, since: datetime, until: datetime) -> str:
         """A span in its two largest units, such as `2 giờ 5 phút`; never negative."""
-        seconds = max(0, int((until - since).total_seconds()))
+        return self.span(until - since)
+
+    def span(self, length: timedelta) -> str:
+        """The same of a length."""
+        seconds = max(0, int(length.total_seconds()))
         parts = (seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
         largest = next((index for index, part in enumerate(parts) if part), len(parts) - 1)
         shown = [f"{parts[index]}{self.units[index]}" for index in range(largest, min(largest + 2, len(parts)))]

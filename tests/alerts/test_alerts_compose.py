@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import EmailMessage
@@ -21,6 +22,7 @@ from alerts import compose
 from alerts.compose import check_templates
 from alerts.policy import ACTS
 from alerts.subject import SUBJECT_LENGTH, fit
+from monitor.core.ledger import Cost
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -479,3 +481,20 @@ def test_later_mails_name_who_has_it() -> None:
     mail = sent(notification(Happening.CHANGED, incident=had))
     assert "Người nhận:         Hoa <hoa>\r\n" in part(mail, "plain")
     assert "Hoa &lt;hoa&gt;" in part(mail, "html")
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "says"),
+    [
+        ("vi", 0.99981, "Khả dụng từ đầu tháng: 99,871 % (trước sự cố 99,981 %); không dùng được tổng cộng 53 phút."),
+        ("vi", None, "Khả dụng từ đầu tháng: 99,871 %; không dùng được tổng cộng 53 phút."),
+        ("en", 0.99981, "Available this month: 99.871 % (before: 99.981 %), down for 53 min in all."),
+    ],
+)
+def test_the_mail_of_a_recovery_says_what_the_incident_took(language: str, before: float | None, says: str) -> None:
+    told = notification(Happening.RECOVERED, replace(ON_CALL, language=language))
+    cost = Cost(before=before, after=0.99871, down=timedelta(minutes=53))
+    mail = WRITER.compose(told, INVENTORY, NOW, cost)
+    assert f"\r\n\r\n{says}\r\n" in part(mail, "plain").replace("\n", "\r\n").replace("\r\r", "\r")
+    assert says in html.unescape(part(mail, "html"))
+    assert "Khả dụng" not in part(sent(notification(Happening.RECOVERED)), "plain")
