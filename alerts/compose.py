@@ -44,7 +44,7 @@ from monitor.core.model import (
     Site,
     Target,
 )
-from monitor.core.words import VI, WORDS, Words
+from monitor.core.words import VI, WORDS, Words, dialled
 
 log = logging.getLogger(__name__)
 
@@ -92,10 +92,12 @@ class Hurt:
 
 def _environment(folder: Path | None, *, html: bool) -> jinja2.Environment:
     folders = [each for each in (folder, OURS) if each is not None]
-    return ImmutableSandboxedEnvironment(
+    made = ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, autoescape=html,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    made.filters["dialled"] = dialled
+    return made
 
 
 class Composer:

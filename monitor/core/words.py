@@ -6,6 +6,7 @@ Mails and pages say the same things with the same words, so both take them from 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -19,6 +20,18 @@ LOCAL = timezone(timedelta(hours=7), "ICT")
 def percent(ratio: float) -> str:
     """`99.995`: cut off and not rounded, so that only what never failed is 100.000."""
     return f"{math.floor(ratio * 100_000) / 1000:.3f}"
+
+
+_NUMBER = re.compile(r"\+?[0-9][0-9 .-]*")
+_LEAST_DIGITS = 3
+"""Of something that can be called, such as 113: the 24 and the 7 of `(24/7)` are none."""
+
+
+def dialled(text: str) -> str:
+    """The number that a telephone dials for a hotline or contact: the longest in it, of two the first; else empty."""
+    numbers = (re.sub(r"[ .-]", "", found) for found in _NUMBER.findall(text))
+    longest = max(numbers, key=len, default="")
+    return longest[:20] if len(longest) >= _LEAST_DIGITS else ""
 
 
 _VIETNAMESE = str.maketrans(",.", ".,")

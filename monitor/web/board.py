@@ -17,6 +17,7 @@ from alerts.links import Act
 from monitor.core.explain import explain_all, explain_severity
 from monitor.core.ledger import Interval, total
 from monitor.core.model import Incident, IncidentEvent, State
+from monitor.core.words import dialled
 from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.overview import (
     HURT,
@@ -305,18 +306,6 @@ def _without(why: str, text: str) -> str:
     if len(tail) < len(new) or not tail[0].endswith(new[0]) or tail[2::2] != new[2::2]:
         return why
     return "".join((*old[: -len(new)], tail[0].removesuffix(new[0]))).rstrip("; ")
-
-
-_NUMBER = re.compile(r"\+?[0-9][0-9 .-]*")
-_LEAST_DIGITS = 3
-"""Of something that can be called, such as 113: the 24 and the 7 of `(24/7)` are none."""
-
-
-def dialled(text: str) -> str:
-    """The number that a telephone dials for a hotline or contact: the longest in it, of two the first; else empty."""
-    numbers = (re.sub(r"[ .-]", "", found) for found in _NUMBER.findall(text))
-    longest = max(numbers, key=len, default="")
-    return longest[:20] if len(longest) >= _LEAST_DIGITS else ""
 
 
 def _touches(incident: Incident, site_id: str) -> bool:

@@ -179,7 +179,9 @@ def test_a_mail_says_whom_to_call_about_its_target(cause: Cause, language: str, 
     text = part(sent(told, known), "plain").replace("\r", "")
     assert f"{act}\n\n" in text
     assert re.search(r"^(Đầu mối|In charge): +Tổ vận hành, ĐT 0229 000 9020$", text, re.MULTILINE)
-    assert ">Tổ vận hành, ĐT 0229 000 9020</td>" in html.unescape(part(sent(told, known), "html"))
+    assert 'href="tel:02290009020" style="color:#0b57d0">Tổ vận hành, ĐT 0229 000 9020</a></td>' in html.unescape(
+        part(sent(told, known), "html")
+    )
 
 
 @pytest.mark.parametrize(
@@ -361,7 +363,7 @@ def test_long_evidence_and_a_long_impact_are_cut() -> None:
 def test_addresses_that_are_not_set_leave_no_empty_link() -> None:
     made = composer(board="").compose(notification(), INVENTORY, NOW)
     assert "Bảng trạng thái" not in part(made, "plain") + part(made, "html")
-    assert "href" not in part(made, "html")
+    assert set(re.findall(r'href="([^:"]*)', part(made, "html"))) == {"tel"}
 
 
 def test_grafana_is_pointed_at_the_site_of_the_root() -> None:
