@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from typing import Protocol
 
 from alerts.compose import Composer
 from alerts.mailer import Delivery, Mailer, Outcome
+from monitor.core.ledger import Cost
 from monitor.core.model import Inventory, Notification
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,10 @@ def backoff(attempts: int, early: float = 0.0) -> timedelta:
     return doubled * (1 - JITTER * early)
 
 
+async def _unknown(_: Notification) -> None:
+    return None
+
+
 class Outbox:
     """Empties the queue."""
 
@@ -101,12 +106,15 @@ class Outbox:
         inventory: Callable[[], Inventory],
         clock: Callable[[], datetime],
         on_result: Callable[[str], None],
+        cost: Callable[[Notification], Awaitable[Cost | None]] = _unknown,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """`chance` gives 0 to 1: how much earlier than at the end of its wait a mail is tried again."""
+        """`cost` tells what an incident that is over took, and never raises; `chance` gives 0 to 1: how much earlier than at
+        the end of its wait a mail is tried again.
+        """
         self._queue, self._composer, self._mailer = queue, composer, mailer
         self._inventory, self._clock, self._on_result = inventory, clock, on_result
-        self._chance = chance
+        self._cost, self._chance = cost, chance
         self._wake = asyncio.Event()
         self._flying: dict[str, asyncio.Task[None]] = {}
         """Mails that are being handed over, by id."""
@@ -167,7 +175,8 @@ class Outbox:
     async def _deliver(self, queued: Queued) -> None:
         contact = queued.notification.contact
         try:
-            message = self._composer.compose(queued.notification, self._inventory(), self._clock())
+            cost = await self._cost(queued.notification)
+            message = self._composer.compose(queued.notification, self._inventory(), self._clock(), cost)
         except Exception as error:
             # An address that the e-mail package cannot write: it would not be better next time, nor after a restart.
             log.exception("mail %s to %s cannot be written", queued.id, contact.id)

@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
 from importlib.metadata import version
@@ -22,15 +23,27 @@ from aiohttp import web
 
 from alerts.compose import Composer
 from alerts.heartbeat import Heartbeat, Incidents, Switch
+from alerts.links import Signer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox, Standing
 from alerts.own import Emergency
-from monitor.acts import Acts
+from monitor.acts import Acts, LinkActs, signing_key
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
 from monitor.core.correlate import LATELY
-from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced
-from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
+from monitor.core.lasthour import EVERY, LastHour, Series
+from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, month_of
+from monitor.core.model import (
+    Contact,
+    Happening,
+    Incident,
+    IncidentEvent,
+    Inventory,
+    Notification,
+    Observation,
+    Silence,
+    State,
+)
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
@@ -60,6 +73,8 @@ NEVER = 1 << 30
 DESCRIPTORS = 8192
 LOOK_KEPT = timedelta(seconds=60)
 """What was read from the ledger is shown for this long."""
+COST_SECONDS = 5.0
+"""How long the mail of a recovery waits for what the incident took."""
 MAX_LOOKS_KEPT = 200
 READY_RATIO = 0.95
 """The daemon is ready when this part of the checks was observed at least once."""
@@ -147,7 +162,24 @@ def _trap_listener(settings: TrapSettings, recheck: Callable[[str, float], None]
     return TrapListener(settings.community.get_secret_value() if settings.community else "", users, recheck)
 
 
-def make_composer(settings: Settings) -> Composer:
+def make_signer(settings: Settings) -> Signer | None:
+    """What signs the links of mails that do something; None when mails have none."""
+    if not (settings.links.board and settings.links.key):
+        return None
+    file = settings.path(settings.links.key)
+    try:
+        return Signer(signing_key(file))
+    except OSError as error:
+        why = error.strerror or error
+        log.warning("mails have no links to acknowledge: the key %s can be neither read nor made: %s", file, why)
+        return None
+
+
+def make_composer(
+    settings: Settings,
+    signer: Signer | None = None,
+    last_hour: Callable[[str], Series | None] = lambda _: None,
+) -> Composer:
     """The composer of these settings."""
     mail = settings.mail
     return Composer(
@@ -155,8 +187,15 @@ def make_composer(settings: Settings) -> Composer:
         message_id_domain=mail.message_id_domain,
         board=settings.links.board.rstrip("/"),
         grafana=settings.links.grafana.rstrip("/"),
+        signer=signer,
+        last_hour=last_hour,
         template_folder=settings.path(mail.templates) if mail.templates else None,
     )
+
+
+def make_mailer(settings: Settings, on_try: Callable[[str, str], None] = lambda *_: None) -> Mailer:
+    """What hands mails to the relays of these settings."""
+    return Mailer([_relay(each) for each in settings.mail.relays], on_try)
 
 
 class FullRuns:
@@ -187,6 +226,37 @@ class FullRuns:
             gc.set_threshold(*self._usual)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """What the daemon before left in the database."""
+
+    open: tuple[Incident, ...]
+    recovered: tuple[Incident, ...]
+    """Those that may still come back."""
+    closed: tuple[Incident, ...]
+    """For the board."""
+    told: dict[str, set[str]]
+    silences: tuple[Silence, ...]
+    untold: dict[str, Happening]
+    last_beat: datetime | None
+
+
+async def _take_over(store: Store, now: datetime) -> _Before:
+    """Raises StoreError."""
+    before = _Before(
+        open=await store.open_incidents(),
+        recovered=await store.recovered(now - LATELY, now),
+        closed=await store.recent_incidents(20),
+        told=await store.told(now - LATELY),
+        silences=await store.silences(now),
+        untold=await store.untold(),
+        last_beat=await store.last_beat(),
+    )
+    await store.begin(now)
+    log.info("taken over: %d open incidents, %d mails in sending", len(before.open), await store.release())
+    return before
+
+
 class App:
     """One running daemon."""
 
@@ -205,6 +275,8 @@ class App:
         self._reload_ok = True
         self._reloading = asyncio.Lock()
         self._traps: TrapListener | None = None
+        self._last_hour = LastHour()
+        self._last_hour.adopt(inventory)
         self._looks: dict[object, tuple[datetime, object]] = {}
 
     async def run(self) -> None:
@@ -216,20 +288,14 @@ class App:
         self.metrics.adopt(self._inventory)
         self.metrics.reloaded(True, self._started)
         try:
-            now = utc_now()
-            open_incidents, recovered = await store.open_incidents(), await store.recovered(now - LATELY, now)
-            told, closed = await store.told(now - LATELY), await store.recent_incidents(20)
-            silences, untold = await store.silences(now), await store.untold()
-            last_beat = await store.last_beat()
-            await store.begin(now)
-            released = await store.release()
+            before = await _take_over(store, utc_now())
         except StoreError as error:
             raise StartError(str(error)) from error
         self._archive = Archive(self._settings.database_url)
         self._looking = asyncio.Lock()
-        log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
-        composer = make_composer(self._settings)
-        self._mailer = Mailer([_relay(each) for each in self._settings.mail.relays], self.metrics.tried)
+        signer = make_signer(self._settings)
+        composer = make_composer(self._settings, signer, self._series)
+        self._mailer = make_mailer(self._settings, self.metrics.tried)
         self.outbox = Outbox(
             queue=store,
             composer=composer,
@@ -237,15 +303,16 @@ class App:
             inventory=lambda: self._inventory,
             clock=utc_now,
             on_result=self.metrics.mailed,
+            cost=self._cost,
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
-            inventory=self._inventory, contacts=self._contacts, known=(*open_incidents, *recovered), told=told,
+            inventory=self._inventory, contacts=self._contacts, known=(*before.open, *before.recovered), told=before.told,
             store=store,
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
-            silences=silences, untold=untold, closed=closed,
+            silences=before.silences, untold=before.untold, closed=before.closed,
         )  # fmt: skip
         self._emergency = Emergency(
             unwritten=self.pipeline.unwritten, trouble=lambda: store.trouble, composer=composer, mailer=self._mailer,
@@ -257,12 +324,13 @@ class App:
             mailer=self._mailer, contacts=lambda: self._contacts, clock=utc_now, on_sign=self.metrics.beaten,
         )  # fmt: skip
         missed = heartbeat.missed(
-            last_beat, self._started, open_incidents,
+            before.last_beat, self._started, before.open,
             Incidents(self.pipeline.correlator.incidents, lambda: self.ready()[0]),
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
-        door = Door(make_app(self, self.metrics.expose))
+        mail_acts = LinkActs(signer, self.pipeline, store, utc_now) if signer else None
+        door = Door(make_app(self, self.metrics.expose, mail_acts=mail_acts))
         await door.open(listener)
         control = await self._serve_control(door)
         stop = self._handle_signals()
@@ -273,6 +341,7 @@ class App:
             "outbox figures": self._look_at_outbox(),
             "heartbeat": heartbeat.run(missed),
             "watchdog": self._systemd.watch(self._stalled),
+            "last hour": self._look_at_all(),
             "loop lag": self.metrics.watch_loop(),
             "collector": self._spare_collector(),
             "reloads": self._reload_when_asked(),
@@ -392,6 +461,37 @@ class App:
             told = oldest > MAIL_LATE_SECONDS
             await asyncio.sleep(OUTBOX_LOOK_SECONDS)
 
+    async def _look_at_all(self) -> None:
+        """Keep a point a minute for the charts of mails."""
+        while True:
+            await asyncio.sleep(EVERY.total_seconds())
+            for _ in self._last_hour.look(self.pipeline.last, self._loss, utc_now()):
+                await asyncio.sleep(0)
+
+    async def _cost(self, notification: Notification) -> Cost | None:
+        """What an incident that is over took from its root's availability; a mail does not wait for it for long."""
+        event = notification.event
+        incident = event.incident
+        if event.what is not Happening.RECOVERED or not incident.closed or incident.shared:
+            return None
+        try:
+            works = self._announced(month_of(incident.closed))
+            async with asyncio.timeout(COST_SECONDS), self._looking:
+                return await self._archive.cost(incident, utc_now(), works)
+        except (ArchiveError, TimeoutError) as error:
+            log.warning("what %s took is not known: %s", incident.id, error or "no answer in time")
+        except Exception:
+            log.exception("what %s took is not known by a mistake of ours", incident.id)
+        return None
+
+    def _loss(self, check: str) -> float | None:
+        state = self.pipeline.judge.checks.get(check)
+        return state.loss_ratio if state is not None else None
+
+    def _series(self, target: str) -> Series | None:
+        """What a mail draws."""
+        return self._last_hour.of(target, self.pipeline.last, self._loss, utc_now())
+
     async def _spare_collector(self) -> None:
         """Let Python's collector of cycles leave alone what stays: inventory, states, memories of the probes.
 
@@ -444,6 +544,7 @@ class App:
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
         self.metrics.adopt(inventory)
+        self._last_hour.adopt(inventory)
         self.scheduler.adopt(inventory.checks())
         if self._traps is not None:
             self._traps.adopt(inventory)

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Plat
 from prometheus_client.exposition import choose_encoder
 
 from monitor.core.judge import Judge
+from monitor.core.lasthour import ECHO_RTT
 from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, Severity, State
 from monitor.exposition import ECHO, Exposition, head, joined, labels
 from probes.registry import COMMON_METRICS, Kind, Metric
@@ -26,7 +27,6 @@ LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 LAG_EVERY_SECONDS = 0.1
 UNSENT = ("queued", "sending", "deferred")
 OUTBOX_STATUSES = (*UNSENT, "sent", "failed", "superseded")
-ECHO_RTT = 'probe_icmp_duration_seconds{phase="rtt"}'
 
 
 @dataclass(slots=True, kw_only=True)

@@ -144,6 +144,7 @@ class LinkSettings(Model):
 
     board: str = ""
     grafana: str = ""
+    key: str = Field("links.key", description="file with the key that signs the acts of mails; empty: mails offer none")
 
 
 class Settings(Model):

@@ -123,6 +123,13 @@ _silences = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 
+_used = sa.Table(
+    "used_link",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("expires", sa.String, nullable=False),
+)
+
 _learnt = sa.Table(
     "learnt",
     _metadata,
@@ -156,6 +163,10 @@ T = TypeVar("T")
 
 class StoreError(QueueError):
     """The database cannot be used; the message says which and what to do."""
+
+
+class LinkUsedError(Exception):
+    """A link of a mail was used before."""
 
 
 def _text(at: datetime) -> str:
@@ -376,12 +387,35 @@ class Store:
 
     async def silence(self, silence: Silence) -> Silence:
         """Keep a silence; returns it with its number."""
-        row = {"ends": _text(silence.ends), "body": _silence_json.dump_json(silence).decode()}
-        made = await self._run(
-            "record", lambda connection: connection.execute(_silences.insert().values(row)).inserted_primary_key
-        )
-        assert made is not None
-        return replace(silence, id=made[0])
+        return await self._run("record", lambda connection: _put_silence(connection, silence))
+
+    async def mail(self, id: str) -> Notification | None:  # noqa: A002
+        """The mail of this id, delivered or not; None when there is none."""
+        query = sa.select(_outbox.c.body).where(_outbox.c.id == id)
+        body = await self._run("told", lambda connection: connection.scalar(query))
+        return _notification_json.validate_json(body) if body else None
+
+    async def link_used(self, link: str) -> bool:
+        """Whether this link of a mail was used."""
+        query = sa.select(_used.c.id).where(_used.c.id == link)
+        return await self._run("told", lambda connection: connection.scalar(query)) is not None
+
+    async def use_link(
+        self, link: str, expires: datetime, now: datetime, silence: Silence | None = None
+    ) -> Silence | None:
+        """Note that a link is used, and keep the silence that it makes; raises LinkUsedError when it was before.
+
+        Links that have expired are forgotten.
+        """
+
+        def work(connection: sa.Connection) -> Silence | None:
+            connection.execute(_used.delete().where(_used.c.expires < _text(now)))
+            if connection.scalar(sa.select(_used.c.id).where(_used.c.id == link)) is not None:
+                raise LinkUsedError(link)
+            connection.execute(_used.insert().values(id=link, expires=_text(expires)))
+            return _put_silence(connection, silence) if silence else None
+
+        return await self._run("record", work)
 
     async def unsilence(self, silence: Silence, at: datetime) -> None:
         """It ended now."""
@@ -652,6 +686,13 @@ def _put_incident(connection: sa.Connection, incident: Incident) -> None:
     updated = connection.execute(_incidents.update().where(_incidents.c.id == incident.id).values(**values))
     if not updated.rowcount:
         connection.execute(_incidents.insert().values(id=incident.id, **values))
+
+
+def _put_silence(connection: sa.Connection, silence: Silence) -> Silence:
+    row = {"ends": _text(silence.ends), "body": _silence_json.dump_json(silence).decode()}
+    made = connection.execute(_silences.insert().values(row)).inserted_primary_key
+    assert made is not None
+    return replace(silence, id=made[0])
 
 
 def _outbox_row(notification: Notification, at: datetime) -> dict[str, Any]:

@@ -27,7 +27,8 @@ import alerts
 import lab
 import monitor
 import probes
-from alerts.compose import OURS, OWN, _grafana
+from alerts.compose import OURS, _grafana
+from alerts.samples import OWN
 from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
 from monitor.cli import main
@@ -307,24 +308,31 @@ def test_the_example_of_loss_is_true() -> None:
 # -- commands, metrics, lab, mail --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", main.commands)
+COMMANDS = {
+    f"{name} {below}" if isinstance(command, click.Group) else name: found
+    for name, command in main.commands.items()
+    for below, found in (command.commands.items() if isinstance(command, click.Group) else [("", command)])
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_a_heading_with_its_arguments_and_options(command: str) -> None:
     body = section("docs/commands.md", command)
     named = {word.split()[0] for word in words(body)}
-    for parameter in main.commands[command].params:
+    for parameter in COMMANDS[command].params:
         wanted = parameter.opts if isinstance(parameter, click.Option) else [parameter.name.upper()]
         assert set(wanted) <= named, parameter.name
 
 
 def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     titles = {title for level, title, _, _ in headings("docs/commands.md") if level == 2}
-    assert titles == set(main.commands)
-    known = {opt for each in main.commands.values() for param in each.params for opt in param.opts}
+    assert titles == set(COMMANDS)
+    known = {opt for each in COMMANDS.values() for param in each.params for opt in param.opts}
     pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|probe|status|availability|explain|replay|reload|demo)\b[^`\n]*", pages
+            r"commune-monitor (?:run|check|probe|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*", pages
         )
         for option in re.findall(r"(--[a-z-]+)", line)
     }

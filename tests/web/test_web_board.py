@@ -30,8 +30,9 @@ from monitor.core.model import (
     Weight,
     Window,
 )
+from monitor.core.words import dialled
 from monitor.inventory.load import load_inventory
-from monitor.web.board import MAX_CARDS, MAX_PAST, Board, dialled, not_well, seen_last
+from monitor.web.board import MAX_CARDS, MAX_PAST, Board, not_well, seen_last
 from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
