@@ -218,7 +218,6 @@ class Pipeline:
             now = self._look_at_clocks()
             self._record(Tick(now))
             self._take(self._decider.tick(now))
-            self._take(self._decider.tick(self._look_at_clocks()))
             self._break_silence()
 
     def _look_at_clocks(self) -> datetime:
