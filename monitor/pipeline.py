@@ -16,7 +16,7 @@ from itertools import islice
 
 from alerts.policy import notify, silence_of, withhold
 from monitor.core.correlate import Correlator
-from monitor.core.decider import TICK, Decider
+from monitor.core.decider import Decider
 from monitor.core.judge import Judge
 from monitor.core.ledger import Member, members
 from monitor.core.model import (
@@ -214,7 +214,7 @@ class Pipeline:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK.total_seconds())
+            await asyncio.sleep(self._decider.pause(self._clock()).total_seconds())
             now = self._look_at_clocks()
             self._record(Tick(now))
             self._take(self._decider.tick(now))

@@ -14,7 +14,7 @@ from monitor.core.model import Incident, Inventory, Observation, Outcome
 from monitor.core.seen import Decision
 
 TICK = timedelta(seconds=0.5)
-"""How often time should pass for it."""
+"""How often time should pass for it, at least."""
 EXPIRE = timedelta(seconds=5)
 """How often checks are looked at for silence."""
 
@@ -56,6 +56,11 @@ class Decider:
                 decision.add(self.correlator.changed(change, now))
         decision.add(self.correlator.tick(now))
         return decision
+
+    def pause(self, now: datetime) -> timedelta:
+        """How long until time should pass for it again: not a moment longer than somebody waits for a mail."""
+        due = self.correlator.next_due
+        return TICK if due is None else min(TICK, max(due - now, timedelta(0)))
 
     def be_patient(self, now: datetime) -> None:
         """We ourselves were away: that nothing was heard meanwhile is no silence of anybody."""

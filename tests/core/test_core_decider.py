@@ -24,7 +24,7 @@ from monitor.core.model import (
     Reason,
     State,
 )
-from monitor.core.seen import GRACE
+from monitor.core.seen import GRACE, HOLD_SLOW
 from tests.core.test_core_correlate import province
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
@@ -98,6 +98,24 @@ faults = st.dictionaries(
 stories = st.lists(st.tuples(faults, st.integers(1, 8)), min_size=1, max_size=6).map(
     lambda parts: [bad for bad, times in parts for _ in range(times)]
 )
+
+
+def test_an_incident_opens_when_its_hold_is_over_and_not_up_to_half_a_second_later() -> None:
+    run = Run()
+    run.rounds([{}])
+    lost = [run.now, run.now + timedelta(seconds=1)]  # confirm: 2
+    for each in lost:
+        run.decider.observe(see("a/tslcd", each, "lost"))
+    run.now = lost[-1] + timedelta(seconds=0.2)  # turns do not begin with the hold
+    pauses = []
+    while not run.events:
+        pauses.append(run.decider.pause(run.now))
+        run.now += pauses[-1]
+        run.events += run.decider.tick(run.now).events
+    assert run.events[0].at == lost[-1] + HOLD_SLOW
+    assert all(timedelta(0) < each <= TICK for each in pauses)
+
+
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from monitor import pipeline as pipeline_module
+from monitor.core import decider as decider_module
 from monitor.core.correlate import LATELY, SETTLE, SETTLE_FACTOR
 from monitor.core.model import (
     Acknowledgement,
@@ -166,7 +167,7 @@ class Line:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "TICK", timedelta(seconds=0.01))
+    monkeypatch.setattr(decider_module, "TICK", timedelta(seconds=0.01))
     monkeypatch.setattr(pipeline_module, "RETRY_SECONDS", 0.02)
 
 
