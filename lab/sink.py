@@ -64,6 +64,7 @@ class Sink:
         self._controller = Controller(
             self, hostname=host, port=port, tls_context=context, require_starttls=context is not None,
             authenticator=self._authenticate, auth_required=login is not None, server_hostname="sink.lab",
+            auth_exclude_mechanism=["LOGIN"],  # its "User Name" is not the "Username:" that Go's clients wait for
             ident="lab", ready_timeout=10,
         )  # fmt: skip
         self._lock = threading.Lock()
