@@ -29,6 +29,7 @@ PARTS = (
     "scheduler",
     "load",
     "cuts",
+    "mail",
     "province",
     "nation",
     "growth",
