@@ -30,6 +30,7 @@ PARTS = (
     "load",
     "cuts",
     "mail",
+    "torture_peer",
     "province",
     "nation",
     "growth",
