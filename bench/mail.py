@@ -7,6 +7,7 @@ that names the line. Cuts overlap, because the usual setting needs 100 s for eac
 from __future__ import annotations
 
 import contextlib
+import math
 import random
 import sqlite3
 import time
@@ -250,7 +251,9 @@ def _core_row(mails: Sequence[Mail], began: float, mended: float) -> Row:
 
 
 def _rounded(row: Row) -> Row:
-    return {key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()}
+    """Figures as they are kept; None for those of which there are none."""
+    shown = {key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()}
+    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in shown.items()}
 
 
 def stages(cuts: Sequence[Cut], database: Path) -> tuple[dict[str, Row], int]:

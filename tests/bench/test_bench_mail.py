@@ -102,6 +102,13 @@ def test_mails_of_the_core_cut_are_counted_for_each_recipient() -> None:
     assert list(found.values()) == [2, 3, 1, 1, 4, 1, 5.0, 10.0]
 
 
+def test_a_contender_that_told_nothing_has_no_figures() -> None:
+    mails: dict[str, list[mail.Mail]] = {mail.OURS: [], "tuned": []}
+    rows = mail._delays([mail.Cut("a/tslcd", told={mail.OURS: 5.0})], mails)
+    assert (rows[mail.OURS]["told"], rows[mail.OURS]["p99 s"], rows[mail.OURS]["p50 × ours"]) == (1, 5.0, 1.0)
+    assert (rows["tuned"]["told"], rows["tuned"]["p99 s"], rows["tuned"]["p50 × ours"]) == (0, None, None)
+
+
 async def test_the_seconds_of_a_mail_are_told_apart_by_what_the_daemon_wrote(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "state.db"))
     second = timedelta(seconds=1)
