@@ -108,6 +108,11 @@ class Correlator:
         )
 
     @property
+    def next_due(self) -> datetime | None:
+        """When the next hold or grace is over."""
+        return min(self.seen.due.values(), default=None)
+
+    @property
     def held(self) -> Mapping[str, Held]:
         """What each target is held to be."""
         return self.seen.held

@@ -15,6 +15,9 @@ from monitor.core.seen import Decision
 
 TICK = timedelta(seconds=0.5)
 """How often time should pass for it, at least."""
+SHORTEST = timedelta(seconds=0.05)
+"""What falls due within this time is decided together: each pass asks all that wait again, and in an outage of many
+lines with nothing in common a pass for each would ask thousands of times."""
 EXPIRE = timedelta(seconds=5)
 """How often checks are looked at for silence."""
 
@@ -58,9 +61,9 @@ class Decider:
         return decision
 
     def pause(self, now: datetime) -> timedelta:
-        """How long until time should pass for it again: not a moment longer than somebody waits for a mail."""
+        """How long until time should pass for it again: until the next hold is over, for somebody waits for the mail."""
         due = self.correlator.next_due
-        return TICK if due is None else min(TICK, max(due - now, timedelta(0)))
+        return TICK if due is None else min(TICK, max(due - now, SHORTEST))
 
     def be_patient(self, now: datetime) -> None:
         """We ourselves were away: that nothing was heard meanwhile is no silence of anybody."""

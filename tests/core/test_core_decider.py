@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.core.correlate import SETTLE_LONGEST
-from monitor.core.decider import TICK, Decider
+from monitor.core.decider import SHORTEST, TICK, Decider
 from monitor.core.judge import KEYS_KEPT
 from monitor.core.model import (
     Check,
@@ -113,7 +113,21 @@ def test_an_incident_opens_when_its_hold_is_over_and_not_up_to_half_a_second_lat
         run.now += pauses[-1]
         run.events += run.decider.tick(run.now).events
     assert run.events[0].at == lost[-1] + HOLD_SLOW
-    assert all(timedelta(0) < each <= TICK for each in pauses)
+    assert all(SHORTEST <= each <= TICK for each in pauses)
+
+
+def test_holds_that_are_over_at_nearly_the_same_time_are_decided_together() -> None:
+    run = Run()
+    run.rounds([{}])
+    for name, late in (("a/tslcd", 0.0), ("b/tslcd", 0.01)):
+        for second in (0, 1):  # confirm: 2
+            run.decider.observe(see(name, run.now + timedelta(seconds=second + late), "lost"))
+    run.now += timedelta(seconds=1) + HOLD_SLOW  # the first is due
+    run.decider.tick(run.now)
+    assert run.decider.pause(run.now) == SHORTEST
+    run.now += SHORTEST
+    run.decider.tick(run.now)
+    assert {each.root for each in run.decider.correlator.incidents()} == {"a/tslcd", "b/tslcd"}
 
 
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
