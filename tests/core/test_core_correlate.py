@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.correlate import LATELY, SETTLE, SETTLE_FACTOR, SETTLE_LONGEST, TAKE_OVER, Correlator
+from monitor.core.correlate import LATELY, TAKE_OVER, Correlator
 from monitor.core.graph import Graph
 from monitor.core.model import (
     Acknowledgement,
@@ -29,6 +29,7 @@ from monitor.core.model import (
     StateChange,
     Target,
 )
+from monitor.core.ongoing import SETTLE, SETTLE_FACTOR, SETTLE_LONGEST
 from monitor.core.root import POWER_MEMORY
 from monitor.core.seen import GRACE, HOLD_DOWN, HOLD_PATH_DEGRADED
 

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter
 
-from monitor.core.correlate import RISE, SETTLE, SETTLE_LONGEST, TAKE_OVER
+from monitor.core.correlate import TAKE_OVER
 from monitor.core.model import Happening, Incident, Inventory, Look, Role, Severity, State, Weight
+from monitor.core.ongoing import RISE, SETTLE, SETTLE_LONGEST
 from monitor.core.seen import HOLD_DOWN, HOLD_PATH_DEGRADED
 from monitor.core.severity import MANY_COMMUNES, usual_severity
 from tests.core.test_core_correlate import Replay, cut, mend, province
