@@ -73,7 +73,10 @@ class Correlator:
         return (
             bool(self.seen.due)
             or (self.seen.turned and bool(self.open))
-            or any(each.well_since or each.rose or self.seen.is_up(each.incident.root) for each in self.open.values())
+            or any(
+                each.well_since or each.rose or self.seen.is_up(each.incident.root) or self._is_worse(each.incident)
+                for each in self.open.values()
+            )
         )
 
     @property
@@ -374,9 +377,15 @@ class Correlator:
             incident.why == "all-lines" and all_lines(self.seen, self.graph.targets[incident.root].site)[0] is not None
         )
 
+    def _is_worse(self, incident: Incident) -> bool:
+        """Whether a root that was only degraded is down now."""
+        return incident.state is State.DEGRADED and self.seen.state(incident.root) is State.DOWN
+
     def _follow(self, entry: Ongoing, root: Held | None, ill: set[str], now: datetime, decision: Decision) -> None:
         incident = entry.incident
-        if root is not None and root.state is State.DOWN and incident.state is State.DEGRADED:
+        if root is not None and self._is_worse(incident):
+            if now - (root.at or root.since) < self.seen.usual_hold(root)[0]:
+                return  # what fails with it is told with it
             evidence = tuple(dict.fromkeys((f"{root.target}: {root.evidence}", *incident.evidence)))[:EVIDENCE_LINES]
             entry.incident = self._weighed(
                 replace(

@@ -68,6 +68,9 @@ def test_what_is_only_degraded_counts_one_step_less() -> None:
     replay.wait(HOLD_PATH_DEGRADED)
     assert judged(replay.the_only()) == (MINOR, Weight(target="a/tslcd", lowered=True))
     replay.down("a/tslcd")
+    replay.wait(HOLD_DOWN - timedelta(seconds=1))
+    assert [each.what for each in replay.events] == [Happening.OPENED], "what fails with it may be seen until then"
+    assert replay.correlator.waits
     replay.wait(1)
     assert replay.events[-1].what is Happening.CHANGED
     assert judged(replay.events[-1].incident) == (MAJOR, Weight(target="a/tslcd"))
@@ -94,6 +97,29 @@ def test_a_power_cut_becomes_as_severe_as_the_lines_that_go_with_it_and_that_is_
     replay.down("a/ups")
     replay.wait(60)
     assert [each.what for each in replay.events] == [Happening.OPENED, Happening.CHANGED]
+
+
+def test_a_battery_that_is_empty_is_told_once_with_the_lines_that_went_with_it() -> None:
+    replay = Replay(weighed())
+    replay.degraded("a/ups", says="on-battery")
+    replay.wait(10)
+    replay.down("a/ups")
+    replay.down("a/tslcd")
+    replay.wait(RISE * 2)
+    changed = replay.events[-1].incident
+    assert [each.what for each in replay.events] == [Happening.OPENED, Happening.CHANGED]
+    assert (changed.state, changed.severity) == (State.DOWN, MAJOR)
+
+
+def test_a_root_that_is_down_for_a_moment_changes_nothing() -> None:
+    replay = Replay(weighed())
+    replay.degraded("a/tslcd", says="loss")
+    replay.wait(HOLD_PATH_DEGRADED)
+    replay.down("a/tslcd")
+    replay.wait(HOLD_DOWN / 2)
+    replay.degraded("a/tslcd", says="loss")
+    replay.wait(RISE * 2)
+    assert [each.what for each in replay.events] == [Happening.OPENED]
 
 
 def test_a_rise_that_something_else_tells_is_not_told_once_more() -> None:
