@@ -16,7 +16,7 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -137,7 +137,9 @@ def fingerprint(inventory: Inventory) -> str:
 
 def header(inventory: Inventory, at: datetime, known: Iterable[Incident] = ()) -> Header:
     """What a recording by this version begins with."""
-    return Header(inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, known=tuple(known))
+    # Of those that are over the rest is made anew when they come back; after a storm there are hundreds.
+    short = (replace(each, evidence=(), impact=()) if each.closed else each for each in known)
+    return Header(inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, known=tuple(short))
 
 
 def line_of(entry: Entry) -> str:

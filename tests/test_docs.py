@@ -145,7 +145,7 @@ def test_every_constant_that_the_manual_quotes_has_the_value_of_the_code() -> No
 @pytest.mark.parametrize(
     "module",
     [
-        "monitor.core.correlate", "monitor.core.impact", "monitor.core.judge", "monitor.core.root", "monitor.core.seen", "monitor.core.severity", "monitor.core.shared", "monitor.core.usual",
+        "monitor.core.correlate", "monitor.core.impact", "monitor.core.judge", "monitor.core.ongoing", "monitor.core.root", "monitor.core.seen", "monitor.core.severity", "monitor.core.shared", "monitor.core.usual",
         "alerts.compose", "alerts.outbox",
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ What is held of each target, and which problems wait, is kept in `seen`; when a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.core import shared as in_common
@@ -25,11 +25,11 @@ from monitor.core.model import (
     Inventory,
     Look,
     Role,
-    Severity,
     State,
     StateChange,
     Window,
 )
+from monitor.core.ongoing import RISE, SETTLE, Ongoing, known_before, longer
 from monitor.core.planned import Planned
 from monitor.core.root import (
     EXPLAINED_TARGETS,
@@ -52,37 +52,8 @@ from monitor.core.severity import RANK, weigh
 
 TAKE_OVER = timedelta(seconds=90)
 """A root that began so long after a part of it, or before, takes that incident over; later it is another cause."""
-SETTLE = timedelta(seconds=10)
-"""An incident is over when its root was well for this long: a line that flutters stays one incident."""
-SETTLE_FACTOR = 9
-SETTLE_LONGEST = timedelta(minutes=15)
-"""With each time that an incident comes back it takes longer to be over: 10 s, 90 s, 13 min, 15 min."""
-RISE = timedelta(seconds=30)
-"""An incident that is more severe than what was told is told of anew after this time: what fails with it may be seen later."""
 LATELY = timedelta(minutes=30)
 """A root that fails again within this time of its recovery opens its incident again."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Open:
-    """An open incident and what it has swallowed."""
-
-    incident: Incident
-    members: set[str]
-    settle: timedelta = SETTLE
-    well_since: datetime | None = None
-    told: Severity = Severity.MINOR
-    """The highest that was told, also before it came back."""
-    rose: datetime | None = None
-    """When it became more severe than that."""
-
-
-def _settle(times: int) -> timedelta:
-    """How long the root must be well for an incident that has happened so often to be over."""
-    settle = SETTLE
-    while times > 1 and settle < SETTLE_LONGEST:
-        settle, times = settle * SETTLE_FACTOR, times - 1
-    return min(settle, SETTLE_LONGEST)
 
 
 class Correlator:
@@ -91,9 +62,7 @@ class Correlator:
     def __init__(self, inventory: Inventory, known: Iterable[Incident] = ()) -> None:
         """`known` are the incidents of before: open ones, and those that recovered LATELY, the oldest first."""
         self.seen = Seen(inventory)
-        before = [
-            _Open(incident=each, members={each.root}, settle=_settle(each.times), told=each.severity) for each in known
-        ]
+        before = [known_before(each) for each in known]
         self._closed = {each.incident.root: each for each in before if each.incident.closed is not None}
         """By root: its last incident that is over."""
         self.open = {each.incident.id: each for each in before if each.incident.closed is None}
@@ -104,13 +73,11 @@ class Correlator:
         return (
             bool(self.seen.due)
             or (self.seen.turned and bool(self.open))
-            or any(each.well_since or each.rose or self.seen.is_up(each.incident.root) for each in self.open.values())
+            or any(
+                each.well_since or each.rose or self.seen.is_up(each.incident.root) or self._is_worse(each.incident)
+                for each in self.open.values()
+            )
         )
-
-    @property
-    def next_due(self) -> datetime | None:
-        """When the next hold or grace is over."""
-        return min(self.seen.due.values(), default=None)
 
     @property
     def held(self) -> Mapping[str, Held]:
@@ -160,15 +127,7 @@ class Correlator:
         """The wall clock was set by `step`: what is held is as old, and what is waited for as near, as before."""
         self.seen.clock_set(step)
         for entry in (*self.open.values(), *self._closed.values()):
-            incident = entry.incident
-            closed = None if incident.closed is None else incident.closed + step
-            entry.incident = replace(
-                incident, began=incident.began + step, opened=incident.opened + step, closed=closed
-            )
-            if entry.well_since is not None:
-                entry.well_since += step
-            if entry.rose is not None:
-                entry.rose += step
+            entry.clock_set(step)
 
     def changed(self, change: StateChange, now: datetime) -> Decision:
         """Take one target's change of its own state; what is behind it is seen anew."""
@@ -226,14 +185,14 @@ class Correlator:
         else:
             self._open(found, problem, now, decision, because)
 
-    def _planned(self, problem: Held, root: str, entry: _Open | None, now: datetime) -> Window | None:
+    def _planned(self, problem: Held, root: str, entry: Ongoing | None, now: datetime) -> Window | None:
         """The maintenance that a problem is part of; an incident that was open before goes on."""
         own = self.planned(problem.target, now)
         if entry is not None:
             return own if entry.incident.root != problem.target else None
         return own or self.planned(root, now)
 
-    def _owner(self, root: str, problem: Held) -> _Open | None:
+    def _owner(self, root: str, problem: Held) -> Ongoing | None:
         """The open incident that this problem belongs to."""
         ancestors = self.graph.ancestors(problem.target)
         here = stands_at_site(self.seen, self.graph.targets[problem.target])
@@ -255,7 +214,7 @@ class Correlator:
     def _same_site(self, one: str, other: str) -> bool:
         return self.graph.targets[one].site == self.graph.targets[other].site
 
-    def _parts(self, found: Found, now: datetime) -> list[_Open]:
+    def _parts(self, found: Found, now: datetime) -> list[Ongoing]:
         """Incidents that were announced before and turn out to be a part of this root's, the oldest first."""
         root = found.root
         behind = set(self.graph.behind(root))
@@ -275,7 +234,7 @@ class Correlator:
         parts = (entry for entry in self.open.values() if is_of_it(entry.incident))
         return sorted(parts, key=lambda entry: entry.incident.opened)
 
-    def _join(self, entry: _Open, target: str) -> None:
+    def _join(self, entry: Ongoing, target: str) -> None:
         entry.members.add(target)
         incident = entry.incident
         impact = hurt_by(self.seen, incident.root, entry.members)
@@ -292,7 +251,7 @@ class Correlator:
             return incident
         return replace(incident, severity=severity, weight=weight)
 
-    def _tell_of_rise(self, entry: _Open, now: datetime, decision: Decision) -> None:
+    def _tell_of_rise(self, entry: Ongoing, now: datetime, decision: Decision) -> None:
         """Say that an incident is more severe than anybody was told, when nothing else has said it meanwhile."""
         severity = entry.incident.severity
         if entry.well_since is not None or RANK[severity] <= RANK[entry.told]:
@@ -302,22 +261,7 @@ class Correlator:
         if now - entry.rose >= RISE:
             rose = yes("severity", "rose", entry.told.value, severity.value)
             because = Explanation(problem=self.held.get(entry.incident.root), looks=(rose,))
-            self._tell(entry, Happening.CHANGED, now, decision, because, rose_from=entry.told)
-
-    @staticmethod
-    def _tell(
-        entry: _Open,
-        what: Happening,
-        at: datetime,
-        decision: Decision,
-        because: Explanation,
-        rose_from: Severity | None = None,
-    ) -> None:
-        incident = entry.incident
-        if incident.weight is not None:
-            entry.incident = incident = replace(incident, weight=replace(incident.weight, rose_from=rose_from))
-        entry.told, entry.rose = max(entry.told, incident.severity, key=RANK.__getitem__), None
-        decision.events.append(IncidentEvent(incident=incident, what=what, at=at, because=because))
+            decision.events.append(entry.tell(Happening.CHANGED, now, because, rose_from=entry.told))
 
     def _open(self, found: Found, problem: Held, now: datetime, decision: Decision, because: Explanation) -> None:
         root = found.root
@@ -340,10 +284,10 @@ class Correlator:
             shared=found.shared,
         )
         incident = self._weighed(incident)
-        entry, what = _Open(incident=incident, members=members), Happening.OPENED
+        entry, what = Ongoing(incident=incident, members=members), Happening.OPENED
         past = self._closed.pop(root, None)
         if past is not None and self._comes_back(past.incident, incident):
-            entry.settle, what = min(past.settle * SETTLE_FACTOR, SETTLE_LONGEST), Happening.REOPENED
+            entry.settle, what = longer(past.settle), Happening.REOPENED
             entry.told = past.told
             before = past.incident
             again = yes("reopened", "came-back", before.times + 1, seconds(entry.settle))
@@ -354,7 +298,7 @@ class Correlator:
         for each in members:
             self.seen.due.pop(each, None)
         self.open[entry.incident.id] = entry
-        self._tell(entry, what, now, decision, because)
+        decision.events.append(entry.tell(what, now, because))
 
     @staticmethod
     def _comes_back(past: Incident, incident: Incident) -> bool:
@@ -370,7 +314,7 @@ class Correlator:
         return {each.id for each in members if each.role is Role.LINK and self.seen.is_bad(each.id)}
 
     def _take_over(
-        self, parts: list[_Open], found: Found, now: datetime, decision: Decision, because: Explanation
+        self, parts: list[Ongoing], found: Found, now: datetime, decision: Decision, because: Explanation
     ) -> None:
         """The oldest part becomes the incident of the root that was found; the others are withdrawn into it."""
         first, *others = parts
@@ -394,19 +338,19 @@ class Correlator:
             )
         )  # fmt: skip
         first.well_since = None
-        self._tell(first, Happening.CHANGED, now, decision, because)
+        decision.events.append(first.tell(Happening.CHANGED, now, because))
         into = Explanation(looks=(yes("withdrawn", "part-of", root, first.incident.id),))
         for part in others:
             self._close(part, now, Happening.WITHDRAWN, decision, into)
 
-    def _close(self, entry: _Open, at: datetime, what: Happening, decision: Decision, because: Explanation) -> None:
+    def _close(self, entry: Ongoing, at: datetime, what: Happening, decision: Decision, because: Explanation) -> None:
         incident = entry.incident = replace(entry.incident, closed=at)
         del self.open[incident.id]
         if what is Happening.RECOVERED:
             self._closed[incident.root] = entry
-        self._tell(entry, what, at, decision, because)
+        decision.events.append(entry.tell(what, at, because))
 
-    def _mend(self, entry: _Open, now: datetime, decision: Decision) -> None:
+    def _mend(self, entry: Ongoing, now: datetime, decision: Decision) -> None:
         """Follow an open incident: worse, well again, or over."""
         incident = entry.incident
         root = self.held.get(incident.root)
@@ -429,7 +373,7 @@ class Correlator:
             ended = max(ends) if incident.shared else root.since
             self._close(entry, max(ended, incident.began), Happening.RECOVERED, decision, because)
 
-    def _lasts(self, entry: _Open) -> bool:
+    def _lasts(self, entry: Ongoing) -> bool:
         """Whether an incident goes on although its root is well: none of a router's lines is, or many that share a thing."""
         incident = entry.incident
         if incident.shared is not None:
@@ -438,9 +382,15 @@ class Correlator:
             incident.why == "all-lines" and all_lines(self.seen, self.graph.targets[incident.root].site)[0] is not None
         )
 
-    def _follow(self, entry: _Open, root: Held | None, ill: set[str], now: datetime, decision: Decision) -> None:
+    def _is_worse(self, incident: Incident) -> bool:
+        """Whether a root that was only degraded is down now."""
+        return incident.state is State.DEGRADED and self.seen.state(incident.root) is State.DOWN
+
+    def _follow(self, entry: Ongoing, root: Held | None, ill: set[str], now: datetime, decision: Decision) -> None:
         incident = entry.incident
-        if root is not None and root.state is State.DOWN and incident.state is State.DEGRADED:
+        if root is not None and self._is_worse(incident):
+            if now - (root.at or root.since) < self.seen.usual_hold(root)[0]:
+                return  # what fails with it is told with it
             evidence = tuple(dict.fromkeys((f"{root.target}: {root.evidence}", *incident.evidence)))[:EVIDENCE_LINES]
             entry.incident = self._weighed(
                 replace(
@@ -449,7 +399,7 @@ class Correlator:
                 )
             )  # fmt: skip
             because = explanation(self.seen, root, now, [yes("worse", "down", root.target)], incidents=self.incidents())
-            self._tell(entry, Happening.CHANGED, now, decision, because)
+            decision.events.append(entry.tell(Happening.CHANGED, now, because))
         elif root is not None and root.says in BATTERY_SAYS and incident.cause is Cause.DEVICE:
             because = explanation(
                 self.seen, root, now, [yes("ups-on-battery", "says-battery", root.target)], incidents=self.incidents()
@@ -458,7 +408,7 @@ class Correlator:
         elif root is not None and self._is_back_on_mains(entry, root, now):
             looks: list[Look] = []
             found = Found(root.target, *kind_of(self.seen, root.target, looks))
-            entry.members, entry.settle = {root.target}, min(entry.settle * SETTLE_FACTOR, SETTLE_LONGEST)
+            entry.members, entry.settle = {root.target}, longer(entry.settle)
             for each in ill:  # had they lost power only, they would be back soon
                 self.seen.due[each], self.seen.hold[each] = now + GRACE, (now, "root-well")
             self._take_over(
@@ -479,7 +429,7 @@ class Correlator:
                 self._take_over([entry], Found(line, Cause.LINK, "other-line-back"), now, decision, because)
 
     @staticmethod
-    def _is_back_on_mains(entry: _Open, root: Held, now: datetime) -> bool:
+    def _is_back_on_mains(entry: Ongoing, root: Held, now: datetime) -> bool:
         """Whether the UPS of a power cut has only troubles of its own left, and for long enough to believe it."""
         if entry.incident.cause is not Cause.POWER or root.says not in UPS_SAYS:
             return False

@@ -243,7 +243,7 @@ class Seen:
         if (cut_off and _is_silent(held)) or self._began_behind_another(held):
             wait, why = GRACE, "grace"  # the way is back, but it has not been asked since
         else:
-            wait, why = self._usual_hold(held)
+            wait, why = self.usual_hold(held)
         self.due[held.target], self.hold[held.target] = now + wait, (now, why)
 
     def answered(self, target: str, now: datetime) -> None:
@@ -251,11 +251,11 @@ class Seen:
         held, due = self.held.get(target), self.due.get(target)
         if held is None or due is None or held.state is not State.DOWN:
             return
-        wait, _ = self._usual_hold(held)
+        wait, _ = self.usual_hold(held)
         if now + wait - self.hold[target][0] <= HOLD_PATH_DEGRADED:
             self.due[target] = max(due, now + wait)
 
-    def _usual_hold(self, held: Held) -> tuple[timedelta, str]:
+    def usual_hold(self, held: Held) -> tuple[timedelta, str]:
         """How long a problem waits, and what for."""
         if held.state is State.DEGRADED and is_path(held):
             return HOLD_PATH_DEGRADED, "path"
@@ -271,6 +271,6 @@ class Seen:
     def put_off(self, problem: Held, window: Window, now: datetime) -> None:
         """Look again after the window and the usual hold, and meanwhile from time to time: it may have another root then."""
         over, target = window.ends <= now + GRACE, problem.target
-        self.due[target] = window.ends + self._usual_hold(problem)[0] if over else now + GRACE
+        self.due[target] = window.ends + self.usual_hold(problem)[0] if over else now + GRACE
         if self.hold.get(target, (now, ""))[1] != "planned":
             self.hold[target] = (now, "planned")

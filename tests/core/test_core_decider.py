@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.core.correlate import SETTLE_LONGEST
 from monitor.core.decider import SHORTEST, TICK, Decider
 from monitor.core.judge import KEYS_KEPT
 from monitor.core.model import (
@@ -24,6 +23,7 @@ from monitor.core.model import (
     Reason,
     State,
 )
+from monitor.core.ongoing import SETTLE_LONGEST
 from monitor.core.seen import GRACE, HOLD_SLOW
 from tests.core.test_core_correlate import province
 

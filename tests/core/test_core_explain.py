@@ -10,9 +10,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from monitor.core import correlate, root, seen, shared
-from monitor.core.correlate import SETTLE
 from monitor.core.explain import EN, SENTENCES, VI, Sentences, explain, explain_all, explain_severity
 from monitor.core.model import Happening, IncidentEvent, Look, Severity, State, Weight
+from monitor.core.ongoing import SETTLE
 from monitor.core.root import EXPLAINED_INCIDENTS, EXPLAINED_TARGETS, EXPLAINED_TEXT
 from monitor.core.seen import HOLD_DOWN
 from monitor.core.words import WORDS

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter
 
-from monitor.core.correlate import RISE, SETTLE, SETTLE_LONGEST, TAKE_OVER
+from monitor.core.correlate import TAKE_OVER
 from monitor.core.model import Happening, Incident, Inventory, Look, Role, Severity, State, Weight
+from monitor.core.ongoing import RISE, SETTLE, SETTLE_LONGEST
 from monitor.core.seen import HOLD_DOWN, HOLD_PATH_DEGRADED
 from monitor.core.severity import MANY_COMMUNES, usual_severity
 from tests.core.test_core_correlate import Replay, cut, mend, province
@@ -67,6 +68,9 @@ def test_what_is_only_degraded_counts_one_step_less() -> None:
     replay.wait(HOLD_PATH_DEGRADED)
     assert judged(replay.the_only()) == (MINOR, Weight(target="a/tslcd", lowered=True))
     replay.down("a/tslcd")
+    replay.wait(HOLD_DOWN - timedelta(seconds=1))
+    assert [each.what for each in replay.events] == [Happening.OPENED], "what fails with it may be seen until then"
+    assert replay.correlator.waits
     replay.wait(1)
     assert replay.events[-1].what is Happening.CHANGED
     assert judged(replay.events[-1].incident) == (MAJOR, Weight(target="a/tslcd"))
@@ -93,6 +97,29 @@ def test_a_power_cut_becomes_as_severe_as_the_lines_that_go_with_it_and_that_is_
     replay.down("a/ups")
     replay.wait(60)
     assert [each.what for each in replay.events] == [Happening.OPENED, Happening.CHANGED]
+
+
+def test_a_battery_that_is_empty_is_told_once_with_the_lines_that_went_with_it() -> None:
+    replay = Replay(weighed())
+    replay.degraded("a/ups", says="on-battery")
+    replay.wait(10)
+    replay.down("a/ups")
+    replay.down("a/tslcd")
+    replay.wait(RISE * 2)
+    changed = replay.events[-1].incident
+    assert [each.what for each in replay.events] == [Happening.OPENED, Happening.CHANGED]
+    assert (changed.state, changed.severity) == (State.DOWN, MAJOR)
+
+
+def test_a_root_that_is_down_for_a_moment_changes_nothing() -> None:
+    replay = Replay(weighed())
+    replay.degraded("a/tslcd", says="loss")
+    replay.wait(HOLD_PATH_DEGRADED)
+    replay.down("a/tslcd")
+    replay.wait(HOLD_DOWN / 2)
+    replay.degraded("a/tslcd", says="loss")
+    replay.wait(RISE * 2)
+    assert [each.what for each in replay.events] == [Happening.OPENED]
 
 
 def test_a_rise_that_something_else_tells_is_not_told_once_more() -> None:

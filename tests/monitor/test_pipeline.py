@@ -14,7 +14,7 @@ import pytest
 
 from monitor import pipeline as pipeline_module
 from monitor.core import decider as decider_module
-from monitor.core.correlate import LATELY, SETTLE, SETTLE_FACTOR
+from monitor.core.correlate import LATELY
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -34,6 +34,7 @@ from monitor.core.model import (
     State,
     Target,
 )
+from monitor.core.ongoing import SETTLE, SETTLE_FACTOR
 from monitor.pipeline import KEPT_CLOSED, Pipeline
 from monitor.recording import Recorder, read
 from monitor.replay import Replay

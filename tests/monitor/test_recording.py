@@ -293,6 +293,17 @@ def test_a_clock_that_is_set_back_does_not_stop_the_replay() -> None:
     assert [each.what.value for each in told] == ["opened"]
 
 
+def test_the_first_line_after_a_storm_can_be_read_again() -> None:
+    long = replace(INCIDENT, evidence=("e" * 400,) * 8, impact=tuple(f"xa-{index}/website" for index in range(100)))
+    storm = [replace(long, id=str(index), closed=T0) for index in range(1500)]
+    line = line_of(header(BOTH, T0, [long, *storm]))
+    assert len(line) < MAX_LINE
+    found = parse(line.encode())
+    assert isinstance(found, Header)
+    assert found.known[0] == long
+    assert [each.id for each in found.known[1:]] == [each.id for each in storm]
+
+
 def test_an_act_is_decided_again_where_its_incident_is_open_then() -> None:
     hoa = Acknowledgement(by="Hoa", at=T0 + timedelta(seconds=30), note="")
     acts = [Acknowledged(hoa.at, incident, hoa) for incident in (INCIDENT.id, "another")]
