@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.header import Header
-from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
+from email.headerregistry import Address, HeaderRegistry, UniqueSingleAddressHeader, UniqueUnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
@@ -29,6 +30,7 @@ from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
 from alerts.samples import A_COST, OWN, notification_of, province, short_series
 from alerts.subject import fit
+from alerts.tidy import LONGEST, MAX_TEXT, line, tidy
 from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
 from monitor.core.model import (
@@ -51,6 +53,8 @@ log = logging.getLogger(__name__)
 OURS = Path(__file__).parent / "templates"
 URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
 """Where a critical incident is marked as urgent: its end and who has it are not."""
+OURS_ALONE = frozenset({"words", "board", "grafana", "chart", "act"})
+"""Of what a template may use: made of our own words and ids, and whole."""
 ROOM = "vc-endpoint"
 """Kind of the targets that are rooms of video conferences."""
 SHOWN_SITES = 12
@@ -75,8 +79,32 @@ class _Whole(UniqueUnstructuredHeader):
         return f"{self.name}: {text}{policy.linesep}"
 
 
+class _Addressed(UniqueSingleAddressHeader):
+    """A header with one address, whose name never becomes anything else.
+
+    Where a quoted name is longer than a line, the folding of Python 3.11 leaves its quotes out (what was a comma in it then parts
+    addresses), so that a name that is more than plain words is encoded instead (RFC 2047 section 5, rule 3).
+    """
+
+    name: str
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        """The header on the wire."""
+        called, address = self.address.display_name, self.address.addr_spec
+        if not re.fullmatch(r"[A-Za-z0-9 ]{0,40}", called):
+            called = Header(called, "utf-8", header_name=self.name).encode(linesep=policy.linesep)
+        between = f"{policy.linesep} " if len(called) + len(address) > 70 else " "
+        return (
+            f"{self.name}: {called}{between}<{address}>{policy.linesep}"
+            if called
+            else f"{self.name}: {address}{policy.linesep}"
+        )
+
+
 def _policy() -> EmailPolicy:
     headers = HeaderRegistry()
+    for name in ("from", "to"):
+        headers.map_to_type(name, _Addressed)  # type: ignore[arg-type]  # as below
     for name in ("subject", "message-id", "content-id", "in-reply-to", "references", "x-commune-monitor-incident"):
         headers.map_to_type(name, _Whole)  # type: ignore[arg-type]  # the stubs want what the registry makes of it
     return SMTP.clone(header_factory=headers)  # type: ignore[return-value]  # the stubs disagree with each other
@@ -132,7 +160,7 @@ class Composer:
     ) -> EmailMessage:
         """The mail of a notification; the same one each time it is composed, but for its date."""
         series, picture = self._draw(notification)
-        given = self._given(notification, inventory, series, cost)
+        given = _tidied(self._given(notification, inventory, series, cost))
         subject, text, html = self._surely(notification, given)
         message = self._envelope(notification.id, notification.contact, subject, now)
         first = first_of_thread(notification)
@@ -153,7 +181,7 @@ class Composer:
         self, name: str, contact: Contact, id_: str, now: datetime, given: Mapping[str, object], answers: str = ""
     ) -> EmailMessage:
         """A mail of the monitor about itself, of the template `name`, as text alone; `answers` is the id of one before."""
-        given = {"words": WORDS[contact.language], "contact": contact, "board": self._board, **given}
+        given = {"words": WORDS[contact.language], "contact": contact, "board": self._board, **_tidied(given)}
         try:
             subject, text = self.render_own(name, contact.language, given)
         except Exception:
@@ -173,7 +201,7 @@ class Composer:
 
     def subject(self, notification: Notification, inventory: Inventory) -> str:
         """What the mail of a notification is about, in a line."""
-        return self._surely(notification, self._given(notification, inventory))[0]
+        return self._surely(notification, _tidied(self._given(notification, inventory)))[0]
 
     def test(self, contact: Contact, now: datetime) -> EmailMessage:
         """A mail that says that mail works; raises what the templates raise."""
@@ -184,7 +212,7 @@ class Composer:
 
     def render_test(self, contact: Contact, now: datetime) -> tuple[str, str, str]:
         """Subject, text and HTML of a test mail; raises what the templates raise."""
-        given = {"contact": contact, "words": WORDS[contact.language], "board": self._board, "at": now}
+        given = {"contact": tidy(contact), "words": WORDS[contact.language], "board": self._board, "at": now}
         return self._rendered("test", contact.language, given)
 
     def _envelope(self, mail: str, contact: Contact, subject: str, now: datetime) -> EmailMessage:
@@ -192,7 +220,7 @@ class Composer:
         message = EmailMessage(policy=self._policy)
         message["Subject"] = subject
         message["From"] = self._sender
-        message["To"] = Address(_clean(contact.name), addr_spec=contact.email)
+        message["To"] = Address(_clean(line(contact.name, LONGEST["name"])), addr_spec=contact.email)
         message["Date"] = format_datetime(now)
         message["Message-ID"] = self._message_id(mail)
         message["List-Id"] = f"<incidents.{self._domain}>"  # RFC 2919: for filters of mail programs, the same for all
@@ -239,7 +267,7 @@ class Composer:
 
     def try_out(self, notification: Notification, inventory: Inventory) -> None:
         """Render a mail with a picture; raises what the templates raise."""
-        self.render(notification, self._given(notification, inventory, short_series(), A_COST))
+        self.render(notification, _tidied(self._given(notification, inventory, short_series(), A_COST)))
 
     def _rendered(self, kind: str, language: str, given: Mapping[str, Any]) -> tuple[str, str, str]:
         name = f"{language}/{kind}"
@@ -327,6 +355,13 @@ class Composer:
             language = "" if notification.contact.language == VI.language else f"?lang={notification.contact.language}"
             links[act.name.lower()] = f"{self._board}{path}{language}"
         return links
+
+
+def _tidied(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a template may use, with what others wrote made fit to be shown."""
+    return {
+        name: each if name in OURS_ALONE else tidy(each, LONGEST.get(name, MAX_TEXT)) for name, each in given.items()
+    }
 
 
 def _cost(cost: Cost | None, words: Words) -> dict[str, str]:
