@@ -20,6 +20,7 @@ from typing import Any, TypeVar, cast
 
 from aiohttp import web
 
+from alerts.alertmanager import Alertmanager, Peers
 from alerts.compose import Composer
 from alerts.heartbeat import Heartbeat, Incidents, Switch
 from alerts.mailer import Mailer, Relay
@@ -246,19 +247,9 @@ class App:
             recorder=self._make_recorder(),
             silences=silences, untold=untold,
         )  # fmt: skip
-        self._emergency = Emergency(
-            unwritten=self.pipeline.unwritten, trouble=lambda: store.trouble, composer=composer, mailer=self._mailer,
-            contacts=lambda: self._contacts, inventory=lambda: self._inventory, clock=utc_now,
-            after_seconds=self._settings.mail.emergency_after_seconds,
-        )  # fmt: skip
-        heartbeat = Heartbeat(
-            _switch(self._settings.heartbeat), trouble=self._unwell, figures=self._figures, composer=composer,
-            mailer=self._mailer, contacts=lambda: self._contacts, clock=utc_now, on_sign=self.metrics.beaten,
-        )  # fmt: skip
-        missed = heartbeat.missed(
-            last_beat, self._started, open_incidents,
-            Incidents(self.pipeline.correlator.incidents, lambda: self.ready()[0]),
-        )  # fmt: skip
+        self._emergency = self._make_emergency(composer)
+        heartbeat = self._make_heartbeat(composer)
+        now = Incidents(self.pipeline.correlator.incidents, lambda: self.ready()[0])
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
         door = Door(make_app(self, self.metrics.expose))
@@ -270,7 +261,8 @@ class App:
             "outbox": self.outbox.run(),
             "emergency": self._emergency.run(),
             "outbox figures": self._look_at_outbox(),
-            "heartbeat": heartbeat.run(missed),
+            "alertmanager": self._make_alertmanager().run(),
+            "heartbeat": heartbeat.run(heartbeat.missed(last_beat, self._started, open_incidents, now)),
             "watchdog": self._systemd.watch(self._stalled),
             "loop lag": self.metrics.watch_loop(),
             "collector": self._spare_collector(),
@@ -292,6 +284,27 @@ class App:
                 task.result()  # a part that ended by an error ends the daemon, loudly; systemd starts it again
         finally:
             await self._stop(tasks, door, control)
+
+    def _make_emergency(self, composer: Composer) -> Emergency:
+        return Emergency(
+            unwritten=self.pipeline.unwritten, trouble=lambda: self._store.trouble, composer=composer,
+            mailer=self._mailer, contacts=lambda: self._contacts, inventory=lambda: self._inventory, clock=utc_now,
+            after_seconds=self._settings.mail.emergency_after_seconds,
+        )  # fmt: skip
+
+    def _make_heartbeat(self, composer: Composer) -> Heartbeat:
+        return Heartbeat(
+            _switch(self._settings.heartbeat), trouble=self._unwell, figures=self._figures, composer=composer,
+            mailer=self._mailer, contacts=lambda: self._contacts, clock=utc_now, on_sign=self.metrics.beaten,
+        )  # fmt: skip
+
+    def _make_alertmanager(self) -> Alertmanager:
+        settings = self._settings.alertmanager
+        return Alertmanager(
+            Peers(urls=tuple(settings.urls), every_seconds=settings.every_seconds, language=settings.language),
+            incidents=self._told_incidents, inventory=lambda: self._inventory,
+            board=self._settings.links.board.rstrip("/"), clock=utc_now, on_try=self.metrics.posted,
+        )  # fmt: skip
 
     async def _stop(self, tasks: Sequence[asyncio.Task[object]], door: Door, control: web.AppRunner) -> None:
         self._systemd.say(STOPPING)
@@ -464,6 +477,10 @@ class App:
         if oldest > MAIL_LATE_SECONDS:
             return f"mails are held up, the oldest for {oldest:.0f} s"
         return self._stalled()
+
+    def _told_incidents(self) -> list[Incident]:
+        """Those of which somebody may be told: a silence is for all."""
+        return [each for each in self.incidents() if self.pipeline.silence(each.root) is None]
 
     def _figures(self) -> dict[str, object]:
         """What the daily mail tells."""
