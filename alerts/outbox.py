@@ -14,6 +14,7 @@ from typing import Protocol
 
 from alerts.compose import Composer
 from alerts.mailer import Delivery, Mailer, Outcome
+from alerts.webhook import PREFIX, Webhooks
 from monitor.core.model import Inventory, Notification
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class Outbox:
         queue: Queue,
         composer: Composer,
         mailer: Mailer,
+        webhooks: Webhooks,
         inventory: Callable[[], Inventory],
         clock: Callable[[], datetime],
         on_result: Callable[[str], None],
@@ -106,7 +108,7 @@ class Outbox:
         """`chance` gives 0 to 1: how much earlier than at the end of its wait a mail is tried again."""
         self._queue, self._composer, self._mailer = queue, composer, mailer
         self._inventory, self._clock, self._on_result = inventory, clock, on_result
-        self._chance = chance
+        self._webhooks, self._chance = webhooks, chance
         self._wake = asyncio.Event()
         self._flying: dict[str, asyncio.Task[None]] = {}
         """Mails that are being handed over, by id."""
@@ -165,21 +167,27 @@ class Outbox:
             pass
 
     async def _deliver(self, queued: Queued) -> None:
+        if queued.notification.contact.id.startswith(PREFIX):
+            outcome = await self._webhooks.send(queued.notification, self._clock())
+        else:
+            outcome = await self._mail(queued)
+        self._on_result(outcome.delivery.value)
+        await self._mark(queued, outcome)
+
+    async def _mail(self, queued: Queued) -> Outcome:
         contact = queued.notification.contact
         try:
             message = self._composer.compose(queued.notification, self._inventory(), self._clock())
         except Exception as error:
             # An address that the e-mail package cannot write: it would not be better next time, nor after a restart.
             log.exception("mail %s to %s cannot be written", queued.id, contact.id)
-            outcome = Outcome(delivery=Delivery.REFUSED, answer=f"cannot be written: {error}")
-        else:
-            outcome = await self._mailer.send(message, contact.email)
-        self._on_result(outcome.delivery.value)
-        await self._mark(queued, outcome)
+            return Outcome(delivery=Delivery.REFUSED, answer=f"cannot be written: {error}")
+        outcome = await self._mailer.send(message, contact.email)
         self._stuck, was_stuck = outcome.relays_failed, self._stuck
         if was_stuck and outcome.delivery is Delivery.SENT:
             with suppress(QueueError):
                 await self._queue.hasten(self._clock())  # what waits longest would wait for minutes still
+        return outcome
 
     async def _mark(self, queued: Queued, outcome: Outcome) -> None:
         """Write down how it ended, however long the database takes: what is not marked sent is sent again."""

@@ -26,6 +26,7 @@ from alerts.heartbeat import Heartbeat, Incidents, Switch
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox, Standing
 from alerts.own import Emergency
+from alerts.webhook import Webhook, Webhooks
 from monitor.acts import Acts
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
@@ -36,7 +37,15 @@ from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
 from monitor.scheduler import Scheduler
-from monitor.settings import HeartbeatSettings, RelaySettings, Settings, TrapSettings, load_settings, named_files
+from monitor.settings import (
+    HeartbeatSettings,
+    RelaySettings,
+    Settings,
+    TrapSettings,
+    WebhookSettings,
+    load_settings,
+    named_files,
+)
 from monitor.store import Store, StoreError
 from monitor.traps import TrapListener, TrapUser, counted
 from monitor.watchdog import READY, STOPPING, Systemd, reloading
@@ -134,6 +143,15 @@ def _switch(settings: HeartbeatSettings) -> Switch:
     )
 
 
+def _webhook(settings: WebhookSettings) -> Webhook:
+    return Webhook(
+        name=settings.name,
+        url=settings.url.get_secret_value(),
+        key=settings.key.get_secret_value().encode(),
+        timeout_seconds=settings.timeout_seconds,
+    )
+
+
 def _trap_listener(settings: TrapSettings, recheck: Callable[[str, float], None]) -> TrapListener:
     users = [
         TrapUser(
@@ -199,7 +217,8 @@ class App:
         self._path, self._record = path, record
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
-        self._inventory, self._contacts = inventory, contacts
+        self._webhooks = {each.contact.id: each for each in map(_webhook, self._settings.webhooks)}
+        self._inventory, self._contacts = inventory, self._with_webhooks(contacts)
         self._standing = Standing()
         self._started = utc_now()
         self._reload_ok = True
@@ -234,6 +253,7 @@ class App:
             queue=store,
             composer=composer,
             mailer=self._mailer,
+            webhooks=Webhooks(self._webhooks, self.metrics.tried),
             inventory=lambda: self._inventory,
             clock=utc_now,
             on_result=self.metrics.mailed,
@@ -284,6 +304,9 @@ class App:
                 task.result()  # a part that ended by an error ends the daemon, loudly; systemd starts it again
         finally:
             await self._stop(tasks, door, control)
+
+    def _with_webhooks(self, contacts: Sequence[Contact]) -> tuple[Contact, ...]:
+        return (*contacts, *(each.contact for each in self._webhooks.values()))
 
     def _make_emergency(self, composer: Composer) -> Emergency:
         return Emergency(
@@ -453,6 +476,7 @@ class App:
             return wrong
 
     def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
+        contacts = self._with_webhooks(contacts)
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
         self.metrics.adopt(inventory)

@@ -155,6 +155,15 @@ class AlertmanagerSettings(Model):
     language: Literal["vi", "en"] = "vi"
 
 
+class WebhookSettings(Model):
+    """A program that is told of every incident event by a signed POST."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
+    url: Annotated[Secret, AfterValidator(_address)]
+    key: Secret
+    timeout_seconds: float = Field(10.0, gt=0, le=120)
+
+
 class LinkSettings(Model):
     """Addresses that the mails point at."""
 
@@ -174,6 +183,7 @@ class Settings(Model):
     mail: MailSettings
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()
+    webhooks: list[WebhookSettings] = []
     traps: TrapSettings | None = None
     folder: Path = Field(Path(), exclude=True)
 
