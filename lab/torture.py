@@ -78,6 +78,8 @@ TURNS = 3
 """Of cutting and mending in a life."""
 CUT_AT_ONCE, STAY_CUT = 2, 5
 FAULTS = (HANG, DROP, "451 later", "421 closing", "550 no")
+AWAY = 3
+"""For so many lives in a row no mail server answers at all, then for twice as many they do."""
 FULL_RATIO = 0.15
 """Of the lives, in how many the disk is full for a while."""
 SEEN_SECONDS = 2.0
@@ -189,6 +191,8 @@ class Torture:
             current[:] = [copy]
 
         def fault(step: str) -> str:
+            if self._faults and self._life // AWAY % 3 == 1 and step == "connect":
+                return DROP
             if not self._faults or self._server_random.random() >= self._ratio * (3 if step == "taken" else 1):
                 return ""
             how = self._server_random.choice(FAULTS)
