@@ -30,8 +30,9 @@ SHOWN = 40
 
 def concerned(contacts: Sequence[Contact]) -> tuple[Contact, ...]:
     """Who is told about the monitor itself: those who are told of every incident; where there are none, everybody."""
-    every = [each for each in contacts if not each.areas and not each.causes and each.severity is Severity.MINOR]
-    return tuple(every or contacts)
+    people = [each for each in contacts if each.email]
+    every = [each for each in people if not each.areas and not each.causes and each.severity is Severity.MINOR]
+    return tuple(every or people)
 
 
 @dataclass(slots=True)
@@ -93,6 +94,7 @@ class Emergency:
 
     async def _tell(self, waiting: Sequence[Notification]) -> None:
         self._began = self._began or self._clock()
+        waiting = [each for each in waiting if each.contact.email]  # a webhook is told when it is written
         mine: dict[str, list[Notification]] = {each.id: [] for each in concerned(self._contacts())}
         for each in waiting:
             mine.setdefault(each.contact.id, []).append(each)

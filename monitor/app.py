@@ -21,12 +21,14 @@ from typing import Any, TypeVar, cast
 
 from aiohttp import web
 
+from alerts.alertmanager import Alertmanager, Peers
 from alerts.compose import Composer
 from alerts.heartbeat import Heartbeat, Incidents, Switch
 from alerts.links import Signer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox, Standing
 from alerts.own import Emergency
+from alerts.webhook import Webhook, Webhooks
 from monitor.acts import Acts, LinkActs, signing_key
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
@@ -49,7 +51,15 @@ from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
 from monitor.scheduler import Scheduler
-from monitor.settings import HeartbeatSettings, RelaySettings, Settings, TrapSettings, load_settings, named_files
+from monitor.settings import (
+    HeartbeatSettings,
+    RelaySettings,
+    Settings,
+    TrapSettings,
+    WebhookSettings,
+    load_settings,
+    named_files,
+)
 from monitor.store import Store, StoreError
 from monitor.traps import TrapListener, TrapUser, counted
 from monitor.watchdog import READY, STOPPING, Systemd, reloading
@@ -146,6 +156,15 @@ def _switch(settings: HeartbeatSettings) -> Switch:
         url=settings.url.get_secret_value() if settings.url else "",
         every_seconds=settings.every_seconds,
         mail_at=clock_time.fromisoformat(settings.mail_at) if settings.mail_at else None,
+    )
+
+
+def _webhook(settings: WebhookSettings) -> Webhook:
+    return Webhook(
+        name=settings.name,
+        url=settings.url.get_secret_value(),
+        key=settings.key.get_secret_value().encode(),
+        timeout_seconds=settings.timeout_seconds,
     )
 
 
@@ -269,7 +288,8 @@ class App:
         self._path, self._record = path, record
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
-        self._inventory, self._contacts = inventory, contacts
+        self._webhooks = {each.contact.id: each for each in map(_webhook, self._settings.webhooks)}
+        self._inventory, self._contacts = inventory, self._with_webhooks(contacts)
         self._standing = Standing()
         self._started = utc_now()
         self._reload_ok = True
@@ -300,6 +320,7 @@ class App:
             queue=store,
             composer=composer,
             mailer=self._mailer,
+            webhooks=Webhooks(self._webhooks, self.metrics.tried),
             inventory=lambda: self._inventory,
             clock=utc_now,
             on_result=self.metrics.mailed,
@@ -314,19 +335,9 @@ class App:
             recorder=self._make_recorder(),
             silences=before.silences, untold=before.untold, closed=before.closed,
         )  # fmt: skip
-        self._emergency = Emergency(
-            unwritten=self.pipeline.unwritten, trouble=lambda: store.trouble, composer=composer, mailer=self._mailer,
-            contacts=lambda: self._contacts, inventory=lambda: self._inventory, clock=utc_now,
-            after_seconds=self._settings.mail.emergency_after_seconds,
-        )  # fmt: skip
-        heartbeat = Heartbeat(
-            _switch(self._settings.heartbeat), trouble=self._unwell, figures=self._figures, composer=composer,
-            mailer=self._mailer, contacts=lambda: self._contacts, clock=utc_now, on_sign=self.metrics.beaten,
-        )  # fmt: skip
-        missed = heartbeat.missed(
-            before.last_beat, self._started, before.open,
-            Incidents(self.pipeline.correlator.incidents, lambda: self.ready()[0]),
-        )  # fmt: skip
+        self._emergency = self._make_emergency(composer)
+        heartbeat = self._make_heartbeat(composer)
+        now = Incidents(self.pipeline.correlator.incidents, lambda: self.ready()[0])
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
         mail_acts = LinkActs(signer, self.pipeline, store, utc_now) if signer else None
@@ -339,7 +350,8 @@ class App:
             "outbox": self.outbox.run(),
             "emergency": self._emergency.run(),
             "outbox figures": self._look_at_outbox(),
-            "heartbeat": heartbeat.run(missed),
+            "alertmanager": self._make_alertmanager().run(),
+            "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
             "watchdog": self._systemd.watch(self._stalled),
             "last hour": self._look_at_all(),
             "loop lag": self.metrics.watch_loop(),
@@ -362,6 +374,30 @@ class App:
                 task.result()  # a part that ended by an error ends the daemon, loudly; systemd starts it again
         finally:
             await self._stop(tasks, door, control)
+
+    def _with_webhooks(self, contacts: Sequence[Contact]) -> tuple[Contact, ...]:
+        return (*contacts, *(each.contact for each in self._webhooks.values()))
+
+    def _make_emergency(self, composer: Composer) -> Emergency:
+        return Emergency(
+            unwritten=self.pipeline.unwritten, trouble=lambda: self._store.trouble, composer=composer,
+            mailer=self._mailer, contacts=lambda: self._contacts, inventory=lambda: self._inventory, clock=utc_now,
+            after_seconds=self._settings.mail.emergency_after_seconds,
+        )  # fmt: skip
+
+    def _make_heartbeat(self, composer: Composer) -> Heartbeat:
+        return Heartbeat(
+            _switch(self._settings.heartbeat), trouble=self._unwell, figures=self._figures, composer=composer,
+            mailer=self._mailer, contacts=lambda: self._contacts, clock=utc_now, on_sign=self.metrics.beaten,
+        )  # fmt: skip
+
+    def _make_alertmanager(self) -> Alertmanager:
+        settings = self._settings.alertmanager
+        return Alertmanager(
+            Peers(urls=tuple(settings.urls), every_seconds=settings.every_seconds, language=settings.language),
+            incidents=self._told_incidents, inventory=lambda: self._inventory,
+            board=self._settings.links.board.rstrip("/"), clock=utc_now, on_try=self.metrics.posted,
+        )  # fmt: skip
 
     async def _stop(self, tasks: Sequence[asyncio.Task[object]], door: Door, control: web.AppRunner) -> None:
         self._systemd.say(STOPPING)
@@ -541,6 +577,7 @@ class App:
             return wrong
 
     def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
+        contacts = self._with_webhooks(contacts)
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
         self.metrics.adopt(inventory)
@@ -566,6 +603,10 @@ class App:
         if oldest > MAIL_LATE_SECONDS:
             return f"mails are held up, the oldest for {oldest:.0f} s"
         return self._stalled()
+
+    def _told_incidents(self) -> list[Incident]:
+        """Those of which somebody may be told: a silence is for all."""
+        return [each for each in self.incidents() if self.pipeline.silence(each.root) is None]
 
     def _figures(self) -> dict[str, object]:
         """What the daily mail tells."""

@@ -82,6 +82,9 @@ class Metrics:
         self._signs = Counter(
             "monitor_heartbeats", "Signs of life to others, by way and result.", ["way", "result"], registry=registry
         )
+        self._alertmanagers = Counter(
+            "monitor_alertmanager_posts", "Times that an Alertmanager was told.", ["peer", "result"], registry=registry
+        )
         self._lag = Histogram(
             "monitor_loop_lag_seconds", "How late the event loop woke a timer.", registry=registry, buckets=LAG_BUCKETS
         )
@@ -128,6 +131,10 @@ class Metrics:
     def beaten(self, way: str, result: str) -> None:
         """Count a sign of life."""
         self._signs.labels(way, result).inc()
+
+    def posted(self, peer: str, result: str) -> None:
+        """Count how an Alertmanager was told."""
+        self._alertmanagers.labels(peer, result).inc()
 
     def reloaded(self, ok: bool, at: datetime) -> None:
         """Note how a reload ended."""

@@ -9,6 +9,7 @@ from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -139,6 +140,30 @@ class HeartbeatSettings(Model):
     mail_at: Annotated[str, AfterValidator(_time_of_day)] = ""
 
 
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise ValueError(f"`{value}` is no address such as http://127.0.0.1:9093, without a name and password")
+    return value.rstrip("/")
+
+
+class AlertmanagerSettings(Model):
+    """Alertmanagers that are told of every incident too."""
+
+    urls: list[Annotated[str, AfterValidator(_url)]] = []
+    every_seconds: float = Field(60.0, ge=10, le=120)
+    language: Literal["vi", "en"] = "vi"
+
+
+class WebhookSettings(Model):
+    """A program that is told of every incident event by a signed POST."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
+    url: Annotated[Secret, AfterValidator(_address)]
+    key: Secret
+    timeout_seconds: float = Field(10.0, gt=0, le=120)
+
+
 class LinkSettings(Model):
     """Addresses that the mails point at."""
 
@@ -158,6 +183,8 @@ class Settings(Model):
     links: LinkSettings = LinkSettings()
     mail: MailSettings
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
+    webhooks: list[WebhookSettings] = []
     traps: TrapSettings | None = None
     folder: Path = Field(Path(), exclude=True)
 
