@@ -1,12 +1,13 @@
-"""PURE: who is told of an incident event, and why: (event, contacts, inventory, who was told before) → Notifications."""
+"""PURE: who is told of an incident event, and why: (event, routing, inventory, who was told before) → Notifications."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
-from monitor.core.model import Contact, Happening, IncidentEvent, Inventory, Notification, Severity, Silence, Target
-from monitor.core.severity import RANK
+from alerts.reasons import REASONS
+from alerts.routing import Routing
+from monitor.core.model import Happening, IncidentEvent, Inventory, Notification, Silence, Target
 
 BEGINS = (Happening.OPENED, Happening.REOPENED)
 ENDS = (Happening.RECOVERED, Happening.WITHDRAWN)
@@ -14,27 +15,37 @@ ACTS = (Happening.ACKNOWLEDGED, Happening.UNACKNOWLEDGED)
 
 
 def notify(
-    event: IncidentEvent, contacts: Iterable[Contact], inventory: Inventory, told: Collection[str] = ()
+    event: IncidentEvent, routing: Routing, inventory: Inventory, told: Collection[str] = ()
 ) -> list[Notification]:
     """One notification for each contact that the event concerns.
 
     `told` are the ids of those who had mail of this incident before: they hear its end, even when it has become one
-    that they would not have been told of.
+    that they would not have been told of, or somebody else is on duty by now.
     """
-    notifications = []
-    for contact in contacts:
-        reason = _reason(event, contact, inventory, told)
-        if reason:
-            notifications.append(
-                Notification(
-                    id=f"{event.incident.id}.{_step(event)}.{contact.id}",
-                    thread=event.incident.id,
-                    contact=contact,
-                    event=event,
-                    reason=reason,
-                )
-            )
-    return notifications
+    reasons = {each: REASONS[routing.contacts[each].language].told for each in told if each in routing.contacts}
+    if event.what not in (*ENDS, *ACTS):  # never told of it: neither its end nor who has it is news
+        for contact, reason in _concerned(event, routing, inventory):
+            reasons.setdefault(contact, reason)
+    return [
+        Notification(
+            id=f"{event.incident.id}.{_step(event)}.{contact}",
+            thread=event.incident.id,
+            contact=routing.contacts[contact],
+            event=event,
+            reason=reasons[contact],
+        )
+        for contact in routing.contacts  # in the order of the file
+        if contact in reasons
+    ]
+
+
+def _concerned(event: IncidentEvent, routing: Routing, inventory: Inventory) -> Iterator[tuple[str, str]]:
+    """Who is told now of an incident that is news to them, and why."""
+    for route in routing.routes:
+        if not route.scope.misses(event.incident, inventory) and (route.hours is None or route.hours.hold(event.at)):
+            shift = routing.shift(route.to, event.at)
+            reasons = REASONS[shift.contact.language]
+            yield shift.contact.id, reasons.on_duty(shift, reasons.wanted(route.scope))
 
 
 def silence_of(root: Target | None, inventory: Inventory, silences: Iterable[Silence], now: datetime) -> Silence | None:
@@ -77,21 +88,3 @@ def _step(event: IncidentEvent) -> str:
     """What tells this event from the others of its incident, also after a restart."""
     may_repeat = event.what in (Happening.CHANGED, Happening.REOPENED, *ACTS) or event.incident.times > 1
     return f"{event.what}-{event.at:%H%M%S%f}" if may_repeat else event.what.value
-
-
-def _reason(event: IncidentEvent, contact: Contact, inventory: Inventory, told: Collection[str]) -> str:
-    """Why the contact is told; "" when it is not."""
-    if contact.id in told:
-        return "was told of this incident"
-    if event.what in (*ENDS, *ACTS):
-        return ""  # never told of it, so neither its end nor who has it is news
-    incident = event.incident
-    least = contact.severity
-    if (contact.causes and incident.cause not in contact.causes) or RANK[incident.severity] < RANK[least]:
-        return ""
-    if not contact.areas:
-        every = "is told of every incident" if least is Severity.MINOR else f"is told of what is at least {least}"
-        return f"is told of cause {incident.cause}" if contact.causes else every
-    root = inventory.targets.get(incident.root)
-    area = inventory.sites[root.site].area if root else ""
-    return f"is told of area {area}" if area in contact.areas else ""

@@ -21,12 +21,14 @@ from aiohttp import web
 from alerts.compose import Composer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox
+from alerts.routing import Routing
 from monitor.acts import Acts
 from monitor.archive import Archive, ArchiveError
 from monitor.control import make_control, serve
 from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced
-from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
-from monitor.inventory.load import SecretReader, load_contacts, load_inventory
+from monitor.core.model import Incident, IncidentEvent, Inventory, Observation, State
+from monitor.inventory.contacts import load_contacts
+from monitor.inventory.load import SecretReader, load_inventory
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
@@ -78,21 +80,21 @@ def steady() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
+def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, Routing]:
     """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them."""
     read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
     problems: list[Problem] = []
     settings = _take(problems, lambda: load_settings(path, read_secret))
     inventory_folder, contacts_file = named_files(path)
     inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret))
-    contacts = _take(problems, lambda: load_contacts(contacts_file))
+    routing = _take(problems, lambda: load_contacts(contacts_file, inventory))
     if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
         remedy = "describe what shall be watched, or save the file again"
         problems.append(Problem(str(inventory_folder), 0, 0, "not one target in any *.yaml file here", remedy))
         inventory = None
-    if settings is None or inventory is None or contacts is None:
+    if settings is None or inventory is None or routing is None:
         raise ConfigError(problems)
-    return settings, inventory, contacts
+    return settings, inventory, routing
 
 
 def _take(problems: list[Problem], read: Callable[[], T]) -> T | None:
@@ -178,9 +180,9 @@ class App:
         self._reload_asked = asyncio.Event()
         signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path, self._record = path, record
-        self._settings, inventory, contacts = load_all(path)
+        self._settings, inventory, routing = load_all(path)
         self._kinds = registry.load()
-        self._inventory, self._contacts = inventory, contacts
+        self._inventory, self._routing = inventory, routing
         self._outbox_counts: Mapping[str, int] = {}
         self._outbox_oldest: datetime | None = None
         self._started = utc_now()
@@ -219,7 +221,7 @@ class App:
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
-            inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=told,
+            inventory=self._inventory, routing=self._routing, open_incidents=open_incidents, told=told,
             store=store,
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
             clock_set=self.scheduler.move_turns,
@@ -378,8 +380,8 @@ class App:
         """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
         async with self._reloading:
             try:
-                _, inventory, contacts = await asyncio.to_thread(load_all, self._path)
-                self._adopt(inventory, contacts)
+                _, inventory, routing = await asyncio.to_thread(load_all, self._path)
+                self._adopt(inventory, routing)
             except ConfigError as error:
                 log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
                 wrong = str(error)
@@ -392,9 +394,9 @@ class App:
             self.metrics.reloaded(self._reload_ok, utc_now())
             return wrong
 
-    def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
-        self.pipeline.adopt(inventory, contacts)
-        self._inventory, self._contacts = inventory, contacts
+    def _adopt(self, inventory: Inventory, routing: Routing) -> None:
+        self.pipeline.adopt(inventory, routing)
+        self._inventory, self._routing = inventory, routing
         self.metrics.adopt(inventory)
         self.scheduler.adopt(inventory.checks())
         if self._traps is not None:

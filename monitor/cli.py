@@ -24,6 +24,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from alerts.compose import check_templates
+from alerts.who import supposed
+from alerts.who import who as explain_who
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor.app import App, StartError, load_all
@@ -31,8 +33,9 @@ from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
 from monitor.core.explain import explain_all
 from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, percent, read_span
-from monitor.core.model import Check, IncidentEvent, Inventory, Limit, Outcome, State, Target
+from monitor.core.model import Cause, Check, IncidentEvent, Inventory, Limit, Outcome, Severity, State, Target
 from monitor.core.words import EN, LOCAL, WORDS
+from monitor.inventory.contacts import load_contacts
 from monitor.inventory.load import load_inventory
 from monitor.recording import RecordingError, read
 from monitor.replay import Replay
@@ -119,7 +122,7 @@ def run(path: Path, log_format: str, record: Path | None) -> None:
 def check(path: Path, without_secrets: bool) -> None:
     """Say everything that is wrong with settings, inventory, contacts and templates; exit 1 if anything is."""
     try:
-        settings, inventory, contacts = load_all(path, with_secrets=not without_secrets)
+        settings, inventory, routing = load_all(path, with_secrets=not without_secrets)
     except ConfigError as error:
         _fail(error)
         return
@@ -133,7 +136,7 @@ def check(path: Path, without_secrets: bool) -> None:
     rate = sum(1 / each.interval_seconds for each in checks.values())
     click.echo(
         f"well: {len(inventory.sites)} sites, {len(inventory.targets)} targets, {len(checks)} checks "
-        f"({rate:.0f} a second), {len(contacts)} contacts"
+        f"({rate:.0f} a second), {len(routing.contacts)} contacts"
     )
 
 
@@ -148,11 +151,7 @@ def probe(target: str, only: str | None, path: Path) -> None:
     except ConfigError as error:
         _fail(error)
         return
-    found = inventory.targets.get(target)
-    if found is None:
-        near = [each for each in inventory.targets if target in each][:8]
-        _fail(f"no target {target!r} in the inventory{'; did you mean: ' + ', '.join(near) if near else ''}")
-        return
+    found = _target(inventory, target)
     if only is not None and only not in {each.name for each in found.checks}:
         _fail(f"no check {only!r} at {target}; it has: {', '.join(each.name for each in found.checks)}")
         return
@@ -258,6 +257,45 @@ def _tell_daemon(path: Path, method: str, route: str, body: object = None) -> st
     if code != 200:
         _fail(text.rstrip())
     return text.rstrip()
+
+
+@main.command()
+@click.argument("target")
+@click.option("--at", metavar="TIME", callback=_moment, help="When it fails (ISO 8601; without a zone Viet Nam's).")
+@click.option("--state", type=click.Choice(["down", "degraded"]), default="down", show_default=True)
+@click.option(
+    "--severity", type=click.Choice([each.value for each in Severity]), help="Instead of the one that it would have."
+)
+@click.option(
+    "--cause", type=click.Choice([each.value for each in Cause]), help="Instead of the usual one of its kind."
+)
+@click.option("--lang", type=click.Choice(list(WORDS)), default="vi", show_default=True)
+@SETTINGS
+def who(
+    target: str, at: datetime | None, state: str, severity: str | None, cause: str | None, lang: str, path: Path
+) -> None:
+    """Tell who would be mailed if TARGET (site/name) failed, who not, and why; reads the files, needs no running daemon."""
+    folder, contacts = named_files(path)
+    try:
+        inventory = load_inventory(folder, None)
+        routing = load_contacts(contacts, inventory)
+    except ConfigError as error:
+        _fail(error)
+        return
+    found, now = _target(inventory, target), at or datetime.now(UTC)
+    incident = supposed(
+        found, inventory, now, State(state), Severity(severity) if severity else None, Cause(cause) if cause else None
+    )
+    click.echo(explain_who(incident, routing, inventory, now, lang), nl=False)
+
+
+def _target(inventory: Inventory, name: str) -> Target:
+    """The target of that name; ends the command when there is none."""
+    found = inventory.targets.get(name)
+    if found is None:
+        near = [each for each in inventory.targets if name in each][:8]
+        _fail(f"no target {name!r} in the inventory{'; did you mean: ' + ', '.join(near) if near else ''}")
+    return found
 
 
 @main.command()

@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
 from alerts.policy import notify, silence_of, withhold
+from alerts.routing import Routing
 from monitor.core.correlate import Correlator, Decision
 from monitor.core.decider import TICK, Decider
 from monitor.core.judge import Judge
 from monitor.core.ledger import Member, members
 from monitor.core.model import (
     Acknowledgement,
-    Contact,
     Happening,
     Held,
     Incident,
@@ -67,7 +67,7 @@ class Pipeline:
         self,
         *,
         inventory: Inventory,
-        contacts: Sequence[Contact],
+        routing: Routing,
         open_incidents: Iterable[Incident],
         told: Mapping[str, set[str]],
         store: Store,
@@ -80,7 +80,7 @@ class Pipeline:
         silences: Iterable[Silence] = (),
         untold: Mapping[str, Happening] | None = None,
     ) -> None:
-        self.inventory, self.contacts = inventory, contacts
+        self.inventory, self.routing = inventory, routing
         self._store, self._clock, self._steady = store, clock, steady
         self._recheck, self._stored, self._clock_set = recheck, stored, clock_set
         self._looked, self._looked_steady = clock(), steady()
@@ -110,14 +110,14 @@ class Pipeline:
         """What every target is held to be, and the open incidents."""
         return self._decider.correlator
 
-    def adopt(self, inventory: Inventory, contacts: Sequence[Contact]) -> None:
-        """Go on with a new inventory; whatever did not change keeps its state and its incident."""
+    def adopt(self, inventory: Inventory, routing: Routing) -> None:
+        """Go on with a new inventory and new routing; whatever did not change keeps its state and its incident."""
         now = self._look_at_clocks()
         self._record(header(inventory, now))
         ended, changed = self._decider.adopt(inventory, now)
         self.last = {check: seen for check, seen in self.last.items() if check in self.judge.checks}
         self._take(ended)  # told with the old names: theirs are what was announced
-        self.inventory, self.contacts = inventory, contacts
+        self.inventory, self.routing = inventory, routing
         self._batch.members = members(inventory, self._clock())
         self._take(changed)
 
@@ -180,7 +180,7 @@ class Pipeline:
     def _mail(self, event: IncidentEvent) -> None:
         told = self._told.setdefault(event.incident.id, set())
         mailed = replace(event, because=None)  # kept once, with the event, and not in each mail of the outbox
-        notifications = notify(mailed, self.contacts, self.inventory, told)
+        notifications = notify(mailed, self.routing, self.inventory, told)
         told.update(each.contact.id for each in notifications)
         self._batch.notifications.extend(notifications)
 

@@ -473,12 +473,6 @@ class Contact:
     name: str
     email: str
     language: str = "vi"
-    areas: tuple[str, ...] = ()
-    """Only incidents whose root's site is in these areas; empty: all."""
-    causes: tuple[Cause, ...] = ()
-    """Only these causes; empty: all."""
-    severity: Severity = Severity.MINOR
-    """Only incidents that are at least so severe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -492,4 +486,4 @@ class Notification:
     contact: Contact
     event: IncidentEvent
     reason: str
-    """Why this recipient is told, in a few words for the log and the foot of the mail."""
+    """Why this recipient is told, in the recipient's language, for the foot of the mail."""

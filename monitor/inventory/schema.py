@@ -15,7 +15,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from alerts.routing import Hours
 from monitor.core.words import LOCAL
+from monitor.inventory.hours import parse_hours
 from probes.registry import Bandwidth
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -295,20 +297,75 @@ def _mail_address(value: str) -> str:
 MailAddress = Annotated[str, AfterValidator(_mail_address), Field(max_length=254)]
 
 
-class ContactModel(Model):
-    """Somebody who gets mail."""
+def _hours(value: object) -> object:
+    return parse_hours(value) if isinstance(value, str) else value
 
-    name: Line = Field(min_length=1, max_length=120)
-    email: MailAddress
-    language: Literal["vi", "en"] = "vi"
-    areas: list[str] = Field(default_factory=list, description="only incidents of sites in these areas; empty: all")
+
+HoursText = Annotated[Hours, BeforeValidator(_hours), WithJsonSchema({"type": "string"})]
+"""Days and times, such as `Mo-Fr 07:30-17:00`."""
+
+
+class ScopeModel(Model):
+    """Which incidents: those that fit all that is written."""
+
     causes: list[Literal["link", "power", "lan", "device", "service", "shared", "vantage"]] = Field(
         default_factory=list, description="only these causes; empty: all"
     )
     severity: SeverityName = Field("minor", description="only incidents that are at least so severe")
+    areas: list[str] = Field(default_factory=list, description="only incidents of sites in these areas; empty: all")
+    sites: list[Slug] = Field(default_factory=list, description="only incidents at these sites; empty: all")
+    kinds: list[Slug] = Field(default_factory=list, description="only of these kinds of target; empty: all")
+    providers: list[Slug] = Field(default_factory=list, description="only of lines of these providers; empty: all")
+    hours: HoursText | None = Field(None, description="new incidents only then, such as Mo-Fr 07:30-17:00")
+
+
+class PersonModel(Model):
+    """Somebody who gets mail when a rota leads there."""
+
+    name: Line = Field(min_length=1, max_length=120)
+    email: MailAddress
+    language: Literal["vi", "en"] = "vi"
+
+
+class ContactModel(PersonModel, ScopeModel):
+    """Somebody who gets mail of all that fits."""
+
+
+class OverrideModel(Model):
+    """Somebody else stands in for a while."""
+
+    from_: Moment = Field(alias="from", description="when it begins; without a zone it is Viet Nam's time")
+    until: Moment = Field(description="when it ends")
+    to: Slug = Field(description="a person, a contact or another rota")
+
+    @model_validator(mode="after")
+    def _fits(self) -> OverrideModel:
+        if self.until <= self.from_:
+            raise ValueError("ends before it begins")
+        return self
+
+
+class RotaModel(ScopeModel):
+    """People who take turns; whoever has the turn gets mail of all that fits."""
+
+    name: Line = Field(min_length=1, max_length=120)
+    people: list[Slug] = Field(min_length=1, max_length=100, description="people or contacts, in the order of turns")
+    starts: Moment = Field(description="a hand-over to the first; gives day and time of all the others")
+    turn: Literal["daily", "weekly"] = "weekly"
+    overrides: list[OverrideModel] = Field(
+        default_factory=list, description="leave, holidays: who stands in; of several in force the last one written"
+    )
 
 
 class ContactsFile(Model):
     """contacts.yaml: who is told."""
 
-    contacts: dict[Slug, ContactModel]
+    contacts: dict[Slug, ContactModel] = Field(default_factory=dict)
+    people: dict[Slug, PersonModel] = Field(default_factory=dict, description="told only where something names them")
+    rotas: dict[Slug, RotaModel] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _somebody(self) -> ContactsFile:
+        if not self.contacts and not self.rotas:
+            raise ValueError("nobody is told of anything: write `contacts` or `rotas`")
+        return self

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.routing import Route, Routing, Scope, everybody
 from monitor import pipeline as pipeline_module
 from monitor.core.model import (
     Acknowledgement,
@@ -41,7 +42,17 @@ from tests.monitor.making import rows
 
 GIVE_UP_SECONDS = 20.0
 ALL = Contact(id="all", name="All", email="all@example.org")
-SOUTH = Contact(id="south", name="South", email="south@example.org", areas=("South",))
+SOUTH = Contact(id="south", name="South", email="south@example.org")
+
+
+def told_of(area: str, *contacts: Contact) -> Routing:
+    """`SOUTH` is told of an area, these contacts of everything."""
+    narrow = Route(to=SOUTH.id, scope=Scope(areas=(area,)))
+    all_of_them = everybody(*contacts, SOUTH)
+    return replace(all_of_them, routes=(*all_of_them.routes[:-1], narrow))
+
+
+BOTH_CONTACTS = told_of("South", ALL)
 
 
 def service(site: str, *, confirm: int = 1) -> Target:
@@ -66,7 +77,7 @@ class Line:
     """A pipeline with a clock that the test sets."""
 
     file: Path
-    contacts: Sequence[Contact] = (ALL, SOUTH)
+    routing: Routing = BOTH_CONTACTS
     now: datetime = NOW
     set_by: timedelta = timedelta()
     """What of `now` is no time that passed: somebody has set the clock."""
@@ -90,7 +101,7 @@ class Line:
         untold: Mapping[str, Happening] | None = None,
     ) -> None:
         self.pipeline = Pipeline(
-            inventory=known, contacts=self.contacts, open_incidents=open_incidents, told=told or {}, store=self.store,
+            inventory=known, routing=self.routing, open_incidents=open_incidents, told=told or {}, store=self.store,
             clock=lambda: self.now, steady=self._steady, recheck=self.rechecked.append, stored=self._stored,
             clock_set=self._move_turns,
             recorder=self.recorder,
@@ -309,7 +320,7 @@ async def test_after_a_restart_the_end_is_told_to_those_who_were_told_before(lin
     line.see_for("south/portal", Outcome.FAILED)
     await line.pipeline.flush()
     late = Contact(id="late", name="Late", email="late@example.org")
-    line.contacts = (ALL, replace(SOUTH, areas=("North",)), late)
+    line.routing = told_of("North", ALL, late)
     await line.restart()
     line.see_for("south/portal", Outcome.FAILED)
     line.see_for("south/portal", Outcome.OK)
@@ -331,7 +342,7 @@ async def test_an_incident_that_goes_on_over_a_restart_is_not_opened_again(line:
 
 async def test_a_contact_that_comes_or_goes_with_a_reload_hears_what_fits(line: Line) -> None:
     line.see_for("south/portal", Outcome.FAILED)
-    line.pipeline.adopt(BOTH, [ALL, replace(ALL, id="new")])
+    line.pipeline.adopt(BOTH, everybody(ALL, replace(ALL, id="new")))
     line.see_for("south/portal", Outcome.OK)
     line.see_for("north/portal", Outcome.FAILED)
     await line.pipeline.flush()
@@ -343,7 +354,7 @@ async def test_a_contact_that_comes_or_goes_with_a_reload_hears_what_fits(line: 
 async def test_an_incident_whose_target_leaves_with_a_reload_is_withdrawn_and_told(line: Line) -> None:
     line.see_for("south/portal", Outcome.FAILED)
     line.see("north/portal", Outcome.OK)
-    line.pipeline.adopt(inventory(service("north")), line.contacts)
+    line.pipeline.adopt(inventory(service("north")), line.routing)
     line.pipeline._take(line.pipeline.correlator.tick(line.now))
     await line.pipeline.flush()
     assert line.mails()[2:] == [("withdrawn", "all"), ("withdrawn", "south")]
@@ -584,7 +595,7 @@ async def test_no_sign_of_life_goes_before_a_change_that_is_not_on_disk_yet(line
 async def test_a_reload_writes_who_came_and_who_left(line: Line) -> None:
     await line.pipeline.flush()
     line.now += timedelta(minutes=1)
-    line.pipeline.adopt(inventory(service("south")), line.contacts)
+    line.pipeline.adopt(inventory(service("south")), line.routing)
     await line.pipeline.flush()
     found = rows(line.file, "SELECT target, commune, since, until FROM member ORDER BY target")
     assert [each[:2] for each in found] == [("north/portal", "north"), ("south/portal", "south")]

@@ -1,0 +1,167 @@
+"""PURE: who is to be told of an incident at a moment: contacts, rotas with their shifts, and the routes that lead to them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from monitor.core.model import Cause, Contact, Incident, Inventory, Severity
+from monitor.core.severity import RANK
+from monitor.core.words import LOCAL
+
+MINUTE = timedelta(minutes=1)
+WEEK_MINUTES = 7 * 24 * 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """Times of the week in Viet Nam."""
+
+    text: str
+    """As the admin wrote them."""
+    spans: tuple[tuple[int, int], ...]
+    """Minutes from Monday 00:00, begin and end: within one week, in order, none touches the next."""
+
+    def hold(self, at: datetime) -> bool:
+        """Whether a moment lies within them; the end of a span does not."""
+        minute = _minute_of_week(at)
+        return any(begin <= minute < end for begin, end in self.spans)
+
+    def next_change(self, at: datetime) -> datetime | None:
+        """When they begin or end next, after `at`; None: never, for they are all of the week."""
+        edges = {minute % WEEK_MINUTES for span in self.spans for minute in span}
+        if {0, WEEK_MINUTES} <= {minute for span in self.spans for minute in span}:
+            edges.discard(0)  # a span over midnight of Sunday goes on
+        if not edges:
+            return None
+        begin, minute = _monday(at), _minute_of_week(at)
+        return begin + min(edge if edge > minute else edge + WEEK_MINUTES for edge in edges) * MINUTE
+
+
+def _monday(at: datetime) -> datetime:
+    local = at.astimezone(LOCAL)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=local.weekday())
+
+
+def _minute_of_week(at: datetime) -> int:
+    return (at - _monday(at)) // MINUTE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which incidents somebody wants to hear of: those that fit all that is written; nothing written fits all."""
+
+    causes: tuple[Cause, ...] = ()
+    severity: Severity = Severity.MINOR
+    """At least this."""
+    areas: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    """Of the root."""
+    providers: tuple[str, ...] = ()
+    """Of the line that is the root, or what the lines have in common."""
+
+    def misses(self, incident: Incident, inventory: Inventory) -> str:
+        """The first of our fields that an incident does not fit; "" when it fits all of them."""
+        of_it = _traits(incident, inventory)
+        for name, values in of_it.items():
+            wanted = getattr(self, name)
+            if wanted and values.isdisjoint(wanted):
+                return name
+        return "severity" if RANK[incident.severity] < RANK[self.severity] else ""
+
+
+def _traits(incident: Incident, inventory: Inventory) -> dict[str, set[str]]:
+    """What of an incident a scope looks at; a root that left the inventory has none of its own."""
+    found: dict[str, set[str]] = {"causes": {incident.cause.value}}
+    root = inventory.targets.get(incident.root)
+    shared = dict(incident.shared.by) if incident.shared else {}
+    found["areas"] = {inventory.sites[root.site].area if root else ""}
+    found["sites"] = {root.site if root else ""}
+    found["kinds"] = {root.kind if root else ""}
+    found["providers"] = {shared.get("provider", "") if shared else root.provider if root else ""}
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Somebody else, or another rota, stands in: from `begins` on, and at `ends` no more."""
+
+    begins: datetime
+    ends: datetime
+    to: str
+    """Id of a contact or a rota."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rota:
+    """People who take turns; at every moment it is exactly one."""
+
+    id: str
+    name: str
+    people: tuple[str, ...]
+    """Ids of contacts, in the order of their turns."""
+    starts: datetime
+    """A hand-over to the first of them: the others come a multiple of `turn` later, or earlier."""
+    turn: timedelta
+    overrides: tuple[Override, ...] = ()
+    """Of several in force the one that is written last counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """Who has it, in the end, and until when."""
+
+    contact: Contact
+    until: datetime | None = None
+    """None: no rota is between."""
+    rota: str = ""
+    """Name of the rota that was asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A way from incidents to somebody."""
+
+    to: str
+    """Id of a contact or a rota."""
+    scope: Scope = Scope()
+    hours: Hours | None = None
+    """New incidents only then; what is still open when they begin is told then. None: always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """All of contacts.yaml, as one immutable snapshot."""
+
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
+    rotas: Mapping[str, Rota] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+
+    def shift(self, to: str, at: datetime) -> Shift:
+        """Who it is that a contact's or rota's id leads to at a moment."""
+        rota = self.rotas.get(to)
+        if rota is None:
+            return Shift(contact=self.contacts[to])
+        below = self.shift(self._on_turn(rota, at), at)
+        ends = self._next_edge(rota, at)
+        return Shift(contact=below.contact, until=min(ends, below.until or ends), rota=rota.name)
+
+    @staticmethod
+    def _on_turn(rota: Rota, at: datetime) -> str:
+        standing_in = [each.to for each in rota.overrides if each.begins <= at < each.ends]
+        return standing_in[-1] if standing_in else rota.people[(at - rota.starts) // rota.turn % len(rota.people)]
+
+    @staticmethod
+    def _next_edge(rota: Rota, at: datetime) -> datetime:
+        """When the rota looks again who it is, at the latest."""
+        edges = sorted(edge for each in rota.overrides for edge in (each.begins, each.ends))
+        hand_over = rota.starts + ((at - rota.starts) // rota.turn + 1) * rota.turn
+        return min([hand_over, *edges[bisect_right(edges, at) :][:1]])
+
+
+def everybody(*contacts: Contact) -> Routing:
+    """Each of these is told of every incident."""
+    return Routing(contacts={each.id: each for each in contacts}, routes=tuple(Route(to=each.id) for each in contacts))

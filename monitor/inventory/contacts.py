@@ -1,0 +1,111 @@
+"""contacts.yaml → Routing: who is told; raises ConfigError with every mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from alerts.routing import Override, Rota, Route, Routing, Scope
+from monitor.core.graph import find_loop
+from monitor.core.model import Cause, Contact, Inventory, Severity
+from monitor.inventory.schema import ContactsFile, RotaModel, ScopeModel
+from monitor.yamlfile import ConfigError, Problem, Source, Where, near, read, validate
+
+TURNS = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
+
+
+def load_contacts(path: Path, inventory: Inventory | None = None) -> Routing:
+    """Who is told; what the file names of the inventory is looked up in it, where there is one."""
+    source = read(path)
+    found = validate(source, ContactsFile)
+    problems = [*_named_twice(source, found), *_unknown(source, found), *_unknown_of(source, found, inventory)]
+    if not problems:
+        problems += _rings(source, found)
+    if problems:
+        raise ConfigError(problems)
+    return Routing(
+        contacts={
+            id_: Contact(id=id_, name=each.name, email=each.email, language=each.language)
+            for id_, each in (found.contacts | found.people).items()
+        },
+        rotas={id_: _rota(id_, each) for id_, each in found.rotas.items()},
+        routes=tuple(
+            Route(to=id_, scope=_scope(each), hours=each.hours) for id_, each in (found.contacts | found.rotas).items()
+        ),
+    )
+
+
+def _rota(id_: str, model: RotaModel) -> Rota:
+    return Rota(
+        id=id_, name=model.name, people=tuple(model.people), starts=model.starts, turn=TURNS[model.turn],
+        overrides=tuple(Override(begins=each.from_, ends=each.until, to=each.to) for each in model.overrides),
+    )  # fmt: skip
+
+
+def _scope(model: ScopeModel) -> Scope:
+    return Scope(
+        causes=tuple(Cause(each) for each in model.causes), severity=Severity(model.severity), areas=tuple(model.areas),
+        sites=tuple(model.sites), kinds=tuple(model.kinds), providers=tuple(model.providers),
+    )  # fmt: skip
+
+
+# -- names -----------------------------------------------------------------------------------------------------------
+
+
+def _named_twice(source: Source, found: ContactsFile) -> Iterator[Problem]:
+    """One id is one person or rota, wherever it stands."""
+    seen: dict[str, Where] = {}
+    for table in ("contacts", "people", "rotas"):
+        for id_ in getattr(found, table):
+            first = seen.setdefault(id_, (table, id_))
+            if first[0] != table:
+                text = f"`{id_}` is already written under `{first[0]}`"
+                yield source.problem((table, id_), text, "give one of the two another id", at_key=True)
+
+
+def _unknown(source: Source, found: ContactsFile) -> Iterator[Problem]:
+    people = {*found.contacts, *found.people}
+    for id_, rota in found.rotas.items():
+        where: Where = ("rotas", id_)
+        for index, each in enumerate(rota.people):
+            if each not in people:
+                yield _no(source, (*where, "people", index), "person or contact", each, people)
+        for index, override in enumerate(rota.overrides):
+            everybody = {*people, *found.rotas}
+            if override.to not in everybody:
+                yield _no(source, (*where, "overrides", index, "to"), "person, contact or rota", override.to, everybody)
+
+
+def _no(source: Source, where: Where, what: str, given: str, known: Iterable[str]) -> Problem:
+    return source.problem(where, f"there is no {what} `{given}`", near(given, known))
+
+
+def _unknown_of(source: Source, found: ContactsFile, inventory: Inventory | None) -> Iterator[Problem]:
+    if inventory is None:
+        return
+    known: Mapping[str, Iterable[str]] = {
+        "areas": {each.area for each in inventory.sites.values() if each.area},
+        "sites": inventory.sites.keys(),
+        "kinds": {each.kind for each in inventory.targets.values()},
+        "providers": inventory.providers.keys(),
+    }
+    for where, scope in _scopes(found):
+        for name, names in known.items():
+            for index, each in enumerate(getattr(scope, name)):
+                if each not in names:
+                    yield _no(source, (*where, name, index), name.removesuffix("s"), each, names)
+
+
+def _scopes(found: ContactsFile) -> Iterator[tuple[Where, ScopeModel]]:
+    for table in ("contacts", "rotas"):
+        for id_, each in getattr(found, table).items():
+            yield (table, id_), each
+
+
+def _rings(source: Source, found: ContactsFile) -> Iterator[Problem]:
+    """Rotas that stand in for each other would lead to nobody."""
+    ring = find_loop({id_: [each.to for each in rota.overrides] for id_, rota in found.rotas.items()})
+    if ring:
+        text = f"goes round in a ring: {' → '.join(ring)}"
+        yield source.problem(("rotas", ring[0], "overrides"), text, "let one of them name a person")
