@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 OURS = Path(__file__).parent / "templates"
 SUBJECT_LENGTH = 78
-URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
+URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED, Happening.ESCALATED)
 """Where a critical incident is marked as urgent: its end and who has it are not."""
 ROOM = "vc-endpoint"
 """Kind of the targets that are rooms of video conferences."""

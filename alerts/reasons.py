@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from alerts.routing import Hours, Scope, Shift
 from monitor.core.model import Severity
 from monitor.core.words import EN, VI, Words
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,8 @@ class Reasons:
     every: str
     some: str
     told: str
+    late: str
+    reminded: str
     on_turn: str
     only: str
     only_hours: str
@@ -33,6 +37,18 @@ class Reasons:
     def unwanted(self, scope: Scope, misses: str) -> str:
         """Why somebody is not told, by the field of the scope that it does not fit."""
         return self.only.format(self._trait(misses, scope))
+
+    def nobody_has_it(self, after: timedelta) -> str:
+        """Why somebody is told by a step of escalation."""
+        return self.late.format(after=self.span(after))
+
+    def still_open(self, every: timedelta) -> str:
+        """Why somebody is reminded."""
+        return self.reminded.format(every=self.span(every))
+
+    def span(self, time: timedelta) -> str:
+        """A duration, such as `15 phút`."""
+        return self.words.lasted(EPOCH, EPOCH + time)
 
     def not_now(self, hours: Hours) -> str:
         """Why somebody is not told at this hour."""
@@ -67,6 +83,8 @@ REASONS: Mapping[str, Reasons] = {
         every="được báo mọi sự cố",
         some="được báo các sự cố có {}",
         told="đã được báo về sự cố này",
+        late="được báo vì {after} mà chưa có ai nhận sự cố",
+        reminded="được nhắc lại sau mỗi {every} khi sự cố chưa khắc phục",
         on_turn="đang trực ({rota}) đến {until}, {rest}",
         only="chỉ nhận sự cố có {}",
         only_hours="chỉ nhận trong giờ {}",
@@ -84,6 +102,8 @@ REASONS: Mapping[str, Reasons] = {
         every="is told of every incident",
         some="is told of incidents with {}",
         told="was told of this incident",
+        late="is told because nobody has had it for {after}",
+        reminded="is reminded each {every} while it is open",
         on_turn="is on duty ({rota}) until {until} and {rest}",
         only="wants only incidents with {}",
         only_hours="wants them only in the hours {}",

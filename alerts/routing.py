@@ -130,6 +130,12 @@ class Route:
     scope: Scope = Scope()
     hours: Hours | None = None
     """New incidents only then; what is still open when they begin is told then. None: always."""
+    after: timedelta = timedelta()
+    """Only when nobody has had it for so long."""
+    remind: timedelta | None = None
+    """So long after the last mail of an incident that is still open and that nobody has; None: never."""
+    remind_acknowledged: timedelta | None = None
+    """The same of one that somebody has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alerts.reasons import REASONS
 from alerts.routing import Route, Routing
@@ -21,6 +21,9 @@ class Headings:
 
     about: str
     at_once: str
+    step: str
+    reminded: str
+    reminded_acknowledged: str
     not_told: str
     nobody: str
     shifts: str
@@ -30,6 +33,9 @@ HEADINGS: Mapping[str, Headings] = {
     "vi": Headings(
         about="{name} – {site} ({id}): {state}, mức {severity}, nguyên nhân {cause}, lúc {at}",
         at_once="Báo ngay:",
+        step="Nếu sau {after} chưa có ai nhận ({at}):",
+        reminded="; nhắc lại mỗi {every} khi chưa có ai nhận",
+        reminded_acknowledged="; nhắc lại mỗi {every} khi đã có người nhận",
         not_told="Không báo:",
         nobody="không có ai",
         shifts="Ca trực {rota}:",
@@ -37,6 +43,9 @@ HEADINGS: Mapping[str, Headings] = {
     "en": Headings(
         about="{name} – {site} ({id}): {state}, severity {severity}, cause {cause}, at {at} (Viet Nam)",
         at_once="Told at once:",
+        step="When nobody has it after {after} ({at}):",
+        reminded="; reminded each {every} while nobody has it",
+        reminded_acknowledged="; reminded each {every} while somebody has it",
         not_told="Not told:",
         nobody="nobody",
         shifts="Shifts of {rota}:",
@@ -70,7 +79,7 @@ def _usual(target: Target, graph: Graph) -> Cause:
 
 
 def who(incident: Incident, routing: Routing, inventory: Inventory, at: datetime, language: str) -> str:
-    """Everybody who is told of an incident that opens at `at`, then everybody who is not, then the shifts of the rotas."""
+    """Everybody who is told of an incident that opens at `at`, and by which step; who is not; the shifts of the rotas."""
     return "\n".join(_lines(incident, routing, inventory, at, language)) + "\n"
 
 
@@ -82,15 +91,22 @@ def _lines(incident: Incident, routing: Routing, inventory: Inventory, at: datet
         state=words.states[incident.state], severity=words.severities[incident.severity],
         cause=words.causes[incident.cause], at=reasons.clock(at),
     )  # fmt: skip
-    told: list[str] = []
+    told: dict[timedelta, list[str]] = {timedelta(): []}
     not_told: list[str] = []
-    for route in routing.routes:
-        why_not = _why_not(route, incident, inventory, at, language)
-        shift = routing.shift(route.to, at)
-        reason = why_not or reasons.on_duty(shift, reasons.wanted(route.scope))
-        (not_told if why_not else told).append(f"  {shift.contact.name} <{shift.contact.email}>: {reason}")
-    yield headings.at_once
-    yield from told or [f"  {headings.nobody}"]
+    for route in sorted(routing.routes, key=lambda each: each.after):
+        shift = routing.shift(route.to, at + route.after)
+        why_not = _why_not(route, incident, inventory, at + route.after, language)
+        whom = f"  {shift.contact.name} <{shift.contact.email}>: "
+        if why_not:
+            not_told.append(whom + why_not)
+        else:
+            said = reasons.on_duty(shift, reasons.wanted(route.scope)) + _reminders(route, language)
+            told.setdefault(route.after, []).append(whom + said)
+    for after, lines in told.items():
+        yield (
+            headings.step.format(after=reasons.span(after), at=reasons.clock(at + after)) if after else headings.at_once
+        )
+        yield from lines or [f"  {headings.nobody}"]
     if not_told:
         yield headings.not_told
         yield from not_told
@@ -113,6 +129,12 @@ def _shifts(routing: Routing, rota: str, at: datetime) -> Iterator[tuple[datetim
             until = shift.until
         yield begins, until, name
         begins = until
+
+
+def _reminders(route: Route, language: str) -> str:
+    headings, reasons = HEADINGS[language], REASONS[language]
+    said = ((headings.reminded, route.remind), (headings.reminded_acknowledged, route.remind_acknowledged))
+    return "".join(text.format(every=reasons.span(every)) for text, every in said if every)
 
 
 def _why_not(route: Route, incident: Incident, inventory: Inventory, at: datetime, language: str) -> str:

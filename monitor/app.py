@@ -203,6 +203,7 @@ class App:
         try:
             open_incidents, told = await store.open_incidents(), await store.told()
             silences, untold = await store.silences(utc_now()), await store.untold()
+            begun = await store.begun()
             self._closed_before = await store.recent_incidents(20)
             await store.begin(utc_now())
             released = await store.release()
@@ -226,7 +227,7 @@ class App:
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
-            silences=silences, untold=untold,
+            silences=silences, untold=untold, begun=begun,
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()

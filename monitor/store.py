@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.pool import NullPool
 
 from alerts.outbox import Queued, QueueError
+from alerts.policy import WAITS
 from monitor.core.ledger import Member
 from monitor.core.model import Explanation, Happening, Held, Incident, IncidentEvent, Notification, Silence
 from monitor.core.usual import Learnt
@@ -322,16 +323,24 @@ class Store:
         query = sa.select(_incidents.c.body).where(_incidents.c.closed.is_(None)).order_by(_incidents.c.opened)
         return await self._incidents(query)
 
-    async def told(self) -> dict[str, set[str]]:
-        """Ids of the contacts who had mail of each open incident."""
-        query = sa.select(_outbox.c.thread, _outbox.c.contact).where(
+    async def told(self) -> tuple[Notification, ...]:
+        """What was told of the open incidents, oldest first."""
+        query = sa.select(_outbox.c.body).where(
             _outbox.c.thread.in_(sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None)))
         )
+        rows = await self._run("told", lambda connection: connection.scalars(query.order_by(_outbox.c.seq)).all())
+        return tuple(_notification_json.validate_json(row) for row in rows)
+
+    async def begun(self) -> dict[str, datetime]:
+        """By open incident when it last opened, came back or was given back."""
+        query = (
+            sa.select(_events.c.incident, sa.func.max(_events.c.at))
+            .where(_events.c.what.in_([each.value for each in WAITS]))
+            .where(_events.c.incident.in_(sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None))))
+            .group_by(_events.c.incident)
+        )
         rows = await self._run("told", lambda connection: connection.execute(query).all())
-        found: dict[str, set[str]] = {}
-        for thread, contact in rows:
-            found.setdefault(thread, set()).add(contact)
-        return found
+        return {str(incident): datetime.fromisoformat(at) for incident, at in rows}
 
     async def recent_incidents(self, limit: int) -> tuple[Incident, ...]:
         """The last closed incidents, newest first."""

@@ -228,7 +228,8 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Provider": (schema.ProviderModel,),
     "Maintenance": (schema.MaintenanceModel,),
     "Contacts": (schema.ContactsFile,),
-    "Contact": (schema.PersonModel, schema.ContactModel),
+    "Contact": (schema.PersonModel, schema.RemindedModel, schema.ContactModel),
+    "Step": (schema.StepModel,),
     "Rota": (schema.RotaModel,),
     "Override": (schema.OverrideModel,),
 }
@@ -237,7 +238,7 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
 @pytest.mark.parametrize("title", SCHEMA)
 def test_the_inventory_page_names_every_key_with_its_default_and_no_other(title: str) -> None:
     expected = {key: default for model in SCHEMA[title] for key, default in keys(model).items()}
-    for shared, titles in ((schema.TargetModel, ("Device", "Link")), (schema.ScopeModel, ("Rota",))):
+    for shared, titles in ((schema.TargetModel, ("Device", "Link")), (schema.RemindedModel, ("Rota", "Step"))):
         if title in titles:  # the page writes what they share once
             expected = {key: default for key, default in expected.items() if key not in keys(shared)}
     assert rows(section("docs/inventory.md", title)) == expected
@@ -440,7 +441,12 @@ def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Pa
 def test_the_example_of_contacts_loads(tmp_path: Path) -> None:
     (body,) = [body for name, body in blocks("docs/inventory.md") if name == "contacts.yaml"]
     (tmp_path / "contacts.yaml").write_text(body, encoding="utf-8")
-    assert [each.to for each in load_contacts(tmp_path / "contacts.yaml").routes] == ["north", "head", "on-call"]
+    assert [each.to for each in load_contacts(tmp_path / "contacts.yaml").routes] == [
+        "north",
+        "head",
+        "on-call",
+        "head",
+    ]
 
 
 def test_the_example_of_settings_loads(tmp_path: Path) -> None:

@@ -294,6 +294,14 @@ class Happening(StrEnum):
     """Somebody has it."""
     UNACKNOWLEDGED = "unacknowledged"
     """Nobody has it any more: who had it gave it back."""
+    ESCALATED = "escalated"
+    """Only in mails: nobody has it yet, so somebody else is told too."""
+    REMINDER = "reminder"
+    """Only in mails: it is still open."""
+
+
+ONLY_MAILED = frozenset({Happening.ESCALATED, Happening.REMINDER})
+"""What time brings and not the incident: no events of its life."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

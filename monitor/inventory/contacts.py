@@ -9,7 +9,7 @@ from pathlib import Path
 from alerts.routing import Override, Rota, Route, Routing, Scope
 from monitor.core.graph import find_loop
 from monitor.core.model import Cause, Contact, Inventory, Severity
-from monitor.inventory.schema import ContactsFile, RotaModel, ScopeModel
+from monitor.inventory.schema import ContactsFile, RemindedModel, RotaModel, ScopeModel
 from monitor.yamlfile import ConfigError, Problem, Source, Where, near, read, validate
 
 TURNS = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
@@ -30,10 +30,26 @@ def load_contacts(path: Path, inventory: Inventory | None = None) -> Routing:
             for id_, each in (found.contacts | found.people).items()
         },
         rotas={id_: _rota(id_, each) for id_, each in found.rotas.items()},
-        routes=tuple(
-            Route(to=id_, scope=_scope(each), hours=each.hours) for id_, each in (found.contacts | found.rotas).items()
+        routes=(
+            *(_route(id_, each) for id_, each in (found.contacts | found.rotas).items()),
+            *(
+                Route(to=to, scope=_scope(step), hours=step.hours, after=timedelta(seconds=step.after))
+                for step in found.escalation
+                for to in step.to
+            ),
         ),
     )
+
+
+def _route(id_: str, model: RemindedModel) -> Route:
+    return Route(
+        to=id_, scope=_scope(model), hours=model.hours,
+        remind=_span(model.remind), remind_acknowledged=_span(model.remind_acknowledged),
+    )  # fmt: skip
+
+
+def _span(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _rota(id_: str, model: RotaModel) -> Rota:
@@ -66,13 +82,17 @@ def _named_twice(source: Source, found: ContactsFile) -> Iterator[Problem]:
 
 def _unknown(source: Source, found: ContactsFile) -> Iterator[Problem]:
     people = {*found.contacts, *found.people}
+    everybody = {*people, *found.rotas}
+    for index, step in enumerate(found.escalation):
+        for at, each in enumerate(step.to):
+            if each not in everybody:
+                yield _no(source, ("escalation", index, "to", at), "person, contact or rota", each, everybody)
     for id_, rota in found.rotas.items():
         where: Where = ("rotas", id_)
         for index, each in enumerate(rota.people):
             if each not in people:
                 yield _no(source, (*where, "people", index), "person or contact", each, people)
         for index, override in enumerate(rota.overrides):
-            everybody = {*people, *found.rotas}
             if override.to not in everybody:
                 yield _no(source, (*where, "overrides", index, "to"), "person, contact or rota", override.to, everybody)
 
@@ -101,6 +121,8 @@ def _scopes(found: ContactsFile) -> Iterator[tuple[Where, ScopeModel]]:
     for table in ("contacts", "rotas"):
         for id_, each in getattr(found, table).items():
             yield (table, id_), each
+    for index, step in enumerate(found.escalation):
+        yield ("escalation", index), step
 
 
 def _rings(source: Source, found: ContactsFile) -> Iterator[Problem]:

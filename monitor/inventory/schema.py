@@ -305,6 +305,19 @@ HoursText = Annotated[Hours, BeforeValidator(_hours), WithJsonSchema({"type": "s
 """Days and times, such as `Mo-Fr 07:30-17:00`."""
 
 
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 60.0, 31 * 86_400.0
+"""Seconds between mails of one incident that time alone brings."""
+
+
+def _interval(value: float) -> float:
+    if not SHORTEST_INTERVAL <= value <= LONGEST_INTERVAL:
+        raise ValueError("must be between 1m and 31d")
+    return value
+
+
+Interval = Annotated[Span, AfterValidator(_interval)]
+
+
 class ScopeModel(Model):
     """Which incidents: those that fit all that is written."""
 
@@ -327,7 +340,16 @@ class PersonModel(Model):
     language: Literal["vi", "en"] = "vi"
 
 
-class ContactModel(PersonModel, ScopeModel):
+class RemindedModel(ScopeModel):
+    """What contacts and rotas have in common."""
+
+    remind: Interval | None = Field(
+        None, description="mail again so long after the last mail, while it is open and nobody has it"
+    )
+    remind_acknowledged: Interval | None = Field(None, description="the same while somebody has it")
+
+
+class ContactModel(PersonModel, RemindedModel):
     """Somebody who gets mail of all that fits."""
 
 
@@ -345,7 +367,7 @@ class OverrideModel(Model):
         return self
 
 
-class RotaModel(ScopeModel):
+class RotaModel(RemindedModel):
     """People who take turns; whoever has the turn gets mail of all that fits."""
 
     name: Line = Field(min_length=1, max_length=120)
@@ -357,12 +379,20 @@ class RotaModel(ScopeModel):
     )
 
 
+class StepModel(ScopeModel):
+    """Who else is told of all that fits, when nobody has it."""
+
+    after: Interval = Field(description="how long nobody has had it")
+    to: list[Slug] = Field(min_length=1, max_length=100, description="people, contacts or rotas")
+
+
 class ContactsFile(Model):
     """contacts.yaml: who is told."""
 
     contacts: dict[Slug, ContactModel] = Field(default_factory=dict)
     people: dict[Slug, PersonModel] = Field(default_factory=dict, description="told only where something names them")
     rotas: dict[Slug, RotaModel] = Field(default_factory=dict)
+    escalation: list[StepModel] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _somebody(self) -> ContactsFile:

@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerts import compose
-from alerts.compose import check_templates
+from alerts.compose import URGENT, check_templates
 from alerts.policy import ACTS
 from monitor.core.model import (
     Acknowledgement,
@@ -227,7 +227,7 @@ def test_a_mail_says_that_a_machine_wrote_it() -> None:
 def test_a_mail_says_how_severe_it_is_and_is_urgent_when_something_critical_begins(
     what: Happening, severity: Severity
 ) -> None:
-    urgent = severity is Severity.CRITICAL and what in (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
+    urgent = severity is Severity.CRITICAL and what in URGENT
     for language, prefix, row, word in (
         ("vi", "KHẨN – ", "Mức độ", VI.severities),
         ("en", "URGENT – ", "Severity", EN.severities),

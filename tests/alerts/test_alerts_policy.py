@@ -11,11 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.policy import ACTS, BEGINS, first_of_thread, notify, silence_of, withhold
+from alerts.policy import ACTS, BEGINS, Policy, first_of_thread, silence_of, withhold
 from alerts.routing import Rota, Route, Routing, Scope, everybody
-from monitor.core.model import Cause, Contact, Happening, Severity, Silence
+from monitor.core.model import (
+    Cause,
+    Contact,
+    Happening,
+    IncidentEvent,
+    Inventory,
+    Notification,
+    Severity,
+    Silence,
+)
 from monitor.inventory.hours import parse_hours
-from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, inventory
+from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, inventory, notification
 
 INVENTORY = inventory()
 ENDS = (Happening.RECOVERED, Happening.WITHDRAWN)
@@ -28,8 +37,16 @@ def somebody(id_: str = "a", scope: Scope = EVERYTHING, **more: Any) -> Routing:
     return Routing(contacts={id_: contact}, routes=(Route(to=id_, scope=scope, **more),))
 
 
+def notify(
+    happened: IncidentEvent, routing: Routing, known: Inventory = INVENTORY, told: Iterable[str] = ()
+) -> list[Notification]:
+    """What is told of one event, when these were told of its incident before."""
+    before = [notification(contact=Contact(id=each, name="", email=""), incident=happened.incident) for each in told]
+    return Policy(routing, known, before).happened(happened)
+
+
 def why(routing: Routing, what: Happening = Happening.OPENED, told: tuple[str, ...] = ()) -> list[str]:
-    return [each.reason for each in notify(event(what), routing, INVENTORY, told)]
+    return [each.reason for each in notify(event(what), routing, told=told)]
 
 
 def test_a_contact_that_is_not_narrow_is_told_of_everything() -> None:
@@ -46,9 +63,7 @@ def test_who_is_narrow_is_told_of_what_fits_with_that_as_the_reason() -> None:
 @pytest.mark.parametrize("severity", Severity)
 def test_a_contact_may_hear_only_of_what_is_severe_enough(severity: Severity, least: Severity) -> None:
     order = list(Severity)
-    told = notify(
-        event(incident=replace(INCIDENT, severity=severity)), somebody(scope=Scope(severity=least)), INVENTORY
-    )
+    told = notify(event(incident=replace(INCIDENT, severity=severity)), somebody(scope=Scope(severity=least)))
     assert bool(told) is (order.index(severity) >= order.index(least))
     every = least is Severity.MINOR
     assert {each.reason for each in told} <= {
@@ -70,21 +85,21 @@ def test_whoever_has_the_turn_is_told_and_who_had_it_hears_on() -> None:
     people = {each: Contact(id=each, name=each, email=f"{each}@example.org", language="en") for each in ("an", "ba")}
     rota = Rota(id="noc", name="NOC", people=("an", "ba"), starts=NOW, turn=timedelta(days=1))
     routing = Routing(contacts=people, rotas={"noc": rota}, routes=(Route(to="noc"),))
-    (opened,) = notify(event(), routing, INVENTORY)
+    (opened,) = notify(event(), routing)
     said = "is on duty (NOC) until 12:00 25/11/2026 and is told of every incident"
     assert (opened.contact.id, opened.reason) == ("an", said)
-    both = notify(event(Happening.CHANGED, after=90_000), routing, INVENTORY, ("an",))
+    both = notify(event(Happening.CHANGED, after=90_000), routing, told=("an",))
     assert [(each.contact.id, each.reason.partition(" until")[0]) for each in both] == [
         ("an", "was told of this incident"), ("ba", "is on duty (NOC)"),
     ]  # fmt: skip
-    ended = notify(event(Happening.RECOVERED, after=90_000), routing, INVENTORY, ("an",))
+    ended = notify(event(Happening.RECOVERED, after=90_000), routing, told=("an",))
     assert [each.contact.id for each in ended] == ["an"]
 
 
 def test_an_incident_whose_root_left_the_inventory_is_told_to_those_of_every_area_only() -> None:
     gone = event(incident=replace(INCIDENT, root="no/longer"))
-    assert notify(gone, somebody(), INVENTORY) != []
-    assert notify(gone, somebody(scope=Scope(areas=("Kim Sơn",))), INVENTORY) == []
+    assert notify(gone, somebody()) != []
+    assert notify(gone, somebody(scope=Scope(areas=("Kim Sơn",)))) == []
 
 
 @pytest.mark.parametrize("what", [*ENDS, *ACTS])
@@ -111,14 +126,14 @@ def test_who_is_not_in_the_file_any_more_is_told_nothing() -> None:
 
 def test_a_notification_carries_the_incident_as_its_thread_and_the_event_as_it_was() -> None:
     happened = event()
-    (told,) = notify(happened, everybody(ON_CALL), INVENTORY)
+    (told,) = notify(happened, everybody(ON_CALL))
     assert (told.thread, told.event, told.contact) == (INCIDENT.id, happened, ON_CALL)
     assert told.id == first_of_thread(told)
 
 
 def test_deciding_again_gives_the_same_ids() -> None:
     happened = event(Happening.CHANGED, after=7.25)
-    assert notify(happened, everybody(ON_CALL), INVENTORY) == notify(happened, everybody(ON_CALL), INVENTORY)
+    assert notify(happened, everybody(ON_CALL)) == notify(happened, everybody(ON_CALL))
 
 
 def of(ids: Iterable[str]) -> Routing:
@@ -139,13 +154,13 @@ def test_ids_of_different_mails_differ(contacts: list[str], incidents: list[str]
             *((Happening.CHANGED, each / 1e6) for each in changed_after),
             (Happening.RECOVERED, 2000.0),
         ]:
-            ids += [each.id for each in notify(event(what, opened, after), of(contacts), INVENTORY, contacts)]
+            ids += [each.id for each in notify(event(what, opened, after), of(contacts), told=contacts)]
     assert len(set(ids)) == len(ids) == len(contacts) * len(incidents) * (len(changed_after) + 2)
 
 
 @given(contact=st.sampled_from(("a", "b")), what=st.sampled_from(tuple(Happening)))
 def test_every_mail_but_the_first_points_at_the_first_of_its_contact(contact: str, what: Happening) -> None:
-    (told,) = notify(event(what), of([contact]), INVENTORY, (contact,))
+    (told,) = notify(event(what), of([contact]), told=(contact,))
     assert first_of_thread(told) == f"{INCIDENT.id}.opened.{contact}"
     assert (told.id == first_of_thread(told)) is (what is Happening.OPENED)
 
@@ -223,6 +238,6 @@ def test_each_time_that_somebody_takes_it_is_a_mail_of_its_own() -> None:
         each.id
         for what in ACTS
         for after in (60, 61)
-        for each in notify(event(what, after=after), everybody(ON_CALL), INVENTORY, [ON_CALL.id])
+        for each in notify(event(what, after=after), everybody(ON_CALL), told=[ON_CALL.id])
     }
     assert len(ids) == 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ from monitor.core.model import (
     IncidentEvent,
     Inventory,
     Limit,
+    Notification,
     Observation,
     Outcome,
     Reason,
@@ -96,16 +97,17 @@ class Line:
         self,
         known: Inventory,
         open_incidents: Sequence[Incident] = (),
-        told: Mapping[str, set[str]] | None = None,
+        told: Iterable[Notification] = (),
         silences: Sequence[Silence] = (),
         untold: Mapping[str, Happening] | None = None,
+        begun: Mapping[str, datetime] | None = None,
     ) -> None:
         self.pipeline = Pipeline(
-            inventory=known, routing=self.routing, open_incidents=open_incidents, told=told or {}, store=self.store,
+            inventory=known, routing=self.routing, open_incidents=open_incidents, told=told, store=self.store,
             clock=lambda: self.now, steady=self._steady, recheck=self.rechecked.append, stored=self._stored,
             clock_set=self._move_turns,
             recorder=self.recorder,
-            silences=silences, untold=untold,
+            silences=silences, untold=untold, begun=begun,
         )  # fmt: skip
 
     async def restart(self, known: Inventory = BOTH) -> None:
@@ -117,6 +119,7 @@ class Line:
             await store.told(),
             await store.silences(self.now),
             await store.untold(),
+            await store.begun(),
         )
 
     def _steady(self) -> float:
@@ -143,6 +146,7 @@ class Line:
             self.see(target, outcome)
             self.pipeline._take(self.pipeline.correlator.tick(self.now))
             self.pipeline._break_silence()
+            self.pipeline._tell_what_is_due()
 
     async def hush(self, site: str, minutes: float) -> None:
         """Be silent about a site from now on."""
@@ -316,7 +320,9 @@ async def test_the_end_is_told_to_those_who_were_told_of_the_beginning(line: Lin
     assert [each.root for each in line.pipeline.closed] == ["north/portal"]
 
 
-async def test_after_a_restart_the_end_is_told_to_those_who_were_told_before(line: Line) -> None:
+async def test_after_a_restart_the_end_is_told_to_those_who_were_told_before_and_who_is_new_hears_what_is_open(
+    line: Line,
+) -> None:
     line.see_for("south/portal", Outcome.FAILED)
     await line.pipeline.flush()
     late = Contact(id="late", name="Late", email="late@example.org")
@@ -325,8 +331,54 @@ async def test_after_a_restart_the_end_is_told_to_those_who_were_told_before(lin
     line.see_for("south/portal", Outcome.FAILED)
     line.see_for("south/portal", Outcome.OK)
     await line.pipeline.flush()
-    assert line.mails() == [("opened", "all"), ("opened", "south"), ("recovered", "all"), ("recovered", "south")]
+    assert line.mails() == [
+        ("opened", "all"), ("opened", "south"), ("opened", "late"),
+        ("recovered", "all"), ("recovered", "late"), ("recovered", "south"),
+    ]  # fmt: skip
     assert await line.store.open_incidents() == ()
+
+
+async def test_a_step_of_escalation_and_a_reminder_come_in_their_time_over_a_restart(line: Line) -> None:
+    head = replace(ALL, id="head")
+    first, second = everybody(ALL).routes[0], Route(to="head", after=timedelta(minutes=15))
+    routes = (replace(first, remind=timedelta(minutes=20)), second)
+    line.routing = Routing(contacts={"all": ALL, "head": head}, routes=routes)
+    await line.restart()
+    line.see_for("north/portal", Outcome.FAILED, 10)
+    await line.pipeline.flush()
+    await line.restart()
+    line.see_for("north/portal", Outcome.FAILED, 15)
+    await line.pipeline.flush()
+    await line.restart()
+    line.see_for("north/portal", Outcome.OK, 5)
+    await line.pipeline.flush()
+    mails = line.mails()
+    assert mails[:3] == [("opened", "all"), ("escalated", "head"), ("reminder", "all")]
+    assert sorted(mails[3:]) == [("recovered", "all"), ("recovered", "head")]
+
+
+async def test_what_is_silenced_is_neither_escalated_nor_told_to_who_comes(line: Line) -> None:
+    line.routing = Routing(contacts={"all": ALL}, routes=(Route(to="all", after=timedelta(minutes=5)),))
+    await line.restart()
+    await line.hush("north", 20)
+    line.see_for("north/portal", Outcome.FAILED, 10)
+    line.pipeline.adopt(BOTH, everybody(ALL))
+    line.see_for("north/portal", Outcome.FAILED, 5)
+    await line.pipeline.flush()
+    assert line.mails() == []
+
+
+async def test_after_a_start_and_a_pause_nothing_comes_by_time_alone_until_it_is_seen_what_is_still_so(
+    line: Line,
+) -> None:
+    line.routing = Routing(contacts={"all": ALL}, routes=(Route(to="all", after=timedelta(minutes=5)),))
+    line.see_for("north/portal", Outcome.FAILED, 1)
+    await line.pipeline.flush()
+    line.now += timedelta(hours=1)  # nobody watches
+    await line.restart()
+    line.see_for("north/portal", Outcome.OK, 5)
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all"), ("recovered", "all")]
 
 
 async def test_an_incident_that_goes_on_over_a_restart_is_not_opened_again(line: Line) -> None:

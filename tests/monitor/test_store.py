@@ -121,12 +121,18 @@ async def test_what_was_learnt_of_a_check_that_is_long_gone_is_thrown_away(store
     assert rows(file, 'SELECT "check" FROM learnt') == [("fresh",)]
 
 
-async def test_told_are_the_contacts_of_open_incidents(store: Store) -> None:
+async def test_told_is_what_was_mailed_of_open_incidents_and_begun_when_they_last_wanted_somebody(store: Store) -> None:
     other = replace(INCIDENT, id="other")
     await store.record([], [event(), event(incident=other)], [OPENED, SECOND, notification(incident=other)], NOW)
-    assert await store.told() == {INCIDENT.id: {"on-call", "second"}, "other": {"on-call"}}
-    await store.record([], [event(Happening.RECOVERED)], [RECOVERED], NOW)
-    assert await store.told() == {"other": {"on-call"}}
+    opened = NOW + timedelta(seconds=3)
+    assert await store.told() == (OPENED, SECOND, notification(incident=other))
+    assert await store.begun() == {INCIDENT.id: opened, "other": opened}
+    given_back = event(Happening.UNACKNOWLEDGED, other, after=90)
+    await store.record(
+        [], [event(Happening.RECOVERED), event(Happening.ACKNOWLEDGED, other, 60), given_back], [RECOVERED], NOW
+    )
+    assert await store.told() == (notification(incident=other),)
+    assert await store.begun() == {"other": given_back.at}
 
 
 # -- the outbox's side ---------------------------------------------------------------------------------------------
