@@ -23,7 +23,9 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.policy import first_of_thread
+from alerts.summary import lines
 from monitor.core.model import (
+    SUMMARIES,
     Acknowledgement,
     Cause,
     Contact,
@@ -188,6 +190,7 @@ class Composer:
             "evidence": incident.evidence[:SHOWN_EVIDENCE],
             "board": f"{self._board}/incidents/{incident.id}" if self._board else "",
             "grafana": _grafana(self._grafana, root),
+            "items": lines(notification.items, inventory, words, self._board),
             "contact": notification.contact,
             "told_because": notification.reason,
         }
@@ -309,10 +312,11 @@ def _sample_notification(incident: Incident, what: Happening, language: str) -> 
     if what is Happening.ACKNOWLEDGED:
         incident = replace(incident, acknowledged=Acknowledgement(by="Hoa", at=incident.opened, note="sample"))
     event = IncidentEvent(incident=incident, what=what, at=incident.opened)
+    items = (event, replace(event, what=Happening.WITHDRAWN)) if what in SUMMARIES else ()
     contact = Contact(id="sample", name="Sample", email="sample@example.org", language=language)
     return Notification(
-        id=f"{incident.id}.{what}.sample", thread=incident.id, contact=contact, event=event, reason="sample"
-    )
+        id=f"{incident.id}.{what}.sample", thread=incident.id, contact=contact, event=event, reason="sample", items=items
+    )  # fmt: skip
 
 
 def _sample() -> tuple[Inventory, list[Incident]]:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from alerts.holding import Holding
 from alerts.reasons import REASONS
 from alerts.routing import Route, Routing, Shift
 from monitor.core.model import (
+    SUMMARIES,
     Contact,
     Happening,
     Incident,
@@ -46,12 +48,18 @@ class Policy:
         inventory: Inventory,
         told: Iterable[Notification] = (),
         begun: Mapping[str, datetime] | None = None,
+        held: Iterable[Notification] = (),
     ) -> None:
-        """`told` is oldest first, `begun` by incident when it last opened, came back or was given back."""
+        """`told` is oldest first, what was told of open incidents and in the last hours; `begun` is by open incident when it last
+        opened, came back or was given back; `held` are notifications that no summary has told of yet.
+        """
+        told = list(told)
         self._told: dict[str, dict[str, list[Telling]]] = {}
         """By incident and contact, oldest first."""
         for each in told:
-            self._note(each)
+            if each.thread in (begun or {}):
+                self._note(each)
+        self._holding = Holding(told, held)
         self._waits = {id_: self._first_told(id_, at) for id_, at in (begun or {}).items()}
         """Since when nobody has it, and somebody may know."""
         self.next: datetime | None = None
@@ -78,6 +86,7 @@ class Policy:
             for contact, tellings in told.items():
                 told[contact] = [each._replace(at=each.at + step) for each in tellings]
         self._waits = {incident: since + step for incident, since in self._waits.items()}
+        self._holding.clock_set(step)
 
     def forget(self, incident: str) -> None:
         """An incident that is over and does not come back."""
@@ -122,7 +131,7 @@ class Policy:
             id=f"{thread}.{step or _step(event)}.{contact.id}", thread=thread, contact=contact, event=event, reason=reason
         )  # fmt: skip
         self._note(made)
-        return made
+        return self._holding.take(made, self._routing)
 
     # -- what time brings ------------------------------------------------------------------------------------------------
 
@@ -130,7 +139,7 @@ class Policy:
         """What is to be told by now of incidents that are open and not silenced, because time has passed.
 
         Those whom an incident concerns and who were not told: their hours began, they came on duty, the file was changed. Those of a
-        step of escalation that has come. Those who want to be reminded. `next` is when to ask again.
+        step of escalation that has come. Those who want to be reminded. Summaries of what was held back. `next` is when to ask again.
         """
         notifications: list[Notification] = []
         later: list[datetime | None] = []
@@ -144,8 +153,9 @@ class Policy:
                     found, again = self._look(route, shift, incident, now)
                     notifications += found
                     later.append(again)
-        self.next = min((each for each in later if each is not None), default=None)
-        return notifications
+        summaries, again = self._holding.due(now, self._routing)
+        self.next = min((each for each in (*later, again) if each is not None), default=None)
+        return notifications + summaries
 
     def _look(
         self, route: Route, shift: Shift, incident: Incident, now: datetime
@@ -214,7 +224,8 @@ def withhold(what: Happening, untold: Happening | None, *, silent: bool) -> tupl
 
 def first_of_thread(notification: Notification) -> str:
     """Id of the notification that opened the thread for this contact."""
-    return f"{notification.thread}.{Happening.OPENED}.{notification.contact.id}"
+    first = notification.thread.partition("-")[0] if notification.event.what in SUMMARIES else Happening.OPENED
+    return f"{notification.thread}.{first}.{notification.contact.id}"
 
 
 def _step(event: IncidentEvent) -> str:

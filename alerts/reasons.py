@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from alerts.routing import Hours, Scope, Shift
+from alerts.routing import Hours, Scope, Shift, Storm
 from monitor.core.model import Severity
 from monitor.core.words import EN, VI, Words
 
@@ -23,6 +23,8 @@ class Reasons:
     told: str
     late: str
     reminded: str
+    after_quiet: str
+    storm: str
     on_turn: str
     only: str
     only_hours: str
@@ -45,6 +47,10 @@ class Reasons:
     def still_open(self, every: timedelta) -> str:
         """Why somebody is reminded."""
         return self.reminded.format(every=self.span(every))
+
+    def too_many(self, limit: Storm) -> str:
+        """Why somebody gets one mail about many incidents."""
+        return self.storm.format(mails=limit.mails, within=self.span(limit.within))
 
     def span(self, time: timedelta) -> str:
         """A duration, such as `15 phút`."""
@@ -85,6 +91,8 @@ REASONS: Mapping[str, Reasons] = {
         told="đã được báo về sự cố này",
         late="được báo vì {after} mà chưa có ai nhận sự cố",
         reminded="được nhắc lại sau mỗi {every} khi sự cố chưa khắc phục",
+        after_quiet="được gửi thư tổng hợp khi hết giờ yên lặng",
+        storm="được gửi thư tổng hợp khi có hơn {mails} thư trong {within}",
         on_turn="đang trực ({rota}) đến {until}, {rest}",
         only="chỉ nhận sự cố có {}",
         only_hours="chỉ nhận trong giờ {}",
@@ -104,6 +112,8 @@ REASONS: Mapping[str, Reasons] = {
         told="was told of this incident",
         late="is told because nobody has had it for {after}",
         reminded="is reminded each {every} while it is open",
+        after_quiet="gets a digest at the end of the quiet hours",
+        storm="gets a summary when there are more than {mails} mails within {within}",
         on_turn="is on duty ({rota}) until {until} and {rest}",
         only="wants only incidents with {}",
         only_hours="wants them only in the hours {}",

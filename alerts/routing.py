@@ -139,12 +139,45 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """When somebody wants to be woken only by what is severe."""
+
+    hours: Hours
+    at_once: Severity
+    """At least this; the rest comes in one digest at the end of the hours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """More than so many mails within so long are no use to anybody."""
+
+    mails: int
+    within: timedelta
+
+
+STORM_MAILS = 20
+STORM_WITHIN = timedelta(minutes=10)
+USUAL_STORM = Storm(mails=STORM_MAILS, within=STORM_WITHIN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
     """All of contacts.yaml, as one immutable snapshot."""
 
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     rotas: Mapping[str, Rota] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+    quiet: Mapping[str, Quiet] = field(default_factory=dict)
+    """By contact."""
+    storms: Mapping[str, Storm] = field(default_factory=dict)
+    """By contact, where it is not the usual one."""
+
+    def quiet_until(self, contact: str, severity: Severity, at: datetime) -> datetime | None:
+        """Until when a contact does not want to hear of something so severe; None: it is told at once."""
+        quiet = self.quiet.get(contact)
+        if quiet is None or not quiet.hours.hold(at) or RANK[severity] >= RANK[quiet.at_once]:
+            return None
+        return quiet.hours.next_change(at)
 
     def shift(self, to: str, at: datetime) -> Shift:
         """Who it is that a contact's or rota's id leads to at a moment."""

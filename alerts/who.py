@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from alerts.reasons import REASONS
-from alerts.routing import Route, Routing
+from alerts.routing import Route, Routing, Shift
 from monitor.core.graph import Graph
 from monitor.core.model import Cause, Incident, Inventory, Reason, Role, Severity, State, Target
 from monitor.core.severity import weigh
@@ -21,6 +21,7 @@ class Headings:
 
     about: str
     at_once: str
+    later: str
     step: str
     reminded: str
     reminded_acknowledged: str
@@ -33,6 +34,7 @@ HEADINGS: Mapping[str, Headings] = {
     "vi": Headings(
         about="{name} – {site} ({id}): {state}, mức {severity}, nguyên nhân {cause}, lúc {at}",
         at_once="Báo ngay:",
+        later="Trong thư tổng hợp lúc {at}:",
         step="Nếu sau {after} chưa có ai nhận ({at}):",
         reminded="; nhắc lại mỗi {every} khi chưa có ai nhận",
         reminded_acknowledged="; nhắc lại mỗi {every} khi đã có người nhận",
@@ -43,6 +45,7 @@ HEADINGS: Mapping[str, Headings] = {
     "en": Headings(
         about="{name} – {site} ({id}): {state}, severity {severity}, cause {cause}, at {at} (Viet Nam)",
         at_once="Told at once:",
+        later="In the digest at {at}:",
         step="When nobody has it after {after} ({at}):",
         reminded="; reminded each {every} while nobody has it",
         reminded_acknowledged="; reminded each {every} while somebody has it",
@@ -91,7 +94,7 @@ def _lines(incident: Incident, routing: Routing, inventory: Inventory, at: datet
         state=words.states[incident.state], severity=words.severities[incident.severity],
         cause=words.causes[incident.cause], at=reasons.clock(at),
     )  # fmt: skip
-    told: dict[timedelta, list[str]] = {timedelta(): []}
+    told: dict[str, list[str]] = {headings.at_once: []}
     not_told: list[str] = []
     for route in sorted(routing.routes, key=lambda each: each.after):
         shift = routing.shift(route.to, at + route.after)
@@ -101,11 +104,9 @@ def _lines(incident: Incident, routing: Routing, inventory: Inventory, at: datet
             not_told.append(whom + why_not)
         else:
             said = reasons.on_duty(shift, reasons.wanted(route.scope)) + _reminders(route, language)
-            told.setdefault(route.after, []).append(whom + said)
-    for after, lines in told.items():
-        yield (
-            headings.step.format(after=reasons.span(after), at=reasons.clock(at + after)) if after else headings.at_once
-        )
+            told.setdefault(_when(route, shift, incident, routing, at, language), []).append(whom + said)
+    for when, lines in told.items():
+        yield when
         yield from lines or [f"  {headings.nobody}"]
     if not_told:
         yield headings.not_told
@@ -129,6 +130,19 @@ def _shifts(routing: Routing, rota: str, at: datetime) -> Iterator[tuple[datetim
             until = shift.until
         yield begins, until, name
         begins = until
+
+
+def _when(route: Route, shift: Shift, incident: Incident, routing: Routing, at: datetime, language: str) -> str:
+    """The heading below which somebody stands who is told: at once, by a step, in a digest."""
+    headings, reasons = HEADINGS[language], REASONS[language]
+    until = routing.quiet_until(shift.contact.id, incident.severity, at + route.after)
+    if until is not None:
+        return headings.later.format(at=reasons.clock(until))
+    return (
+        headings.step.format(after=reasons.span(route.after), at=reasons.clock(at + route.after))
+        if route.after
+        else headings.at_once
+    )
 
 
 def _reminders(route: Route, language: str) -> str:

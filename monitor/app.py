@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 from aiohttp import web
 
 from alerts.compose import Composer
+from alerts.holding import READ_BACK
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox
 from alerts.routing import Routing
@@ -201,9 +202,9 @@ class App:
         self.metrics.adopt(self._inventory)
         self.metrics.reloaded(True, self._started)
         try:
-            open_incidents, told = await store.open_incidents(), await store.told()
+            open_incidents, told = await store.open_incidents(), await store.told(utc_now() - READ_BACK)
             silences, untold = await store.silences(utc_now()), await store.untold()
-            begun = await store.begun()
+            begun, held = await store.begun(), await store.held()
             self._closed_before = await store.recent_incidents(20)
             await store.begin(utc_now())
             released = await store.release()
@@ -227,7 +228,7 @@ class App:
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
-            silences=silences, untold=untold, begun=begun,
+            silences=silences, untold=untold, begun=begun, held=held,
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()

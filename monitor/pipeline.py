@@ -83,6 +83,7 @@ class Pipeline:
         silences: Iterable[Silence] = (),
         untold: Mapping[str, Happening] | None = None,
         begun: Mapping[str, datetime] | None = None,
+        held: Iterable[Notification] = (),
     ) -> None:
         self.inventory = inventory
         self._store, self._clock, self._steady = store, clock, steady
@@ -94,7 +95,7 @@ class Pipeline:
         self._decider = Decider(inventory, self._looked, open_incidents)
         self.last: dict[str, Observation] = {}
         self.closed: list[Incident] = []
-        self._policy = Policy(routing, inventory, told, begun)
+        self._policy = Policy(routing, inventory, told, begun, held)
         self._look_again = True
         """Something happened since time was last asked what is due."""
         self._settled = steady() + SETTLE_SECONDS

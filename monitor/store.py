@@ -103,7 +103,7 @@ _outbox = sa.Table(
     sa.Column("id", sa.String, nullable=False, unique=True),
     sa.Column("thread", sa.String, nullable=False),
     sa.Column("contact", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False, index=True),  # queued, sending, deferred, sent, failed
+    sa.Column("status", sa.String, nullable=False, index=True),  # queued, sending, deferred, sent, failed, held, summed
     sa.Column("queued_at", sa.String, nullable=False),
     sa.Column("due", sa.String, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
@@ -141,6 +141,7 @@ def _unless_known(table: sa.Table) -> sa.Insert:
 _NEW_STATE, _NEW_EVENT = _unless_known(_states), _unless_known(_events)
 
 UNSENT = ("queued", "sending", "deferred")
+HELD = "held"
 
 _incident_json = TypeAdapter(Incident)
 _because_json = TypeAdapter(Explanation)
@@ -306,6 +307,9 @@ class Store:
                 known = connection.scalar(sa.select(_outbox.c.seq).where(_outbox.c.id == each.id))
                 if known is None:
                     connection.execute(_outbox.insert().values(**_outbox_row(each, at)))
+                if each.instead_of:
+                    told = _outbox.update().where(_outbox.c.id.in_(each.instead_of), _outbox.c.status == HELD)
+                    connection.execute(told.values(status="summed"))
 
         await self._run("record", work)
 
@@ -323,12 +327,18 @@ class Store:
         query = sa.select(_incidents.c.body).where(_incidents.c.closed.is_(None)).order_by(_incidents.c.opened)
         return await self._incidents(query)
 
-    async def told(self) -> tuple[Notification, ...]:
-        """What was told of the open incidents, oldest first."""
-        query = sa.select(_outbox.c.body).where(
-            _outbox.c.thread.in_(sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None)))
-        )
-        rows = await self._run("told", lambda connection: connection.scalars(query.order_by(_outbox.c.seq)).all())
+    async def told(self, since: datetime) -> tuple[Notification, ...]:
+        """What was told of the open incidents, and all that was decided since, oldest first."""
+        of_open = _outbox.c.thread.in_(sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None)))
+        return await self._notifications(of_open | (_outbox.c.queued_at >= _text(since)))
+
+    async def held(self) -> tuple[Notification, ...]:
+        """What is held back until a summary, oldest first."""
+        return await self._notifications(_outbox.c.status == HELD)
+
+    async def _notifications(self, which: sa.ColumnElement[bool]) -> tuple[Notification, ...]:
+        query = sa.select(_outbox.c.body).where(which).order_by(_outbox.c.seq)
+        rows = await self._run("told", lambda connection: connection.scalars(query).all())
         return tuple(_notification_json.validate_json(row) for row in rows)
 
     async def begun(self) -> dict[str, datetime]:
@@ -625,7 +635,7 @@ def _outbox_row(notification: Notification, at: datetime) -> dict[str, Any]:
         "id": notification.id,
         "thread": notification.thread,
         "contact": notification.contact.id,
-        "status": "queued",
+        "status": HELD if notification.held else "queued",
         "queued_at": _text(at),
         "due": _text(at),
         "attempts": 0,

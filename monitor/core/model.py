@@ -298,9 +298,17 @@ class Happening(StrEnum):
     """Only in mails: nobody has it yet, so somebody else is told too."""
     REMINDER = "reminder"
     """Only in mails: it is still open."""
+    DIGEST = "digest"
+    """Only in mails: what was held back while somebody wanted quiet."""
+    STORM = "storm"
+    """Only in mails: what is held back because too many mails would come."""
+    STORM_OVER = "storm-over"
+    """Only in mails: the last of these, mails come one by one again."""
 
 
-ONLY_MAILED = frozenset({Happening.ESCALATED, Happening.REMINDER})
+SUMMARIES = frozenset({Happening.DIGEST, Happening.STORM, Happening.STORM_OVER})
+"""One mail about several incidents."""
+ONLY_MAILED = SUMMARIES | {Happening.ESCALATED, Happening.REMINDER}
 """What time brings and not the incident: no events of its life."""
 
 
@@ -483,6 +491,13 @@ class Contact:
     language: str = "vi"
 
 
+class HeldBack(StrEnum):
+    """Why a notification does not leave, but waits for a summary."""
+
+    QUIET = "quiet"
+    STORM = "storm"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
     """One message about one incident event to one recipient, kept until it is delivered."""
@@ -495,3 +510,9 @@ class Notification:
     event: IncidentEvent
     reason: str
     """Why this recipient is told, in the recipient's language, for the foot of the mail."""
+    held: HeldBack | None = None
+    """Kept until a later notification tells of it too; None: leaves at once."""
+    instead_of: tuple[str, ...] = ()
+    """Ids of those held back that it tells of, and that will not leave any more."""
+    items: tuple[IncidentEvent, ...] = ()
+    """Of a summary: the last happening of each incident, the worst first; `event` then holds the worst."""

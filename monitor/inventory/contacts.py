@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from alerts.routing import Override, Rota, Route, Routing, Scope
+from alerts.routing import Override, Quiet, Rota, Route, Routing, Scope, Storm
 from monitor.core.graph import find_loop
 from monitor.core.model import Cause, Contact, Inventory, Severity
-from monitor.inventory.schema import ContactsFile, RemindedModel, RotaModel, ScopeModel
+from monitor.inventory.schema import ContactsFile, PersonModel, RemindedModel, RotaModel, ScopeModel
 from monitor.yamlfile import ConfigError, Problem, Source, Where, near, read, validate
 
 TURNS = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}
@@ -24,10 +24,21 @@ def load_contacts(path: Path, inventory: Inventory | None = None) -> Routing:
         problems += _rings(source, found)
     if problems:
         raise ConfigError(problems)
+    people: dict[str, PersonModel] = {**found.contacts, **found.people}
     return Routing(
         contacts={
             id_: Contact(id=id_, name=each.name, email=each.email, language=each.language)
-            for id_, each in (found.contacts | found.people).items()
+            for id_, each in people.items()
+        },
+        quiet={
+            id_: Quiet(hours=each.quiet.hours, at_once=Severity(each.quiet.at_once))
+            for id_, each in people.items()
+            if each.quiet
+        },
+        storms={
+            id_: Storm(mails=each.storm.mails, within=timedelta(seconds=each.storm.within))
+            for id_, each in people.items()
+            if each.storm
         },
         rotas={id_: _rota(id_, each) for id_, each in found.rotas.items()},
         routes=(

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from alerts.routing import Hours
+from alerts.routing import WEEK_MINUTES, Hours
 from monitor.core.words import LOCAL
 from monitor.inventory.hours import parse_hours
 from probes.registry import Bandwidth
@@ -332,12 +332,43 @@ class ScopeModel(Model):
     hours: HoursText | None = Field(None, description="new incidents only then, such as Mo-Fr 07:30-17:00")
 
 
+def _not_always(value: Hours) -> Hours:
+    if value.spans == ((0, WEEK_MINUTES),):
+        raise ValueError("all of the week is quiet: there would never be a digest")
+    return value
+
+
+class QuietModel(Model):
+    """When only what is severe is mailed at once; the rest comes in one digest when it is over."""
+
+    hours: Annotated[HoursText, AfterValidator(_not_always)] = Field(description="such as 22:00-06:30")
+    at_once: SeverityName = Field("critical", description="mailed at once all the same: what is at least so severe")
+
+
+LONGEST_STORM = 3600.0
+
+
+def _an_hour(value: float) -> float:
+    if value > LONGEST_STORM:
+        raise ValueError("must not be more than 1h")
+    return value
+
+
+class StormModel(Model):
+    """How many mails are too many; what is more comes in summaries."""
+
+    mails: int = Field(ge=1, le=1000)
+    within: Annotated[Interval, AfterValidator(_an_hour)]
+
+
 class PersonModel(Model):
-    """Somebody who gets mail when a rota leads there."""
+    """Somebody who gets mail when something names them."""
 
     name: Line = Field(min_length=1, max_length=120)
     email: MailAddress
     language: Literal["vi", "en"] = "vi"
+    quiet: QuietModel | None = Field(None, description="when only what is severe is mailed at once")
+    storm: StormModel | None = Field(None, description="how many mails are too many; default: 20 within 10m")
 
 
 class RemindedModel(ScopeModel):

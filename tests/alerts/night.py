@@ -9,9 +9,11 @@ from itertools import chain
 
 from hypothesis import strategies as st
 
+from alerts.holding import READ_BACK
 from alerts.policy import WAITS, Policy
 from alerts.routing import Routing
 from monitor.core.model import (
+    SUMMARIES,
     Acknowledgement,
     Cause,
     Happening,
@@ -45,9 +47,15 @@ class Night:
 
     def restart(self) -> None:
         """All that is remembered is what is kept."""
-        told = [each for each in self.made if each.thread in self.open]
+        since = (self.made[-1].event.at if self.made else NOW) - READ_BACK
+        told = [each for each in self.made if each.thread in self.open or each.event.at >= since]
         begun = {incident: at for incident, at in self.begun.items() if incident in self.open}
-        self.policy = Policy(self.routing, self.known, told, begun)
+        self.policy = Policy(self.routing, self.known, told, begun, self.held())
+
+    def held(self) -> list[Notification]:
+        """What no summary has told of yet."""
+        summed = {id_ for each in self.made for id_ in each.instead_of}
+        return [each for each in self.made if each.held and each.id not in summed]
 
     def happen(self, event: IncidentEvent) -> list[Notification]:
         """One event."""
@@ -70,24 +78,31 @@ class Night:
     def pass_by(
         self, events: Sequence[IncidentEvent], until: int = LENGTH, restarts: Collection[int] = ()
     ) -> list[str]:
-        """Minute by minute; in some of them a restart. Returns the mails as short words."""
+        """Whole minutes in which something is to be done; in some of them a restart. Returns the mails as short words."""
         coming = sorted(events, key=lambda each: each.at)
-        for minute in range(until):
+        happens = {-((NOW - each.at) // MINUTE) for each in events}
+        minutes = sorted({0, *restarts, *happens})
+        while minutes and (minute := minutes.pop(0)) < until:
             at = NOW + minute * MINUTE
             if minute in restarts:
                 self.restart()
-            ahead = False
             while coming and coming[0].at <= at:
                 self.happen(coming.pop(0))
-                ahead = True
-            if ahead or minute in restarts or minute == 0 or (self.policy.next is not None and self.policy.next <= at):
-                self.due(at)
+            self.due(at)
+            if self.policy.next is not None:
+                again = max(minute + 1, -((NOW - self.policy.next) // MINUTE))
+                if not minutes or again < minutes[0]:
+                    minutes.insert(0, again)
         return said(self.made)
 
 
 def said(made: Iterable[Notification]) -> list[str]:
-    """`minute contact what`, in the order of telling."""
-    return [f"{(each.event.at - NOW) // MINUTE} {each.contact.id} {each.event.what}" for each in made]
+    """`minute contact what`, in the order of telling; in brackets what is held back, behind a summary how many it lists."""
+    told = []
+    for each in made:
+        word = f"{(each.event.at - NOW) // MINUTE} {each.contact.id} {each.event.what}"
+        told.append(f"({word})" if each.held else f"{word} {len(each.items)}" if each.event.what in SUMMARIES else word)
+    return told
 
 
 def life(steps: Iterable[tuple[int, Happening]], incident: Incident = INCIDENT) -> list[IncidentEvent]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.reasons import REASONS
-from alerts.routing import Override, Rota, Route, Routing, Scope
+from alerts.routing import Override, Quiet, Rota, Route, Routing, Scope
 from alerts.who import supposed, who
 from monitor.core.model import Cause, Contact, Severity, State
 from monitor.core.words import LOCAL
@@ -211,6 +211,21 @@ def test_who_tells_everybody_once_with_the_reason_in_the_language_asked_for() ->
     assert said.count("<") == 3
 
 
+def test_who_tells_what_comes_by_a_step_and_what_in_a_digest() -> None:
+    quiet = {"du": Quiet(hours=parse_hours("12:00-14:00"), at_once=Severity.MAJOR)}
+    routes = (Route(to="an", remind=timedelta(hours=4)), Route(to="du"), Route(to="chi", after=timedelta(minutes=15)))
+    known = Routing(contacts=PEOPLE, routes=routes, quiet=quiet)
+    incident = supposed(INVENTORY.targets["xa-kim-dong/tslcd"], INVENTORY, NOW, State.DOWN, None, None)
+    assert who(incident, known, INVENTORY, NOW, "en").splitlines()[1:] == [
+        "Told at once:",
+        "  An <an@example.org>: is told of every incident; reminded each 4 h while nobody has it",
+        "In the digest at 14:00 24/11/2026:",
+        "  Du <du@example.org>: is told of every incident",
+        "When nobody has it after 15 min (12:15 24/11/2026):",
+        "  Chi <chi@example.org>: is told of every incident",
+    ]
+
+
 @pytest.mark.parametrize(
     ("target", "cause"),
     [("xa-kim-dong/tslcd", Cause.LINK), ("xa-kim-dong/website", Cause.SERVICE), ("center/router", Cause.DEVICE)],
@@ -252,6 +267,10 @@ ROTA = "rotas: {r: {name: R, people: [a], starts: 2026-11-02T08:00"
             f"people: {{a: {{name: A, email: a@x.vn}}}}\n{ROTA}, overrides: [{{from: 2026-12-02T08:00, until: 2026-12-03T08:00, to: r}}]}}}}",
             "2:72: goes round in a ring: r → r; let one of them name a person",
         ),
+        ("contacts: {a: {name: A, email: a@x.vn, quiet: {hours: 00:00-24:00}}}", "1:55: all of the week is quiet"),
+        ("contacts: {a: {name: A, email: a@x.vn, storm: {mails: 5, within: 2h}}}", "1:66: must not be more than 1h"),
+        ("contacts: {a: {name: A, email: a@x.vn, remind: 5s}}", "1:48: must be between 1m and 31d"),
+        ("contacts: {a: {name: A, email: a@x.vn}}\nescalation: [{after: 5m, to: [b]}]", "2:31: there is no person, contact or rota `b`; known: a"),
         ("contacts: {a: {name: A, email: a@x.vn}}\npeople: {a: {name: A, email: a@x.vn}}", "2:10: `a` is already written under `contacts`"),
     ],
 )  # fmt: skip

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.routing import Route, Routing, Scope, everybody
+from alerts.holding import READ_BACK
+from alerts.routing import Quiet, Route, Routing, Scope, everybody
 from monitor import pipeline as pipeline_module
 from monitor.core.model import (
     Acknowledgement,
@@ -28,11 +29,13 @@ from monitor.core.model import (
     Outcome,
     Reason,
     Role,
+    Severity,
     Silence,
     Site,
     State,
     Target,
 )
+from monitor.inventory.hours import parse_hours
 from monitor.pipeline import KEPT_CLOSED, Pipeline
 from monitor.recording import Recorder, read
 from monitor.replay import Replay
@@ -101,13 +104,14 @@ class Line:
         silences: Sequence[Silence] = (),
         untold: Mapping[str, Happening] | None = None,
         begun: Mapping[str, datetime] | None = None,
+        held: Iterable[Notification] = (),
     ) -> None:
         self.pipeline = Pipeline(
             inventory=known, routing=self.routing, open_incidents=open_incidents, told=told, store=self.store,
             clock=lambda: self.now, steady=self._steady, recheck=self.rechecked.append, stored=self._stored,
             clock_set=self._move_turns,
             recorder=self.recorder,
-            silences=silences, untold=untold, begun=begun,
+            silences=silences, untold=untold, begun=begun, held=held,
         )  # fmt: skip
 
     async def restart(self, known: Inventory = BOTH) -> None:
@@ -116,10 +120,11 @@ class Line:
         self.begin(
             known,
             await store.open_incidents(),
-            await store.told(),
+            await store.told(self.now - READ_BACK),
             await store.silences(self.now),
             await store.untold(),
             await store.begun(),
+            await store.held(),
         )
 
     def _steady(self) -> float:
@@ -355,6 +360,23 @@ async def test_a_step_of_escalation_and_a_reminder_come_in_their_time_over_a_res
     mails = line.mails()
     assert mails[:3] == [("opened", "all"), ("escalated", "head"), ("reminder", "all")]
     assert sorted(mails[3:]) == [("recovered", "all"), ("recovered", "head")]
+
+
+async def test_what_is_held_back_in_quiet_hours_comes_in_one_digest_over_a_restart(line: Line) -> None:
+    quiet = Quiet(hours=parse_hours("12:00-12:20"), at_once=Severity.CRITICAL)  # it is noon
+    line.routing = replace(everybody(ALL), quiet={"all": quiet})
+    await line.restart()
+    line.see_for("north/portal", Outcome.FAILED, 5)
+    line.see_for("south/portal", Outcome.FAILED, 5)
+    await line.pipeline.flush()
+    assert (line.mails(), await line.store.take(line.now, 9)) == ([("opened", "all")] * 2, [])
+    await line.restart()
+    line.see_for("south/portal", Outcome.OK, 12)
+    await line.pipeline.flush()
+    (digest,) = await line.store.take(line.now, 9)
+    assert (digest.notification.event.what, len(digest.notification.items)) == (Happening.DIGEST, 2)
+    assert (await line.store.outbox())[0] == {"summed": 3, "sending": 1}
+    assert await line.store.held() == ()
 
 
 async def test_what_is_silenced_is_neither_escalated_nor_told_to_who_comes(line: Line) -> None:

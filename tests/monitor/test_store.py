@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor import store as store_module
-from monitor.core.model import Explanation, Happening, Held, Look, Reason, Silence, State
+from monitor.core.model import Explanation, Happening, Held, HeldBack, Look, Reason, Silence, State
 from monitor.core.usual import Learnt
 from monitor.store import LEARNT_KEPT, LEASE, MAX_HISTORY, SCHEMA_VERSION, Store, StoreError, read_history
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
@@ -125,14 +125,26 @@ async def test_told_is_what_was_mailed_of_open_incidents_and_begun_when_they_las
     other = replace(INCIDENT, id="other")
     await store.record([], [event(), event(incident=other)], [OPENED, SECOND, notification(incident=other)], NOW)
     opened = NOW + timedelta(seconds=3)
-    assert await store.told() == (OPENED, SECOND, notification(incident=other))
+    assert await store.told(NOW + timedelta(hours=1)) == (OPENED, SECOND, notification(incident=other))
     assert await store.begun() == {INCIDENT.id: opened, "other": opened}
     given_back = event(Happening.UNACKNOWLEDGED, other, after=90)
     await store.record(
         [], [event(Happening.RECOVERED), event(Happening.ACKNOWLEDGED, other, 60), given_back], [RECOVERED], NOW
     )
-    assert await store.told() == (notification(incident=other),)
+    assert await store.told(NOW + timedelta(hours=1)) == (notification(incident=other),)
     assert await store.begun() == {"other": given_back.at}
+
+
+async def test_what_is_held_back_does_not_leave_until_a_summary_tells_of_it_in_its_place(store: Store) -> None:
+    held = replace(OPENED, held=HeldBack.QUIET)
+    await store.record([], [event()], [held, SECOND], NOW)
+    assert (await store.held(), [each.id for each in await store.take(NOW, 9)]) == ((held,), [SECOND.id])
+    digest = replace(notification(Happening.DIGEST), instead_of=(held.id,))
+    for _ in range(2):  # a batch whose commit was in doubt
+        await store.record([], [], [digest], NOW)
+    assert (await store.held(), [each.notification for each in await store.take(NOW, 9)]) == ((), [digest])
+    assert (await store.outbox())[0] == {"summed": 1, "sending": 2}
+    assert [each.id for each in await store.told(NOW)] == [held.id, SECOND.id, digest.id]
 
 
 # -- the outbox's side ---------------------------------------------------------------------------------------------
