@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerts.reasons import REASONS
-from alerts.routing import USUAL_STORM, Routing
+from alerts.routing import Routing, Storm
 from monitor.core.model import (
     SUMMARIES,
     Cause,
@@ -78,7 +78,8 @@ class Holding:
             held = self._hold(made, HeldBack.STORM)
             self._begin_storm(held)
             return held
-        self._left.setdefault(contact, []).append(at)
+        if contact in routing.storms:
+            self._left.setdefault(contact, []).append(at)
         pot = self._pots.get(contact, [])
         told_with_it = tuple(each.id for each in pot if each.thread == made.thread)
         self._pots[contact] = [each for each in pot if each.thread != made.thread]
@@ -95,7 +96,9 @@ class Holding:
         self._storms.setdefault(first.contact.id, begun).incident = slim(first.event).incident
 
     def _is_too_much(self, contact: str, at: datetime, routing: Routing) -> bool:
-        limit = routing.storms.get(contact, USUAL_STORM)
+        limit = routing.storms.get(contact)
+        if limit is None:
+            return False
         lately = self._left[contact] = [each for each in self._left.get(contact, []) if each > at - limit.within]
         return contact in self._storms or len(lately) >= limit.mails
 
@@ -113,12 +116,15 @@ class Holding:
         return made, min(later, default=None)
 
     def _storm(self, contact: str, now: datetime, routing: Routing, made: list[Notification]) -> datetime | None:
-        storm, limit = self._storms[contact], routing.storms.get(contact, USUAL_STORM)
-        at = storm.last + (limit.within if storm.summed else GATHER)
+        storm = self._storms[contact]
+        limit = routing.storms.get(
+            contact, Storm(mails=0, within=timedelta())
+        )  # nobody wants it any more: it is over now
+        at = storm.last + (limit.within if storm.summed else min(GATHER, limit.within))
         if now < at:
             return at
         pot = self._pots.pop(contact, [])
-        over = storm.summed and len(pot) <= limit.mails
+        over = not limit.within or (storm.summed and len(pot) <= limit.mails)
         what = Happening.STORM_OVER if over else Happening.STORM
         step = f"{what}-{now:%Y%m%d%H%M%S}" if storm.summed else what.value
         reason = REASONS[storm.contact.language].too_many(limit)

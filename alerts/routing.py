@@ -155,11 +155,6 @@ class Storm:
     within: timedelta
 
 
-STORM_MAILS = 20
-STORM_WITHIN = timedelta(minutes=10)
-USUAL_STORM = Storm(mails=STORM_MAILS, within=STORM_WITHIN)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
     """All of contacts.yaml, as one immutable snapshot."""
@@ -170,7 +165,7 @@ class Routing:
     quiet: Mapping[str, Quiet] = field(default_factory=dict)
     """By contact."""
     storms: Mapping[str, Storm] = field(default_factory=dict)
-    """By contact, where it is not the usual one."""
+    """By contact; who is not in it gets every mail, however many."""
 
     def quiet_until(self, contact: str, severity: Severity, at: datetime) -> datetime | None:
         """Until when a contact does not want to hear of something so severe; None: it is told at once."""

@@ -368,7 +368,7 @@ class PersonModel(Model):
     email: MailAddress
     language: Literal["vi", "en"] = "vi"
     quiet: QuietModel | None = Field(None, description="when only what is severe is mailed at once")
-    storm: StormModel | None = Field(None, description="how many mails are too many; default: 20 within 10m")
+    storm: StormModel | None = Field(None, description="how many mails are too many; default: none are")
 
 
 class RemindedModel(ScopeModel):

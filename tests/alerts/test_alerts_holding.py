@@ -138,6 +138,15 @@ def test_a_critical_shared_cause_gets_through(cause: Cause) -> None:
     assert through.held is None
 
 
+def test_who_wants_every_mail_gets_it_and_a_storm_that_is_not_wanted_any_more_is_over() -> None:
+    night = stormy()
+    night.pass_by(flood(10), 1)
+    night.policy.adopt(replace(night.routing, storms={}), night.known)
+    assert [(each.event.what, len(each.items)) for each in night.due(NOW + MINUTE)] == [(Happening.STORM_OVER, 7)]
+    every = Night(replace(night.routing, storms={}))
+    assert every.pass_by(flood(100)) == ["0 an opened"] * 100
+
+
 def test_a_storm_at_night_is_about_what_would_wake() -> None:
     night = stormy(quiet={"an": QUIET})
     told = without_held(night.pass_by([*flood(30, NIGHT), *flood(9, NIGHT + 60, incident=CRITICAL)]))
@@ -162,7 +171,10 @@ LONGEST_WAIT = timedelta(hours=12)
 
 def bursts() -> st.SearchStrategy[list[IncidentEvent]]:
     """Lives of incidents, and some moments when many begin at once."""
-    floods = st.lists(st.builds(flood, st.integers(2, 12), st.integers(0, LENGTH), st.integers(0, 3)), max_size=3)
+    sizes = st.tuples(st.integers(2, 12), st.integers(0, LENGTH), st.integers(0, 3))
+    floods = st.lists(sizes, max_size=3, unique_by=lambda size: size[1]).map(
+        lambda found: [flood(*each) for each in found]
+    )
     return st.builds(lambda some, many: [*some, *(event for each in many for event in each)], nights(), floods)
 
 
