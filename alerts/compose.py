@@ -16,6 +16,7 @@ from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHead
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.policy import first_of_thread
-from alerts.summary import lines
+from alerts.routing import OUTSIDER
+from alerts.summary import circuits_of, lines
 from monitor.core.model import (
+    ONLY_MAILED,
     SUMMARIES,
     Acknowledgement,
     Cause,
@@ -145,7 +148,8 @@ class Composer:
 
     def render(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
         """Subject, text and HTML; raises what the templates raise."""
-        name = f"{notification.contact.language}/{notification.event.what.value}"
+        contact = notification.contact
+        name = f"{contact.language}/{'provider' if contact.outsider else notification.event.what.value}"
         head, _, text = self._text.get_template(f"{name}.txt").render(given).lstrip().partition("\n")
         html = self._html.get_template(f"{name}.html").render({**given, "subject": _clean(head)})
         return _shorten(_clean(head), SUBJECT_LENGTH), text.lstrip("\n"), html
@@ -190,6 +194,7 @@ class Composer:
             "evidence": incident.evidence[:SHOWN_EVIDENCE],
             "board": f"{self._board}/incidents/{incident.id}" if self._board else "",
             "grafana": _grafana(self._grafana, root),
+            "circuits": circuits_of(incident, inventory, notification.contact.id.removeprefix(OUTSIDER)),
             "items": lines(notification.items, inventory, words, self._board),
             "contact": notification.contact,
             "told_because": notification.reason,
@@ -283,9 +288,9 @@ def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
     inventory, incidents = _sample()
     found: dict[tuple[str, int, str], None] = {}
     for language in WORDS:
-        for what in Happening:
-            for incident in incidents:
-                notification = _sample_notification(incident, what, language)
+        for what, incident, outsider in product(Happening, incidents, (False, True)):
+            if not (outsider and what in ONLY_MAILED):
+                notification = _sample_notification(incident, what, language, outsider=outsider)
                 try:
                     composer.render(notification, composer._given(notification, inventory))  # noqa: SLF001
                 except jinja2.TemplateSyntaxError as error:
@@ -308,12 +313,13 @@ def _place(error: Exception, folder: Path | None) -> tuple[str, int]:
     return place
 
 
-def _sample_notification(incident: Incident, what: Happening, language: str) -> Notification:
+def _sample_notification(incident: Incident, what: Happening, language: str, *, outsider: bool) -> Notification:
     if what is Happening.ACKNOWLEDGED:
         incident = replace(incident, acknowledged=Acknowledgement(by="Hoa", at=incident.opened, note="sample"))
     event = IncidentEvent(incident=incident, what=what, at=incident.opened)
     items = (event, replace(event, what=Happening.WITHDRAWN)) if what in SUMMARIES else ()
-    contact = Contact(id="sample", name="Sample", email="sample@example.org", language=language)
+    id_ = f"{OUTSIDER}sample" if outsider else "sample"
+    contact = Contact(id=id_, name="Sample", email="sample@example.org", language=language, outsider=outsider)
     return Notification(
         id=f"{incident.id}.{what}.sample", thread=incident.id, contact=contact, event=event, reason="sample", items=items
     )  # fmt: skip

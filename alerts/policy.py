@@ -110,7 +110,9 @@ class Policy:
             for route, shift in self._shifts(event.at):
                 if not route.after and self._concerns(route, incident, event.at):
                     reasons.setdefault(shift.contact.id, self._reason(route, shift))
-        return [self._notification(event, contacts[each], reasons[each]) for each in contacts if each in reasons]
+        silent = event.what in ACTS  # to providers: who of us has it is not their business
+        hearers = [each for each in contacts.values() if each.id in reasons and not (silent and each.outsider)]
+        return [self._notification(event, each, reasons[each.id]) for each in hearers]
 
     def _shifts(self, at: datetime) -> list[tuple[Route, Shift]]:
         return [(route, self._routing.shift(route.to, at)) for route in self._routing.routes]

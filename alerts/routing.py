@@ -13,6 +13,8 @@ from monitor.core.words import LOCAL
 
 MINUTE = timedelta(minutes=1)
 WEEK_MINUTES = 7 * 24 * 60
+OUTSIDER = "provider."
+"""Begins the ids of contacts that are providers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

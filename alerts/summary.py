@@ -1,4 +1,4 @@
-"""PURE: the lines of a mail about several incidents, in the words of a language."""
+"""PURE: what mails list: the incidents of a summary, and the circuits that a provider is told of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from monitor.core.model import Cause, Happening, IncidentEvent, Inventory
+from monitor.core.model import Cause, Happening, Incident, IncidentEvent, Inventory
 from monitor.core.words import Words
 
 
@@ -50,3 +50,25 @@ def _line(event: IncidentEvent, inventory: Inventory, words: Words, board: str) 
         by=incident.acknowledged.by if incident.acknowledged else "",
         page=f"{board}/incidents/{incident.id}" if board else "",
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """A line as its provider knows it."""
+
+    id: str
+    site: str
+
+
+def circuits_of(incident: Incident, inventory: Inventory, provider: str) -> list[Circuit]:
+    """The circuits of a provider that an incident is about: the root's, or those of the lines that have it in common."""
+    root = inventory.targets.get(incident.root)
+    if root is None or root.provider != provider:
+        return []
+    about = (incident.root, *incident.impact) if incident.shared else (incident.root,)
+    lines_of_it = (inventory.targets[each] for each in about if each in inventory.targets)
+    return [
+        Circuit(id=each.circuit, site=inventory.sites[each.site].name)
+        for each in lines_of_it
+        if each.provider == provider and each.kind == root.kind
+    ]

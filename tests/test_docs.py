@@ -226,6 +226,7 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Check": (schema.CheckModel,),
     "Limit": (schema.LimitModel,),
     "Provider": (schema.ProviderModel,),
+    "Tell": (schema.TellModel,),
     "Maintenance": (schema.MaintenanceModel,),
     "Contacts": (schema.ContactsFile,),
     "Contact": (schema.PersonModel, schema.RemindedModel, schema.ContactModel),

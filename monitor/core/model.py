@@ -164,6 +164,18 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tell:
+    """Of which incidents of its lines a provider is mailed itself, and how."""
+
+    language: str
+    causes: tuple[Cause, ...]
+    severity: Severity
+    """At least this."""
+    hours: str
+    """Times of the week as the admin wrote them; empty: always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """Who delivers lines, and whom to call about them."""
 
@@ -171,6 +183,8 @@ class Provider:
     name: str
     hotline: str
     email: str = ""
+    tell: Tell | None = None
+    """Of which incidents of its lines it is mailed itself; None: of none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -489,6 +503,8 @@ class Contact:
     name: str
     email: str
     language: str = "vi"
+    outsider: bool = False
+    """A provider: it is told of its circuits, and not who has the incident or how our network looks."""
 
 
 class HeldBack(StrEnum):

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from alerts.routing import Override, Quiet, Rota, Route, Routing, Scope, Storm
+from alerts.routing import OUTSIDER, Override, Quiet, Rota, Route, Routing, Scope, Storm
 from monitor.core.graph import find_loop
 from monitor.core.model import Cause, Contact, Inventory, Severity
+from monitor.inventory.hours import parse_hours
 from monitor.inventory.schema import ContactsFile, PersonModel, RemindedModel, RotaModel, ScopeModel
 from monitor.yamlfile import ConfigError, Problem, Source, Where, near, read, validate
 
@@ -25,11 +26,13 @@ def load_contacts(path: Path, inventory: Inventory | None = None) -> Routing:
     if problems:
         raise ConfigError(problems)
     people: dict[str, PersonModel] = {**found.contacts, **found.people}
+    outsiders = dict(_outsiders(inventory)) if inventory else {}
     return Routing(
         contacts={
             id_: Contact(id=id_, name=each.name, email=each.email, language=each.language)
             for id_, each in people.items()
-        },
+        }
+        | {contact.id: contact for contact in outsiders},
         quiet={
             id_: Quiet(hours=each.quiet.hours, at_once=Severity(each.quiet.at_once))
             for id_, each in people.items()
@@ -48,8 +51,22 @@ def load_contacts(path: Path, inventory: Inventory | None = None) -> Routing:
                 for step in found.escalation
                 for to in step.to
             ),
+            *outsiders.values(),
         ),
     )
+
+
+def _outsiders(inventory: Inventory) -> Iterator[tuple[Contact, Route]]:
+    """The providers that are told themselves; the dot keeps their ids apart from those of the file."""
+    for provider in inventory.providers.values():
+        tell = provider.tell
+        if tell is not None:
+            id_ = f"{OUTSIDER}{provider.id}"
+            scope = Scope(causes=tell.causes, severity=tell.severity, providers=(provider.id,))
+            yield (
+                Contact(id=id_, name=provider.name, email=provider.email, language=tell.language, outsider=True),
+                Route(to=id_, scope=scope, hours=parse_hours(tell.hours) if tell.hours else None),
+            )
 
 
 def _route(id_: str, model: RemindedModel) -> Route:

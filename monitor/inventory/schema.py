@@ -237,14 +237,6 @@ class SiteModel(SiteBody):
     vars: dict[str, str | int] = Field(default_factory=dict, description="fills {…} in the template's strings")
 
 
-class ProviderModel(Model):
-    """Who delivers lines."""
-
-    name: Line = Field(min_length=1, max_length=120)
-    hotline: str = Field(min_length=1, max_length=60)
-    email: str = ""
-
-
 LONGEST_WINDOW_SECONDS = 366 * 86_400.0
 """Of a window of maintenance."""
 
@@ -272,16 +264,6 @@ class MaintenanceModel(Model):
         if self.for_ is not None and self.for_ > LONGEST_WINDOW_SECONDS:
             raise ValueError("longer than a year: take what is not watched any more out of the inventory")
         return self
-
-
-class Document(Model):
-    """One file of the inventory; a folder of files is read as one."""
-
-    providers: dict[Slug, ProviderModel] = Field(default_factory=dict)
-    profiles: dict[Slug, ProfileModel] = Field(default_factory=dict)
-    templates: dict[Slug, SiteBody] = Field(default_factory=dict)
-    sites: list[SiteModel] = Field(default_factory=list)
-    maintenance: list[MaintenanceModel] = Field(default_factory=list)
 
 
 def _mail_address(value: str) -> str:
@@ -369,6 +351,46 @@ class PersonModel(Model):
     language: Literal["vi", "en"] = "vi"
     quiet: QuietModel | None = Field(None, description="when only what is severe is mailed at once")
     storm: StormModel | None = Field(None, description="how many mails are too many; default: none are")
+
+
+class TellModel(Model):
+    """Of which incidents of its lines a provider is mailed itself."""
+
+    causes: list[Literal["link", "shared"]] = Field(["link", "shared"], description="only these causes")
+    severity: SeverityName = Field("minor", description="only incidents that are at least so severe")
+    language: Literal["vi", "en"] = "vi"
+    hours: HoursText | None = Field(None, description="new incidents only then, such as Mo-Fr 07:30-17:00")
+
+
+def _tell(value: object) -> object:
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+class ProviderModel(Model):
+    """Who delivers lines."""
+
+    name: Line = Field(min_length=1, max_length=120)
+    hotline: str = Field(min_length=1, max_length=60)
+    email: str = ""
+    tell: Annotated[TellModel | None, BeforeValidator(_tell)] = Field(
+        None, description="true, or of which incidents: its own lines' are mailed to it, in words fit for an outsider"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_told(self) -> ProviderModel:
+        if self.tell is not None:
+            _mail_address(self.email)
+        return self
+
+
+class Document(Model):
+    """One file of the inventory; a folder of files is read as one."""
+
+    providers: dict[Slug, ProviderModel] = Field(default_factory=dict)
+    profiles: dict[Slug, ProfileModel] = Field(default_factory=dict)
+    templates: dict[Slug, SiteBody] = Field(default_factory=dict)
+    sites: list[SiteModel] = Field(default_factory=list)
+    maintenance: list[MaintenanceModel] = Field(default_factory=list)
 
 
 class RemindedModel(ScopeModel):
