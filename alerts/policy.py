@@ -107,19 +107,17 @@ class Policy:
         contacts = self._routing.contacts
         reasons = {each: REASONS[contacts[each].language].told for each in known if each in contacts}
         if event.what not in (*ENDS, *ACTS):  # never told of it: neither its end nor who has it is news
-            for route, shift in self._shifts(event.at):
-                if not route.after and self._concerns(route, incident, event.at):
+            for route, shift in self._open_ways(event.at):
+                if not route.after and not route.scope.misses(incident, self._inventory):
                     reasons.setdefault(shift.contact.id, self._reason(route, shift))
         silent = event.what in ACTS  # to providers: who of us has it is not their business
         hearers = [each for each in contacts.values() if each.id in reasons and not (silent and each.outsider)]
         return [self._notification(event, each, reasons[each.id]) for each in hearers]
 
-    def _shifts(self, at: datetime) -> list[tuple[Route, Shift]]:
-        return [(route, self._routing.shift(route.to, at)) for route in self._routing.routes]
-
-    def _concerns(self, route: Route, incident: Incident, at: datetime) -> bool:
-        in_hours = route.hours is None or route.hours.hold(at)
-        return in_hours and not route.scope.misses(incident, self._inventory)
+    def _open_ways(self, at: datetime) -> list[tuple[Route, Shift]]:
+        """The routes whose hours it is, and whom they lead to."""
+        ways = (each for each in self._routing.routes if each.hours is None or each.hours.hold(at))
+        return [(each, self._routing.shift(each.to, at)) for each in ways]
 
     @staticmethod
     def _reason(route: Route, shift: Shift) -> str:
@@ -145,13 +143,13 @@ class Policy:
         """
         notifications: list[Notification] = []
         later: list[datetime | None] = []
-        shifts = self._shifts(now)
-        open_ones = list(incidents)
-        for route, shift in shifts if open_ones else ():
-            later += [shift.until, route.hours.next_change(now) if route.hours else None]
+        open_ones, ways = list(incidents), self._open_ways(now)
+        if open_ones:
+            later += [shift.until for _, shift in ways]
+            later += [each.hours.next_change(now) for each in self._routing.routes if each.hours]
         for incident in open_ones:
-            for route, shift in shifts:
-                if self._concerns(route, incident, now):
+            for route, shift in ways:
+                if not route.scope.misses(incident, self._inventory):
                     found, again = self._look(route, shift, incident, now)
                     notifications += found
                     later.append(again)

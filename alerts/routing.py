@@ -67,24 +67,21 @@ class Scope:
 
     def misses(self, incident: Incident, inventory: Inventory) -> str:
         """The first of our fields that an incident does not fit; "" when it fits all of them."""
-        of_it = _traits(incident, inventory)
-        for name, values in of_it.items():
-            wanted = getattr(self, name)
-            if wanted and values.isdisjoint(wanted):
-                return name
-        return "severity" if RANK[incident.severity] < RANK[self.severity] else ""
-
-
-def _traits(incident: Incident, inventory: Inventory) -> dict[str, set[str]]:
-    """What of an incident a scope looks at; a root that left the inventory has none of its own."""
-    found: dict[str, set[str]] = {"causes": {incident.cause.value}}
-    root = inventory.targets.get(incident.root)
-    shared = dict(incident.shared.by) if incident.shared else {}
-    found["areas"] = {inventory.sites[root.site].area if root else ""}
-    found["sites"] = {root.site if root else ""}
-    found["kinds"] = {root.kind if root else ""}
-    found["providers"] = {shared.get("provider", "") if shared else root.provider if root else ""}
-    return found
+        if self.causes and incident.cause not in self.causes:
+            return "causes"
+        if RANK[incident.severity] < RANK[self.severity]:
+            return "severity"
+        if not (self.areas or self.sites or self.kinds or self.providers):
+            return ""
+        root = inventory.targets.get(incident.root)
+        shared = dict(incident.shared.by) if incident.shared else None
+        own = (  # a root that left the inventory has none of these
+            ("areas", inventory.sites[root.site].area if root else ""),
+            ("sites", root.site if root else ""),
+            ("kinds", root.kind if root else ""),
+            ("providers", shared.get("provider", "") if shared is not None else root.provider if root else ""),
+        )
+        return next((name for name, value in own if getattr(self, name) and value not in getattr(self, name)), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,7 +174,7 @@ def test_at_every_moment_it_is_one_person_and_the_same_until_the_shift_ends(
         (Scope(areas=("Kim Sơn",)), ""), (Scope(areas=("Phủ Lý",)), "areas"), (Scope(sites=("xa-kim-dong",)), ""),
         (Scope(sites=("center",)), "sites"), (Scope(kinds=("tslcd",)), ""), (Scope(kinds=("router",)), "kinds"),
         (Scope(providers=("vnpt",)), ""), (Scope(providers=("viettel",)), "providers"),
-        (Scope(severity=Severity.MAJOR), "severity"), (Scope(causes=(Cause.LAN,), severity=Severity.MAJOR), "causes"),
+        (Scope(severity=Severity.MAJOR), "severity"), (Scope(areas=("Phủ Lý",), kinds=("router",)), "areas"),
     ],
 )  # fmt: skip
 def test_an_incident_must_fit_all_that_is_written(scope: Scope, misses: str) -> None:
