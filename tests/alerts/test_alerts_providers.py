@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from alerts.policy import Policy
 from alerts.routing import OUTSIDER
 from monitor.core.model import Cause, Contact, Happening, Incident, IncidentEvent, Notification, Severity, Tell
 from monitor.inventory.contacts import load_contacts
-from tests.alerts.sample import COMMON, INCIDENT, NOW, composer, event, inventory
+from tests.alerts.sample import COMMON, INCIDENT, NOW, composer, event, inventory, notification
 
 TELL = Tell(language="vi", causes=(Cause.LINK, Cause.SHARED), severity=Severity.MINOR, hours="")
 SECRETS = ("192.0.2.7", "echoes", "http", "Bà Hoa", "0912", "Bộ định tuyến", "Router", "on-call", "hoa")
@@ -87,3 +90,31 @@ def test_it_may_want_only_what_is_severe_and_only_in_its_hours(tmp_path: Path) -
     assert told(event(), folder=tmp_path, tell=replace(TELL, severity=Severity.MAJOR)) == []
     assert told(event(), folder=tmp_path, tell=replace(TELL, hours="Tu 13:00-14:00")) == []
     assert len(told(event(), folder=tmp_path, tell=replace(TELL, hours="Tu 12:00-14:00"))) == 1
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("what", [Happening.DIGEST, Happening.STORM, Happening.STORM_OVER, Happening.OPENED])
+def test_names_put_in_neither_headers_nor_html_into_summaries_and_what_outsiders_read(
+    what: Happening, language: str
+) -> None:
+    bad = '<script>alert(1)</script>"><b>\r\nBcc: spy@example.com\r\n\r\n{{ 7*7 }}' + "x" * 10_000
+    known = inventory(name=bad, contact=bad)
+    line = replace(known.targets[INCIDENT.root], circuit=bad)
+    known = replace(known, targets={**known.targets, line.id: line})
+    taken = event(Happening.ACKNOWLEDGED).incident
+    assert taken.acknowledged is not None
+    incident = replace(taken, acknowledged=replace(taken.acknowledged, by=bad))
+    outsider = what is Happening.OPENED
+    contact = Contact(id=f"{OUTSIDER}vnpt", name=bad, email="a@x.example", language=language, outsider=outsider)
+    raw = composer().compose(notification(what, contact, incident), known, NOW).as_bytes()
+    headers, _, _ = raw.partition(b"\r\n\r\n")
+    assert b"\nBcc:" not in headers
+    mail = message_from_bytes(raw, policy=default)
+    assert isinstance(mail, EmailMessage)
+    part = mail.get_body(("html",))
+    assert part is not None
+    page = part.get_content()
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "49" not in page.replace(INCIDENT.id, "")
+    assert "&lt;script&gt;" in page
