@@ -19,6 +19,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from alerts.chart import LEAST_POINTS, draw, facts
 from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
+from alerts.routing import OUTSIDER
 from alerts.samples import A_COST, OWN, notification_of, province, short_series
 from alerts.subject import fit
+from alerts.summary import circuits_of, lines
 from alerts.tidy import LONGEST, MAX_TEXT, line, tidy
 from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
 from monitor.core.model import (
+    ONLY_MAILED,
+    SUMMARIES,
     Cause,
     Contact,
     Happening,
@@ -51,8 +56,10 @@ from monitor.core.words import VI, WORDS, Words, dialled
 log = logging.getLogger(__name__)
 
 OURS = Path(__file__).parent / "templates"
-URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
+URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED, Happening.ESCALATED)
 """Where a critical incident is marked as urgent: its end and who has it are not."""
+WITHOUT_PICTURE = SUMMARIES | {*ACTS, Happening.WITHDRAWN}
+"""They are not about how the root is now."""
 OURS_ALONE = frozenset({"words", "board", "grafana", "chart", "act"})
 """Of what a template may use: made of our own words and ids, and whole."""
 ROOM = "vc-endpoint"
@@ -230,7 +237,7 @@ class Composer:
     def _draw(self, notification: Notification) -> tuple[Series | None, bytes]:
         """What was measured about the root, and its picture; where the mail is about that alone and not about who has it."""
         event = notification.event
-        if event.incident.shared is not None or event.what in ACTS or event.what is Happening.WITHDRAWN:
+        if event.incident.shared is not None or notification.contact.outsider or event.what in WITHOUT_PICTURE:
             return None, b""
         try:
             series = self._last_hour(event.incident.root)
@@ -262,8 +269,9 @@ class Composer:
 
     def render(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
         """Subject, text and HTML; raises what the templates raise."""
-        late = notification.catches_up and notification.event.what is Happening.RECOVERED
-        return self._rendered("passed" if late else notification.event.what.value, notification.contact.language, given)
+        contact, late = notification.contact, notification.catches_up and notification.event.what is Happening.RECOVERED
+        kind = "provider" if contact.outsider else "passed" if late else notification.event.what.value
+        return self._rendered(kind, contact.language, given)
 
     def try_out(self, notification: Notification, inventory: Inventory) -> None:
         """Render a mail with a picture; raises what the templates raise."""
@@ -323,6 +331,8 @@ class Composer:
             "chart": self._chart(notification, series),
             "cost": _cost(cost, words),
             "act": self._links(notification),
+            "circuits": circuits_of(incident, inventory, notification.contact.id.removeprefix(OUTSIDER)),
+            "items": lines(notification.items, inventory, words, self._board),
             "contact": notification.contact,
             "told_because": notification.reason,
         }
@@ -346,7 +356,8 @@ class Composer:
     def _links(self, notification: Notification) -> dict[str, str]:
         """Links of the acts that make sense, by what they do; the others are empty."""
         event, links = notification.event, dict.fromkeys(("acknowledge", "silence_hour", "silence_morning"), "")
-        if self._signer is None or not self._board or event.incident.closed or event.what in ENDS:
+        ours = not notification.contact.outsider and event.what not in SUMMARIES
+        if self._signer is None or not self._board or event.incident.closed or event.what in ENDS or not ours:
             return links
         for act in Act:
             if act is Act.ACKNOWLEDGE and event.incident.acknowledged:
@@ -483,11 +494,13 @@ def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
 def _all_mails(composer: Composer) -> Iterator[Callable[[], object]]:
     inventory, incidents = province()
     for language in WORDS:
-        for what, catches_up in (*((each, False) for each in Happening), (Happening.RECOVERED, True)):
-            for incident in incidents:
-                notification = replace(notification_of(incident, what, language), catches_up=catches_up)
+        for what, incident, outsider in product(Happening, incidents, (False, True)):
+            if not (outsider and what in ONLY_MAILED):
+                notification = notification_of(incident, what, language, outsider=outsider)
                 yield partial(composer.try_out, notification, inventory)
-        contact = notification.contact
+                if what is Happening.RECOVERED:
+                    yield partial(composer.try_out, replace(notification, catches_up=True), inventory)
+        contact = notification_of(incidents[0], Happening.OPENED, language).contact
         yield partial(composer.render_test, contact, incidents[0].began)
         for name, own in OWN.items():
             common: dict[str, object] = {"words": WORDS[language], "contact": contact, "board": "http://b"}

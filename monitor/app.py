@@ -24,10 +24,12 @@ from aiohttp import web
 from alerts.alertmanager import Alertmanager, Peers
 from alerts.compose import Composer
 from alerts.heartbeat import Heartbeat, Incidents, Switch
+from alerts.holding import READ_BACK
 from alerts.links import Signer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox, Standing
-from alerts.own import Emergency
+from alerts.own import Emergency, concerned
+from alerts.routing import Routing
 from alerts.webhook import Webhook, Webhooks
 from monitor.acts import Acts, LinkActs, signing_key
 from monitor.archive import Archive, ArchiveError
@@ -36,7 +38,6 @@ from monitor.core.correlate import LATELY
 from monitor.core.lasthour import EVERY, LastHour, Series
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, month_of
 from monitor.core.model import (
-    Contact,
     Happening,
     Incident,
     IncidentEvent,
@@ -46,7 +47,8 @@ from monitor.core.model import (
     Silence,
     State,
 )
-from monitor.inventory.load import SecretReader, load_contacts, load_inventory
+from monitor.inventory.contacts import load_contacts
+from monitor.inventory.load import SecretReader, load_inventory
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
@@ -112,21 +114,21 @@ def steady() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
+def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, Routing]:
     """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them."""
     read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
     problems: list[Problem] = []
     settings = _take(problems, lambda: load_settings(path, read_secret))
     inventory_folder, contacts_file = named_files(path)
     inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret))
-    contacts = _take(problems, lambda: load_contacts(contacts_file))
+    routing = _take(problems, lambda: load_contacts(contacts_file, inventory))
     if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
         remedy = "describe what shall be watched, or save the file again"
         problems.append(Problem(str(inventory_folder), 0, 0, "not one target in any *.yaml file here", remedy))
         inventory = None
-    if settings is None or inventory is None or contacts is None:
+    if settings is None or inventory is None or routing is None:
         raise ConfigError(problems)
-    return settings, inventory, contacts
+    return settings, inventory, routing
 
 
 def _take(problems: list[Problem], read: Callable[[], T]) -> T | None:
@@ -254,7 +256,11 @@ class _Before:
     """Those that may still come back."""
     closed: tuple[Incident, ...]
     """For the board."""
-    told: dict[str, set[str]]
+    told: tuple[Notification, ...]
+    """Of open incidents, and all of the last hours."""
+    begun: dict[str, datetime]
+    """By incident of those when it last wanted somebody."""
+    held: tuple[Notification, ...]
     silences: tuple[Silence, ...]
     untold: dict[str, Happening]
     last_beat: datetime | None
@@ -262,11 +268,14 @@ class _Before:
 
 async def _take_over(store: Store, now: datetime) -> _Before:
     """Raises StoreError."""
+    lately = now - max(LATELY, READ_BACK)
     before = _Before(
         open=await store.open_incidents(),
         recovered=await store.recovered(now - LATELY, now),
         closed=await store.recent_incidents(20),
-        told=await store.told(now - LATELY),
+        told=await store.told(lately),
+        begun=await store.begun(lately),
+        held=await store.held(),
         silences=await store.silences(now),
         untold=await store.untold(),
         last_beat=await store.last_beat(),
@@ -286,10 +295,10 @@ class App:
         self._reload_asked = asyncio.Event()
         signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path, self._record = path, record
-        self._settings, inventory, contacts = load_all(path)
+        self._settings, inventory, routing = load_all(path)
         self._kinds = registry.load()
         self._webhooks = {each.contact.id: each for each in map(_webhook, self._settings.webhooks)}
-        self._inventory, self._contacts = inventory, self._with_webhooks(contacts)
+        self._inventory, self._routing = inventory, self._with_webhooks(routing)
         self._standing = Standing()
         self._started = utc_now()
         self._reload_ok = True
@@ -328,12 +337,12 @@ class App:
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
-            inventory=self._inventory, contacts=self._contacts, known=(*before.open, *before.recovered), told=before.told,
+            inventory=self._inventory, routing=self._routing, known=(*before.open, *before.recovered), told=before.told,
             store=store,
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
-            silences=before.silences, untold=before.untold, closed=before.closed,
+            silences=before.silences, untold=before.untold, begun=before.begun, held=before.held, closed=before.closed,
         )  # fmt: skip
         self._emergency = self._make_emergency(composer)
         heartbeat = self._make_heartbeat(composer)
@@ -375,20 +384,20 @@ class App:
         finally:
             await self._stop(tasks, door, control)
 
-    def _with_webhooks(self, contacts: Sequence[Contact]) -> tuple[Contact, ...]:
-        return (*contacts, *(each.contact for each in self._webhooks.values()))
+    def _with_webhooks(self, routing: Routing) -> Routing:
+        return routing.and_all(*(each.contact for each in self._webhooks.values()))
 
     def _make_emergency(self, composer: Composer) -> Emergency:
         return Emergency(
             unwritten=self.pipeline.unwritten, trouble=lambda: self._store.trouble, composer=composer,
-            mailer=self._mailer, contacts=lambda: self._contacts, inventory=lambda: self._inventory, clock=utc_now,
+            mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), inventory=lambda: self._inventory, clock=utc_now,
             after_seconds=self._settings.mail.emergency_after_seconds,
         )  # fmt: skip
 
     def _make_heartbeat(self, composer: Composer) -> Heartbeat:
         return Heartbeat(
             _switch(self._settings.heartbeat), trouble=self._unwell, figures=self._figures, composer=composer,
-            mailer=self._mailer, contacts=lambda: self._contacts, clock=utc_now, on_sign=self.metrics.beaten,
+            mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), clock=utc_now, on_sign=self.metrics.beaten,
         )  # fmt: skip
 
     def _make_alertmanager(self) -> Alertmanager:
@@ -561,8 +570,8 @@ class App:
         async with self._reloading:
             self._systemd.say(reloading())
             try:
-                _, inventory, contacts = await asyncio.to_thread(load_all, self._path)
-                self._adopt(inventory, contacts)
+                _, inventory, routing = await asyncio.to_thread(load_all, self._path)
+                self._adopt(inventory, routing)
             except ConfigError as error:
                 log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
                 wrong = str(error)
@@ -576,10 +585,10 @@ class App:
             self._systemd.say(READY)
             return wrong
 
-    def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
-        contacts = self._with_webhooks(contacts)
-        self.pipeline.adopt(inventory, contacts)
-        self._inventory, self._contacts = inventory, contacts
+    def _adopt(self, inventory: Inventory, routing: Routing) -> None:
+        routing = self._with_webhooks(routing)
+        self.pipeline.adopt(inventory, routing)
+        self._inventory, self._routing = inventory, routing
         self.metrics.adopt(inventory)
         self._last_hour.adopt(inventory)
         self.scheduler.adopt(inventory.checks())

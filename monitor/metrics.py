@@ -18,7 +18,18 @@ from prometheus_client.exposition import choose_encoder
 
 from monitor.core.judge import Judge
 from monitor.core.lasthour import ECHO_RTT
-from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, Severity, State
+from monitor.core.model import (
+    ONLY_MAILED,
+    Cause,
+    Happening,
+    Held,
+    Incident,
+    Inventory,
+    Observation,
+    Outcome,
+    Severity,
+    State,
+)
 from monitor.exposition import ECHO, Exposition, head, joined, labels
 from probes.registry import COMMON_METRICS, Kind, Metric
 
@@ -253,7 +264,9 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
         "monitor_incidents_open", "Open incidents.",
         {labels(cause=cause, severity=severity): n for (cause, severity), n in still_open.items()},
     )  # fmt: skip
-    events = {(cause.value, what.value): 0 for cause in Cause for what in Happening} | dict(present.event_counts)
+    events = {(cause.value, what.value): 0 for cause in Cause for what in Happening if what not in ONLY_MAILED} | dict(
+        present.event_counts
+    )
     yield family(
         "monitor_incident_events_total", "What happened to incidents.",
         {labels(cause=cause, what=what): n for (cause, what), n in events.items()}, counter=True,

@@ -13,7 +13,20 @@ from pydantic import SecretStr
 
 from monitor.core.graph import find_loop
 from monitor.core.judge import LOSS
-from monitor.core.model import Check, Inventory, Limit, Maintenance, Provider, Role, Severity, Site, State, Target
+from monitor.core.model import (
+    Cause,
+    Check,
+    Inventory,
+    Limit,
+    Maintenance,
+    Provider,
+    Role,
+    Severity,
+    Site,
+    State,
+    Target,
+    Tell,
+)
 from monitor.core.severity import usual_severity
 from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import (
@@ -28,6 +41,7 @@ from monitor.inventory.schema import (
     SiteBody,
     SiteModel,
     TargetModel,
+    TellModel,
 )
 from monitor.trust import check_ca
 from monitor.yamlfile import Layers, Problem, Source, Where, fit, near, place
@@ -158,7 +172,7 @@ class _Compiler:
             self._take_site(source, index, model)
         self._resolve()
         providers = {
-            name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email)
+            name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email, tell=_told(each.tell))
             for name, (_, each) in self._providers.items()
         }
         maintenance = tuple(
@@ -477,6 +491,15 @@ class _Compiler:
 
 def _labels(*tables: Mapping[Any, str]) -> dict[str, str]:
     return {str(language): text for table in tables for language, text in table.items()}
+
+
+def _told(model: TellModel | None) -> Tell | None:
+    if model is None:
+        return None
+    return Tell(
+        language=model.language, causes=tuple(Cause(each) for each in model.causes), severity=Severity(model.severity),
+        hours=model.hours.text if model.hours else "",
+    )  # fmt: skip
 
 
 def _site(model: SiteModel, kind: str) -> Site:

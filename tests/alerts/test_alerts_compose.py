@@ -20,12 +20,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerts import compose
-from alerts.compose import check_templates
+from alerts.compose import URGENT, check_templates
 from alerts.policy import ACTS
 from alerts.subject import SUBJECT_LENGTH, fit
 from alerts.tidy import LONGEST, line
 from monitor.core.ledger import Cost
 from monitor.core.model import (
+    SUMMARIES,
     Acknowledgement,
     Cause,
     Contact,
@@ -269,7 +270,7 @@ def test_a_mail_says_that_a_machine_wrote_it() -> None:
 def test_a_mail_says_how_severe_it_is_and_is_urgent_when_something_critical_begins(
     what: Happening, severity: Severity
 ) -> None:
-    urgent = severity is Severity.CRITICAL and what in (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
+    urgent = severity is Severity.CRITICAL and what in URGENT
     for language, prefix, row, word in (
         ("vi", "KHẨN – ", "Mức độ", VI.severities),
         ("en", "URGENT – ", "Severity", EN.severities),
@@ -279,7 +280,7 @@ def test_a_mail_says_how_severe_it_is_and_is_urgent_when_something_critical_begi
         assert mail["X-Commune-Monitor-Severity"] == severity.value
         assert (mail["Importance"], mail["X-Priority"]) == (("high", "1") if urgent else (None, None))
         assert mail["Subject"].startswith(prefix) is urgent
-        if what not in ACTS:
+        if what not in (*ACTS, *SUMMARIES):
             assert re.search(rf"^{row}: +{word[severity]}\r?$", part(mail, "plain"), re.MULTILINE)
             assert re.search(rf">{row}</td><td [^>]*>{word[severity]}</td>", part(mail, "html"))
 

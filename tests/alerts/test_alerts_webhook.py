@@ -18,6 +18,7 @@ import pytest
 from alerts.mailer import Delivery, Mailer
 from alerts.outbox import Outbox
 from alerts.own import concerned
+from alerts.routing import everybody
 from alerts.webhook import Webhook, Webhooks
 from monitor.core.model import Happening
 from monitor.store import Store
@@ -144,5 +145,5 @@ async def test_it_waits_in_the_outbox_in_order_and_is_over_before_it_was_told_as
 
 def test_a_webhook_is_nobody_who_gets_mail_about_the_monitor() -> None:
     hook = Webhook(name="desk", url="http://h", key=KEY)
-    assert concerned([hook.contact]) == ()
-    assert concerned([ON_CALL, hook.contact]) == (ON_CALL,)
+    assert concerned(everybody(hook.contact), NOW) == ()
+    assert concerned(everybody(ON_CALL, hook.contact), NOW) == (ON_CALL,)
