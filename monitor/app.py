@@ -23,9 +23,10 @@ from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox
 from monitor.acts import Acts
 from monitor.archive import Archive, ArchiveError
-from monitor.control import make_control, serve
+from monitor.control import RefusedError, make_control, serve
 from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced
 from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
+from monitor.inventory.diff import Plan, compare, plan_json
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
@@ -39,6 +40,7 @@ from monitor.web.routes import make_app
 from monitor.web.view import TargetView
 from monitor.yamlfile import ConfigError, Problem
 from probes import registry
+from probes.registry import Kind
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -93,6 +95,28 @@ def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Invent
     if settings is None or inventory is None or contacts is None:
         raise ConfigError(problems)
     return settings, inventory, contacts
+
+
+def plan_between(before: Path, after: Path) -> Plan:
+    """What it would change to go from one settings.yaml to another; raises ConfigError. Secrets are not read."""
+    old, inventory, contacts = load_all(before, with_secrets=False)
+    new, new_inventory, new_contacts = load_all(after, with_secrets=False)
+    return compare(
+        (inventory, contacts), (new_inventory, new_contacts),
+        declared=_declared(registry.load()), restart=_differ(old, new),
+    )  # fmt: skip
+
+
+def _declared(kinds: Mapping[str, Kind]) -> dict[str, int]:
+    return {name: len(kind.metrics) for name, kind in kinds.items()}
+
+
+def _differ(old: Settings, new: Settings) -> list[str]:
+    """Keys of the settings that only a restart takes over."""
+    taken_over = {"folder", "inventory", "contacts"}
+    return [
+        name for name in Settings.model_fields if name not in taken_over and getattr(old, name) != getattr(new, name)
+    ]
 
 
 def _take(problems: list[Problem], read: Callable[[], T]) -> T | None:
@@ -299,7 +323,7 @@ class App:
     async def _serve_control(self, door: Door) -> web.AppRunner:
         path = self._settings.path(self._settings.control)
         try:
-            return await serve(make_control(self.reload, Acts(self.pipeline, self._store, utc_now)), path)
+            return await serve(make_control(self.reload, self.plan, Acts(self.pipeline, self._store, utc_now)), path)
         except OSError as error:
             await door.close()
             raise StartError(
@@ -391,6 +415,26 @@ class App:
             self._reload_ok = not wrong
             self.metrics.reloaded(self._reload_ok, utc_now())
             return wrong
+
+    async def plan(self) -> str:
+        """What a reload would do now, as JSON; raises RefusedError with every mistake in the files on disk."""
+        running = (self._inventory, self._contacts)
+        incidents = self.pipeline.correlator.incidents()
+        measured = {check: len(seen.values) for check, seen in self.pipeline.last.items()}
+
+        def work() -> str:
+            settings, inventory, contacts = load_all(self._path)
+            return plan_json.dump_json(
+                compare(
+                    running, (inventory, contacts), incidents=incidents, measured=measured,
+                    declared=_declared(self._kinds), restart=_differ(self._settings, settings),
+                )
+            ).decode()  # fmt: skip
+
+        try:
+            return await asyncio.to_thread(work)
+        except ConfigError as error:
+            raise RefusedError(str(error)) from error
 
     def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
         self.pipeline.adopt(inventory, contacts)

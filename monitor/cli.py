@@ -26,14 +26,16 @@ from rich.text import Text
 from alerts.compose import check_templates
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
-from monitor.app import App, StartError, load_all
+from monitor.app import App, StartError, load_all, plan_between
 from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
 from monitor.core.explain import explain_all
 from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, percent, read_span
 from monitor.core.model import Check, IncidentEvent, Inventory, Limit, Outcome, State, Target
 from monitor.core.words import EN, LOCAL, WORDS
+from monitor.inventory.diff import plan_json
 from monitor.inventory.load import load_inventory
+from monitor.inventory.tell import TOLD, tell
 from monitor.recording import RecordingError, read
 from monitor.replay import Replay
 from monitor.settings import load_settings, named_files
@@ -135,6 +137,28 @@ def check(path: Path, without_secrets: bool) -> None:
         f"well: {len(inventory.sites)} sites, {len(inventory.targets)} targets, {len(checks)} checks "
         f"({rate:.0f} a second), {len(contacts)} contacts"
     )
+
+
+@main.command()
+@click.option(
+    "--against", type=click.Path(path_type=Path),
+    help="Compare with the settings.yaml in this folder instead of the running daemon.",
+)  # fmt: skip
+@click.option("--lang", type=click.Choice(list(TOLD)), default="vi", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="All of it, for programs.")
+@SETTINGS
+def plan(against: Path | None, lang: str, as_json: bool, path: Path) -> None:
+    """Say what a reload would do to the running daemon, and change nothing; exit 1 if the files are wrong."""
+    try:
+        made = (
+            plan_between(against / "settings.yaml", path)
+            if against
+            else plan_json.validate_json(_tell_daemon(path, "GET", "/-/plan"))
+        )
+    except ConfigError as error:
+        _fail(error)
+    for line in [plan_json.dump_json(made, indent=2).decode()] if as_json else tell(made, TOLD[lang]):
+        click.echo(line)
 
 
 @main.command()

@@ -324,7 +324,7 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|probe|status|availability|explain|replay|reload|demo)\b[^`\n]*", pages
+            r"commune-monitor (?:run|check|plan|probe|status|availability|explain|replay|reload|demo)\b[^`\n]*", pages
         )
         for option in re.findall(r"(--[a-z-]+)", line)
     }
