@@ -24,8 +24,9 @@ from alerts.outbox import Outbox
 from monitor.acts import Acts
 from monitor.archive import Archive, ArchiveError
 from monitor.control import RefusedError, make_control, serve
-from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced
+from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced, members
 from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
+from monitor.core.rename import incident_as, renamed_targets
 from monitor.inventory.diff import Plan, compare, plan_json
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.metrics import Metrics, Present
@@ -223,6 +224,7 @@ class App:
         self.metrics.adopt(self._inventory)
         self.metrics.reloaded(True, self._started)
         try:
+            await store.rename(members(self._inventory, self._started))
             open_incidents, told = await store.open_incidents(), await store.told()
             silences, untold = await store.silences(utc_now()), await store.untold()
             self._closed_before = await store.recent_incidents(20)
@@ -437,6 +439,9 @@ class App:
             raise RefusedError(str(error)) from error
 
     def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
+        names = renamed_targets(self._inventory, inventory)
+        self._closed_before = tuple(incident_as(each, names) for each in self._closed_before)
+        self._looks.clear()
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
         self.metrics.adopt(inventory)

@@ -34,6 +34,7 @@ from monitor.core.model import (
     Window,
 )
 from monitor.core.planned import Planned
+from monitor.core.rename import Names, change_as, incident_as
 from monitor.core.severity import RANK, weigh
 
 HOLD_DOWN = timedelta(seconds=3)
@@ -197,6 +198,23 @@ class Correlator:
         entry.incident = replace(entry.incident, acknowledged=by)
         what = Happening.ACKNOWLEDGED if by else Happening.UNACKNOWLEDGED
         return Decision(events=[IncidentEvent(incident=entry.incident, what=what, at=now)])
+
+    def rename(self, names: Names) -> None:
+        """Go on under other ids of targets; to be followed by `adopt`."""
+
+        def new(target: str) -> str:
+            return names.get(target, target)
+
+        self.own = {new(target): change_as(each, names) for target, each in self.own.items()}
+        self.held = {new(target): replace(each, target=new(target)) for target, each in self.held.items()}
+        self._due = {new(target): at for target, at in self._due.items()}
+        self._hold = {new(target): each for target, each in self._hold.items()}
+        self._back = {new(target): at for target, at in self._back.items()}
+        self._battery = {new(ups).partition("/")[0]: (new(ups), at) for ups, at in self._battery.values()}
+        self._closed = {new(root): entry for root, entry in self._closed.items()}
+        for entry in (*self.open.values(), *self._closed.values()):
+            entry.incident = incident_as(entry.incident, names)
+            entry.members = set(map(new, entry.members))
 
     def adopt(self, inventory: Inventory, now: datetime) -> Decision:
         """Take over a new inventory: targets that stay keep their states, incidents of roots that are gone end."""

@@ -15,6 +15,7 @@ from monitor.core.graph import find_loop
 from monitor.core.judge import LOSS
 from monitor.core.model import Check, Inventory, Limit, Maintenance, Provider, Role, Severity, Site, State, Target
 from monitor.core.severity import usual_severity
+from monitor.inventory.former import Former
 from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import (
     CheckModel,
@@ -125,6 +126,7 @@ class _Compiler:
         self._told: set[tuple[str, int, int]] = set()
         self._of_site: dict[str, list[Target]] = {}
         self._places: dict[str, Layers] = {}
+        self._former = Former()
 
     def _collect(self, table: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -155,8 +157,11 @@ class _Compiler:
                 )
                 continue
             sites[model.id] = _site(model, self._site_kind(model))
+            self._former.name_site(source, index, model)
             self._take_site(source, index, model)
         self._resolve()
+        self._targets = self._former.resolve(sites, self._targets)
+        self.problems += self._former.problems
         providers = {
             name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email)
             for name, (_, each) in self._providers.items()
@@ -229,7 +234,7 @@ class _Compiler:
                 if self._unfilled > before:
                     self._lost.add(("target", f"{model.id}/{name}"))
                     continue
-                self._take_target(model.id, name, role, kind, filled, layers, words, commune=commune)
+                self._take_target(model, name, role, kind, filled, layers, words, commune=commune)
 
     def _fill(self, value: object, words: Mapping[str, str], layers: Layers, where: Where) -> Any:
         if isinstance(value, dict):
@@ -253,12 +258,12 @@ class _Compiler:
         return _BRACES.sub(word, value)
 
     def _take_target(
-        self, site: str, name: str, role: Role, kind: type[TargetModel], value: object, layers: Layers,
+        self, site: SiteModel, name: str, role: Role, kind: type[TargetModel], value: object, layers: Layers,
         words: Mapping[str, str], *, commune: bool,
     ) -> None:  # fmt: skip
         model, problems = fit(layers, kind, value)
         self.problems += problems
-        id_ = f"{site}/{name}"
+        id_ = f"{site.id}/{name}"
         if model is None:
             self._lost.add(("target", id_))
             return
@@ -277,8 +282,9 @@ class _Compiler:
         written = model.severity or (profile.severity if profile else None)
         usual = usual_severity(role, what, vantage=vantage, commune=commune)
         self._places[id_] = layers
+        self._former.name_target(id_, site, model, layers)
         self._targets[id_] = Target(
-            id=id_, site=site, name=name, role=role, kind=what,
+            id=id_, site=site.id, name=name, role=role, kind=what,
             label=_labels(profile.label if profile else {}, model.label),
             address=model.address,
             behind=tuple(model.behind) if model.behind is not None else ("",),
@@ -489,6 +495,7 @@ def _site(model: SiteModel, kind: str) -> Site:
         latitude=model.location[0] if model.location else None,
         longitude=model.location[1] if model.location else None,
         contact=model.contact,
+        formerly=tuple(model.formerly),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from itertools import islice
@@ -25,9 +25,11 @@ from monitor.core.model import (
     Limit,
     Maintenance,
     Reason,
+    Site,
     State,
     Target,
 )
+from monitor.core.rename import Names, check_id, renamed_sites, renamed_targets, target_as
 from monitor.exposition import series_of
 
 LONGEST_TEXT = 80
@@ -47,10 +49,12 @@ class Changes:
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """The present id by the former one; `changed` has what else differs, by the present one."""
     changed: Mapping[str, Keys] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
+        return bool(self.added or self.removed or self.renamed or self.changed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,13 +126,18 @@ def compare(
 ) -> Plan:
     """The plan; `measured` are measurements by check of what runs, `declared` those that a probe kind may have, by kind."""
     (old, old_contacts), (new, new_contacts) = before, after
-    heard_before, heard = _heard(old, old_contacts), _heard(new, new_contacts)
-    values = _values(old, measured or {}, declared)
+    names, sites = renamed_targets(old, new), renamed_sites(old, new)
+    heard_before = {names.get(id_, id_): told for id_, told in _heard(old, old_contacts).items()}
+    heard = _heard(new, new_contacts)
+    old = _under_present_ids(old, names, sites)
+    measured = {check_id(check, names): count for check, count in (measured or {}).items()}
+    roots = {each.id: names.get(each.root, each.root) for each in incidents}
+    values = _values(old, measured, declared)
     old_checks = old.checks()
     return Plan(
-        sites=_changes(old.sites, new.sites),
+        sites=replace(_changes(old.sites, new.sites), renamed=sites),
         providers=_changes(old.providers, new.providers),
-        targets=_changes(old.targets, new.targets),
+        targets=replace(_changes(old.targets, new.targets), renamed=names),
         maintenance=_changes(_by_reason(old.maintenance), _by_reason(new.maintenance)),
         contacts=_changes({each.id: each for each in old_contacts}, {each.id: each for each in new_contacts}),
         audience=_audience(heard_before, heard),
@@ -136,8 +145,24 @@ def compare(
         before=_load(old, values),
         after=_load(new, values),
         anew=tuple(id_ for id_, check in new.checks().items() if old_checks.get(id_, check) != check),
-        withdrawn=tuple(Ending(id=each.id, root=each.root) for each in incidents if each.root not in new.targets),
+        withdrawn=tuple(Ending(id=id_, root=root) for id_, root in roots.items() if root not in new.targets),
         restart=tuple(restart),
+    )
+
+
+def _under_present_ids(inventory: Inventory, names: Names, sites: Names) -> Inventory:
+    """The same inventory with the ids that a later one has."""
+    if not names and not sites:
+        return inventory
+    targets = (target_as(each, names) for each in inventory.targets.values())
+    return replace(
+        inventory,
+        sites={(now := sites.get(id_, id_)): replace(each, id=now) for id_, each in inventory.sites.items()},
+        targets={each.id: each for each in targets},
+        maintenance=tuple(
+            replace(each, targets=frozenset(names.get(target, target) for target in each.targets))
+            for each in inventory.maintenance
+        ),
     )
 
 
@@ -163,7 +188,12 @@ def differences(before: object, after: object) -> Keys:
     return found
 
 
-_SAME_ANYWAY = {"id", "target"}
+_HIDDEN: Mapping[type, set[str]] = {
+    Check: {"id", "target", "name", "address"},
+    Target: {"id", "site", "name", "formerly"},
+    Site: {"id", "formerly"},
+}
+"""Fields that are told elsewhere."""
 _UNITS = {"_seconds": "s", "_bits": ""}
 """What the YAML leaves out of a name, and writes behind the value."""
 
@@ -185,7 +215,7 @@ def _inside(value: object) -> Mapping[str, object] | None:
     if isinstance(value, BaseModel):
         return dict(value)
     if dataclasses.is_dataclass(value):
-        hidden = _SAME_ANYWAY | ({"name", "address"} if isinstance(value, Check) else set())
+        hidden = _HIDDEN.get(type(value), set())
         return {each.name: getattr(value, each.name) for each in dataclasses.fields(value) if each.name not in hidden}
     if isinstance(value, tuple) and value and isinstance(value[0], Check):
         return {each.name: each for each in value}

@@ -43,6 +43,15 @@ TargetRef = Annotated[
     str, Field(description="`name` of a target of the same site, or `site/name`", max_length=160, min_length=1)
 ]
 
+
+def _former(value: str) -> str:
+    for each in value.split("/", 1):
+        _slug(each)
+    return value
+
+
+FormerRef = Annotated[TargetRef, AfterValidator(_former)]
+
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -180,6 +189,9 @@ class TargetModel(Model):
     label: dict[Literal["vi", "en"], str] = Field(default_factory=dict)
     contact: Line = Field("", max_length=200, description="whom to call about it: one line, name and number")
     severity: SeverityName | None = Field(None, description="how much it matters, over that of its profile")
+    formerly: list[FormerRef] = Field(
+        default_factory=list, description="ids that it had before: `name` at the same site, or `site/name`"
+    )
     options: dict[Slug, dict[str, object]] = Field(
         default_factory=dict, description="options by check name, over those of the profile"
     )
@@ -232,6 +244,9 @@ class SiteModel(SiteBody):
     like: Slug | None = Field(None, description="template that it takes everything from that it does not write itself")
     location: Location | None = Field(None, description="latitude, longitude in degrees")
     contact: str = Field("", max_length=200, description="whom to call at the site")
+    formerly: list[Slug] = Field(
+        default_factory=list, description="ids that it had before; its targets go on with the history that theirs have"
+    )
     vars: dict[str, str | int] = Field(default_factory=dict, description="fills {…} in the template's strings")
 
 

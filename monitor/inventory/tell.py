@@ -107,6 +107,9 @@ def _table(changes: Changes, called: str, words: Sentences) -> Iterator[str]:
     for sign, ids in (("+", changes.added), ("-", changes.removed)):
         if ids:
             yield f"{sign} {called.format(n=len(ids))}: {_named(ids, words)}"
+    moved = [f"{old} → {new}" for old, new in changes.renamed.items()]
+    if moved:
+        yield f"= {called.format(n=len(moved))}: {_named(moved, words)}"
     alike: dict[tuple[tuple[str, tuple[str, str]], ...], list[str]] = defaultdict(list)
     for id_, keys in changes.changed.items():
         alike[tuple(keys.items())].append(id_)

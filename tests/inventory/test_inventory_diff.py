@@ -153,6 +153,36 @@ def test_series_are_those_that_were_measured_or_those_of_their_like(load: Load) 
     assert found.after.series - found.before.series > mine, "and those of the site and its targets"
 
 
+def test_what_has_another_id_is_told_as_that_with_what_else_differs(load: Load) -> None:
+    before = load()
+    after = load(
+        TWO.replace("id: xa-b,", "id: xa-c, formerly: [xa-b], contact: Hoa,")
+        + "  - {id: xa-new, name: N, links: {line: {profile: line, address: 10.1.9.9, provider: vnpt, circuit: C-1, "
+        "behind: [home/gateway], formerly: [xa-a/gone]}}}\n"
+    )
+    found = plan(before, after)
+    assert found.sites == Changes(
+        added=("xa-new",), renamed={"xa-b": "xa-c"}, changed={"xa-c": {"contact": ("", "Hoa")}}
+    )
+    assert found.targets == Changes(
+        added=("xa-new/line",), renamed={"xa-b/tslcd": "xa-c/tslcd", "xa-b/router": "xa-c/router"}
+    )
+    assert found.anew == ()
+    assert found.audience == {}
+
+
+def test_a_line_that_moves_to_another_site_is_no_new_one(load: Load) -> None:
+    text = TWO.replace("code: '1', like: commune, vars: {n: 1}", "devices: {router: {profile: box, address: 10.1.1.1}}")
+    moved = (
+        "  - {id: xa-new, name: N, links: {line: {profile: line, address: 10.1.1.2, provider: vnpt, circuit: C-9, "
+        "behind: [home/gateway], formerly: [xa-a/tslcd]}}}\n"
+    )
+    found = plan(load(), load(text + moved))
+    assert found.targets.renamed == {"xa-a/tslcd": "xa-new/line"}
+    assert found.targets.changed["xa-new/line"] == {"circuit": ("C-1", "C-9")}
+    assert found.anew == ()
+
+
 @pytest.mark.parametrize("language", TOLD)
 def test_long_lists_are_cut_and_counted(language: str, load: Load) -> None:
     many = "sites:\n" + "".join(
