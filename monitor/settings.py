@@ -68,14 +68,18 @@ HostPort = Annotated[str, AfterValidator(_host_port)]
 class RelaySettings(Model):
     """A mail server that takes our mails; several are tried in order."""
 
-    host: Annotated[str, AfterValidator(_host)]
-    port: int = Field(25, ge=1, le=65535)
-    tls: Literal["none", "starttls", "implicit"] = "starttls"
-    username: str = ""
-    password: Secret | None = None
-    verify: bool = True
-    ca: Annotated[Secret, AfterValidator(_ca)] | None = None
-    timeout_seconds: float = Field(10.0, gt=0, le=120)
+    host: Annotated[str, AfterValidator(_host)] = Field(description="name or address of the server")
+    port: int = Field(25, ge=1, le=65535, description="TCP port")
+    tls: Literal["none", "starttls", "implicit"] = Field(
+        "starttls", description="starttls is insisted on; implicit: TLS from the first byte"
+    )
+    username: str = Field("", description="together with `password`; not with `tls: none`")
+    password: Secret | None = Field(None, description="where the password is")
+    verify: bool = Field(True, description="false takes any certificate: only for a relay on the same host")
+    ca: Annotated[Secret, AfterValidator(_ca)] | None = Field(
+        None, description="where the PEM of the CA is that signed the certificate; none: those of the system"
+    )
+    timeout_seconds: float = Field(10.0, gt=0, le=120, description="for each step, in seconds")
 
     @model_validator(mode="after")
     def _together(self) -> RelaySettings:
@@ -89,27 +93,31 @@ class RelaySettings(Model):
 class MailSettings(Model):
     """How alert mails leave."""
 
-    sender: Annotated[str, AfterValidator(_sender)] = Field(alias="from")
-    relays: list[RelaySettings] = Field(min_length=1)
-    message_id_domain: Annotated[str, AfterValidator(_domain)]
+    sender: Annotated[str, AfterValidator(_sender)] = Field(
+        alias="from", description="Name <address>", examples=["Giám sát CNTT <canh-bao@noc.example.org>"]
+    )
+    relays: list[RelaySettings] = Field(min_length=1, description="mail servers, tried in this order for every mail")
+    message_id_domain: Annotated[str, AfterValidator(_domain)] = Field(
+        description="right side of every Message-ID; never change it while incidents are open"
+    )
     templates: str = Field("", description="folder of templates that replace ours, relative to this file")
 
 
 class TrapUserSettings(Model):
     """Who may send traps of version 3, with authentication and privacy (AES-128)."""
 
-    name: Annotated[str, Field(min_length=1, max_length=32)]
-    auth: Literal["md5", "sha", "sha256", "sha512"] = "sha"
-    auth_password: Secret
-    privacy_password: Secret
+    name: Annotated[str, Field(min_length=1, max_length=32, description="user name of version 3")]
+    auth: Literal["md5", "sha", "sha256", "sha512"] = Field("sha", description="how it proves who it is")
+    auth_password: Secret = Field(description="where the password for authentication is")
+    privacy_password: Secret = Field(description="where the password for privacy (AES-128) is")
 
 
 class TrapSettings(Model):
     """Where SNMP traps and informs come in, and from whom."""
 
-    listen: HostPort = "0.0.0.0:162"
-    community: Secret | None = None
-    users: list[TrapUserSettings] = []
+    listen: HostPort = Field("0.0.0.0:162", description="address and UDP port; [::]:162 for IPv6 and IPv4")
+    community: Secret | None = Field(None, description="where the community of versions 1 and 2c is")
+    users: list[TrapUserSettings] = Field([], description="who may send in version 3")
 
     @model_validator(mode="after")
     def _someone(self) -> TrapSettings:
@@ -121,21 +129,21 @@ class TrapSettings(Model):
 class LinkSettings(Model):
     """Addresses that the mails point at."""
 
-    board: str = ""
-    grafana: str = ""
+    board: str = Field("", description="how people reach the board; empty: no link")
+    grafana: str = Field("", description="how people reach Grafana; empty: no link")
 
 
 class Settings(Model):
     """settings.yaml; file names are relative to it."""
 
-    inventory: str = "inventory"
-    contacts: str = "contacts.yaml"
-    database: str = "state.db"
-    listen: HostPort = "127.0.0.1:9469"
-    control: str = "control.sock"
-    links: LinkSettings = LinkSettings()
-    mail: MailSettings
-    traps: TrapSettings | None = None
+    inventory: str = Field("inventory", description="folder; all its *.yaml are read as one inventory")
+    contacts: str = Field("contacts.yaml", description="file: who gets mail")
+    database: str = Field("state.db", description="SQLite file, or an SQLAlchemy address (…://…)")
+    listen: HostPort = Field("127.0.0.1:9469", description="address and port of board, API and metrics")
+    control: str = Field("control.sock", description="Unix socket for the commands that change the running daemon")
+    links: LinkSettings = Field(LinkSettings(), description="addresses that mails point at")
+    mail: MailSettings = Field(description="how mails leave")
+    traps: TrapSettings | None = Field(None, description="SNMP traps; none: nobody listens")
     folder: Path = Field(Path(), exclude=True)
 
     def path(self, name: str) -> Path:

@@ -31,10 +31,10 @@ class _TooLargeError(Exception):
 class DnsOptions(Options):
     """What to ask."""
 
-    name: str = Field(min_length=1, max_length=253)
-    type: Literal["A", "AAAA", "MX", "NS", "SOA", "TXT"] = "A"
-    port: int = Field(53, ge=1, le=65535)
-    transport: Literal["udp", "tcp"] = "udp"
+    name: str = Field(min_length=1, max_length=253, description="what to ask for")
+    type: Literal["A", "AAAA", "MX", "NS", "SOA", "TXT"] = Field("A", description="type of record")
+    port: int = Field(53, ge=1, le=65535, description="port of the name server")
+    transport: Literal["udp", "tcp"] = Field("udp", description="how to ask")
     expect: list[str] = Field([], description="each must be among the answers")
 
 

@@ -66,17 +66,21 @@ def _check_headers(value: dict[str, str]) -> dict[str, str]:
 class HttpOptions(Options):
     """What to ask for and what must come back."""
 
-    url: Annotated[str, AfterValidator(_check_url)]
-    method: Literal["GET", "HEAD"] = "GET"
-    status: list[int] = [200]
+    url: Annotated[str, AfterValidator(_check_url)] = Field(
+        description="http://… or https://…", examples=["https://{id}.example.org/"]
+    )
+    method: Literal["GET", "HEAD"] = Field("GET", description="HEAD: without the page")
+    status: list[int] = Field([200], description="codes that are good")
     text: str = Field("", description="must occur in the page")
     absent: str = Field("", description="must not occur: an error text on a page that answers 200")
-    headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = {}
+    headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(
+        {}, description="further headers, in clear: no passwords here"
+    )
     http2: bool = Field(False, description="offer HTTP/2 to a TLS server; it chooses")
-    verify: bool = True
-    ca: Secret = SecretStr("")
-    max_redirects: int = Field(3, ge=0, le=10)
-    max_bytes: int = Field(1 << 20, ge=1, le=16 << 20)
+    verify: bool = Field(True, description="whether the certificate must be good")
+    ca: Secret = Field(SecretStr(""), description="where the PEM of the CA is; none: those of the system")
+    max_redirects: int = Field(3, ge=0, le=10, description="how many are followed, never to another host")
+    max_bytes: int = Field(1 << 20, ge=1, le=16 << 20, description="size of the page in bytes")
 
 
 class _Refused(Exception):
