@@ -26,6 +26,7 @@ from rich.text import Text
 from alerts.compose import check_templates
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
+from monitor import editor
 from monitor.app import App, StartError, load_all, plan_between
 from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
@@ -159,6 +160,18 @@ def plan(against: Path | None, lang: str, as_json: bool, path: Path) -> None:
         _fail(error)
     for line in [plan_json.dump_json(made, indent=2).decode()] if as_json else tell(made, TOLD[lang]):
         click.echo(line)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("config/schema"))
+def schema(folder: Path) -> None:
+    """Write the JSON Schemas of inventory, contacts and settings into FOLDER, for editors that complete and check YAML."""
+    try:
+        written = editor.write(folder)
+    except OSError as error:
+        _fail(f"{error.filename}: cannot be written: {error.strerror}")
+    for each in written:
+        click.echo(each)
 
 
 @main.command()

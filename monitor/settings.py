@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from monitor import yamlfile
 from monitor.trust import check_ca
@@ -144,7 +145,7 @@ class Settings(Model):
     links: LinkSettings = Field(LinkSettings(), description="addresses that mails point at")
     mail: MailSettings = Field(description="how mails leave")
     traps: TrapSettings | None = Field(None, description="SNMP traps; none: nobody listens")
-    folder: Path = Field(Path(), exclude=True)
+    folder: SkipJsonSchema[Path] = Field(Path(), exclude=True)
 
     def path(self, name: str) -> Path:
         """A file named in the settings."""
