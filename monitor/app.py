@@ -27,21 +27,21 @@ from monitor.control import RefusedError, make_control, serve
 from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced, members
 from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
 from monitor.core.rename import incident_as, renamed_targets
-from monitor.inventory.diff import Plan, compare, plan_json
-from monitor.inventory.load import SecretReader, load_contacts, load_inventory
+from monitor.files import declared, differing, files_of, load_all
+from monitor.inventory.diff import compare, plan_json
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
 from monitor.scheduler import Scheduler
-from monitor.settings import RelaySettings, Settings, TrapSettings, load_settings, named_files
+from monitor.settings import RelaySettings, Settings, TrapSettings
 from monitor.store import Store, StoreError
 from monitor.traps import TrapListener, TrapUser, counted
+from monitor.watch import LOOK_SECONDS, Due, Watch
 from monitor.web.door import Door, bind
 from monitor.web.routes import make_app
 from monitor.web.view import TargetView
-from monitor.yamlfile import ConfigError, Problem
+from monitor.yamlfile import ConfigError
 from probes import registry
-from probes.registry import Kind
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -79,54 +79,6 @@ def utc_now() -> datetime:
 def steady() -> float:
     """Seconds of a clock that nobody sets and that goes on while the host sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
-    """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them."""
-    read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
-    problems: list[Problem] = []
-    settings = _take(problems, lambda: load_settings(path, read_secret))
-    inventory_folder, contacts_file = named_files(path)
-    inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret))
-    contacts = _take(problems, lambda: load_contacts(contacts_file))
-    if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
-        remedy = "describe what shall be watched, or save the file again"
-        problems.append(Problem(str(inventory_folder), 0, 0, "not one target in any *.yaml file here", remedy))
-        inventory = None
-    if settings is None or inventory is None or contacts is None:
-        raise ConfigError(problems)
-    return settings, inventory, contacts
-
-
-def plan_between(before: Path, after: Path) -> Plan:
-    """What it would change to go from one settings.yaml to another; raises ConfigError. Secrets are not read."""
-    old, inventory, contacts = load_all(before, with_secrets=False)
-    new, new_inventory, new_contacts = load_all(after, with_secrets=False)
-    return compare(
-        (inventory, contacts), (new_inventory, new_contacts),
-        declared=_declared(registry.load()), restart=_differ(old, new),
-    )  # fmt: skip
-
-
-def _declared(kinds: Mapping[str, Kind]) -> dict[str, int]:
-    return {name: len(kind.metrics) for name, kind in kinds.items()}
-
-
-def _differ(old: Settings, new: Settings) -> list[str]:
-    """Keys of the settings that only a restart takes over."""
-    taken_over = {"folder", "inventory", "contacts"}
-    return [
-        name for name in Settings.model_fields if name not in taken_over and getattr(old, name) != getattr(new, name)
-    ]
-
-
-def _take(problems: list[Problem], read: Callable[[], T]) -> T | None:
-    """What was read, or None and its mistakes among the others."""
-    try:
-        return read()
-    except ConfigError as error:
-        problems += error.problems
-        return None
 
 
 def _relay(settings: RelaySettings) -> Relay:
@@ -203,6 +155,7 @@ class App:
         self._reload_asked = asyncio.Event()
         signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path, self._record = path, record
+        self._files_at_start = files_of(path)
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
         self._inventory, self._contacts = inventory, contacts
@@ -269,6 +222,8 @@ class App:
         }
         if self._traps is not None:
             works["traps"] = self._traps.run()
+        if self._settings.watch:
+            works["watch"] = self._watch_files()
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         self.scheduler.adopt(self._inventory.checks())
         gc.collect()
@@ -400,13 +355,26 @@ class App:
             self._reload_asked.clear()
             await self.reload()
 
-    async def reload(self) -> str:
-        """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
+    async def _watch_files(self) -> None:
+        """Reload when the files have changed and nobody writes to them any more."""
+
+        clock = asyncio.get_running_loop().time
+        watch = Watch(self._files_at_start)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            due = watch.look(await asyncio.to_thread(files_of, self._path), clock())
+            if due is not Due.NOTHING:
+                watch.tried(good=not await self.reload(patient=due is Due.TRY))
+
+    async def reload(self, *, patient: bool = False) -> str:
+        """Take over the files on disk, all or nothing; returns what is wrong, or "". `patient`: a mistake is not noted yet."""
         async with self._reloading:
             try:
                 _, inventory, contacts = await asyncio.to_thread(load_all, self._path)
                 self._adopt(inventory, contacts)
             except ConfigError as error:
+                if patient:
+                    return str(error)
                 log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
                 wrong = str(error)
             except Exception as error:
@@ -429,7 +397,7 @@ class App:
             return plan_json.dump_json(
                 compare(
                     running, (inventory, contacts), incidents=incidents, measured=measured,
-                    declared=_declared(self._kinds), restart=_differ(self._settings, settings),
+                    declared=declared(self._kinds), restart=differing(self._settings, settings),
                 )
             ).decode()  # fmt: skip
 

@@ -27,13 +27,14 @@ from alerts.compose import check_templates
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor import editor
-from monitor.app import App, StartError, load_all, plan_between
+from monitor.app import App, StartError
 from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
 from monitor.core.explain import explain_all
 from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, percent, read_span
 from monitor.core.model import Check, IncidentEvent, Inventory, Limit, Outcome, State, Target
 from monitor.core.words import EN, LOCAL, WORDS
+from monitor.files import load_all, plan_between
 from monitor.inventory.diff import plan_json
 from monitor.inventory.load import load_inventory
 from monitor.inventory.tell import TOLD, tell

@@ -141,6 +141,7 @@ class Settings(Model):
     contacts: str = Field("contacts.yaml", description="file: who gets mail")
     database: str = Field("state.db", description="SQLite file, or an SQLAlchemy address (…://…)")
     listen: HostPort = Field("127.0.0.1:9469", description="address and port of board, API and metrics")
+    watch: bool = Field(False, description="reload by itself when inventory or contacts were changed")
     control: str = Field("control.sock", description="Unix socket for the commands that change the running daemon")
     links: LinkSettings = Field(LinkSettings(), description="addresses that mails point at")
     mail: MailSettings = Field(description="how mails leave")

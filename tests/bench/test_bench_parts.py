@@ -17,7 +17,7 @@ from bench.harness import Figures
 from bench.turns import ask_all, scrape_turns
 from lab.certificates import Authority
 from lab.network import namespaces_command
-from monitor.app import load_all
+from monitor.files import load_all
 from tests.lab.test_lab_month import small_province
 from tests.probes.peers import free_port
 

@@ -1,0 +1,76 @@
+"""The files that people write, taken together: settings, inventory and contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from monitor.core.model import Contact, Inventory
+from monitor.inventory.diff import Plan, compare
+from monitor.inventory.load import SecretReader, load_contacts, load_inventory
+from monitor.settings import Settings, load_settings, named_files
+from monitor.watch import Stamp, stamp
+from monitor.yamlfile import ConfigError, Problem
+from probes import registry
+from probes.registry import Kind
+
+T = TypeVar("T")
+
+
+def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
+    """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them."""
+    read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
+    problems: list[Problem] = []
+    settings = _take(problems, lambda: load_settings(path, read_secret))
+    inventory_folder, contacts_file = named_files(path)
+    inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret))
+    contacts = _take(problems, lambda: load_contacts(contacts_file))
+    if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
+        remedy = "describe what shall be watched, or save the file again"
+        problems.append(Problem(str(inventory_folder), 0, 0, "not one target in any *.yaml file here", remedy))
+        inventory = None
+    if settings is None or inventory is None or contacts is None:
+        raise ConfigError(problems)
+    return settings, inventory, contacts
+
+
+def plan_between(before: Path, after: Path) -> Plan:
+    """What it would change to go from one settings.yaml to another; raises ConfigError. Secrets are not read."""
+    old, inventory, contacts = load_all(before, with_secrets=False)
+    new, new_inventory, new_contacts = load_all(after, with_secrets=False)
+    return compare(
+        (inventory, contacts), (new_inventory, new_contacts),
+        declared=declared(registry.load()), restart=differing(old, new),
+    )  # fmt: skip
+
+
+def declared(kinds: Mapping[str, Kind]) -> dict[str, int]:
+    """How many measurements each kind of probe knows."""
+    return {name: len(kind.metrics) for name, kind in kinds.items()}
+
+
+def differing(old: Settings, new: Settings) -> list[str]:
+    """Keys of the settings that differ and only a restart takes over."""
+    taken_over = {"folder", "inventory", "contacts"}
+    return [
+        name for name in Settings.model_fields if name not in taken_over and getattr(old, name) != getattr(new, name)
+    ]
+
+
+def files_of(path: Path) -> Stamp:
+    """How settings, inventory and contacts are on disk now."""
+    try:
+        folder, contacts = named_files(path)
+    except ConfigError:  # who reads them tells it
+        return stamp([path])
+    return stamp([path, contacts, *sorted(folder.glob("*.yaml"))])
+
+
+def _take(problems: list[Problem], read: Callable[[], T]) -> T | None:
+    """What was read, or None and its mistakes among the others."""
+    try:
+        return read()
+    except ConfigError as error:
+        problems += error.problems
+        return None
