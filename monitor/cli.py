@@ -38,12 +38,13 @@ from monitor.files import load_all, plan_between
 from monitor.inventory.diff import plan_json
 from monitor.inventory.load import load_inventory
 from monitor.inventory.tell import TOLD, tell
+from monitor.problems import FORMS
 from monitor.recording import RecordingError, read
 from monitor.replay import Replay
 from monitor.settings import load_settings, named_files
 from monitor.store import StoreError, read_history
 from monitor.web.api import report_json, totals_json
-from monitor.yamlfile import ConfigError
+from monitor.yamlfile import ConfigError, Problem
 from probes.registry import Request, load, run_once
 
 SETTINGS = click.option(
@@ -120,19 +121,26 @@ def run(path: Path, log_format: str, record: Path | None) -> None:
 @main.command()
 @SETTINGS
 @click.option("--without-secrets", is_flag=True, help="Do not read the secrets: for checking a copy without them.")
-def check(path: Path, without_secrets: bool) -> None:
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True,
+    help="For people, for programs, or as annotations of GitHub Actions.",
+)  # fmt: skip
+def check(path: Path, without_secrets: bool, form: str) -> None:
     """Say everything that is wrong with settings, inventory, contacts and templates; exit 1 if anything is."""
+    problems: list[Problem] = []
     try:
-        settings, inventory, contacts = load_all(path, with_secrets=not without_secrets)
+        settings, inventory, contacts = load_all(path, with_secrets=not without_secrets, warnings=problems)
+        folder = settings.path(settings.mail.templates) if settings.mail.templates else None
+        problems += [Problem(str(file), line, 0, message) for file, line, message in check_templates(folder)]
     except ConfigError as error:
-        _fail(error)
-        return
-    folder = settings.path(settings.mail.templates) if settings.mail.templates else None
-    problems = check_templates(folder)
-    for file, line, message in problems:
-        click.echo(f"{file}:{line}: {message}", err=True)
-    if problems:
+        problems += error.problems
+    bad = any(not each.warning for each in problems)
+    for line in FORMS[form](problems):
+        click.echo(line, err=form == "text")
+    if bad:
         sys.exit(1)
+    if form != "text":
+        return
     checks = inventory.checks()
     rate = sum(1 / each.interval_seconds for each in checks.values())
     click.echo(

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from monitor import yamlfile
 from monitor.core.model import Contact, Inventory
 from monitor.inventory.diff import Plan, compare
 from monitor.inventory.load import SecretReader, load_contacts, load_inventory
 from monitor.settings import Settings, load_settings, named_files
 from monitor.watch import Stamp, stamp
-from monitor.yamlfile import ConfigError, Problem
+from monitor.yamlfile import ConfigError, Problem, near
 from probes import registry
 from probes.registry import Kind
 
 T = TypeVar("T")
 
 
-def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
-    """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them."""
+def load_all(
+    path: Path, *, with_secrets: bool = True, warnings: list[Problem] | None = None
+) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
+    """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them.
+
+    What may be meant is added to `warnings`.
+    """
     read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
     problems: list[Problem] = []
     settings = _take(problems, lambda: load_settings(path, read_secret))
     inventory_folder, contacts_file = named_files(path)
-    inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret))
+    inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret, warnings))
     contacts = _take(problems, lambda: load_contacts(contacts_file))
     if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
         remedy = "describe what shall be watched, or save the file again"
@@ -32,7 +39,26 @@ def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Invent
         inventory = None
     if settings is None or inventory is None or contacts is None:
         raise ConfigError(problems)
+    if warnings is not None:
+        warnings += _unknown_areas(contacts_file, contacts, inventory)
     return settings, inventory, contacts
+
+
+def _unknown_areas(file: Path, contacts: Iterable[Contact], inventory: Inventory) -> list[Problem]:
+    """Areas of contacts that no site is in: nobody is told of what is misspelt."""
+    areas = {each.area for each in inventory.sites.values() if each.area}
+    wrong = [
+        (("contacts", contact.id, "areas", number), area)
+        for contact in contacts
+        for number, area in enumerate(contact.areas)
+        if area not in areas
+    ]
+    source = yamlfile.read(file) if wrong else None
+    return [
+        replace(source.problem(where, f"no site is in the area `{area}`", near(area, areas)), warning=True)
+        for where, area in wrong
+        if source is not None
+    ]
 
 
 def plan_between(before: Path, after: Path) -> Plan:

@@ -193,6 +193,8 @@ class Kind:
     doc: str
     needs_address: bool = True
     """Whether the target must have an address; False: the options say where to ask."""
+    by_number: bool = False
+    """Whether that address must be an IP address, and no name."""
     stream: Callable[[Emit], Stream] | None = None
 
 
@@ -214,6 +216,7 @@ def probe(
     *,
     metrics: Sequence[Metric] = (),
     needs_address: bool = True,
+    by_number: bool = False,
     stream: Callable[[Emit], Stream] | None = None,
 ) -> Callable[[Callable[[Request[O]], Awaitable[Result]]], Callable[[Request[O]], Awaitable[Result]]]:
     """Register the decorated function as the probe kind `name`."""
@@ -225,7 +228,7 @@ def probe(
         doc = (sys.modules[run.__module__].__doc__ or "").strip()
         _KINDS[name] = Kind(
             name=name, options=options, run=run, metrics=tuple(metrics), module=run.__module__, doc=doc,
-            needs_address=needs_address, stream=stream,
+            needs_address=needs_address, by_number=by_number, stream=stream,
         )  # fmt: skip
         return run
 

@@ -35,7 +35,7 @@ class SipOptions(Options):
     transport: Literal["udp", "tcp"] = Field("udp", description="how to ask")
     user: SipName = Field("", description="whom to ask for; empty: the server itself")
     domain: SipName = Field("", description="domain in the address; empty: the target's")
-    expect: list[int] = Field([200], description="codes that are good")
+    expect: list[Annotated[int, Field(ge=100, le=699)]] = Field([200], min_length=1, description="codes that are good")
 
 
 def _host(address: str) -> str:

@@ -230,6 +230,10 @@ class SiteBody(Model):
     """Links, devices and services by name; shared by templates and sites. Values are merged before they are read."""
 
     kind: Slug = Field("commune", description="sites of this kind are counted as communes; others: pop, data-center, …")
+    networks: list[str] = Field(
+        default_factory=list, description="where its devices are, such as 10.64.17.0/24; one outside is a mistake",
+        examples=[["10.64.17.0/24"]],
+    )  # fmt: skip
     links: dict[Slug, dict[str, object] | None] = Field(
         default_factory=dict, description="lines by name; null takes away what the template has"
     )

@@ -76,7 +76,8 @@ def test_what_the_manual_shows_is_good() -> None:
 
 
 BEYOND = """
-address-twice bandwidth-of-no-port broadcast-address ca-without-certificate duplicate-profile duplicate-site duplicate-target
+address-twice bandwidth-of-no-port bool-on broadcast-address dns-answer-odd head-with-text icmp-to-name interval-too-long
+loss-above-one missing-provider network-odd outside-network snmp-without-community text-and-absent underscore-number ca-without-certificate duplicate-profile duplicate-site duplicate-target
 former-odd former-site-claimed-twice former-site-exists former-target-claimed-twice former-target-exists
 limit-clear-on-wrong-side limit-two-bounds limit-usual-with-clear limit-usual-without-least location-swapped loop loop-of-one
 loss-against-usual loss-without-window maintenance-ends-before-it-starts maintenance-fits-nothing maintenance-for-and-end
@@ -85,7 +86,7 @@ maintenance-too-often maintenance-unknown-site maintenance-until-before-start mi
 not-an-address timeout-longer-than-interval unfilled-variable unknown-check-in-options unknown-measurement unknown-parent
 unknown-profile unknown-provider unknown-template unreadable-secret
 """
-"""Mistakes that only the whole inventory, the network or reckoning can tell: `check` does."""
+"""Mistakes that only the whole inventory, the profile of a target or reckoning can tell: `check` does."""
 
 
 def by_schema(bad: Path) -> list[str]:
