@@ -35,6 +35,7 @@ PARTS = (
     "core",
     "month",
     "hold",
+    "inventory",
 )
 
 

@@ -27,7 +27,7 @@ from monitor.control import RefusedError, make_control, serve
 from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced, members
 from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
 from monitor.core.rename import incident_as, renamed_targets
-from monitor.files import declared, differing, files_of, load_all
+from monitor.files import declared, differing, files_of, load_all, without_collector
 from monitor.inventory.diff import compare, plan_json
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
@@ -394,12 +394,12 @@ class App:
 
         def work() -> str:
             settings, inventory, contacts = load_all(self._path)
-            return plan_json.dump_json(
-                compare(
+            with without_collector():
+                made = compare(
                     running, (inventory, contacts), incidents=incidents, measured=measured,
                     declared=declared(self._kinds), restart=differing(self._settings, settings),
-                )
-            ).decode()  # fmt: skip
+                )  # fmt: skip
+                return plan_json.dump_json(made).decode()
 
         try:
             return await asyncio.to_thread(work)

@@ -141,7 +141,7 @@ async def ask(path: Path, method: str, route: str, body: object = None) -> tuple
     """One request to a running daemon; raises OSError (aiohttp.ClientError is one) when none answers."""
     connector = aiohttp.UnixConnector(path=str(path))
     async with (
-        aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=30)) as session,
+        aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=120)) as session,
         session.request(method, f"http://control{route}", json=body) as response,
     ):
         return response.status, await response.text()

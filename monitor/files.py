@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +29,25 @@ def load_all(
 
     What may be meant is added to `warnings`.
     """
+    with without_collector():
+        return _load_all(path, warnings, with_secrets=with_secrets)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Hundreds of thousands of objects are made that all stay: Python's collector of cycles would go through them again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _load_all(
+    path: Path, warnings: list[Problem] | None, *, with_secrets: bool
+) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
     read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
     problems: list[Problem] = []
     settings = _take(problems, lambda: load_settings(path, read_secret))
@@ -65,10 +86,11 @@ def plan_between(before: Path, after: Path) -> Plan:
     """What it would change to go from one settings.yaml to another; raises ConfigError. Secrets are not read."""
     old, inventory, contacts = load_all(before, with_secrets=False)
     new, new_inventory, new_contacts = load_all(after, with_secrets=False)
-    return compare(
-        (inventory, contacts), (new_inventory, new_contacts),
-        declared=declared(registry.load()), restart=differing(old, new),
-    )  # fmt: skip
+    with without_collector():
+        return compare(
+            (inventory, contacts), (new_inventory, new_contacts),
+            declared=declared(registry.load()), restart=differing(old, new),
+        )  # fmt: skip
 
 
 def declared(kinds: Mapping[str, Kind]) -> dict[str, int]:
@@ -88,9 +110,9 @@ def files_of(path: Path) -> Stamp:
     """How settings, inventory and contacts are on disk now."""
     try:
         folder, contacts = named_files(path)
-    except ConfigError:  # who reads them tells it
+        return stamp([path, contacts, *sorted(folder.glob("*.yaml"))])
+    except (ConfigError, OSError):  # who reads them tells it
         return stamp([path])
-    return stamp([path, contacts, *sorted(folder.glob("*.yaml"))])
 
 
 def _take(problems: list[Problem], read: Callable[[], T]) -> T | None:

@@ -125,6 +125,8 @@ class _Compiler:
         self._of_site: dict[str, list[Target]] = {}
         self._places: dict[str, Layers] = {}
         self._former = Former()
+        self._as_profile: dict[tuple[str, str], object] = {}
+        """By profile and check: options that are the same for all targets, for nothing is filled in."""
         self._used_profiles: set[str] = set()
         self._used_templates: set[str] = set()
         self._networks: list[Network] = []
@@ -362,12 +364,17 @@ class _Compiler:
             elif kind.by_number and role is Role.SERVICE and is_name(model.address):
                 text = f"the check `{name}` of profile `{model.profile}` asks by number, so a name can never succeed"
                 self.problems.append(place(layers, ("address",), text, "write the IP address"))
-            where = ("profiles", model.profile, "checks", name, "options")
-            merged = _merge(self._fill(check.options, words, [(source, where)], ()), model.options.get(name, {}))
-            both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
-            options, problems = fit(both, kind.options, merged, self._context)
-            self.problems += problems
-            self._check_ca(options, both)
+            options = None if name in model.options else self._as_profile.get((model.profile, name))
+            if options is None:
+                where = ("profiles", model.profile, "checks", name, "options")
+                filled = self._fill(check.options, words, [(source, where)], ())
+                merged = _merge(filled, model.options.get(name, {}))
+                both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
+                options, problems = fit(both, kind.options, merged, self._context)
+                self.problems += problems
+                self._check_ca(options, both)
+                if name not in model.options and options is not None and filled == check.options:
+                    self._as_profile[model.profile, name] = options
             yield Check(
                 id=f"{target}#{name}", target=target, name=name, probe=check.probe, address=model.address,
                 options=options, interval_seconds=check.interval, timeout_seconds=check.timeout,

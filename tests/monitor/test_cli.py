@@ -93,7 +93,7 @@ def test_a_warning_is_told_and_all_is_well(files: Daemon) -> None:
     assert said.exit_code == 0
     assert said.stdout.startswith("well: 2 sites")
     assert "warning: nothing is watched at `xa-moi`\n" in said.stderr
-    area = f"{contacts}:1:54: warning: no site is in the area `Huyện Kim Bản`; did you mean `Huyện Kim Bảng`?\n"
+    area = f"{contacts}:1:53: warning: no site is in the area `Huyện Kim Bản`; did you mean `Huyện Kim Bảng`?\n"
     assert area in said.stderr
     said = run("check", "--format", "github", files=files)
     assert (said.exit_code, said.stdout.count("::warning file=")) == (0, 2)
