@@ -7,24 +7,31 @@ at first. A template that fails never costs a mail: a plain one goes out in its 
 from __future__ import annotations
 
 import logging
+import math
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from email.header import Header
 from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from alerts.policy import first_of_thread
+from alerts.chart import LEAST_POINTS, draw, facts
+from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
+from alerts.policy import ACTS, ENDS, first_of_thread
+from alerts.samples import A_COST, OWN, notification_of, province, short_series
+from alerts.subject import fit
+from monitor.core.lasthour import Series
+from monitor.core.ledger import Cost
 from monitor.core.model import (
-    Acknowledgement,
     Cause,
     Contact,
     Happening,
@@ -32,21 +39,16 @@ from monitor.core.model import (
     IncidentEvent,
     Inventory,
     Notification,
-    Provider,
-    Reason,
     Role,
     Severity,
-    Shared,
     Site,
-    State,
     Target,
 )
-from monitor.core.words import WORDS, Words
+from monitor.core.words import VI, WORDS, Words, dialled
 
 log = logging.getLogger(__name__)
 
 OURS = Path(__file__).parent / "templates"
-SUBJECT_LENGTH = 78
 URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
 """Where a critical incident is marked as urgent: its end and who has it are not."""
 ROOM = "vc-endpoint"
@@ -75,7 +77,7 @@ class _Whole(UniqueUnstructuredHeader):
 
 def _policy() -> EmailPolicy:
     headers = HeaderRegistry()
-    for name in ("subject", "message-id", "in-reply-to", "references", "x-commune-monitor-incident"):
+    for name in ("subject", "message-id", "content-id", "in-reply-to", "references", "x-commune-monitor-incident"):
         headers.map_to_type(name, _Whole)  # type: ignore[arg-type]  # the stubs want what the registry makes of it
     return SMTP.clone(header_factory=headers)  # type: ignore[return-value]  # the stubs disagree with each other
 
@@ -90,68 +92,168 @@ class Hurt:
 
 def _environment(folder: Path | None, *, html: bool) -> jinja2.Environment:
     folders = [each for each in (folder, OURS) if each is not None]
-    return ImmutableSandboxedEnvironment(
+    made = ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, autoescape=html,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+    made.filters["dialled"] = dialled
+    return made
 
 
 class Composer:
     """Makes the mails."""
 
     def __init__(
-        self, *, sender: str, message_id_domain: str, board: str, grafana: str, template_folder: Path | None = None
+        self,
+        *,
+        sender: str,
+        message_id_domain: str,
+        board: str,
+        grafana: str,
+        template_folder: Path | None = None,
+        signer: Signer | None = None,
+        last_hour: Callable[[str], Series | None] = lambda _: None,
     ) -> None:
-        """`sender` is `Name <address>`; `board` and `grafana` are addresses without a slash at the end, or empty."""
+        """`sender` is `Name <address>`; `board` and `grafana` are addresses without a slash at the end, or empty.
+
+        Without a signer the mails have no links that do something; `last_hour` gives what was measured about a target.
+        """
         name, address = parseaddr(sender)
         self._sender = Address(name, addr_spec=address)
         self._domain = message_id_domain
         self._policy = _policy()
-        self._board, self._grafana = board, grafana
+        self._board, self._grafana, self._signer = board, grafana, signer
+        self._last_hour = last_hour
         self._text = _environment(template_folder, html=False)
         self._html = _environment(template_folder, html=True)
 
-    def compose(self, notification: Notification, inventory: Inventory, now: datetime) -> EmailMessage:
+    def compose(
+        self, notification: Notification, inventory: Inventory, now: datetime, cost: Cost | None = None
+    ) -> EmailMessage:
         """The mail of a notification; the same one each time it is composed, but for its date."""
-        given = self._given(notification, inventory)
-        try:
-            subject, text, html = self.render(notification, given)
-        except Exception:
-            log.exception("templates of %s failed, a plain mail goes out instead", notification.event.what)
-            subject, text, html = *_plain(given), ""
-        message = EmailMessage(policy=self._policy)
-        message["Subject"] = subject
-        message["From"] = self._sender
-        contact = notification.contact
-        message["To"] = Address(_clean(contact.name), addr_spec=contact.email)
-        message["Date"] = format_datetime(now)
-        message["Message-ID"] = self._message_id(notification.id)
+        series, picture = self._draw(notification)
+        given = self._given(notification, inventory, series, cost)
+        subject, text, html = self._surely(notification, given)
+        message = self._envelope(notification.id, notification.contact, subject, now)
         first = first_of_thread(notification)
         if notification.id != first:
             message["In-Reply-To"] = message["References"] = self._message_id(first)
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
         message["X-Commune-Monitor-Incident"] = notification.thread
         event = notification.event
         message["X-Commune-Monitor-Severity"] = event.incident.severity.value
         if event.incident.severity is Severity.CRITICAL and event.what in URGENT:
             message["Importance"] = "high"  # RFC 2156 section 5.3.4
             message["X-Priority"] = "1"  # for clients that know only this one
-        message.set_content(text, cte="quoted-printable")
-        if html:
-            message.add_alternative(html, subtype="html", cte="quoted-printable")
+        _fill(message, text, html)
+        if picture and given["chart"]["src"] in html:
+            self._add_picture(message, given["chart"]["src"], picture)
         return message
+
+    def own(
+        self, name: str, contact: Contact, id_: str, now: datetime, given: Mapping[str, object], answers: str = ""
+    ) -> EmailMessage:
+        """A mail of the monitor about itself, of the template `name`, as text alone; `answers` is the id of one before."""
+        given = {"words": WORDS[contact.language], "contact": contact, "board": self._board, **given}
+        try:
+            subject, text = self.render_own(name, contact.language, given)
+        except Exception:
+            log.exception("template %s failed, a plain mail goes out instead", name)
+            told = (f"{key}: {value}" for key, value in given.items() if key not in ("words", "contact"))
+            subject, text = f"commune-monitor: {name}", "\n".join(told) + "\n"
+        message = self._envelope(id_, contact, subject, now)
+        if answers:
+            message["In-Reply-To"] = message["References"] = self._message_id(answers)
+        message.set_content(text, cte="quoted-printable")
+        return message
+
+    def render_own(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str]:
+        """Subject and text; raises what the template raises."""
+        head, _, text = self._text.get_template(f"{language}/{name}.txt").render(given).lstrip().partition("\n")
+        return fit(_clean(head), language), text.lstrip("\n")
+
+    def subject(self, notification: Notification, inventory: Inventory) -> str:
+        """What the mail of a notification is about, in a line."""
+        return self._surely(notification, self._given(notification, inventory))[0]
+
+    def test(self, contact: Contact, now: datetime) -> EmailMessage:
+        """A mail that says that mail works; raises what the templates raise."""
+        subject, text, html = self.render_test(contact, now)
+        message = self._envelope(f"test-{now:%Y%m%d-%H%M%S-%f}.{contact.id}", contact, subject, now)
+        _fill(message, text, html)
+        return message
+
+    def render_test(self, contact: Contact, now: datetime) -> tuple[str, str, str]:
+        """Subject, text and HTML of a test mail; raises what the templates raise."""
+        given = {"contact": contact, "words": WORDS[contact.language], "board": self._board, "at": now}
+        return self._rendered("test", contact.language, given)
+
+    def _envelope(self, mail: str, contact: Contact, subject: str, now: datetime) -> EmailMessage:
+        """A mail without anything in it."""
+        message = EmailMessage(policy=self._policy)
+        message["Subject"] = subject
+        message["From"] = self._sender
+        message["To"] = Address(_clean(contact.name), addr_spec=contact.email)
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = self._message_id(mail)
+        message["List-Id"] = f"<incidents.{self._domain}>"  # RFC 2919: for filters of mail programs, the same for all
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
+        return message
+
+    def _draw(self, notification: Notification) -> tuple[Series | None, bytes]:
+        """What was measured about the root, and its picture; where the mail is about that alone and not about who has it."""
+        event = notification.event
+        if event.incident.shared is not None or event.what in ACTS or event.what is Happening.WITHDRAWN:
+            return None, b""
+        try:
+            series = self._last_hour(event.incident.root)
+            if series is None or len(series.points) < LEAST_POINTS:
+                return None, b""
+            return series, draw(series, event.incident.began)
+        except Exception:
+            log.exception("no picture for %s, its mail goes out without", notification.id)
+            return None, b""
+
+    @staticmethod
+    def _add_picture(message: EmailMessage, source: str, picture: bytes) -> None:
+        """Beside the HTML that shows it (multipart/related, RFC 2387; cid of RFC 2392)."""
+        page = message.get_body(("html",))
+        assert isinstance(page, EmailMessage)
+        page.add_related(
+            picture, "image", "png", cid=f"<{source.removeprefix('cid:')}>", filename="last-hour.png",
+            disposition="inline",
+        )  # fmt: skip
+
+    def _surely(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
+        """Subject, text and HTML, whatever the templates do."""
+        try:
+            return self.render(notification, given)
+        except Exception:
+            log.exception("templates of %s failed, a plain mail goes out instead", notification.event.what)
+            subject, text = _plain(given)
+            return fit(subject, ""), text, ""
 
     def render(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
         """Subject, text and HTML; raises what the templates raise."""
-        name = f"{notification.contact.language}/{notification.event.what.value}"
+        late = notification.catches_up and notification.event.what is Happening.RECOVERED
+        return self._rendered("passed" if late else notification.event.what.value, notification.contact.language, given)
+
+    def try_out(self, notification: Notification, inventory: Inventory) -> None:
+        """Render a mail with a picture; raises what the templates raise."""
+        self.render(notification, self._given(notification, inventory, short_series(), A_COST))
+
+    def _rendered(self, kind: str, language: str, given: Mapping[str, Any]) -> tuple[str, str, str]:
+        name = f"{language}/{kind}"
         head, _, text = self._text.get_template(f"{name}.txt").render(given).lstrip().partition("\n")
-        html = self._html.get_template(f"{name}.html").render({**given, "subject": _clean(head)})
-        return _shorten(_clean(head), SUBJECT_LENGTH), text.lstrip("\n"), html
+        subject = fit(_clean(head), language)
+        html = self._html.get_template(f"{name}.html").render({**given, "subject": subject})
+        return subject, text.lstrip("\n"), html
 
     def _message_id(self, notification: str) -> str:
         return f"<{notification}@{self._domain}>"
 
-    def _given(self, notification: Notification, inventory: Inventory) -> dict[str, Any]:
+    def _given(
+        self, notification: Notification, inventory: Inventory, series: Series | None = None, cost: Cost | None = None
+    ) -> dict[str, Any]:
         """What a template may use; docs/mail.md lists it."""
         incident = notification.event.incident
         words = WORDS[notification.contact.language]
@@ -176,6 +278,8 @@ class Composer:
             "shared": bool(root and site and root.role is Role.SERVICE and site.kind != "commune"),
             "provider": inventory.providers.get(root.provider) if root else None,
             "trouble": words.trouble(incident.reason, incident.says),
+            "rose_from": incident.weight.rose_from if incident.weight else None,
+            "heaviest": _heaviest(incident, inventory, words),
             "cause": words.causes[incident.cause.value],
             "why": _why(incident, words),
             "hurt": hurt,
@@ -188,14 +292,62 @@ class Composer:
             "evidence": incident.evidence[:SHOWN_EVIDENCE],
             "board": f"{self._board}/incidents/{incident.id}" if self._board else "",
             "grafana": _grafana(self._grafana, root),
+            "chart": self._chart(notification, series),
+            "cost": _cost(cost, words),
+            "act": self._links(notification),
             "contact": notification.contact,
             "told_because": notification.reason,
         }
+
+    def _chart(self, notification: Notification, series: Series | None) -> dict[str, Any]:
+        """What a template says of the picture; empty when there is none."""
+        if series is None:
+            return {}
+        words, told = WORDS[notification.contact.language], facts(series)
+        seconds = {name: words.seconds(told[name]) for name in ("least", "middle", "most")}
+        lost = "" if math.isnan(told["lost"]) else f"{words.figure(told['lost'] * 100)} %"
+        source = f"cid:chart.{notification.id}@{self._domain}"
+        return {
+            **seconds,
+            "lost": lost,
+            "minutes": round(told["minutes"]),
+            "line": series.role is Role.LINK,
+            "src": source,
+        }
+
+    def _links(self, notification: Notification) -> dict[str, str]:
+        """Links of the acts that make sense, by what they do; the others are empty."""
+        event, links = notification.event, dict.fromkeys(("acknowledge", "silence_hour", "silence_morning"), "")
+        if self._signer is None or not self._board or event.incident.closed or event.what in ENDS:
+            return links
+        for act in Act:
+            if act is Act.ACKNOWLEDGE and event.incident.acknowledged:
+                continue
+            path = self._signer.path(Link(act=act, mail=notification.id, expires=event.at + VALID))
+            language = "" if notification.contact.language == VI.language else f"?lang={notification.contact.language}"
+            links[act.name.lower()] = f"{self._board}{path}{language}"
+        return links
+
+
+def _cost(cost: Cost | None, words: Words) -> dict[str, str]:
+    """What an incident took, in words; empty when it is not known."""
+    if cost is None:
+        return {}
+    before = "" if cost.before is None else words.percent(cost.before)
+    return {"before": before, "after": words.percent(cost.after), "down": words.span(cost.down)}
 
 
 def _hurt_targets(incident: Incident) -> tuple[str, ...]:
     """The impact; of what targets have in common the root is no more than the first."""
     return (incident.root, *incident.impact) if incident.shared else incident.impact
+
+
+def _heaviest(incident: Incident, inventory: Inventory, words: Words) -> str:
+    """Name and place of what matters most of all that it hurts, where that is not the root itself."""
+    if incident.weight is None or incident.weight.target == incident.root:
+        return ""
+    target = inventory.targets.get(incident.weight.target)
+    return f"{words.name(target)} – {inventory.sites[target.site].name}" if target else incident.weight.target
 
 
 def _circuits(incident: Incident, inventory: Inventory) -> list[str]:
@@ -241,6 +393,12 @@ def _hurt(incident: Incident, inventory: Inventory, words: Words) -> Iterator[Hu
             yield Hurt(site=inventory.sites[site], names=tuple(by_site[site]))
 
 
+def _fill(message: EmailMessage, text: str, html: str) -> None:
+    message.set_content(text, cte="quoted-printable")
+    if html:
+        message.add_alternative(html, subtype="html", cte="quoted-printable")
+
+
 def _plain(given: Mapping[str, Any]) -> tuple[str, str]:
     """Subject and text without any template."""
     incident: Incident = given["incident"]
@@ -261,10 +419,6 @@ def _clean(text: str) -> str:
     return " ".join(plain.split())
 
 
-def _shorten(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
-
-
 # -- checking ------------------------------------------------------------------------------------------------------
 
 
@@ -276,22 +430,33 @@ def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
         board="http://b",
         grafana="http://g",
         template_folder=folder,
+        signer=Signer(bytes(KEY_BYTES)),
     )
-    inventory, incidents = _sample()
     found: dict[tuple[str, int, str], None] = {}
-    for language in WORDS:
-        for what in Happening:
-            for incident in incidents:
-                notification = _sample_notification(incident, what, language)
-                try:
-                    composer.render(notification, composer._given(notification, inventory))  # noqa: SLF001
-                except jinja2.TemplateSyntaxError as error:
-                    found[error.filename or error.name or "", error.lineno, error.message or ""] = None
-                except jinja2.TemplateNotFound as error:
-                    found[str(error.name), 0, "there is no such template"] = None
-                except Exception as error:  # noqa: BLE001  an admin's template may raise anything
-                    found[*_place(error, folder), f"{type(error).__name__}: {error}"] = None
+    for render in _all_mails(composer):
+        try:
+            render()
+        except jinja2.TemplateSyntaxError as error:
+            found[error.filename or error.name or "", error.lineno, error.message or ""] = None
+        except jinja2.TemplateNotFound as error:
+            found[str(error.name), 0, "there is no such template"] = None
+        except Exception as error:  # noqa: BLE001  an admin's template may raise anything
+            found[*_place(error, folder), f"{type(error).__name__}: {error}"] = None
     return list(found)
+
+
+def _all_mails(composer: Composer) -> Iterator[Callable[[], object]]:
+    inventory, incidents = province()
+    for language in WORDS:
+        for what, catches_up in (*((each, False) for each in Happening), (Happening.RECOVERED, True)):
+            for incident in incidents:
+                notification = replace(notification_of(incident, what, language), catches_up=catches_up)
+                yield partial(composer.try_out, notification, inventory)
+        contact = notification.contact
+        yield partial(composer.render_test, contact, incidents[0].began)
+        for name, own in OWN.items():
+            common: dict[str, object] = {"words": WORDS[language], "contact": contact, "board": "http://b"}
+            yield partial(composer.render_own, name, language, common | dict(own))
 
 
 def _place(error: Exception, folder: Path | None) -> tuple[str, int]:
@@ -303,53 +468,3 @@ def _place(error: Exception, folder: Path | None) -> tuple[str, int]:
             place = (file, step.tb_lineno)
         step = step.tb_next
     return place
-
-
-def _sample_notification(incident: Incident, what: Happening, language: str) -> Notification:
-    if what is Happening.ACKNOWLEDGED:
-        incident = replace(incident, acknowledged=Acknowledgement(by="Hoa", at=incident.opened, note="sample"))
-    event = IncidentEvent(incident=incident, what=what, at=incident.opened)
-    contact = Contact(id="sample", name="Sample", email="sample@example.org", language=language)
-    return Notification(
-        id=f"{incident.id}.{what}.sample", thread=incident.id, contact=contact, event=event, reason="sample"
-    )
-
-
-def _sample() -> tuple[Inventory, list[Incident]]:
-    """A small province, with one incident for each cause."""
-    site = Site(id="sample", name="Xã Mẫu", code="00000", area="Huyện Mẫu", contact="ĐT 0000")
-    other = Site(id="center", name="Trung tâm", kind="data-center")
-    kinds = {"tslcd": Role.LINK, "router": Role.DEVICE, "website": Role.SERVICE}
-    targets = {
-        f"{where.id}/{kind}": Target(
-            id=f"{where.id}/{kind}", site=where.id, name=kind, role=role, kind=kind, address="192.0.2.1",
-            provider="sample" if role is Role.LINK else "", circuit="C-1" if role is Role.LINK else "",
-        )
-        for where in (site, other)
-        for kind, role in kinds.items()
-    }  # fmt: skip
-    provider = Provider(id="sample", name="Sample", hotline="0000")
-    inventory = Inventory(
-        sites={each.id: each for each in (site, other)}, targets=targets, providers={"sample": provider}
-    )
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    roots = {Cause.LINK: "sample/tslcd", Cause.SERVICE: "sample/website"}
-    incidents = [
-        Incident(
-            id=f"20260101-000000-{cause}", root=roots.get(cause, "center/router"), cause=cause, state=state,
-            began=at, opened=at, closed=at if state is State.DEGRADED else None, reason=reason,
-            says="loss" if reason is Reason.LIMIT else "", evidence=("sample: no answer",), impact=tuple(targets), why="by-kind",
-            severity=Severity.CRITICAL if state is State.DOWN else Severity.MINOR,
-        )
-        for cause in Cause
-        for state, reason in ((State.DOWN, Reason.TIMEOUT), (State.DEGRADED, Reason.LIMIT))
-    ]  # fmt: skip
-    common = replace(
-        incidents[0], id="common", cause=Cause.SHARED, why="in-common", times=3,
-        acknowledged=Acknowledgement(by="Hoa", at=at),
-        shared=Shared(kind="tslcd", by=(("provider", "sample"), ("area", "Huyện Mẫu")), hurt=6, of=6, elsewhere=0, others=9),
-    )  # fmt: skip
-    gone = Incident(
-        id="gone", root="no/longer", cause=Cause.DEVICE, state=State.DOWN, began=at, opened=at, reason=Reason.STALE
-    )
-    return inventory, [*incidents, common, gone]

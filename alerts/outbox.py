@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import random
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from alerts.compose import Composer
 from alerts.mailer import Delivery, Mailer, Outcome
+from monitor.core.ledger import Cost
 from monitor.core.model import Inventory, Notification
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
 AT_ONCE = 4
-"""Connections to the relays at a time."""
-BATCH = 32
+"""Mails that are being handed over at a time."""
 MARK_AGAIN_SECONDS = 1.0
 """Pause before a mail that could not be marked is marked again."""
 FIRST_RETRY = timedelta(seconds=5)
 LONGEST_RETRY = timedelta(minutes=5)
+JITTER = 0.5
+"""What the wait for the next try may be shorter, as a part of it: mails that failed together do not come back together."""
+LINGER_SECONDS = 3.0
+"""At the end, what is being handed over may take so long: a mail that is broken off is sent again at the next start."""
 
 
 class QueueError(Exception):
@@ -40,11 +47,32 @@ class Queued:
     queued_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the mails stand."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """By status."""
+    oldest: Mapping[str, datetime] = field(default_factory=dict)
+    """By status of those that are still to be sent: when the oldest was queued."""
+    waits: str = ""
+    """To whom the oldest that was tried goes, and what the relays said."""
+    failed: Sequence[str] = ()
+    """Those that were given up lately, newest first: to whom, and why."""
+
+    def oldest_seconds(self, now: datetime) -> Mapping[str, float]:
+        """Ages of the oldest; a clock that was set back makes none of them younger than new."""
+        return {status: max(0.0, (now - at).total_seconds()) for status, at in self.oldest.items()}
+
+
 class Queue(Protocol):
     """Where notifications wait; each method raises QueueError when it cannot."""
 
-    async def take(self, now: datetime, limit: int) -> Sequence[Queued]:
-        """Those that are due, leased to the caller."""
+    async def take(self, now: datetime, limit: int, busy: Collection[str] = ()) -> Sequence[Queued]:
+        """Those that are due, leased to the caller; none of `busy`, which it has still in hand."""
+
+    async def hasten(self, now: datetime) -> None:
+        """All that were put off are due."""
 
     async def sent(self, id: str, at: datetime, answer: str) -> None:  # noqa: A002
         """Taken by a relay."""
@@ -56,10 +84,14 @@ class Queue(Protocol):
         """Refused for good."""
 
 
-def backoff(attempts: int) -> timedelta:
-    """Time to the next try after `attempts` tries: 5 s, doubled each time, up to 5 minutes."""
-    doubled: timedelta = FIRST_RETRY * (1 << min(attempts - 1, 10))
-    return min(LONGEST_RETRY, doubled)
+def backoff(attempts: int, early: float = 0.0) -> timedelta:
+    """Time to the next try after `attempts` tries: 5 s, doubled each time, up to 5 minutes; `early`, 0 to 1, of JITTER less."""
+    doubled: timedelta = min(LONGEST_RETRY, FIRST_RETRY * (1 << min(attempts - 1, 10)))
+    return doubled * (1 - JITTER * early)
+
+
+async def _unknown(_: Notification) -> None:
+    return None
 
 
 class Outbox:
@@ -74,11 +106,20 @@ class Outbox:
         inventory: Callable[[], Inventory],
         clock: Callable[[], datetime],
         on_result: Callable[[str], None],
+        cost: Callable[[Notification], Awaitable[Cost | None]] = _unknown,
+        chance: Callable[[], float] = random.random,
     ) -> None:
+        """`cost` tells what an incident that is over took, and never raises; `chance` gives 0 to 1: how much earlier than at
+        the end of its wait a mail is tried again.
+        """
         self._queue, self._composer, self._mailer = queue, composer, mailer
         self._inventory, self._clock, self._on_result = inventory, clock, on_result
+        self._cost, self._chance = cost, chance
         self._wake = asyncio.Event()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._flying: dict[str, asyncio.Task[None]] = {}
+        """Mails that are being handed over, by id."""
+        self._stuck = False
+        """No relay was in a state to take the last mail."""
 
     def wake(self) -> None:
         """Something was queued."""
@@ -86,19 +127,43 @@ class Outbox:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        while True:
-            self._wake.clear()
-            try:
-                due = await self._queue.take(self._clock(), BATCH)
-            except QueueError as error:
-                log.error("the outbox cannot be read: %s", error)  # noqa: TRY400
-                due = ()
-            ends = await asyncio.gather(*(self._deliver(each) for each in due), return_exceptions=True)
-            for queued, end in zip(due, ends, strict=True):
-                if isinstance(end, Exception):  # a mistake of ours: the mail is due again when its lease ends
-                    log.error("mail %s was not handled: %s", queued.id, end, exc_info=end)
-            if not due:
-                await self._sleep()
+        try:
+            while True:
+                self._wake.clear()
+                due = await self._take(AT_ONCE - len(self._flying))
+                for queued in due:
+                    flight = asyncio.create_task(self._deliver(queued), name=queued.id)
+                    self._flying[queued.id] = flight
+                    flight.add_done_callback(partial(self._landed, queued))
+                if not due:
+                    await self._sleep()
+        finally:
+            await self._linger()
+
+    async def _take(self, free: int) -> Sequence[Queued]:
+        if not free:
+            return ()
+        try:
+            return await self._queue.take(self._clock(), free, tuple(self._flying))
+        except QueueError as error:
+            log.error("the outbox cannot be read: %s", error)  # noqa: TRY400
+            return ()
+
+    def _landed(self, queued: Queued, flight: asyncio.Task[None]) -> None:
+        del self._flying[queued.id]
+        self._wake.set()  # a place is free, and the next of its thread may go
+        if not flight.cancelled() and (error := flight.exception()) is not None:
+            # A mistake of ours: the mail is due again when its lease ends.
+            log.error("mail %s was not handled: %s", queued.id, error, exc_info=error)
+
+    async def _linger(self) -> None:
+        """Let those that are under way arrive."""
+        flights = tuple(self._flying.values())
+        if flights:
+            await asyncio.wait(flights, timeout=LINGER_SECONDS)
+        for each in flights:
+            each.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
 
     async def _sleep(self) -> None:
         try:
@@ -109,17 +174,21 @@ class Outbox:
 
     async def _deliver(self, queued: Queued) -> None:
         contact = queued.notification.contact
-        async with self._slots:
-            try:
-                message = self._composer.compose(queued.notification, self._inventory(), self._clock())
-            except Exception as error:
-                # An address that the e-mail package cannot write: it would not be better next time, nor after a restart.
-                log.exception("mail %s to %s cannot be written", queued.id, contact.id)
-                outcome = Outcome(delivery=Delivery.REFUSED, answer=f"cannot be written: {error}")
-            else:
-                outcome = await self._mailer.send(message, contact.email)
+        try:
+            cost = await self._cost(queued.notification)
+            message = self._composer.compose(queued.notification, self._inventory(), self._clock(), cost)
+        except Exception as error:
+            # An address that the e-mail package cannot write: it would not be better next time, nor after a restart.
+            log.exception("mail %s to %s cannot be written", queued.id, contact.id)
+            outcome = Outcome(delivery=Delivery.REFUSED, answer=f"cannot be written: {error}")
+        else:
+            outcome = await self._mailer.send(message, contact.email)
         self._on_result(outcome.delivery.value)
         await self._mark(queued, outcome)
+        self._stuck, was_stuck = outcome.relays_failed, self._stuck
+        if was_stuck and outcome.delivery is Delivery.SENT:
+            with suppress(QueueError):
+                await self._queue.hasten(self._clock())  # what waits longest would wait for minutes still
 
     async def _mark(self, queued: Queued, outcome: Outcome) -> None:
         """Write down how it ended, however long the database takes: what is not marked sent is sent again."""
@@ -147,6 +216,12 @@ class Outbox:
             await self._queue.fail(queued.id, now, outcome.answer)
             log.error("mail %s to %s refused for good: %s", queued.id, contact.id, outcome.answer)
         else:
-            wait = backoff(queued.attempts)
+            wait = backoff(queued.attempts, self._chance())
             await self._queue.defer(queued.id, now + wait, outcome.answer)
-            log.warning("mail %s to %s not sent, again in %s: %s", queued.id, contact.id, wait, outcome.answer)
+            log.warning(
+                "mail %s to %s not sent, again in %.0f s: %s",
+                queued.id,
+                contact.id,
+                wait.total_seconds(),
+                outcome.answer,
+            )

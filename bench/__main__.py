@@ -29,6 +29,8 @@ PARTS = (
     "scheduler",
     "load",
     "cuts",
+    "mail",
+    "torture_peer",
     "province",
     "nation",
     "growth",
@@ -36,6 +38,7 @@ PARTS = (
     "month",
     "hold",
     "inventory",
+    "torture",
 )
 
 

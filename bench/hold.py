@@ -1,6 +1,6 @@
 """How long should a problem wait before it is told? Delay of the incident against incidents of blips, over the simulated month.
 
-Cuts of up to ten seconds are blips here: nobody needs to be woken for them. What `correlate.HOLD_DOWN` is, is chosen from this.
+Cuts of up to ten seconds are blips here: nobody needs to be woken for them. What `seen.HOLD_DOWN` is, is chosen from this.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.harness import Figures, Row, Run, own_cpu, own_peak_mib, quantiles, worker
 from bench.month import month
-from monitor.core import correlate
+from monitor.core import seen
 
 HOLDS = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0)
 DAYS = 10
@@ -30,7 +30,7 @@ def measure(run: Run) -> dict[str, Any]:
 
 def held(hold: float, days: float) -> Figures:
     """Some days with this hold."""
-    correlate.HOLD_DOWN = timedelta(seconds=hold)
+    seen.HOLD_DOWN = timedelta(seconds=hold)
     score, simulated, _, faults, _ = month(SEED, days, LONGEST_BLIP)
     half, most, _ = quantiles([each for kind in ("line", "shared") for each in score.delays.get(kind, ())])
     told = sum(score.right.values()) + sum(score.missed.values())

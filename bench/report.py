@@ -75,7 +75,7 @@ def _cell(name: str) -> str:
 def draw_costs(results: Mapping[str, Any], path: Path) -> None:
     """CPU of a probe, a panel for each table that has one; logarithmic where it must be."""
     panels = [
-        (title.partition(":")[0] + ":" + title.partition(":")[2].split(",")[0], rows)
+        (title.partition(":")[0] + ":" + title.partition(":")[2].split(", ")[0], rows)
         for part in ("echo", "snmp", "http") if part in results
         for title, rows in results[part]["tables"].items()
         if "cProfile" not in title

@@ -10,6 +10,8 @@ from lab import setup
 
 PEERS = {
     "fping": "fping",
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
     "prometheus-smokeping-prober": "prometheus-smokeping-prober",
     "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
     "prometheus-snmp-exporter": "prometheus-snmp-exporter",

@@ -23,17 +23,17 @@ from enum import StrEnum
 from pathlib import Path
 
 from lab.faults import BEGIN, DAY, DAYS, Drawer, Effect, Hurt, Plan, busy
-from monitor.core.correlate import Decision
 from monitor.core.decider import TICK, Decider
 from monitor.core.graph import Graph
 from monitor.core.model import Check, IncidentEvent, Inventory, Observation, Outcome, Reason, Role, Target
+from monitor.core.seen import Decision
 from monitor.inventory.load import load_inventory
 from monitor.recording import Entry, LeftOut, Tick, create, header, line_of
 from monitor.scheduler import RECHECK_SECONDS
 from probes.engine.echo import BURST, BURST_GAP_SECONDS, BURST_PAUSE_SECONDS, OVERDUE_SECONDS, RTT
 
 THIN_LINE, THIN_OTHER = 600.0, 3600.0
-"""Seconds between runs while nothing is going on."""
+"""Seconds between runs while nothing is going on: of lines and whatever else learns what is usual, and of the rest."""
 BEFORE, AFTER, AFTER_BLIP, BEFORE_OWN = 10.0, 240.0, 20.0, 80.0
 """Seconds around each turn of a fault in which everything runs at its true pace."""
 TICK_SECONDS = TICK.total_seconds()
@@ -184,7 +184,7 @@ class Month:
         coming = turn(interval, now)
         if hot and hot[0][0] <= coming:
             return coming
-        thin = turn(max(interval, THIN_LINE if run.target.role is Role.LINK else THIN_OTHER), now)
+        thin = turn(max(interval, THIN_LINE if _learns(run) else THIN_OTHER), now)
         return min(thin, turn(interval, hot[0][0])) if hot else thin
 
     # -- what is observed ---------------------------------------------------------------------------------------------
@@ -299,6 +299,11 @@ class Month:
         elif at > run.recheck_at:
             run.recheck_at = at + RECHECK_SECONDS
             self._push(run.recheck_at, _Event.AGAIN, run)
+
+
+def _learns(run: _Run) -> bool:
+    """Whether it must be run often enough to know what is usual of each hour, as it would be at its true pace."""
+    return run.target.role is Role.LINK or any(each.above_usual is not None for each in run.check.limits)
 
 
 def _usual(run: _Run, at: float) -> float:

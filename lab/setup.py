@@ -23,6 +23,7 @@ PEERS = {
     "baresip": "baresip-core",
     "dnsmasq": "dnsmasq-base",
     "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
     "openssl": "openssl",
     "faketime": "faketime",
 }

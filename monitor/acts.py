@@ -1,23 +1,31 @@
-"""What people do to the running daemon over its control socket: silences, and what became of incidents.
+"""What people do to the running daemon over its control socket, and by links of mails: silences, who has an incident.
 
 Requests are checked here, against the inventory in force; who asks is the login of the peer, whatever name is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
+from alerts.links import KEY_BYTES, Link, Signer, silent_until
 from monitor.control import RefusedError
-from monitor.core.model import Acknowledgement, Incident, Silence
+from monitor.core.model import Acknowledgement, Incident, Notification, Silence
 from monitor.inventory.schema import Line, Model, Span
 from monitor.pipeline import Pipeline
-from monitor.store import Store
-from monitor.web.words import machine_time
+from monitor.store import LinkUsedError, Store, StoreError
+from monitor.web.acts import Offer, Refusal, RefusedLinkError
+from monitor.web.words import WORDS, machine_time
 from monitor.yamlfile import near
+
+log = logging.getLogger(__name__)
 
 LONGEST_SILENCE = timedelta(days=31)
 
@@ -156,6 +164,89 @@ class Acts:
                 for at, mail, status in mails
             ],
         }  # fmt: skip
+
+
+class LinkActs:
+    """The acts of links in mails; each raises web.acts.RefusedLinkError."""
+
+    def __init__(self, signer: Signer, pipeline: Pipeline, store: Store, clock: Callable[[], datetime]) -> None:
+        self._signer, self._pipeline, self._store, self._clock = signer, pipeline, store, clock
+
+    def ours(self, parts: Sequence[str]) -> bool:
+        """Whether we have signed this link."""
+        return self._signer.read(parts) is not None
+
+    async def offer(self, parts: Sequence[str]) -> Offer:
+        """What it would do now."""
+        link, mail = await self._find(parts)
+        return self._offer(link, mail, mail.contact.name, self._clock())
+
+    async def accept(self, parts: Sequence[str], name: str) -> Offer:
+        """Do it, once; kept with the name that the reader gives itself and the contact that the mail went to."""
+        link, mail = await self._find(parts)
+        now = self._clock()
+        offer = self._offer(link, mail, _who(name or mail.contact.name, f"mail:{mail.contact.id}"), now)
+        try:
+            silence = await self._store.use_link(link.id, link.expires, now, _silence(offer, mail, now))
+        except LinkUsedError as error:
+            raise RefusedLinkError(Refusal.USED) from error
+        except StoreError as error:
+            raise RefusedLinkError(Refusal.TROUBLE) from error
+        if silence is not None:
+            self._pipeline.silences.append(silence)
+        else:  # nothing happens when the incident was closed while we wrote
+            self._pipeline.acknowledge(offer.incident.id, Acknowledgement(by=offer.by, at=now))
+        log.info("%s by the link of %s: %s", link.act, link.mail, offer.by, extra={"incident": offer.incident.id})
+        return offer
+
+    async def _find(self, parts: Sequence[str]) -> tuple[Link, Notification]:
+        """A link that can be used, and its mail."""
+        link = self._signer.read(parts)
+        if link is None:
+            raise RefusedLinkError(Refusal.UNKNOWN)
+        if self._clock() >= link.expires:
+            raise RefusedLinkError(Refusal.EXPIRED)
+        try:
+            mail, used = await self._store.mail(link.mail), await self._store.link_used(link.id)
+        except StoreError as error:
+            raise RefusedLinkError(Refusal.TROUBLE) from error
+        if mail is None:
+            raise RefusedLinkError(Refusal.UNKNOWN)
+        if used:
+            raise RefusedLinkError(Refusal.USED)
+        return link, mail
+
+    def _offer(self, link: Link, mail: Notification, by: str, now: datetime) -> Offer:
+        incident = next((each for each in self._pipeline.correlator.incidents() if each.id == mail.thread), None)
+        if incident is None:
+            raise RefusedLinkError(Refusal.OVER)
+        return Offer(act=link.act, incident=incident, by=by, until=silent_until(link.act, now))
+
+
+def _silence(offer: Offer, mail: Notification, now: datetime) -> Silence | None:
+    """What the link of a mail makes, when it makes one."""
+    if offer.until is None:
+        return None
+    reason = WORDS[mail.contact.language].page["by_link"]
+    return Silence(id=0, target=offer.incident.root, begins=now, ends=offer.until, reason=reason, by=offer.by)
+
+
+def signing_key(path: Path) -> bytes:
+    """The key that signs the links of mails, readable by its owner alone; made when there is none. Raises OSError."""
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        key = b""
+    if len(key) >= KEY_BYTES:
+        return key
+    key, fresh = secrets.token_bytes(KEY_BYTES), path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(path)  # all or nothing: half a key would be worse than none
+    return key
 
 
 def _who(name: str, login: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import logging
 import resource
@@ -11,7 +12,9 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,24 +22,41 @@ from typing import Any, TypeVar, cast
 from aiohttp import web
 
 from alerts.compose import Composer
+from alerts.heartbeat import Heartbeat, Incidents, Switch
+from alerts.links import Signer
 from alerts.mailer import Mailer, Relay
-from alerts.outbox import Outbox
-from monitor.acts import Acts
+from alerts.outbox import Outbox, Standing
+from alerts.own import Emergency
+from monitor.acts import Acts, LinkActs, signing_key
 from monitor.archive import Archive, ArchiveError
 from monitor.control import RefusedError, make_control, serve
-from monitor.core.ledger import By, Interval, Maintenance, Report, Span, announced, members
-from monitor.core.model import Contact, Incident, IncidentEvent, Inventory, Observation, State
-from monitor.core.rename import incident_as, renamed_targets
+from monitor.core.correlate import LATELY
+from monitor.core.lasthour import EVERY, LastHour, Series
+from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, members, month_of
+from monitor.core.model import (
+    Contact,
+    Happening,
+    Incident,
+    IncidentEvent,
+    Inventory,
+    Notification,
+    Observation,
+    Silence,
+    State,
+)
+from monitor.core.rename import renamed_targets
 from monitor.files import declared, differing, files_of, load_all, without_collector
 from monitor.inventory.diff import compare, plan_json
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
 from monitor.scheduler import Scheduler
-from monitor.settings import RelaySettings, Settings, TrapSettings
+from monitor.settings import HeartbeatSettings, RelaySettings, Settings, TrapSettings
 from monitor.store import Store, StoreError
 from monitor.traps import TrapListener, TrapUser, counted
 from monitor.watch import LOOK_SECONDS, Due, Watch
+from monitor.watchdog import READY, STOPPING, Systemd, reloading
+from monitor.web.board import MAIL_LATE_SECONDS
 from monitor.web.door import Door, bind
 from monitor.web.routes import make_app
 from monitor.web.view import TargetView
@@ -50,10 +70,14 @@ OUTBOX_LOOK_SECONDS = 2.0
 COLLECTOR_LOOK_SECONDS = 2.0
 COLLECTOR_SHARE = 0.002
 """Of the time, what full runs of Python's collector of cycles take at most; each stops the loop."""
+STALLED_SECONDS = 30.0
+"""A part that stands for longer than this is not alive; what cannot be written for so long is no state to rely on."""
 NEVER = 1 << 30
 DESCRIPTORS = 8192
 LOOK_KEPT = timedelta(seconds=60)
 """What was read from the ledger is shown for this long."""
+COST_SECONDS = 5.0
+"""How long the mail of a recovery waits for what the incident took."""
 MAX_LOOKS_KEPT = 200
 READY_RATIO = 0.95
 """The daemon is ready when this part of the checks was observed at least once."""
@@ -94,6 +118,14 @@ def _relay(settings: RelaySettings) -> Relay:
     )
 
 
+def _switch(settings: HeartbeatSettings) -> Switch:
+    return Switch(
+        url=settings.url.get_secret_value() if settings.url else "",
+        every_seconds=settings.every_seconds,
+        mail_at=clock_time.fromisoformat(settings.mail_at) if settings.mail_at else None,
+    )
+
+
 def _trap_listener(settings: TrapSettings, recheck: Callable[[str, float], None]) -> TrapListener:
     users = [
         TrapUser(
@@ -107,7 +139,24 @@ def _trap_listener(settings: TrapSettings, recheck: Callable[[str, float], None]
     return TrapListener(settings.community.get_secret_value() if settings.community else "", users, recheck)
 
 
-def make_composer(settings: Settings) -> Composer:
+def make_signer(settings: Settings) -> Signer | None:
+    """What signs the links of mails that do something; None when mails have none."""
+    if not (settings.links.board and settings.links.key):
+        return None
+    file = settings.path(settings.links.key)
+    try:
+        return Signer(signing_key(file))
+    except OSError as error:
+        why = error.strerror or error
+        log.warning("mails have no links to acknowledge: the key %s can be neither read nor made: %s", file, why)
+        return None
+
+
+def make_composer(
+    settings: Settings,
+    signer: Signer | None = None,
+    last_hour: Callable[[str], Series | None] = lambda _: None,
+) -> Composer:
     """The composer of these settings."""
     mail = settings.mail
     return Composer(
@@ -115,8 +164,15 @@ def make_composer(settings: Settings) -> Composer:
         message_id_domain=mail.message_id_domain,
         board=settings.links.board.rstrip("/"),
         grafana=settings.links.grafana.rstrip("/"),
+        signer=signer,
+        last_hour=last_hour,
         template_folder=settings.path(mail.templates) if mail.templates else None,
     )
+
+
+def make_mailer(settings: Settings, on_try: Callable[[str, str], None] = lambda *_: None) -> Mailer:
+    """What hands mails to the relays of these settings."""
+    return Mailer([_relay(each) for each in settings.mail.relays], on_try)
 
 
 class FullRuns:
@@ -147,11 +203,44 @@ class FullRuns:
             gc.set_threshold(*self._usual)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """What the daemon before left in the database."""
+
+    open: tuple[Incident, ...]
+    recovered: tuple[Incident, ...]
+    """Those that may still come back."""
+    closed: tuple[Incident, ...]
+    """For the board."""
+    told: dict[str, set[str]]
+    silences: tuple[Silence, ...]
+    untold: dict[str, Happening]
+    last_beat: datetime | None
+
+
+async def _take_over(store: Store, now: datetime) -> _Before:
+    """Raises StoreError."""
+    before = _Before(
+        open=await store.open_incidents(),
+        recovered=await store.recovered(now - LATELY, now),
+        closed=await store.recent_incidents(20),
+        told=await store.told(now - LATELY),
+        silences=await store.silences(now),
+        untold=await store.untold(),
+        last_beat=await store.last_beat(),
+    )
+    await store.begin(now)
+    log.info("taken over: %d open incidents, %d mails in sending", len(before.open), await store.release())
+    return before
+
+
 class App:
     """One running daemon."""
 
     def __init__(self, path: Path, record: Path | None = None) -> None:
         """`path` is settings.yaml, `record` where observations are recorded; raises ConfigError or StartError."""
+        faulthandler.enable()  # when systemd's watchdog ends us, the journal shall show where the loop stood
+        self._systemd = Systemd()
         self._reload_asked = asyncio.Event()
         signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path, self._record = path, record
@@ -159,13 +248,13 @@ class App:
         self._settings, inventory, contacts = load_all(path)
         self._kinds = registry.load()
         self._inventory, self._contacts = inventory, contacts
-        self._outbox_counts: Mapping[str, int] = {}
-        self._outbox_oldest: datetime | None = None
+        self._standing = Standing()
         self._started = utc_now()
         self._reload_ok = True
         self._reloading = asyncio.Lock()
-        self._closed_before: tuple[Incident, ...] = ()
         self._traps: TrapListener | None = None
+        self._last_hour = LastHour()
+        self._last_hour.adopt(inventory)
         self._looks: dict[object, tuple[datetime, object]] = {}
 
     async def run(self) -> None:
@@ -178,43 +267,60 @@ class App:
         self.metrics.reloaded(True, self._started)
         try:
             await store.rename(members(self._inventory, self._started))
-            open_incidents, told = await store.open_incidents(), await store.told()
-            silences, untold = await store.silences(utc_now()), await store.untold()
-            self._closed_before = await store.recent_incidents(20)
-            await store.begin(utc_now())
-            released = await store.release()
+            before = await _take_over(store, utc_now())
         except StoreError as error:
             raise StartError(str(error)) from error
         self._archive = Archive(self._settings.database_url)
         self._looking = asyncio.Lock()
-        log.info("taken over: %d open incidents, %d mails in sending", len(open_incidents), released)
+        signer = make_signer(self._settings)
+        composer = make_composer(self._settings, signer, self._series)
+        self._mailer = make_mailer(self._settings, self.metrics.tried)
         self.outbox = Outbox(
             queue=store,
-            composer=make_composer(self._settings),
-            mailer=Mailer([_relay(each) for each in self._settings.mail.relays]),
+            composer=composer,
+            mailer=self._mailer,
             inventory=lambda: self._inventory,
             clock=utc_now,
             on_result=self.metrics.mailed,
+            cost=self._cost,
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
-            inventory=self._inventory, contacts=self._contacts, open_incidents=open_incidents, told=told,
+            inventory=self._inventory, contacts=self._contacts, known=(*before.open, *before.recovered), told=before.told,
             store=store,
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
-            silences=silences, untold=untold,
+            silences=before.silences, untold=before.untold, closed=before.closed,
+        )  # fmt: skip
+        self._emergency = Emergency(
+            unwritten=self.pipeline.unwritten, trouble=lambda: store.trouble, composer=composer, mailer=self._mailer,
+            contacts=lambda: self._contacts, inventory=lambda: self._inventory, clock=utc_now,
+            after_seconds=self._settings.mail.emergency_after_seconds,
+        )  # fmt: skip
+        heartbeat = Heartbeat(
+            _switch(self._settings.heartbeat), trouble=self._unwell, figures=self._figures, composer=composer,
+            mailer=self._mailer, contacts=lambda: self._contacts, clock=utc_now, on_sign=self.metrics.beaten,
+        )  # fmt: skip
+        missed = heartbeat.missed(
+            before.last_beat, self._started, before.open,
+            Incidents(self.pipeline.correlator.incidents, lambda: self.ready()[0]),
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
-        door = Door(make_app(self, self.metrics.expose))
+        mail_acts = LinkActs(signer, self.pipeline, store, utc_now) if signer else None
+        door = Door(make_app(self, self.metrics.expose, mail_acts=mail_acts))
         await door.open(listener)
         control = await self._serve_control(door)
         stop = self._handle_signals()
         works: dict[str, Coroutine[Any, Any, object]] = {
             "pipeline": self.pipeline.run(),
             "outbox": self.outbox.run(),
+            "emergency": self._emergency.run(),
             "outbox figures": self._look_at_outbox(),
+            "heartbeat": heartbeat.run(missed),
+            "watchdog": self._systemd.watch(self._stalled),
+            "last hour": self._look_at_all(),
             "loop lag": self.metrics.watch_loop(),
             "collector": self._spare_collector(),
             "reloads": self._reload_when_asked(),
@@ -229,6 +335,7 @@ class App:
         gc.collect()
         gc.freeze()  # the rest when all was seen once
         self.scheduler.start()
+        self._systemd.say(READY)
         log.info("watching %d targets with %d checks", len(self._inventory.targets), len(self._inventory.checks()))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -238,6 +345,7 @@ class App:
             await self._stop(tasks, door, control)
 
     async def _stop(self, tasks: Sequence[asyncio.Task[object]], door: Door, control: web.AppRunner) -> None:
+        self._systemd.say(STOPPING)
         await self.scheduler.stop()
         for task in tasks:
             task.cancel()
@@ -322,10 +430,48 @@ class App:
         self.pipeline.observed(observation)
 
     async def _look_at_outbox(self) -> None:
+        told = False
         while True:
             with contextlib.suppress(StoreError):  # shown by the counter of write errors
-                self._outbox_counts, self._outbox_oldest = await self._store.outbox()
+                self._standing = await self._store.standing(utc_now())
+            oldest = max(self._standing.oldest_seconds(utc_now()).values(), default=0.0)
+            if oldest > MAIL_LATE_SECONDS and not told:
+                log.error("mails are held up, the oldest for %.0f s; %s", oldest, self._standing.waits)
+            elif told and not oldest > MAIL_LATE_SECONDS:
+                log.info("mails are not held up any more")
+            told = oldest > MAIL_LATE_SECONDS
             await asyncio.sleep(OUTBOX_LOOK_SECONDS)
+
+    async def _look_at_all(self) -> None:
+        """Keep a point a minute for the charts of mails."""
+        while True:
+            await asyncio.sleep(EVERY.total_seconds())
+            for _ in self._last_hour.look(self.pipeline.last, self._loss, utc_now()):
+                await asyncio.sleep(0)
+
+    async def _cost(self, notification: Notification) -> Cost | None:
+        """What an incident that is over took from its root's availability; a mail does not wait for it for long."""
+        event = notification.event
+        incident = event.incident
+        if event.what is not Happening.RECOVERED or not incident.closed or incident.shared:
+            return None
+        try:
+            works = self._announced(month_of(incident.closed))
+            async with asyncio.timeout(COST_SECONDS), self._looking:
+                return await self._archive.cost(incident, utc_now(), works)
+        except (ArchiveError, TimeoutError) as error:
+            log.warning("what %s took is not known: %s", incident.id, error or "no answer in time")
+        except Exception:
+            log.exception("what %s took is not known by a mistake of ours", incident.id)
+        return None
+
+    def _loss(self, check: str) -> float | None:
+        state = self.pipeline.judge.checks.get(check)
+        return state.loss_ratio if state is not None else None
+
+    def _series(self, target: str) -> Series | None:
+        """What a mail draws."""
+        return self._last_hour.of(target, self.pipeline.last, self._loss, utc_now())
 
     async def _spare_collector(self) -> None:
         """Let Python's collector of cycles leave alone what stays: inventory, states, memories of the probes.
@@ -369,6 +515,7 @@ class App:
     async def reload(self, *, patient: bool = False) -> str:
         """Take over the files on disk, all or nothing; returns what is wrong, or "". `patient`: a mistake is not noted yet."""
         async with self._reloading:
+            self._systemd.say(reloading())
             try:
                 _, inventory, contacts = await asyncio.to_thread(load_all, self._path)
                 self._adopt(inventory, contacts)
@@ -384,6 +531,7 @@ class App:
                 wrong = ""
             self._reload_ok = not wrong
             self.metrics.reloaded(self._reload_ok, utc_now())
+            self._systemd.say(READY)
             return wrong
 
     async def plan(self) -> str:
@@ -407,21 +555,42 @@ class App:
             raise RefusedError(str(error)) from error
 
     def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
-        names = renamed_targets(self._inventory, inventory)
-        self._closed_before = tuple(incident_as(each, names) for each in self._closed_before)
         self._looks.clear()
+        self._last_hour.rename(renamed_targets(self._inventory, inventory))
         self.pipeline.adopt(inventory, contacts)
         self._inventory, self._contacts = inventory, contacts
         self.metrics.adopt(inventory)
+        self._last_hour.adopt(inventory)
         self.scheduler.adopt(inventory.checks())
         if self._traps is not None:
             self._traps.adopt(inventory)
         log.info("reloaded: %d targets with %d checks", len(inventory.targets), len(inventory.checks()))
 
-    def _oldest_seconds(self) -> float:
-        """Age of the oldest unsent mail; a clock that was set back makes none of them younger than new."""
-        oldest = self._outbox_oldest
-        return max(0.0, (utc_now() - oldest).total_seconds()) if oldest else 0.0
+    def _stalled(self) -> str:
+        """What of us stands still, which a new start would mend; "" when nothing does."""
+        if (seconds := self.pipeline.stalled_seconds()) > STALLED_SECONDS:
+            return f"nothing has been decided for {seconds:.0f} s"
+        if (seconds := self.scheduler.overdue_seconds()) > STALLED_SECONDS:
+            return f"no check has been started for {seconds:.0f} s"
+        return ""
+
+    def _unwell(self) -> str:
+        """Why others should not rely on us now; "" when they can."""
+        if (seconds := self.pipeline.unwritten()[0]) > STALLED_SECONDS:
+            return f"nothing could be written for {seconds:.0f} s: {self._store.trouble}"
+        oldest = max(self._standing.oldest_seconds(utc_now()).values(), default=0.0)
+        if oldest > MAIL_LATE_SECONDS:
+            return f"mails are held up, the oldest for {oldest:.0f} s"
+        return self._stalled()
+
+    def _figures(self) -> dict[str, object]:
+        """What the daily mail tells."""
+        return {
+            "targets": len(self._inventory.targets),
+            "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
+            "started": self._started,
+            "open": self.pipeline.correlator.incidents(),
+        }
 
     def _present(self) -> Present:
         return Present(
@@ -430,16 +599,18 @@ class App:
             judge=self.pipeline.judge,
             open_incidents=self.pipeline.correlator.incidents(),
             event_counts=self.pipeline.event_counts,
-            outbox=self._outbox_counts,
-            outbox_oldest_seconds=self._oldest_seconds(),
+            outbox=self._standing.counts,
+            outbox_oldest_seconds=self._standing.oldest_seconds(utc_now()),
             late=self.scheduler.late,
             missed=self.scheduler.missed,
             errors=self.scheduler.errors,
             streams={name: getattr(each, "counters", {}) for name, each in self.scheduler.streams.items()},
             write_errors=self._store.errors,
+            unwritten_seconds=self.pipeline.unwritten()[0],
             traps=counted(self._traps),
             recorded=self.pipeline.recorder.recorded if self.pipeline.recorder else 0,
             recording_dropped=self.pipeline.recorder.dropped if self.pipeline.recorder else 0,
+            relays=self._mailer.failing(),
             maintenance=self.pipeline.correlator.planned.known(utc_now()),
         )
 
@@ -466,7 +637,7 @@ class App:
 
     def incidents(self) -> Sequence[Incident]:
         """Open ones first, then those closed lately, also before the last restart."""
-        return [*self.pipeline.correlator.incidents(), *self.pipeline.closed, *self._closed_before]
+        return [*self.pipeline.correlator.incidents(), *self.pipeline.closed]
 
     async def history(self, incident: str) -> Sequence[IncidentEvent]:
         """What happened to an incident and why; nothing while the database is in trouble."""
@@ -523,8 +694,11 @@ class App:
             "checks": len(self._inventory.checks()),
             "observations": self.metrics.observations_total(),
             "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
-            "outbox": sum(self._outbox_counts.get(each, 0) for each in ("queued", "sending", "deferred")),
-            "outbox_oldest_seconds": self._oldest_seconds(),
+            "outbox": sum(self._standing.counts.get(each, 0) for each in ("queued", "sending", "deferred")),
+            "outbox_oldest_seconds": max(self._standing.oldest_seconds(utc_now()).values(), default=0.0),
+            "outbox_waits": self._standing.waits or None,
+            "outbox_failed": "; ".join(self._standing.failed) or None,
             "reload_ok": self._reload_ok,
             "store_ok": not self._store.trouble,
+            "emergency": self._emergency.told,
         }

@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from monitor.core import ledger
-from monitor.core.correlate import GRACE
-from monitor.core.ledger import By, Interval, Maintenance, Member, Records, Report, Span, Totals, Turn
+from monitor.core.ledger import By, Cost, Interval, Maintenance, Member, Records, Report, Span, Totals, Turn
 from monitor.core.model import Incident, Role, State
+from monitor.core.seen import GRACE
 
 ALIVE = timedelta(seconds=30)
 """After a sign of life that is not older the daemon is taken to run, and sums end there, without seconds of unknown."""
@@ -87,6 +87,18 @@ class Archive:
             return ledger.history(_with_turns(connection, known, past), past)
 
         return await self._run(work)
+
+    async def cost(self, incident: Incident, now: datetime, maintenance: Sequence[Maintenance] = ()) -> Cost | None:
+        """What an incident that is over cost; None when nothing is known of its root. Raises ArchiveError."""
+        assert incident.closed is not None
+        month = ledger.month_of(incident.closed).since
+        found = (await self.history([incident.root], Span(month, incident.closed), now, maintenance)).get(incident.root)
+        after = ledger.total(found or ())
+        if after.availability is None:
+            return None
+        old = await self.history([incident.root], Span(month, max(month, incident.began)), now, maintenance)
+        before = ledger.total(old.get(incident.root, ()))
+        return Cost(before=before.availability, after=after.availability, down=after.down + after.unreachable)
 
     async def _run(self, work: Callable[[sa.Connection], T]) -> T:
         def in_thread() -> T:

@@ -11,6 +11,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,16 +25,30 @@ from rich.padding import Padding
 from rich.text import Text
 
 from alerts.compose import check_templates
+from alerts.links import KEY_BYTES, Signer
+from alerts.mailer import Delivery
+from alerts.samples import A_COST, an_hour, as_page, example
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor import editor
-from monitor.app import App, StartError
+from monitor.app import App, StartError, make_composer, make_mailer
 from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
 from monitor.core.explain import explain_all
-from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, percent, read_span
-from monitor.core.model import Check, IncidentEvent, Inventory, Limit, Outcome, State, Target
-from monitor.core.words import EN, LOCAL, WORDS
+from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, read_span
+from monitor.core.model import (
+    Check,
+    Contact,
+    Happening,
+    IncidentEvent,
+    Inventory,
+    Limit,
+    Notification,
+    Outcome,
+    State,
+    Target,
+)
+from monitor.core.words import EN, LOCAL, WORDS, percent
 from monitor.files import load_all, plan_between
 from monitor.inventory.diff import plan_json
 from monitor.inventory.load import load_inventory
@@ -533,6 +548,74 @@ def incident(path: Path, incident: str) -> None:
 
 def _told_at(text: str) -> str:
     return EN.moment(datetime.fromisoformat(text))
+
+
+@main.group()
+def mail() -> None:
+    """Look at the mails, and try whether they arrive."""
+
+
+@mail.command("preview")
+@click.argument("event", type=click.Choice([each.value for each in Happening]))
+@click.option("--lang", type=click.Choice(list(WORDS)), default="vi", show_default=True)
+@click.option("--html", "page", type=click.Path(path_type=Path), help="Write the HTML here, for a browser.")
+@click.option("--incident", help="Id of a real one in the database, instead of an example.")
+@SETTINGS
+def mail_preview(event: str, lang: str, page: Path | None, incident: str | None, path: Path) -> None:
+    """Show the mail of EVENT as it would be sent now, with your templates; nothing is sent, its links do nothing."""
+    now, what = datetime.now(UTC), Happening(event)
+    try:
+        settings, inventory, _ = load_all(path, with_secrets=False)
+        shown = _real(settings.database_url, incident, what) if incident else example(inventory, what, now)
+    except (ConfigError, StoreError, ValueError) as error:
+        _fail(error)
+        return
+    contact = Contact(id="preview", name="Preview", email="preview@example.org", language=lang)
+    notification = Notification(
+        id=f"{shown.incident.id}.{event}.preview", thread=shown.incident.id, contact=contact, event=shown,
+        reason="is told of every incident",
+    )  # fmt: skip
+    series = None if incident else an_hour(shown)  # what was measured is not kept
+    composer = make_composer(settings, Signer(os.urandom(KEY_BYTES)), lambda _: series)
+    cost = A_COST if what is Happening.RECOVERED and not incident else None
+    message = composer.compose(notification, inventory, now, cost)
+    for name, value in message.items():
+        click.echo(f"{name}: {value}")
+    text = message.get_body(("plain",))
+    click.echo(f"\n{text.get_content() if text else ''}")
+    if page is not None:
+        page.write_text(as_page(message), encoding="utf-8")
+
+
+def _real(url: str, incident: str, what: Happening) -> IncidentEvent:
+    """The last such event of a real incident; when it has had none, the incident as it is now. Raises StoreError or ValueError."""
+    events = read_history(url, incident)
+    if not events:
+        raise ValueError(
+            f"the database has no incident {incident!r}; its id is in the mail, on the board and in the API"
+        )
+    return next((each for each in reversed(events) if each.what is what), replace(events[-1], what=what))
+
+
+@mail.command("test")
+@click.argument("contact")
+@SETTINGS
+def mail_test(contact: str, path: Path) -> None:
+    """Send a test mail to CONTACT (its id in contacts.yaml) through the relays, and tell what they answer."""
+    try:
+        settings, _, contacts = load_all(path)
+    except ConfigError as error:
+        _fail(error)
+        return
+    found = next((each for each in contacts if each.id == contact), None)
+    if found is None:
+        _fail(f"no contact {contact!r}; there are: {', '.join(each.id for each in contacts)}")
+        return
+    message = make_composer(settings).test(found, datetime.now(UTC))
+    outcome = asyncio.run(make_mailer(settings).send(message, found.email))
+    if outcome.delivery is not Delivery.SENT:
+        _fail(f"{found.email}: {outcome.delivery}: {outcome.answer}")
+    click.echo(f"{found.email}: taken by {outcome.relay}: {outcome.answer}")
 
 
 @main.command()

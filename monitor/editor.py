@@ -91,7 +91,7 @@ def _plain(node: Any) -> Any:
     found = {
         key: {name: _plain(each) for name, each in value.items()} if key in ("properties", "$defs") else _plain(value)
         for key, value in node.items()
-        if key != "title" and (key != "default" or (value is not None and value != ""))
+        if key != "title" and (key != "default" or not (value is None or value == "" or isinstance(value, dict)))
     }
     choices = found.get("anyOf", [])
     if {"type": "null"} in choices:

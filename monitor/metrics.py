@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Plat
 from prometheus_client.exposition import choose_encoder
 
 from monitor.core.judge import Judge
+from monitor.core.lasthour import ECHO_RTT
 from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, Severity, State
 from monitor.exposition import ECHO, Exposition, head, joined, labels
 from probes.registry import COMMON_METRICS, Kind, Metric
@@ -24,8 +25,8 @@ from probes.registry import COMMON_METRICS, Kind, Metric
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 LAG_EVERY_SECONDS = 0.1
-OUTBOX_STATUSES = ("queued", "sending", "deferred", "sent", "failed")
-ECHO_RTT = 'probe_icmp_duration_seconds{phase="rtt"}'
+UNSENT = ("queued", "sending", "deferred")
+OUTBOX_STATUSES = (*UNSENT, "sent", "failed", "superseded")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +39,8 @@ class Present:
     open_incidents: Iterable[Incident]
     event_counts: Mapping[tuple[str, str], int]
     outbox: Mapping[str, int]
-    outbox_oldest_seconds: float
+    outbox_oldest_seconds: Mapping[str, float]
+    """By status of those that are still to be sent."""
     late: int
     missed: int
     errors: int
@@ -49,6 +51,9 @@ class Present:
     """Traps by kind and outcome."""
     recorded: int = 0
     recording_dropped: int = 0
+    unwritten_seconds: float = 0.0
+    relays: Mapping[str, bool] = field(default_factory=dict)
+    """Relays by place: whether they failed last time."""
     maintenance: Mapping[str, bool] = field(default_factory=dict)
     """Targets that have a window of maintenance now or later: whether it is now."""
 
@@ -68,6 +73,15 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._mails = Counter("monitor_mails", "Tries to deliver a mail, by result.", ["result"], registry=registry)
+        self._tries = Counter(
+            "monitor_relay_tries",
+            "Mails that a relay was tried with, by result.",
+            ["relay", "result"],
+            registry=registry,
+        )
+        self._signs = Counter(
+            "monitor_heartbeats", "Signs of life to others, by way and result.", ["way", "result"], registry=registry
+        )
         self._lag = Histogram(
             "monitor_loop_lag_seconds", "How late the event loop woke a timer.", registry=registry, buckets=LAG_BUCKETS
         )
@@ -106,6 +120,14 @@ class Metrics:
     def mailed(self, result: str) -> None:
         """Count one try to deliver."""
         self._mails.labels(result).inc()
+
+    def tried(self, relay: str, result: str) -> None:
+        """Count what one relay made of a mail."""
+        self._tries.labels(relay, result).inc()
+
+    def beaten(self, way: str, result: str) -> None:
+        """Count a sign of life."""
+        self._signs.labels(way, result).inc()
 
     def reloaded(self, ok: bool, at: datetime) -> None:
         """Note how a reload ended."""
@@ -231,7 +253,10 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
     )  # fmt: skip
     statuses = {labels(status=status): present.outbox.get(status, 0) for status in OUTBOX_STATUSES}
     yield family("monitor_outbox_mails", "Mails by status.", statuses)
-    yield family("monitor_outbox_oldest_seconds", "Age of the oldest unsent mail.", {"": present.outbox_oldest_seconds})
+    ages = {labels(status=status): present.outbox_oldest_seconds.get(status, 0.0) for status in UNSENT}
+    yield family("monitor_outbox_oldest_seconds", "Age of the oldest unsent mail.", ages)
+    failing = {labels(relay=place): failed for place, failed in present.relays.items()}
+    yield family("monitor_relay_failing", "1 when the relay failed last time: it is tried last.", failing)
     yield family("monitor_runs_late_total", "Runs that started late.", {"": present.late}, counter=True)
     yield family(
         "monitor_runs_missed_total",
@@ -242,6 +267,9 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
     yield family("monitor_errors_total", "Observations lost by a mistake of ours.", {"": present.errors}, counter=True)
     yield family(
         "monitor_store_errors_total", "Failed writes to the database.", {"": present.write_errors}, counter=True
+    )
+    yield family(
+        "monitor_unwritten_seconds", "How long something has waited to be written.", {"": present.unwritten_seconds}
     )
     traps = {labels(kind=kind, outcome=outcome): n for (kind, outcome), n in present.traps.items()}
     yield family("monitor_traps_total", "SNMP traps, by what became of them.", traps, counter=True)

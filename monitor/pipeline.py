@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from alerts.policy import notify, silence_of, withhold
-from monitor.core.correlate import Correlator, Decision
-from monitor.core.decider import TICK, Decider
+from monitor.core.correlate import Correlator
+from monitor.core.decider import Decider
 from monitor.core.judge import Judge
 from monitor.core.ledger import Member, members
 from monitor.core.model import (
@@ -32,7 +32,8 @@ from monitor.core.model import (
     Silence,
 )
 from monitor.core.rename import check_id, incident_as, renamed_targets, silence_as
-from monitor.recording import ClockSet, Entry, Patient, Recorder, Tick, header
+from monitor.core.seen import Decision
+from monitor.recording import Acknowledged, ClockSet, Entry, Patient, Recorder, Tick, header
 from monitor.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Pipeline:
         *,
         inventory: Inventory,
         contacts: Sequence[Contact],
-        open_incidents: Iterable[Incident],
+        known: Iterable[Incident],
         told: Mapping[str, set[str]],
         store: Store,
         clock: Callable[[], datetime],
@@ -80,24 +81,30 @@ class Pipeline:
         recorder: Recorder | None = None,
         silences: Iterable[Silence] = (),
         untold: Mapping[str, Happening] | None = None,
+        closed: Iterable[Incident] = (),
     ) -> None:
+        """`known` are the incidents that may go on: open ones, and those that recovered lately; `closed` are for the board."""
         self.inventory, self.contacts = inventory, contacts
         self._store, self._clock, self._steady = store, clock, steady
         self._recheck, self._stored, self._clock_set = recheck, stored, clock_set
         self._looked, self._looked_steady = clock(), steady()
         """The wall clock at the last look, and the seconds of the clock that nobody sets."""
-        self.recorder, open_incidents = recorder, tuple(open_incidents)
-        self._record(header(inventory, self._looked, open_incidents))
-        self._decider = Decider(inventory, self._looked, open_incidents)
+        self.recorder, known = recorder, tuple(known)
+        self._record(header(inventory, self._looked, known))
+        self._decider = Decider(inventory, self._looked, known)
         self.last: dict[str, Observation] = {}
-        self.closed: list[Incident] = []
+        self.closed = list(closed)
+        """The newest first."""
         self._told = dict(told)
-        """Contacts that had mail of each open incident."""
+        """Contacts that had mail of each incident that may go on."""
         self.silences = [silence_as(each, inventory) for each in silences]
         self._untold = dict(untold or {})
         """What silences hold back, by open incident."""
         self.event_counts: dict[tuple[str, str], int] = {}
         self._batch = _Batch(members=members(inventory, clock()))
+        self._writing = _Batch()
+        """What is just being written."""
+        self._unwritten_since: float | None = None
         self._wake = asyncio.Event()
         self._wake.set()
 
@@ -158,7 +165,9 @@ class Pipeline:
 
     def acknowledge(self, incident: str, by: Acknowledgement | None) -> None:
         """Somebody has an open incident, or (None) gives it back."""
-        self._take(self.correlator.acknowledge(incident, by, self._clock()))
+        at = by.at if by else self._clock()
+        self._record(Acknowledged(at, incident, by))
+        self._take(self.correlator.acknowledge(incident, by, at))
 
     def silence(self, target: str) -> Silence | None:
         """The silence that is in force about a target as a root."""
@@ -215,11 +224,10 @@ class Pipeline:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK.total_seconds())
+            await asyncio.sleep(self._decider.pause(self._clock()).total_seconds())
             now = self._look_at_clocks()
             self._record(Tick(now))
             self._take(self._decider.tick(now))
-            self._take(self._decider.tick(self._look_at_clocks()))
             self._break_silence()
 
     def _look_at_clocks(self) -> datetime:
@@ -249,13 +257,27 @@ class Pipeline:
             self._wake.clear()
             await self._flush_until_written()
 
+    def stalled_seconds(self) -> float:
+        """How long ago time passed for what decides: a second or two while it is alive."""
+        return self._steady() - self._looked_steady
+
+    def unwritten(self) -> tuple[float, Sequence[Notification]]:
+        """For how many seconds something has waited to be written, and the notifications among that."""
+        if self._unwritten_since is None:
+            return 0.0, ()
+        waiting = (*self._writing.notifications, *self._batch.notifications)
+        return self._steady() - self._unwritten_since, waiting
+
     async def _flush_until_written(self) -> None:
         written = False
+        self._unwritten_since = self._steady()
         while self._batch or not written:
-            batch, self._batch = self._batch, _Batch()
+            batch = self._writing = self._batch
+            self._batch = _Batch()
             try:
                 await self._put(batch)
                 written = True
+                self._writing = _Batch()
             except StoreError as error:
                 log.error("not written, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
                 self._keep(batch)
@@ -266,9 +288,11 @@ class Pipeline:
             else:
                 if batch.notifications:
                     self._stored()
+        self._unwritten_since = None
 
     def _keep(self, batch: _Batch) -> None:
         """Put back a batch that is not on disk for certain, before what was decided since."""
+        self._writing = _Batch()
         self._batch.states[:0] = batch.states
         self._batch.events[:0] = batch.events
         self._batch.notifications[:0] = batch.notifications

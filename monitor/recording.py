@@ -1,7 +1,7 @@
 """What the decider was given, as a file of JSON lines: written while the daemon runs, read to decide the same again.
 
-The first line says what the file is (format, version, fingerprint of the inventory, beginning, open incidents). After it one
-line is one call of the decider, in the order of the calls: an observation, or time that passed. A name that ends in `.gz`
+The first line says what the file is (format, version, fingerprint of the inventory, beginning, incidents that may go on). After it one
+line is one call of the decider, in the order of the calls: an observation, an act of somebody, or time that passed. A name that ends in `.gz`
 is packed. Writing is a thread's; who records never waits for it.
 """
 
@@ -16,7 +16,7 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -24,13 +24,23 @@ from typing import IO, Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from monitor.core.model import NOTHING, Check, Incident, Inventory, Observation, Outcome, Reason, Target
+from monitor.core.model import (
+    NOTHING,
+    Acknowledgement,
+    Check,
+    Incident,
+    Inventory,
+    Observation,
+    Outcome,
+    Reason,
+    Target,
+)
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 MAX_LINE = 1 << 20
-"""Bytes; the longest line is the first one, with the open incidents."""
+"""Bytes; the longest line is the first one, with the incidents."""
 MAX_WAITING = 100_000
 """Lines that wait to be written; what comes then is dropped and counted."""
 FLUSH_SECONDS = 1.0
@@ -58,7 +68,8 @@ class Header:
     at: datetime
     ticks: bool = True
     """Whether the time that passed is in the recording too."""
-    open: tuple[Incident, ...] = ()
+    known: tuple[Incident, ...] = ()
+    """Incidents that may go on: open ones, and those that recovered lately."""
 
 
 class Tick(NamedTuple):
@@ -82,6 +93,14 @@ class Patient(NamedTuple):
     at: datetime
 
 
+class Acknowledged(NamedTuple):
+    """Somebody has an open incident, or (None) gave it back."""
+
+    at: datetime
+    incident: str
+    by: Acknowledgement | None
+
+
 class LeftOut(NamedTuple):
     """So many well runs of a check in turn were left out, to make a long recording short."""
 
@@ -95,7 +114,7 @@ class Dropped(NamedTuple):
     lines: int
 
 
-Entry = Header | Observation | Tick | ClockSet | Patient | LeftOut | Dropped
+Entry = Header | Observation | Tick | ClockSet | Patient | Acknowledged | LeftOut | Dropped
 
 
 def fingerprint(inventory: Inventory) -> str:
@@ -116,11 +135,11 @@ def fingerprint(inventory: Inventory) -> str:
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def header(inventory: Inventory, at: datetime, open_incidents: Iterable[Incident] = ()) -> Header:
+def header(inventory: Inventory, at: datetime, known: Iterable[Incident] = ()) -> Header:
     """What a recording by this version begins with."""
-    return Header(
-        inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, open=tuple(open_incidents)
-    )
+    # Of those that are over the rest is made anew when they come back; after a storm there are hundreds.
+    short = (replace(each, evidence=(), impact=()) if each.closed else each for each in known)
+    return Header(inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, known=tuple(short))
 
 
 def line_of(entry: Entry) -> str:
@@ -135,6 +154,8 @@ def line_of(entry: Entry) -> str:
             known = {"clock_set": step.total_seconds(), "at": at.isoformat()}
         case Patient(at):
             known = {"patient": at.isoformat()}
+        case Acknowledged(at, incident, by):
+            known = {"acknowledged": incident, "at": at.isoformat()} | ({"by": by.by, "note": by.note} if by else {})
         case LeftOut(check, runs):
             known = {"left_out": runs, "check": check}
         case Dropped(lines):
@@ -143,7 +164,7 @@ def line_of(entry: Entry) -> str:
             known = {
                 "recording": FORMAT, "version": entry.version, "inventory": entry.inventory,
                 "at": entry.at.isoformat(), "ticks": entry.ticks,
-                "open": _incidents.dump_python(entry.open, mode="json"),
+                "known": _incidents.dump_python(entry.known, mode="json"),
             }  # fmt: skip
     return json.dumps(known, separators=(",", ":")) + "\n"
 
@@ -313,13 +334,19 @@ def _header(found: Mapping[str, Any]) -> Header:
     if found["recording"] != FORMAT:
         raise ValueError(f"format {found['recording']!r}, but this version reads {FORMAT}; use the one that wrote it")
     try:
-        incidents = _incidents.validate_python(found.get("open", []), strict=False)
+        known = _incidents.validate_python(found.get("known", []), strict=False)
     except ValidationError as error:
-        raise ValueError(f"open incidents: {error.errors()[0]['msg']}") from error
+        raise ValueError(f"known incidents: {error.errors()[0]['msg']}") from error
     return Header(
         inventory=_text(found["inventory"]), version=_text(found["version"]), at=_time(found["at"]),
-        ticks=bool(found.get("ticks", False)), open=incidents,
+        ticks=bool(found.get("ticks", False)), known=known,
     )  # fmt: skip
+
+
+def _acknowledged(found: Mapping[str, Any]) -> Acknowledged:
+    at = _time(found["at"])
+    by = Acknowledgement(by=_text(found["by"]), at=at, note=_text(found.get("note", ""))) if "by" in found else None
+    return Acknowledged(at, _text(found["acknowledged"]), by)
 
 
 def _text(value: object) -> str:
@@ -360,6 +387,7 @@ _MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Entry]] = {
     "dropped": lambda found: Dropped(_count(found["dropped"])),
     "recording": _header,
     "clock_set": lambda found: ClockSet(_time(found["at"]), _step(found["clock_set"])),
+    "acknowledged": _acknowledged,
     "patient": lambda found: Patient(_time(found["patient"])),
 }
 """By the key that tells what a line is."""

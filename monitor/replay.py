@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from monitor.core.decider import EXPIRE, TICK, Decider
 from monitor.core.judge import STALE_INTERVALS
 from monitor.core.model import Incident, IncidentEvent, Inventory, Observation
-from monitor.recording import ClockSet, Dropped, Entry, Header, LeftOut, Patient, Tick, fingerprint
+from monitor.recording import Acknowledged, ClockSet, Dropped, Entry, Header, LeftOut, Patient, Tick, fingerprint
 
 BACKWARDS = timedelta(seconds=5)
 """A time that is further back than this: the clock was set. Observations come out of order by less."""
@@ -71,6 +71,11 @@ class Replay:
                 decider.clock_set(step, at)
             case Patient(at):
                 decider.be_patient(at)
+            case Acknowledged(at, incident, by):
+                if not self._ticks:
+                    yield from self._pass(at)
+                if incident in decider.correlator.open:  # unless it is decided otherwise
+                    yield from decider.correlator.acknowledge(incident, by, at).events
             case LeftOut(check, runs):
                 decider.judge.left_out(check, runs)
             case Dropped(lines):
@@ -80,7 +85,7 @@ class Replay:
         if header.inventory != fingerprint(self.inventory):
             self.foreign.append(header.at)
         if self._decider is None:
-            self._decider = Decider(self.inventory, header.at, header.open)
+            self._decider = Decider(self.inventory, header.at, header.known)
             self.now = self._heard = header.at
             self._ticks = header.ticks
             checks = self.inventory.checks().values()

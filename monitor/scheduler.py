@@ -139,6 +139,11 @@ class Scheduler:
         self._jobs.start()
         self._keep(self._watch_clock(), "watch of the clock")
 
+    def overdue_seconds(self) -> float:
+        """How late the turn is that is due first: next to nothing while it is alive."""
+        first = min((turn.job.next_run_time for turn in self._turns.values()), default=None)
+        return max(0.0, (datetime.now(UTC) - first).total_seconds()) if first else 0.0
+
     async def _watch_clock(self) -> None:
         """APScheduler plans by the wall clock: when that is set back by an hour, all turns would wait for an hour."""
         offset = time.time() - time.monotonic()

@@ -48,6 +48,12 @@ def _domain(value: str) -> str:
     return value
 
 
+def _time_of_day(value: str) -> str:
+    if not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError(f"`{value}` is no time of day, such as 07:30")
+    return value
+
+
 def _host(value: str) -> str:
     try:
         encoded = value.encode("idna")
@@ -102,6 +108,9 @@ class MailSettings(Model):
         description="right side of every Message-ID; never change it while incidents are open"
     )
     templates: str = Field("", description="folder of templates that replace ours, relative to this file")
+    emergency_after_seconds: float = Field(
+        30.0, ge=1, le=3600, description="after so many seconds in which the database cannot be written a mail says so"
+    )
 
 
 class TrapUserSettings(Model):
@@ -127,11 +136,30 @@ class TrapSettings(Model):
         return self
 
 
+def _address(value: SecretStr) -> SecretStr:
+    if value.get_secret_value() and not value.get_secret_value().startswith(("https://", "http://")):
+        raise ValueError("the secret must hold an address that begins with https:// or http://")
+    return value
+
+
+class HeartbeatSettings(Model):
+    """Signs of life to somebody else, who tells when they fail to come."""
+
+    url: Annotated[Secret, AfterValidator(_address)] | None = Field(
+        None, description="where the https:// address is that is asked while all is well; none: no address is asked"
+    )
+    every_seconds: float = Field(300.0, ge=10, le=86400, description="how often it is asked, in seconds")
+    mail_at: Annotated[str, AfterValidator(_time_of_day)] = Field(
+        "", description="time of day in Viet Nam of a daily mail; empty: no mail", examples=["07:30"]
+    )
+
+
 class LinkSettings(Model):
     """Addresses that the mails point at."""
 
     board: str = Field("", description="how people reach the board; empty: no link")
     grafana: str = Field("", description="how people reach Grafana; empty: no link")
+    key: str = Field("links.key", description="file with the key that signs the acts of mails; empty: mails offer none")
 
 
 class Settings(Model):
@@ -145,6 +173,7 @@ class Settings(Model):
     control: str = Field("control.sock", description="Unix socket for the commands that change the running daemon")
     links: LinkSettings = Field(LinkSettings(), description="addresses that mails point at")
     mail: MailSettings = Field(description="how mails leave")
+    heartbeat: HeartbeatSettings = Field(HeartbeatSettings(), description="signs of life to somebody else")
     traps: TrapSettings | None = Field(None, description="SNMP traps; none: nobody listens")
     folder: SkipJsonSchema[Path] = Field(Path(), exclude=True)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.pool import NullPool
 
-from alerts.outbox import Queued, QueueError
+from alerts.outbox import Queued, QueueError, Standing
+from alerts.policy import BEGINS, ENDS
 from monitor.core.ledger import Member
 from monitor.core.model import Explanation, Happening, Held, Incident, IncidentEvent, Notification, Silence
 from monitor.core.usual import Learnt
@@ -36,6 +37,10 @@ LEARNT_KEPT = timedelta(days=60)
 LEASE = timedelta(minutes=5)
 """A mail whose sending was not finished after this time (the process died) is due again. Nor is any mail ever put off by
 more: one that is due later was put off by a clock that has been set back since."""
+FAILED_SHOWN = timedelta(days=1)
+"""How long a mail that was given up is shown."""
+MAX_FAILED = 5
+"""Of those, the newest."""
 
 _metadata = sa.MetaData()
 
@@ -103,7 +108,7 @@ _outbox = sa.Table(
     sa.Column("id", sa.String, nullable=False, unique=True),
     sa.Column("thread", sa.String, nullable=False),
     sa.Column("contact", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False, index=True),  # queued, sending, deferred, sent, failed
+    sa.Column("status", sa.String, nullable=False, index=True),  # queued, sending, deferred, sent, failed, superseded
     sa.Column("queued_at", sa.String, nullable=False),
     sa.Column("due", sa.String, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
@@ -117,6 +122,13 @@ _silences = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("ends", sa.String, nullable=False, index=True),
     sa.Column("body", sa.Text, nullable=False),
+)
+
+_used = sa.Table(
+    "used_link",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("expires", sa.String, nullable=False),
 )
 
 _learnt = sa.Table(
@@ -152,6 +164,10 @@ T = TypeVar("T")
 
 class StoreError(QueueError):
     """The database cannot be used; the message says which and what to do."""
+
+
+class LinkUsedError(Exception):
+    """A link of a mail was used before."""
 
 
 def _text(at: datetime) -> str:
@@ -323,16 +339,32 @@ class Store:
 
         self._run_id = await self._run("begin", work)
 
+    async def last_beat(self) -> datetime | None:
+        """The last sign of life of the daemon before; None when there was none."""
+        query = sa.select(sa.func.max(_runs.c.beat))
+        beat = await self._run("told", lambda connection: connection.scalar(query))
+        return datetime.fromisoformat(beat) if beat else None
+
     async def open_incidents(self) -> tuple[Incident, ...]:
         """Incidents that were open when the daemon last wrote."""
         query = sa.select(_incidents.c.body).where(_incidents.c.closed.is_(None)).order_by(_incidents.c.opened)
         return await self._incidents(query)
 
-    async def told(self) -> dict[str, set[str]]:
-        """Ids of the contacts who had mail of each open incident."""
-        query = sa.select(_outbox.c.thread, _outbox.c.contact).where(
-            _outbox.c.thread.in_(sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None)))
+    async def recovered(self, since: datetime, until: datetime) -> tuple[Incident, ...]:
+        """Incidents that recovered in this time, oldest first: they may come back."""
+        query = (
+            sa.select(_incidents.c.body)
+            .join(_events, (_events.c.incident == _incidents.c.id) & (_events.c.at == _incidents.c.closed))
+            .where(_incidents.c.closed.between(_text(since), _text(until)))
+            .where(_events.c.what == Happening.RECOVERED.value)
+            .order_by(_incidents.c.closed)
         )
+        return await self._incidents(query)
+
+    async def told(self, since: datetime) -> dict[str, set[str]]:
+        """Ids of the contacts who had mail of each incident that is open or was closed after `since`."""
+        known = sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None) | (_incidents.c.closed >= _text(since)))
+        query = sa.select(_outbox.c.thread, _outbox.c.contact).where(_outbox.c.thread.in_(known))
         rows = await self._run("told", lambda connection: connection.execute(query).all())
         found: dict[str, set[str]] = {}
         for thread, contact in rows:
@@ -361,12 +393,35 @@ class Store:
 
     async def silence(self, silence: Silence) -> Silence:
         """Keep a silence; returns it with its number."""
-        row = {"ends": _text(silence.ends), "body": _silence_json.dump_json(silence).decode()}
-        made = await self._run(
-            "record", lambda connection: connection.execute(_silences.insert().values(row)).inserted_primary_key
-        )
-        assert made is not None
-        return replace(silence, id=made[0])
+        return await self._run("record", lambda connection: _put_silence(connection, silence))
+
+    async def mail(self, id: str) -> Notification | None:  # noqa: A002
+        """The mail of this id, delivered or not; None when there is none."""
+        query = sa.select(_outbox.c.body).where(_outbox.c.id == id)
+        body = await self._run("told", lambda connection: connection.scalar(query))
+        return _notification_json.validate_json(body) if body else None
+
+    async def link_used(self, link: str) -> bool:
+        """Whether this link of a mail was used."""
+        query = sa.select(_used.c.id).where(_used.c.id == link)
+        return await self._run("told", lambda connection: connection.scalar(query)) is not None
+
+    async def use_link(
+        self, link: str, expires: datetime, now: datetime, silence: Silence | None = None
+    ) -> Silence | None:
+        """Note that a link is used, and keep the silence that it makes; raises LinkUsedError when it was before.
+
+        Links that have expired are forgotten.
+        """
+
+        def work(connection: sa.Connection) -> Silence | None:
+            connection.execute(_used.delete().where(_used.c.expires < _text(now)))
+            if connection.scalar(sa.select(_used.c.id).where(_used.c.id == link)) is not None:
+                raise LinkUsedError(link)
+            connection.execute(_used.insert().values(id=link, expires=_text(expires)))
+            return _put_silence(connection, silence) if silence else None
+
+        return await self._run("record", work)
 
     async def unsilence(self, silence: Silence, at: datetime) -> None:
         """It ended now."""
@@ -446,8 +501,11 @@ class Store:
 
     # -- the outbox's side (alerts.outbox.Queue) -------------------------------------------------------------------
 
-    async def take(self, now: datetime, limit: int) -> Sequence[Queued]:
-        """Mails that are due, leased to the caller; of one thread and recipient only the oldest unsent one."""
+    async def take(self, now: datetime, limit: int, busy: Collection[str] = ()) -> Sequence[Queued]:
+        """Mails that are due, leased to the caller; of one thread and recipient only the oldest unsent one.
+
+        What came to an end meanwhile is told in one mail: see `_supersede`.
+        """
 
         def work(connection: sa.Connection) -> list[Queued]:
             oldest = (
@@ -458,11 +516,12 @@ class Store:
             due = (
                 sa.select(_outbox)
                 .where(_outbox.c.seq.in_(oldest))
+                .where(_outbox.c.id.not_in(busy))
                 .where((_outbox.c.due <= _text(now)) | (_outbox.c.due > _text(now + LEASE)))
                 .order_by(_outbox.c.seq)
                 .limit(limit)
             )
-            rows = connection.execute(due).mappings().all()
+            rows = [_supersede(connection, row) for row in connection.execute(due).mappings().all()]
             for row in rows:
                 connection.execute(
                     _outbox.update()
@@ -472,6 +531,11 @@ class Store:
             return [_queued(row) for row in rows]
 
         return await self._run("take", work)
+
+    async def hasten(self, now: datetime) -> None:
+        """All that were put off are due."""
+        query = _outbox.update().where(_outbox.c.status == "deferred").values(due=_text(now))
+        await self._run("mark", lambda connection: connection.execute(query).rowcount)
 
     async def release(self) -> int:
         """At start: what a process before us was sending when it ended is due at once; returns how many."""
@@ -498,13 +562,26 @@ class Store:
         query = _outbox.update().where(_outbox.c.id == notification).values(**values)
         await self._run("mark", lambda connection: connection.execute(query).rowcount)
 
-    async def outbox(self) -> tuple[dict[str, int], datetime | None]:
-        """Number of mails by status, and when the oldest unsent one was queued."""
+    async def standing(self, now: datetime) -> Standing:
+        """How the mails stand."""
+        status, queued_at = _outbox.c.status, _outbox.c.queued_at
+        oldest = sa.select(status, sa.func.min(queued_at)).where(status.in_(UNSENT)).group_by(status)
+        told = sa.select(_outbox.c.contact, _outbox.c.answer)
+        waits = told.where(status.in_(UNSENT), _outbox.c.answer != "").order_by(_outbox.c.seq).limit(1)
+        failed = told.where(status == "failed", _outbox.c.due > _text(now - FAILED_SHOWN)).order_by(
+            _outbox.c.due.desc()
+        )
 
-        def work(connection: sa.Connection) -> tuple[dict[str, int], datetime | None]:
-            counts = connection.execute(sa.select(_outbox.c.status, sa.func.count()).group_by(_outbox.c.status)).all()
-            oldest = connection.scalar(sa.select(sa.func.min(_outbox.c.queued_at)).where(_outbox.c.status.in_(UNSENT)))
-            return {str(row[0]): int(row[1]) for row in counts}, datetime.fromisoformat(oldest) if oldest else None
+        def work(connection: sa.Connection) -> Standing:
+            counts = connection.execute(sa.select(status, sa.func.count()).group_by(status)).all()
+            return Standing(
+                counts={str(row[0]): int(row[1]) for row in counts},
+                oldest={str(row[0]): datetime.fromisoformat(row[1]) for row in connection.execute(oldest)},
+                waits=next((f"{contact}: {answer}" for contact, answer in connection.execute(waits)), ""),
+                failed=tuple(
+                    f"{contact}: {answer}" for contact, answer in connection.execute(failed.limit(MAX_FAILED))
+                ),
+            )
 
         return await self._run("outbox", work)
 
@@ -617,6 +694,13 @@ def _put_incident(connection: sa.Connection, incident: Incident) -> None:
         connection.execute(_incidents.insert().values(id=incident.id, **values))
 
 
+def _put_silence(connection: sa.Connection, silence: Silence) -> Silence:
+    row = {"ends": _text(silence.ends), "body": _silence_json.dump_json(silence).decode()}
+    made = connection.execute(_silences.insert().values(row)).inserted_primary_key
+    assert made is not None
+    return replace(silence, id=made[0])
+
+
 def _outbox_row(notification: Notification, at: datetime) -> dict[str, Any]:
     return {
         "id": notification.id,
@@ -629,6 +713,35 @@ def _outbox_row(notification: Notification, at: datetime) -> dict[str, Any]:
         "answer": "",
         "body": _notification_json.dump_json(notification).decode(),
     }
+
+
+def _supersede(connection: sa.Connection, first: Any) -> Any:
+    """What to send of the unsent mails of a thread and contact, of which `first` is the oldest.
+
+    No mail says that something begins which is over: what was not sent before the last end is not sent any more. When
+    nothing follows that end, its own mail goes, and tells the beginning too if that was among the others.
+    """
+    rest = (
+        sa.select(_outbox)
+        .where(_outbox.c.thread == first["thread"], _outbox.c.contact == first["contact"])
+        .where(_outbox.c.status.in_(UNSENT))
+        .order_by(_outbox.c.seq)
+    )
+    rows = connection.execute(rest).mappings().all()
+    if len(rows) == 1:
+        return first
+    told = [_notification_json.validate_json(row["body"]) for row in rows]
+    ends = [index for index, each in enumerate(told) if each.event.what in ENDS]
+    if not ends:
+        return first
+    keep = ends[-1] if ends[-1] == len(rows) - 1 else ends[-1] + 1
+    gone = [row["seq"] for row in rows[:keep]]
+    row = dict(rows[keep])
+    if told[keep].event.what in ENDS and any(each.event.what in BEGINS or each.catches_up for each in told[:keep]):
+        row["body"] = _notification_json.dump_json(replace(told[keep], catches_up=True)).decode()
+    connection.execute(_outbox.update().where(_outbox.c.seq.in_(gone)).values(status="superseded"))
+    connection.execute(_outbox.update().where(_outbox.c.seq == row["seq"]).values(body=row["body"]))
+    return row
 
 
 def _queued(row: Any) -> Queued:

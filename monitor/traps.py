@@ -24,6 +24,7 @@ from pysnmp.entity import config
 from pysnmp.entity.engine import SnmpEngine
 from pysnmp.entity.rfc3413.ntfrcv import NotificationReceiver
 
+from monitor.core.bucket import Bucket
 from monitor.core.model import Inventory, Role
 from probes.engine.drops import Drops
 from probes.wire import mib, usm
@@ -72,28 +73,6 @@ _AUTH = {
 _VERSION_3 = 3
 _AUTH_PRIV = 3
 """Security level of RFC 3411."""
-
-
-@dataclass(slots=True)
-class Bucket:
-    """So many at once, and so many a second in the long run."""
-
-    most: float
-    a_second: float
-    _left: float = field(init=False)
-    _at: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._left = self.most
-
-    def take(self, now: float) -> bool:
-        """Whether one more may be; `now` in seconds of a monotonic clock."""
-        self._left = min(self.most, self._left + max(0.0, now - self._at) * self.a_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 @dataclass(slots=True)

@@ -11,8 +11,10 @@ import re
 import socket
 import ssl
 import unicodedata
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -20,16 +22,18 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from monitor.core.model import Reason
 from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
-from probes.wire import http, tls
+from probes.wire import http, http2, tls
 from probes.wire.text import one_line
 
 PHASE = "probe_http_duration_seconds"
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
+_PHASE_KEYS = {phase: labelled(PHASE, phase=phase) for phase in PHASES}
 READ_BYTES = 65536
 SLICE_BYTES = 4096
 """Taken at a time: of a page in chunks of one byte no slice holds up the loop for long."""
 MOST_LOCATION = 2048
 PORTS = {"http": 80, "https": 443}
+HEADERS = {"User-Agent": "commune-monitor", "Accept": "*/*", "Accept-Encoding": "gzip"}
 REDIRECTS = (301, 302, 303, 307, 308)
 CHARSETS = {
     "us-ascii": "cp1252", "ascii": "cp1252", "iso-8859-1": "cp1252", "latin1": "cp1252", "windows-1252": "cp1252",
@@ -233,21 +237,29 @@ async def _visit(url: str, request: Request[HttpOptions], timing: _Timing) -> tu
     reader, writer = await _connect(parts, request, timing)
     try:
         session = writer.get_extra_info("ssl_object")
-        exchange = http.Http2() if session and session.selected_alpn_protocol() == "h2" else http.Http1()
-        asked = http.Asked(
-            method=options.method, scheme=parts.scheme, authority=_authority(parts), target=_target(parts),
-            headers={"User-Agent": "commune-monitor", "Accept": "*/*", "Accept-Encoding": "gzip"} | options.headers,
-        )  # fmt: skip
+        exchange = http2.Http2() if session and session.selected_alpn_protocol() == "h2" else http.Http1()
         timing.begin("the first line of the answer")
-        writer.write(exchange.ask(asked))
-        return await _answer(_parts(exchange, reader, writer, options.max_bytes), options, timing)
+        writer.write(exchange.ask(_asked(options, parts)))
+        # Left open it would be closed by a task of its own, in a later turn of the loop.
+        async with aclosing(_parts(exchange, reader, writer, options.max_bytes)) as found:
+            return await _answer(found, options, timing)
     finally:
         writer.transport.abort()
 
 
+def _asked(options: HttpOptions, parts: SplitResult) -> http.Asked:
+    """The request. A header of the options takes the place of ours, however it is written; `Host` too."""
+    named = {name.lower(): (name, value) for name, value in (HEADERS | options.headers).items()}
+    _, authority = named.pop("host", ("", _authority(parts)))
+    return http.Asked(
+        method=options.method, scheme=parts.scheme, authority=authority, target=_target(parts),
+        headers=dict(named.values()),
+    )  # fmt: skip
+
+
 async def _parts(
     exchange: http.Exchange, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, max_bytes: int
-) -> AsyncIterator[http.Part]:
+) -> AsyncGenerator[http.Part, None]:
     """The parts of an answer as they come, for as many bytes as a page of `max_bytes` may need on the wire."""
     most = 2 * max_bytes + http.MAX_HEAD_BYTES  # chunks and frames of a sane server cost less than the page
     while True:
@@ -311,17 +323,18 @@ def _judge_body(options: HttpOptions, body: bytes, content_type: str) -> str:
 
 
 def _holds(body: bytes, codec: str, text: str) -> bool:
-    """Whether the text occurs, composed or decomposed. The text is encoded and the page left as it is: to decode or to
-    normalise a hostile one takes long.
-    """
+    """Whether the text occurs. It is encoded and the page left as it is: to decode or to normalise a hostile one takes long."""
+    return any(each in body for each in _written(text, codec))
+
+
+@lru_cache(maxsize=4096)
+def _written(text: str, codec: str) -> tuple[bytes, ...]:
+    """All ways to write an option's text, composed or decomposed; it is the same from run to run."""
+    found = []
     for form in (unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text), _tones_apart(text)):
-        try:
-            encoded = form.encode(codec)
-        except UnicodeEncodeError:
-            continue
-        if encoded in body:
-            return True
-    return False
+        with suppress(UnicodeEncodeError):
+            found.append(form.encode(codec))
+    return tuple(dict.fromkeys(found))
 
 
 def _tones_apart(text: str) -> str:
@@ -378,7 +391,7 @@ def _result(options: HttpOptions, head: http.Head, body: bytes, hops: int, timin
         "probe_http_redirects": hops,
         "probe_http_ssl": float(bool(timing.certificate)),
         "probe_http_version": head.version,
-        **{labelled(PHASE, phase=phase): timing.phases.get(phase, 0.0) for phase in PHASES},
+        **{key: timing.phases.get(phase, 0.0) for phase, key in _PHASE_KEYS.items()},
         **timing.certificate,
     }
     phrase = one_line(head.phrase, 40)

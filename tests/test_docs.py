@@ -28,13 +28,14 @@ import lab
 import monitor
 import probes
 from alerts.compose import OURS, _grafana
+from alerts.samples import OWN
 from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
 from monitor.cli import main
-from monitor.core.correlate import BATTERY_SAYS, PATH_SAYS
 from monitor.core.judge import NEXT, ONCE, wilson_lower
 from monitor.core.ledger import By, Totals
 from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity, State, Target
+from monitor.core.seen import BATTERY_SAYS, PATH_SAYS
 from monitor.core.words import EN, VI
 from monitor.inventory import schema
 from monitor.inventory.load import load_contacts, load_inventory
@@ -144,7 +145,7 @@ def test_every_constant_that_the_manual_quotes_has_the_value_of_the_code() -> No
 @pytest.mark.parametrize(
     "module",
     [
-        "monitor.core.correlate", "monitor.core.judge", "monitor.core.severity", "monitor.core.shared", "monitor.core.usual",
+        "monitor.core.correlate", "monitor.core.impact", "monitor.core.judge", "monitor.core.ongoing", "monitor.core.root", "monitor.core.seen", "monitor.core.severity", "monitor.core.shared", "monitor.core.usual",
         "alerts.compose", "alerts.outbox",
     ],
 )  # fmt: skip
@@ -307,24 +308,32 @@ def test_the_example_of_loss_is_true() -> None:
 # -- commands, metrics, lab, mail --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", main.commands)
+COMMANDS = {
+    f"{name} {below}" if isinstance(command, click.Group) else name: found
+    for name, command in main.commands.items()
+    for below, found in (command.commands.items() if isinstance(command, click.Group) else [("", command)])
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_has_a_heading_with_its_arguments_and_options(command: str) -> None:
     body = section("docs/commands.md", command)
     named = {word.split()[0] for word in words(body)}
-    for parameter in main.commands[command].params:
+    for parameter in COMMANDS[command].params:
         wanted = parameter.opts if isinstance(parameter, click.Option) else [parameter.name.upper()]
         assert set(wanted) <= named, parameter.name
 
 
 def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     titles = {title for level, title, _, _ in headings("docs/commands.md") if level == 2}
-    assert titles == set(main.commands)
-    known = {opt for each in main.commands.values() for param in each.params for opt in param.opts}
+    assert titles == set(COMMANDS)
+    known = {opt for each in COMMANDS.values() for param in each.params for opt in param.opts}
     pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|plan|probe|status|availability|explain|replay|reload|demo)\b[^`\n]*", pages
+            r"commune-monitor (?:run|check|plan|probe|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
+            pages,
         )
         for option in re.findall(r"(--[a-z-]+)", line)
     }
@@ -381,6 +390,7 @@ def test_every_name_that_a_template_may_use_is_on_the_page_of_mail() -> None:
     answer = next(each.value for each in ast.walk(given) if isinstance(each, ast.Return))
     assert isinstance(answer, ast.Dict)
     names = {key.value for key in answer.keys if isinstance(key, ast.Constant)}
+    names |= {name for own in OWN.values() for name in own}
     assert set(rows(section("docs/mail.md", "What a template may use"))) - names == {
         "compose.SHOWN_SITES", "compose.SHOWN_TARGETS", "compose.SHOWN_EVIDENCE",
     }  # fmt: skip
@@ -411,7 +421,7 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 def secret(_where: str, name: str) -> str:
-    return f"secret of {name}"
+    return f"https://{name}.example" if name.endswith("-url") else f"secret of {name}"
 
 
 def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Path) -> None:

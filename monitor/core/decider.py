@@ -8,13 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from monitor.core.correlate import Correlator, Decision
+from monitor.core.correlate import Correlator
 from monitor.core.judge import Judge
 from monitor.core.model import Incident, Inventory, Observation, Outcome
 from monitor.core.rename import renamed_targets
+from monitor.core.seen import Decision
 
 TICK = timedelta(seconds=0.5)
-"""How often time should pass for it."""
+"""How often time should pass for it, at least."""
+SHORTEST = timedelta(seconds=0.05)
+"""What falls due within this time is decided together: each pass asks all that wait again, and in an outage of many
+lines with nothing in common a pass for each would ask thousands of times."""
 EXPIRE = timedelta(seconds=5)
 """How often checks are looked at for silence."""
 
@@ -22,10 +26,11 @@ EXPIRE = timedelta(seconds=5)
 class Decider:
     """The whole deciding about one inventory after the other."""
 
-    def __init__(self, inventory: Inventory, now: datetime, open_incidents: Iterable[Incident] = ()) -> None:
+    def __init__(self, inventory: Inventory, now: datetime, known: Iterable[Incident] = ()) -> None:
+        """`known` are the incidents of before: open ones, and those that recovered lately."""
         self.judge = Judge()
         self.judge.adopt(inventory.checks(), now)
-        self.correlator = Correlator(inventory, open_incidents)
+        self.correlator = Correlator(inventory, known)
         self._expired = now
 
     def adopt(self, inventory: Inventory, now: datetime) -> tuple[Decision, Decision]:
@@ -33,7 +38,7 @@ class Decider:
 
         First what ends with the old inventory, which is told with the old names, then what the new one changes.
         """
-        if names := renamed_targets(self.correlator.inventory, inventory):
+        if names := renamed_targets(self.correlator.seen.inventory, inventory):
             self.judge.rename(names)
             self.correlator.rename(names)
         changes = self.judge.adopt(inventory.checks(), now)
@@ -58,6 +63,11 @@ class Decider:
                 decision.add(self.correlator.changed(change, now))
         decision.add(self.correlator.tick(now))
         return decision
+
+    def pause(self, now: datetime) -> timedelta:
+        """How long until time should pass for it again: until the next hold is over, for somebody waits for the mail."""
+        due = self.correlator.next_due
+        return TICK if due is None else min(TICK, max(due - now, SHORTEST))
 
     def be_patient(self, now: datetime) -> None:
         """We ourselves were away: that nothing was heard meanwhile is no silence of anybody."""

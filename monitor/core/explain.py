@@ -95,6 +95,7 @@ VI = Sentences(
         "well": "gốc sự cố và các phần của nó đã tốt",
         "parts-ill": "gốc sự cố đã tốt; vẫn còn hỏng vì lý do riêng: {0}",
         "worse/down": "{0} từ suy giảm thành ngừng",
+        "rose": "nặng hơn mức đã báo: từ {0} lên {1}",
     },
     commons={
         "fits": "phù hợp",
@@ -181,6 +182,7 @@ EN = Sentences(
         "well": "the root and all its parts are well",
         "parts-ill": "the root is well; still bad for reasons of their own: {0}",
         "worse/down": "{0} went from degraded to down",
+        "rose": "more severe than what was told: from {0} to {1}",
     },
     commons={
         "fits": "fits",

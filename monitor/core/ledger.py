@@ -16,7 +16,6 @@ Pure, and every function is total: rows in any order, twice, or with clocks that
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,9 +24,9 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from monitor.core.correlate import CUT, GRACE
 from monitor.core.graph import Graph
 from monitor.core.model import Cause, Incident, Inventory, Role, State
+from monitor.core.seen import CUT, GRACE
 from monitor.core.words import LOCAL
 
 ZERO = timedelta(0)
@@ -203,9 +202,16 @@ class Report:
     """Worst first; without any known time last."""
 
 
-def percent(ratio: float) -> str:
-    """`99.995`: cut off and not rounded, so that only what never failed is 100.000."""
-    return f"{math.floor(ratio * 100_000) / 1000:.3f}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What an incident took from its root's availability in the month in which it ended."""
+
+    before: float | None
+    """Ratio of the month up to its beginning; None: it began with the month, or before."""
+    after: float
+    """Of the month up to its end."""
+    down: timedelta
+    """How long the root was down or unreachable in that time, in all."""
 
 
 # -- intervals of one target -----------------------------------------------------------------------------------------

@@ -288,7 +288,7 @@ class Happening(StrEnum):
 
     OPENED = "opened"
     CHANGED = "changed"
-    """Root or cause were recognised anew."""
+    """Root or cause were recognised anew, or it is more severe than what was told."""
     RECOVERED = "recovered"
     REOPENED = "reopened"
     """Its root failed again soon after: one incident that comes and goes."""
@@ -351,6 +351,8 @@ class Weight:
     """Whether it counts one step less, for it is only degraded."""
     communes: int = 0
     """How many hurt communes raised it one step; 0: too few to do so, or it was highest already."""
+    rose_from: Severity | None = None
+    """What was told before, where that it rose is all that changed last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -497,3 +499,5 @@ class Notification:
     event: IncidentEvent
     reason: str
     """Why this recipient is told, in a few words for the log and the foot of the mail."""
+    catches_up: bool = False
+    """It tells the end, and the beginning too: the mail of that could not leave before it was over."""

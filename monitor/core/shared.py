@@ -36,6 +36,11 @@ def has(target: Target, inventory: Inventory, shared: Shared) -> bool:
     return target.kind == shared.kind and dict(shared.by).items() <= traits(target, inventory).items()
 
 
+def is_behind(shared: Shared | None, front: str) -> bool:
+    """Whether what those that failed have in common is that they are behind `front`."""
+    return shared is not None and ("behind", front) in shared.by
+
+
 def compare(
     failed: Target, inventory: Inventory, alike: Iterable[Target], has_failed: Callable[[Target], bool]
 ) -> list[Common]:

@@ -5,6 +5,8 @@ Mails and pages say the same things with the same words, so both take them from 
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -13,6 +15,26 @@ from monitor.core.model import Inventory, Reason, Shared, Target
 
 LOCAL = timezone(timedelta(hours=7), "ICT")
 """Viet Nam has one zone and no summer time, so no time-zone data is needed on the host."""
+
+
+def percent(ratio: float) -> str:
+    """`99.995`: cut off and not rounded, so that only what never failed is 100.000."""
+    return f"{math.floor(ratio * 100_000) / 1000:.3f}"
+
+
+_NUMBER = re.compile(r"\+?[0-9][0-9 .-]*")
+_LEAST_DIGITS = 3
+"""Of something that can be called, such as 113: the 24 and the 7 of `(24/7)` are none."""
+
+
+def dialled(text: str) -> str:
+    """The number that a telephone dials for a hotline or contact: the longest in it, of two the first; else empty."""
+    numbers = (re.sub(r"[ .-]", "", found) for found in _NUMBER.findall(text))
+    longest = max(numbers, key=len, default="")
+    return longest[:20] if len(longest) >= _LEAST_DIGITS else ""
+
+
+_VIETNAMESE = str.maketrans(",.", ".,")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +56,33 @@ class Words:
 
     def lasted(self, since: datetime, until: datetime) -> str:
         """A span in its two largest units, such as `2 giờ 5 phút`; never negative."""
-        seconds = max(0, int((until - since).total_seconds()))
+        return self.span(until - since)
+
+    def span(self, length: timedelta) -> str:
+        """The same of a length."""
+        seconds = max(0, int(length.total_seconds()))
         parts = (seconds // 86400, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
         largest = next((index for index, part in enumerate(parts) if part), len(parts) - 1)
         shown = [f"{parts[index]}{self.units[index]}" for index in range(largest, min(largest + 2, len(parts)))]
         return " ".join(shown[:1] if len(shown) > 1 and shown[1].startswith("0") else shown)
+
+    def figure(self, value: float) -> str:
+        """A number as it is written in this language: 1.482 and 0,5 in Vietnamese."""
+        whole = isinstance(value, int) or abs(value) >= 1000
+        return self._written(f"{value:,.0f}" if whole else f"{value:,.3g}")
+
+    def percent(self, ratio: float | None) -> str:
+        """An availability in percent, `–` when nothing is known."""
+        return "–" if ratio is None else self._written(f"{percent(ratio)} %")
+
+    def seconds(self, value: float) -> str:
+        """A measured time, in milliseconds below one second; `–` when nothing was measured."""
+        if math.isnan(value):
+            return "–"
+        return f"{self.figure(value)} s" if value >= 1 else f"{self.figure(value * 1000)} ms"
+
+    def _written(self, english: str) -> str:
+        return english.translate(_VIETNAMESE) if self.language == "vi" else english
 
     def moment(self, at: datetime) -> str:
         """A time of day in Viet Nam with its date."""

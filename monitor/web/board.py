@@ -13,9 +13,12 @@ from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from alerts.links import Act
 from monitor.core.explain import explain_all, explain_severity
 from monitor.core.ledger import Interval, total
 from monitor.core.model import Incident, IncidentEvent, State
+from monitor.core.words import dialled
+from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.overview import (
     HURT,
     WORST_FIRST,
@@ -153,6 +156,27 @@ class Board:
             marks=marks(view_of(states, incident.root), words, incident),
         )
 
+    def act(self, view: View, offer: Offer | Refusal, words: Words, now: datetime, *, done: bool) -> str:
+        """What a link of a mail would do (or, `done`, has done), or why it does nothing; without the rest of the board."""
+        page = words.page
+        if isinstance(offer, Refusal):
+            given: dict[str, object] = {
+                "case": None, "level": "unknown", "sign": SIGNS[State.UNKNOWN],
+                "heading": page["refused"], "sentence": page[offer.value],
+            }  # fmt: skip
+        else:
+            kind = "ack" if offer.act is Act.ACKNOWLEDGE else "silence"
+            case = case_of(offer.incident, view.inventory())
+            by, until = clip(offer.by, 200), words.moment(offer.until) if offer.until else ""
+            sentence = page["done_until" if until else "done_by"] if done else page[f"means_{kind}"]
+            given = {
+                "case": case, "by": by, "done": done, "button": page[f"do_{kind}"],
+                "level": "up" if done else level(case), "sign": "✓" if done else SIGNS[offer.incident.state],
+                "heading": page[f"done_{kind}" if done else f"ask_{kind}"],
+                "sentence": sentence.format(by=by, until=until, now=words.moment(now)),
+            }  # fmt: skip
+        return self._render("act.html", words, now, view=view, max_name=MAX_NAME, **given)
+
     def missing(self, view: View, sentence: str, words: Words, now: datetime) -> str:
         """The page for what does not exist; `sentence` is a key of the words."""
         return self._render("missing.html", words, now, view=view, sentence=sentence)
@@ -229,12 +253,20 @@ def warnings(view: View, health: Mapping[str, object], words: Words) -> list[str
     late = health.get("outbox_oldest_seconds")
     told = [] if ready else [f"{words.page['not_ready']}: {clip(why)}"]
     if isinstance(late, (int, float)) and late > MAIL_LATE_SECONDS:
-        told.append(words.page["mail_late"])
+        told.append(_because(words.page["mail_late"], health.get("outbox_waits")))
+    if health.get("outbox_failed"):
+        told.append(_because(words.page["mail_failed"], health["outbox_failed"]))
     if health.get("store_ok") is False:
-        told.append(words.page["store_failed"])
+        mailed = health.get("emergency")
+        text = words.page["store_mailed"].format(words.moment(mailed)) if isinstance(mailed, datetime) else None
+        told.append(_because(words.page["store_failed"], text))
     if health.get("reload_ok") is False:
         told.append(words.page["reload_failed"])
     return told
+
+
+def _because(text: str, why: object) -> str:
+    return f"{text}: {clip(why)}" if isinstance(why, str) else text
 
 
 def health_shown(health: Mapping[str, object], words: Words) -> list[tuple[str, str]]:
@@ -282,18 +314,6 @@ def _without(why: str, text: str) -> str:
     if len(tail) < len(new) or not tail[0].endswith(new[0]) or tail[2::2] != new[2::2]:
         return why
     return "".join((*old[: -len(new)], tail[0].removesuffix(new[0]))).rstrip("; ")
-
-
-_NUMBER = re.compile(r"\+?[0-9][0-9 .-]*")
-_LEAST_DIGITS = 3
-"""Of something that can be called, such as 113: the 24 and the 7 of `(24/7)` are none."""
-
-
-def dialled(text: str) -> str:
-    """The number that a telephone dials for a hotline or contact: the longest in it, of two the first; else empty."""
-    numbers = (re.sub(r"[ .-]", "", found) for found in _NUMBER.findall(text))
-    longest = max(numbers, key=len, default="")
-    return longest[:20] if len(longest) >= _LEAST_DIGITS else ""
 
 
 def _touches(incident: Incident, site_id: str) -> bool:

@@ -1,4 +1,7 @@
-"""The HTTP surface: read-only, no cookies, no forms, no scripts; what changes state lives on the control socket."""
+"""The HTTP surface: read-only, no cookies, no scripts; what changes state lives on the control socket.
+
+The one exception are the signed links of mails (`acts`), the only pages with a form.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import hdrs, web
 
 from monitor.core.ledger import month_of
-from monitor.web import api
+from monitor.web import acts, api
 from monitor.web.board import Board, words_for
 from monitor.web.openapi import description
 from monitor.web.view import View
@@ -48,8 +51,17 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - a shell; ages on a page count from now
 
 
-def make_app(view: View, metrics: Metrics, *, clock: Callable[[], datetime] = _utc_now) -> web.Application:
-    """All routes over one view. Serve it with an `access_log` of your choice; it holds nothing to be closed."""
+def make_app(
+    view: View,
+    metrics: Metrics,
+    *,
+    mail_acts: acts.MailActs | None = None,
+    clock: Callable[[], datetime] = _utc_now,
+) -> web.Application:
+    """All routes over one view. Serve it with an `access_log` of your choice; it holds nothing to be closed.
+
+    With `mail_acts` there are also the pages behind the links of mails.
+    """
     turns = _Turns()
 
     @web.middleware
@@ -59,7 +71,10 @@ def make_app(view: View, metrics: Metrics, *, clock: Callable[[], datetime] = _u
         return await handler(request)
 
     app = web.Application(client_max_size=1024, middlewares=[in_turn])
-    app.add_routes(_Routes(view, metrics, clock, turns).table())
+    routes = _Routes(view, metrics, clock, turns)
+    app.add_routes(routes.table())
+    if mail_acts is not None:
+        app.add_routes(acts.ActRoutes(mail_acts, routes.show_act).table())
     app.on_response_prepare.append(_guard)
     return app
 
@@ -187,6 +202,15 @@ class _Routes:
         known = any(each.id == id_ for each in self._view.incidents())
         page = self._board.incident(self._view, id_, words, now, await self._view.history(id_)) if known else None
         return self._page(page) if page else self._missing("no_incident", words, now)
+
+    def show_act(self, request: web.Request, offer: acts.Offer | acts.Refusal, done: bool) -> web.Response:
+        """The page behind a link of a mail: the only one with a form, which goes to where it came from."""
+        page = self._board.act(self._view, offer, _words(request), self._clock(), done=done)
+        status = acts.STATUS[offer] if isinstance(offer, acts.Refusal) else 200
+        response = self._page(page, status)
+        policy = self._page_policy.replace("form-action 'none'", "form-action 'self'")
+        response.headers["Content-Security-Policy"] = policy
+        return response
 
     def _missing(self, sentence: str, words: Words, now: datetime) -> web.Response:
         return self._page(self._board.missing(self._view, sentence, words, now), status=404)

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from monitor.core import words
-from monitor.core.ledger import percent
 
 LANGUAGES = ("vi", "en")
 
@@ -22,20 +21,6 @@ class Words(words.Words):
     def many(self, number: int, noun: str) -> str:
         """A number with the noun behind it in its form; the plural is the noun's key with an `s`."""
         return f"{number} {self.page[noun if number == 1 else noun + 's']}"
-
-    def figure(self, value: float) -> str:
-        """A number as it is written in this language: 1.482 and 0,5 in Vietnamese."""
-        whole = isinstance(value, int) or abs(value) >= 1000
-        english = f"{value:,.0f}" if whole else f"{value:,.3g}"
-        return english.translate(_VIETNAMESE) if self.language == "vi" else english
-
-    def percent(self, ratio: float | None) -> str:
-        """An availability in percent, `–` when nothing is known."""
-        text = "–" if ratio is None else f"{percent(ratio)} %"
-        return text.translate(_VIETNAMESE) if self.language == "vi" else text
-
-
-_VIETNAMESE = str.maketrans(",.", ".,")
 
 
 def machine_time(at: datetime) -> str:
@@ -108,7 +93,9 @@ VI = Words(
         "updated": "Cập nhật",
         "not_ready": "Trạm giám sát chưa sẵn sàng",
         "mail_late": "Thư cảnh báo đang bị ứ, chưa gửi được",
+        "mail_failed": "Có thư cảnh báo không gửi được và đã bỏ, hãy báo cho người nhận bằng cách khác",
         "store_failed": "Không ghi được cơ sở dữ liệu; sự cố mới đang được giữ trong bộ nhớ, thư cảnh báo chưa gửi được",
+        "store_mailed": "đã gửi thư khẩn lúc {}",
         "reload_failed": "Khai báo mới có lỗi; đang chạy với khai báo cũ",
         "back": "← Toàn tỉnh",
         "not_found": "Không tìm thấy",
@@ -118,6 +105,27 @@ VI = Words(
         "yes": "tốt",
         "no": "lỗi",
         "other_language": "English",
+        "ask_ack": "Nhận xử lý sự cố này?",
+        "ask_silence": "Tạm tắt thư báo về đối tượng này?",
+        "means_ack": "Những người đã được báo sẽ nhận một thư ngắn cho biết ai đang xử lý. Chưa có gì thay đổi cho đến khi bấm nút.",
+        "means_silence": "Đến {until} sẽ không ai nhận thư về đối tượng này. Sự cố vẫn hiện trên bảng trạng thái. Chưa có gì thay đổi cho đến khi bấm nút.",
+        "do_ack": "Nhận xử lý",
+        "do_silence": "Tạm tắt thư báo",
+        "done_ack": "Đã ghi nhận người xử lý",
+        "done_silence": "Đã tạm tắt thư báo",
+        "done_by": "{by}, lúc {now}.",
+        "done_until": "{by}, đến {until}.",
+        "your_name": "Tên của anh, chị (có thể để trống)",
+        "see_incident": "Xem sự cố trên bảng trạng thái",
+        "by_link": "qua liên kết trong thư",
+        "refused": "Liên kết này không dùng được",
+        "link_unknown": "Liên kết không đúng hoặc thiếu một phần. Hãy mở lại từ thư gốc, hoặc dùng lệnh ack, silence trên máy chủ giám sát.",
+        "link_expired": "Liên kết đã hết hạn. Hãy dùng liên kết trong thư mới nhất, hoặc lệnh ack, silence trên máy chủ giám sát.",
+        "link_used": "Liên kết này đã được dùng rồi; mỗi liên kết chỉ dùng được một lần.",
+        "link_over": "Sự cố này đã kết thúc, không cần làm gì nữa.",
+        "link_name": "Tên không hợp lệ: chỉ một dòng, tối đa 80 ký tự. Hãy quay lại và sửa.",
+        "link_trouble": "Trạm giám sát hiện không ghi được, nên chưa có gì thay đổi. Liên kết vẫn còn hiệu lực, hãy thử lại sau ít phút.",
+        "link_busy": "Đang có quá nhiều yêu cầu cùng lúc. Liên kết vẫn còn hiệu lực, hãy thử lại sau ít giây.",
     },
     health={
         "version": "Phiên bản",
@@ -127,6 +135,9 @@ VI = Words(
         "unknown": "Đối tượng chưa rõ",
         "outbox": "Thư chờ gửi",
         "outbox_oldest_seconds": "Thư chờ lâu nhất (giây)",
+        "outbox_waits": "Thư chờ vì",
+        "emergency": "Thư khẩn: không ghi được",
+        "outbox_failed": "Thư không gửi được",
         "reload_ok": "Nạp khai báo lần cuối",
         "store_ok": "Cơ sở dữ liệu",
         "started": "Chạy từ",
@@ -199,7 +210,9 @@ EN = Words(
         "updated": "Updated",
         "not_ready": "The monitor is not ready",
         "mail_late": "Alert mails are held up and have not been delivered",
+        "mail_failed": "Alert mails were refused for good; tell the recipients in another way",
         "store_failed": "The database cannot be written; what happens is kept in memory, and no mail about it can leave",
+        "store_mailed": "an emergency mail was sent at {}",
         "reload_failed": "The new settings are faulty; the old ones stay in force",
         "back": "← The province",
         "not_found": "Not found",
@@ -209,6 +222,27 @@ EN = Words(
         "yes": "ok",
         "no": "failed",
         "other_language": "Tiếng Việt",
+        "ask_ack": "Take this incident?",
+        "ask_silence": "Silence mails about this target?",
+        "means_ack": "Those who were told get one short mail that says who has it. Nothing changes until you press the button.",
+        "means_silence": "Until {until} nobody is mailed about this target. The board goes on showing the incident. Nothing changes until you press the button.",
+        "do_ack": "Take it",
+        "do_silence": "Silence the mails",
+        "done_ack": "It is noted who has it",
+        "done_silence": "The mails are silenced",
+        "done_by": "{by}, {now}.",
+        "done_until": "{by}, until {until}.",
+        "your_name": "Your name (may stay empty)",
+        "see_incident": "See the incident on the board",
+        "by_link": "by the link in a mail",
+        "refused": "This link does nothing",
+        "link_unknown": "The link is wrong, or a part of it is missing. Open it from the mail itself, or use the commands ack and silence on the monitor.",
+        "link_expired": "The link has expired. Use the one in the latest mail, or the commands ack and silence on the monitor.",
+        "link_used": "This link was used before; each can be used once.",
+        "link_over": "This incident is over: nothing needs to be done.",
+        "link_name": "The name is not valid: one line of at most 80 characters. Go back and correct it.",
+        "link_trouble": "The monitor cannot write now, so nothing was changed. The link still holds: try again in some minutes.",
+        "link_busy": "Too many requests at once. The link still holds: try again in some seconds.",
     },
     health={
         "version": "Version",
@@ -218,6 +252,9 @@ EN = Words(
         "unknown": "Targets unknown",
         "outbox": "Mails waiting",
         "outbox_oldest_seconds": "Oldest mail waiting (s)",
+        "outbox_waits": "Mail waits because",
+        "emergency": "Emergency mail: cannot write",
+        "outbox_failed": "Mail given up",
         "reload_ok": "Last reload",
         "store_ok": "Database",
         "started": "Running since",

@@ -1,25 +1,18 @@
-"""One request and its answer, for a client that asks once: HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113). No I/O.
+"""One request and its answer, for a client that asks once: what is common to all versions, and HTTP/1.1 (RFC 9112). No I/O.
 
 Bytes in, parts of the answer out. Total: any bytes give parts or one ProtocolError, whole or cut anywhere.
 """
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import h2.config
-import h2.connection
-import h2.events
-import h2.exceptions
 import h11
 
 MAX_HEAD_BYTES = 65536
-MAX_FRAMES = 1000
-"""Frames of HTTP/2 that bring no part of the body."""
 MAX_INFORMATIONAL = 8
 """Answers of the class 1xx (RFC 9110 section 15.2) before the real one."""
 
@@ -89,7 +82,10 @@ class Http1:
 
     def ask(self, asked: Asked) -> bytes:
         """The request, with `Connection: close`: nothing else will be asked here."""
-        headers = [("Host", asked.authority), ("Connection", "close"), *asked.headers.items()]
+        fields = [("Host", asked.authority), ("Connection", "close"), *asked.headers.items()]
+        headers = [
+            (name.encode(), value.encode("latin-1")) for name, value in fields
+        ]  # h11 alone would take ASCII only
         request = h11.Request(method=asked.method, target=asked.target, headers=headers)
         sent = self._connection.send(request) or b""
         return sent + (self._connection.send(h11.EndOfMessage()) or b"")
@@ -101,14 +97,14 @@ class Http1:
             while True:
                 event = self._connection.next_event()
                 if isinstance(event, h11.Response):
-                    yield _head(event.status_code, event.reason, event.headers, float(event.http_version))
+                    yield head_of(event.status_code, event.reason, event.headers, float(event.http_version))
                 elif isinstance(event, h11.Data):
                     yield bytes(event.data)
                 elif isinstance(event, h11.EndOfMessage):
                     yield End()
                     return
                 elif isinstance(event, h11.InformationalResponse):
-                    self._informational = _one_more(self._informational)
+                    self._informational = one_more_hint(self._informational)
                 else:
                     break
         except h11.RemoteProtocolError as error:
@@ -121,102 +117,15 @@ class Http1:
         return b""
 
 
-class _Frames:
-    """Counts frames (RFC 9113 section 4.1) before h2 sees them: it takes a header block apart as a whole, however large."""
-
-    def __init__(self) -> None:
-        self._head = b""
-        self._left = 0
-        self._without_body = 0
-        self._header_bytes = 0
-
-    def take(self, data: bytes) -> None:
-        """Raises ProtocolError when there are too many, or their header blocks are too large together."""
-        place = 0
-        while place < len(data):
-            if self._left:
-                step = min(self._left, len(data) - place)
-                self._left -= step
-                place += step
-                continue
-            missing = 9 - len(self._head)
-            self._head += data[place : place + missing]
-            place += missing
-            if len(self._head) == 9:
-                self._count(int.from_bytes(self._head[:3], "big"), self._head[3])
-                self._head = b""
-
-    def _count(self, length: int, kind: int) -> None:
-        self._left = length
-        if kind in (1, 5, 9):  # HEADERS, PUSH_PROMISE, CONTINUATION
-            self._header_bytes += length
-        if kind != 0 or not length:  # DATA
-            self._without_body += 1
-        if self._header_bytes > MAX_HEAD_BYTES or self._without_body > MAX_FRAMES:
-            raise ProtocolError("frames without end that bring no page")
-
-
-class Http2:
-    """HTTP/2 by h2."""
-
-    def __init__(self) -> None:
-        self._frames = _Frames()
-        self._connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
-        self._informational = 0
-
-    def ask(self, asked: Asked) -> bytes:
-        """Preface, settings and the request."""
-        self._connection.initiate_connection()
-        pseudo = {
-            ":method": asked.method,
-            ":scheme": asked.scheme,
-            ":authority": asked.authority,
-            ":path": asked.target,
-        }
-        lower = {name.lower(): value for name, value in asked.headers.items()}
-        self._connection.send_headers(1, list((pseudo | lower).items()), end_stream=True)
-        return self.more()
-
-    def take(self, data: bytes) -> Iterator[Part]:
-        """See Exchange."""
-        if not data:
-            raise BrokenOffError("the connection ended before the answer")
-        self._frames.take(data)
-        try:
-            for event in self._connection.receive_data(data):
-                yield from self._part(event)
-        except h2.exceptions.H2Error as error:
-            raise ProtocolError(str(error) or type(error).__name__) from error
-
-    def _part(self, event: h2.events.Event) -> Iterator[Part]:
-        if isinstance(event, h2.events.ResponseReceived):
-            headers = [(bytes(name), bytes(value)) for name, value in event.headers or ()]
-            status = dict(headers)[b":status"]
-            if not re.fullmatch(rb"[1-5][0-9][0-9]", status):
-                raise ProtocolError("a status that is none")
-            yield _head(int(status), b"", headers, 2.0)
-        elif isinstance(event, h2.events.DataReceived):
-            self._connection.acknowledge_received_data(event.flow_controlled_length or 0, 1)
-            yield bytes(event.data or b"")
-        elif isinstance(event, h2.events.StreamEnded):
-            yield End()
-        elif isinstance(event, h2.events.InformationalResponseReceived):
-            self._informational = _one_more(self._informational)
-        elif isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated)):
-            raise ProtocolError(f"the server ended the stream: error {int(event.error_code or 0)}")
-
-    def more(self) -> bytes:
-        """Settings acknowledged, and room for more body."""
-        return self._connection.data_to_send()
-
-
-def _one_more(informational: int) -> int:
+def one_more_hint(informational: int) -> int:
+    """One more answer of the class 1xx; raises ProtocolError when there are too many."""
     if informational >= MAX_INFORMATIONAL:
         raise ProtocolError("one 1xx answer after the other")
     return informational + 1
 
 
-def _head(status: int, phrase: bytes, headers: object, version: float) -> Head:
+def head_of(status: int, phrase: bytes, headers: object, version: float) -> Head:
+    """The head of these; pseudo-headers are none of its headers."""
     pairs = {bytes(name).lower(): bytes(value) for name, value in headers}  # type: ignore[attr-defined]
     return Head(
         status=status,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from alerts.compose import Composer
+from alerts.links import KEY_BYTES, Signer
+from monitor.core.lasthour import Series
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -90,9 +93,18 @@ def notification(
     )  # fmt: skip
 
 
-def composer(folder: Path | None = None, board: str = "http://board.example", grafana: str = "") -> Composer:
+KEY = bytes(range(KEY_BYTES))
+
+
+def composer(
+    folder: Path | None = None,
+    board: str = "http://board.example",
+    grafana: str = "",
+    signer: Signer | None = None,
+    last_hour: Callable[[str], Series | None] = lambda _: None,
+) -> Composer:
     """The composer of an admin with these templates."""
     return Composer(
         sender="Giám sát CNTT <canh-bao@noc.example.org>", message_id_domain=DOMAIN, board=board, grafana=grafana,
-        template_folder=folder,
+        template_folder=folder, signer=signer, last_hour=last_hour,
     )  # fmt: skip

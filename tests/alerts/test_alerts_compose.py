@@ -7,11 +7,13 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -20,6 +22,8 @@ from hypothesis import strategies as st
 from alerts import compose
 from alerts.compose import check_templates
 from alerts.policy import ACTS
+from alerts.subject import SUBJECT_LENGTH, fit
+from monitor.core.ledger import Cost
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -31,6 +35,7 @@ from monitor.core.model import (
     Reason,
     Severity,
     State,
+    Weight,
 )
 from monitor.core.words import EN, VI
 from tests.alerts.sample import COMMON, INCIDENT, NOW, ON_CALL, composer, inventory, notification
@@ -140,7 +145,7 @@ def test_the_end_of_an_incident_says_what_is_back_and_not_what_was_gone(
     ("impact", "language", "subject", "says"),
     [
         ((), "vi", "NHẬN ĐỊNH LẠI: Mất điện – Xã Kim Đông", "Bộ lưu điện của Xã Kim Đông không còn trả lời: nhiều khả năng ắc quy đã cạn."),
-        (("xa-kim-dong/tslcd",), "vi", "NHẬN ĐỊNH LẠI: Mất điện, mất liên lạc hoàn toàn – Xã Kim Đông",
+        (("xa-kim-dong/tslcd",), "vi", "NHẬN ĐỊNH LẠI: Mất điện, mất liên lạc – Xã Kim Đông",
          "Mọi đường truyền của Xã Kim Đông đã ngừng theo: nhiều khả năng ắc quy của bộ lưu điện đã cạn."),
         (("xa-kim-dong/tslcd",), "en", "SEEN ANEW: Power cut, all contact lost – Xã Kim Đông",
          "Every line of Xã Kim Đông is gone too: most likely the battery of the UPS is empty."),
@@ -152,6 +157,38 @@ def test_a_power_cut_that_emptied_the_battery_says_that_the_commune_is_dark(
     contact = replace(ON_CALL, language=language)
     incident = replace(INCIDENT, cause=Cause.POWER, root="xa-kim-dong/router", impact=impact)
     mail = sent(notification(Happening.CHANGED, contact, incident))
+    assert mail["Subject"] == subject
+    assert part(mail, "plain").replace("\r", "").startswith(f"{says}\n")
+    assert says in html.unescape(part(mail, "html"))
+
+
+WEB = Weight(target="xa-kim-dong/website", rose_from=Severity.MINOR)
+
+
+@pytest.mark.parametrize(
+    ("changes", "language", "subject", "says"),
+    [
+        ({"severity": Severity.MAJOR, "weight": WEB}, "vi", "TĂNG MỨC ĐỘ: Đường TSLCĐ – Xã Kim Đông",
+         "Mức độ tăng từ Thấp lên Cao: nay Trang thông tin điện tử – Xã Kim Đông cũng bị ảnh hưởng."),
+        ({"severity": Severity.CRITICAL, "weight": replace(WEB, communes=7, rose_from=Severity.MAJOR)}, "vi",
+         "KHẨN – TĂNG MỨC ĐỘ: Đường TSLCĐ – Xã Kim Đông", "Mức độ tăng từ Cao lên Nghiêm trọng: nay 7 xã, phường bị ảnh hưởng."),
+        ({"severity": Severity.CRITICAL, "weight": replace(WEB, communes=7, rose_from=Severity.MAJOR)}, "en",
+         "URGENT – MORE SEVERE: TSLCĐ line – Xã Kim Đông", "Severity rose from Major to Critical: 7 communes are hurt now."),
+        ({"severity": Severity.MAJOR, "weight": replace(WEB, target=INCIDENT.root)}, "en",
+         "MORE SEVERE: TSLCĐ line – Xã Kim Đông", "Severity rose from Minor to Major."),
+        ({"severity": Severity.MAJOR, "weight": WEB, "cause": Cause.POWER, "root": "xa-kim-dong/router", "impact": ("xa-kim-dong/tslcd",)},
+         "vi", "TĂNG MỨC ĐỘ: Mất điện, mất liên lạc hoàn toàn – Xã Kim Đông",
+         "Mọi đường truyền của Xã Kim Đông đã ngừng theo: nhiều khả năng ắc quy của bộ lưu điện đã cạn. "
+         "Mức độ tăng từ Thấp lên Cao: nay Trang thông tin điện tử – Xã Kim Đông cũng bị ảnh hưởng."),
+        ({"severity": Severity.MAJOR, "weight": replace(WEB, rose_from=None)}, "en", "SEEN ANEW: TSLCĐ line – Xã Kim Đông",
+         "Cause or severity of this incident were recognised anew, as follows."),
+    ],
+)  # fmt: skip
+def test_a_mail_says_what_made_an_incident_more_severe(
+    changes: Mapping[str, Any], language: str, subject: str, says: str
+) -> None:
+    incident = replace(INCIDENT, **changes)
+    mail = sent(notification(Happening.CHANGED, replace(ON_CALL, language=language), incident))
     assert mail["Subject"] == subject
     assert part(mail, "plain").replace("\r", "").startswith(f"{says}\n")
     assert says in html.unescape(part(mail, "html"))
@@ -176,7 +213,9 @@ def test_a_mail_says_whom_to_call_about_its_target(cause: Cause, language: str, 
     text = part(sent(told, known), "plain").replace("\r", "")
     assert f"{act}\n\n" in text
     assert re.search(r"^(Đầu mối|In charge): +Tổ vận hành, ĐT 0229 000 9020$", text, re.MULTILINE)
-    assert ">Tổ vận hành, ĐT 0229 000 9020</td>" in html.unescape(part(sent(told, known), "html"))
+    assert 'href="tel:02290009020" style="color:#0b57d0">Tổ vận hành, ĐT 0229 000 9020</a></td>' in html.unescape(
+        part(sent(told, known), "html")
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,6 +257,8 @@ def test_a_mail_of_a_target_that_left_the_inventory_names_it() -> None:
 def test_a_mail_says_that_a_machine_wrote_it() -> None:
     mail = sent(notification())
     assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["List-Id"] == "<incidents.noc.example.org>"
+    assert mail["Precedence"] is None
     assert mail["X-Commune-Monitor-Incident"] == INCIDENT.id
     assert mail["Date"].datetime == NOW
 
@@ -245,11 +286,11 @@ def test_a_mail_says_how_severe_it_is_and_is_urgent_when_something_critical_begi
 @pytest.mark.parametrize(
     ("severity", "subject"),
     [
-        (Severity.MAJOR, "NGỪNG: Bộ định tuyến – Trung tâm dữ liệu (2 xã, phường bị cắt)"),
-        (Severity.CRITICAL, "KHẨN – NGỪNG: Bộ định tuyến – Trung tâm dữ liệu (2 xã, phường)"),
+        (Severity.MAJOR, "NGỪNG: Bộ định tuyến – Trung tâm dữ liệu (2 xã, phường)"),
+        (Severity.CRITICAL, "KHẨN – NGỪNG: Bộ định tuyến – TTDL (2 xã, phường)"),
     ],
 )
-def test_the_mark_of_urgency_makes_the_subject_no_longer(severity: Severity, subject: str) -> None:
+def test_the_mark_of_urgency_makes_other_words_shorter(severity: Severity, subject: str) -> None:
     impact = ("phuong-phu-ly/router", "xa-kim-dong/router")
     incident = replace(INCIDENT, root="center/router", cause=Cause.SHARED, impact=impact, severity=severity)
     assert sent(notification(incident=incident))["Subject"] == subject
@@ -281,10 +322,10 @@ def test_a_message_id_of_the_longest_names_is_not_broken() -> None:
 @untimed
 @given(name=VIETNAMESE.filter(lambda name: "\n" not in name))  # a subject ends where its line ends
 def test_the_subject_survives_its_way_through_bytes_for_any_name(name: str) -> None:
-    expected = compose._shorten(compose._clean(f"NGỪNG: Đường TSLCĐ – {name}"), compose.SUBJECT_LENGTH)
+    expected = fit(compose._clean(f"NGỪNG: Đường TSLCĐ – {name}"), "vi")
     mail = sent(notification(), inventory(name=name))
     assert mail["Subject"] == expected
-    assert len(mail["Subject"]) <= compose.SUBJECT_LENGTH
+    assert len(mail["Subject"]) <= SUBJECT_LENGTH
 
 
 @untimed
@@ -317,7 +358,7 @@ def test_no_name_can_put_in_a_header_or_end_the_headers(before: str, line_break:
     headers, _, _ = raw.partition(b"\r\n\r\n")
     names = [line.partition(b":")[0].decode() for line in headers.split(b"\r\n") if not line[:1].isspace()]
     assert names == [
-        "Subject", "From", "To", "Date", "Message-ID", "Auto-Submitted", "X-Commune-Monitor-Incident",
+        "Subject", "From", "To", "Date", "Message-ID", "List-Id", "Auto-Submitted", "X-Commune-Monitor-Incident",
         "X-Commune-Monitor-Severity", "MIME-Version", "Content-Type",
     ]  # fmt: skip
 
@@ -356,7 +397,7 @@ def test_long_evidence_and_a_long_impact_are_cut() -> None:
 def test_addresses_that_are_not_set_leave_no_empty_link() -> None:
     made = composer(board="").compose(notification(), INVENTORY, NOW)
     assert "Bảng trạng thái" not in part(made, "plain") + part(made, "html")
-    assert "href" not in part(made, "html")
+    assert set(re.findall(r'href="([^:"]*)', part(made, "html"))) == {"tel"}
 
 
 def test_grafana_is_pointed_at_the_site_of_the_root() -> None:
@@ -476,3 +517,20 @@ def test_later_mails_name_who_has_it() -> None:
     mail = sent(notification(Happening.CHANGED, incident=had))
     assert "Người nhận:         Hoa <hoa>\r\n" in part(mail, "plain")
     assert "Hoa &lt;hoa&gt;" in part(mail, "html")
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "says"),
+    [
+        ("vi", 0.99981, "Khả dụng từ đầu tháng: 99,871 % (trước sự cố 99,981 %); không dùng được tổng cộng 53 phút."),
+        ("vi", None, "Khả dụng từ đầu tháng: 99,871 %; không dùng được tổng cộng 53 phút."),
+        ("en", 0.99981, "Available this month: 99.871 % (before: 99.981 %), down for 53 min in all."),
+    ],
+)
+def test_the_mail_of_a_recovery_says_what_the_incident_took(language: str, before: float | None, says: str) -> None:
+    told = notification(Happening.RECOVERED, replace(ON_CALL, language=language))
+    cost = Cost(before=before, after=0.99871, down=timedelta(minutes=53))
+    mail = WRITER.compose(told, INVENTORY, NOW, cost)
+    assert f"\r\n\r\n{says}\r\n" in part(mail, "plain").replace("\n", "\r\n").replace("\r\r", "\r")
+    assert says in html.unescape(part(mail, "html"))
+    assert "Khả dụng" not in part(sent(notification(Happening.RECOVERED)), "plain")

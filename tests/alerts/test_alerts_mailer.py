@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
 
-from alerts.mailer import Delivery, Mailer, Outcome, Relay
+from alerts.mailer import REST_SECONDS, Delivery, Mailer, Outcome, Relay
 from lab.certificates import Authority
+from lab.sink import DROP, HANG, STEPS
 from monitor.core.model import Happening
 from tests.alerts.conftest import LOGIN, MakeSink, free_port
 from tests.alerts.sample import NOW, composer, inventory, notification
@@ -270,7 +272,7 @@ async def test_an_answer_of_many_lines_becomes_one_short_line(port: int, relay: 
         outcome = await send(replace(relay, tls="none", username="", password=""))
     assert outcome.delivery is Delivery.REFUSED
     assert "\n" not in outcome.answer
-    assert len(outcome.answer) <= 300
+    assert len(outcome.answer) <= 350
 
 
 @pytest.mark.parametrize(
@@ -313,3 +315,142 @@ async def test_a_relay_that_hangs_up_after_it_has_taken_the_mail_has_taken_it(
         outcome = await send(replace(relay, tls="none", username="", password=""))
     assert outcome.delivery is Delivery.SENT
     assert outcome.answer.encode().startswith((b"taken", b"accept"))
+
+
+# -- faults at every step ------------------------------------------------------------------------------------------
+
+
+def tried(relays: Sequence[Relay]) -> tuple[Mailer, list[tuple[int, str]]]:
+    """A mailer, and what its relays (by number) make of each mail."""
+    results: list[tuple[int, str]] = []
+    places = [each.place for each in relays]
+    return Mailer(relays, on_try=lambda place, result: results.append((places.index(place), result))), results
+
+
+STEP_OF = {
+    "connect": "connect", "ehlo": "hello", "starttls": "tls", "auth": "log-in", "mail": "sender", "rcpt": "recipient",
+    "data": "data", "content": "answer", "taken": "answer",
+}  # fmt: skip
+"""The mailer's step by that of the sink."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_relay_that_hangs_anywhere_costs_its_time_out_once(
+    step: str, make_sink: MakeSink, port: int, relay: Relay
+) -> None:
+    hanging, sink = make_sink(port), make_sink(other := free_port())
+    hanging.fault = lambda at: HANG if at == step else ""
+    mailer, results = tried((replace(relay, timeout_seconds=0.5), replace(relay, port=other)))
+    for _ in range(3):
+        assert (await mailer.send(mail(), TO)).delivery is Delivery.SENT
+    assert results == [
+        (0, "unknown" if step in ("content", "taken") else "timeout"), (1, "sent"), (1, "sent"), (1, "sent"),
+    ]  # fmt: skip
+    assert len(sink.mails) == 3
+    assert mailer.failing() == {f"127.0.0.1:{port}": True, f"127.0.0.1:{other}": False}
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_relay_that_hangs_up_anywhere_is_told_by_the_step(
+    step: str, make_sink: MakeSink, port: int, relay: Relay
+) -> None:
+    sink = make_sink(port)
+    sink.fault = lambda at: DROP if at == step else ""
+    mailer, results = tried([relay])
+    outcome = await mailer.send(mail(), TO)
+    assert outcome.delivery is Delivery.RETRY
+    assert outcome.relays_failed
+    told = {"connect": "no-connection", "tls": "tls", "log-in": "log-in", "answer": "unknown"}
+    assert results == [(0, told.get(STEP_OF[step], "broken"))]
+    assert f"{results[0][1]} at {STEP_OF[step]}: " in outcome.answer
+    assert len(sink.mails) == (step == "taken")
+
+
+@pytest.mark.parametrize(
+    ("step", "answer", "result", "delivery"),
+    [
+        ("mail", "451 later", "deferred", Delivery.RETRY),
+        ("mail", "553 not from you", "refused", Delivery.RETRY),
+        ("ehlo", "421 not now", "deferred", Delivery.RETRY),
+        ("starttls", "454 not now", "tls", Delivery.RETRY),
+        ("auth", "454 not now", "log-in", Delivery.RETRY),
+        ("rcpt", "450 greylisted", "deferred", Delivery.RETRY),
+        ("rcpt", "550 who?", "refused", Delivery.REFUSED),
+        ("data", "554 no", "refused", Delivery.REFUSED),
+        ("data", "250 odd", "broken", Delivery.RETRY),
+        ("content", "452 full", "deferred", Delivery.RETRY),
+        ("content", "554 spam", "refused", Delivery.REFUSED),
+    ],
+)
+async def test_an_answer_at_any_step_is_told_for_what_it_is(
+    step: str, answer: str, result: str, delivery: Delivery, make_sink: MakeSink, port: int, relay: Relay
+) -> None:
+    sink = make_sink(port)
+    sink.fault = lambda at: answer if at == step else ""
+    mailer, results = tried([relay])
+    outcome = await mailer.send(mail(), TO)
+    assert (outcome.delivery, results) == (delivery, [(0, result)])
+    assert answer.partition(" ")[2] in outcome.answer
+
+
+async def test_a_certificate_that_is_not_trusted_is_told_as_trouble_with_tls_in_either_way_of_it(
+    make_sink: MakeSink, port: int, relay: Relay, tmp_path: Path
+) -> None:
+    liar = Authority(tmp_path).issue("liar", ["127.0.0.1"])
+    make_sink(port, certificate=liar)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*liar)
+    controller = Controller(_Data("250 taken"), hostname="127.0.0.1", port=free_port(), ssl_context=context)
+    controller.start()
+    try:
+        mailer, results = tried([relay, replace(relay, port=controller.port, tls="implicit")])
+        await mailer.send(mail(), TO)
+    finally:
+        controller.stop()
+    assert results == [(0, "tls"), (1, "tls")]
+
+
+async def test_what_one_relay_refuses_another_may_take(make_sink: MakeSink, port: int, relay: Relay) -> None:
+    """Such as `554 relay access denied`: a mistake in the settings of one relay costs no mail."""
+    first, second = make_sink(port), make_sink(other := free_port())
+    first.refuse = "554 relay access denied"
+    mailer, results = tried([relay, replace(relay, port=other)])
+    assert (await mailer.send(mail(), TO)).delivery is Delivery.SENT
+    second.refuse = "550 no such user"
+    outcome = await mailer.send(mail(), TO)
+    assert outcome.delivery is Delivery.REFUSED
+    assert "554 relay access denied" in outcome.answer
+    assert "550 no such user" in outcome.answer
+    assert [result for _, result in results] == ["refused", "sent", "refused", "refused"]
+    assert not any(mailer.failing().values())
+
+
+async def test_a_relay_that_failed_is_tried_first_again_after_its_rest_by_one_mail(
+    make_sink: MakeSink, port: int, relay: Relay
+) -> None:
+    first, _ = make_sink(port), make_sink(other := free_port())
+    first.fault = lambda at: DROP if at == "connect" else ""
+    now, results = 0.0, []
+    mailer = Mailer(
+        [relay, replace(relay, port=other)], on_try=lambda place, _: results.append(place), clock=lambda: now
+    )
+    bad, good = f"127.0.0.1:{port}", f"127.0.0.1:{other}"
+    await mailer.send(mail(), TO)
+    now = REST_SECONDS
+    await asyncio.gather(*(mailer.send(mail(), TO) for _ in range(3)))
+    assert sorted(results) == sorted([bad, good, bad, good, good, good])
+    results.clear()
+    first.fault = lambda _: ""
+    now = 2 * REST_SECONDS
+    await mailer.send(mail(), TO)
+    await mailer.send(mail(), TO)
+    assert results == [bad, bad]
+
+
+async def test_lines_that_begin_with_a_dot_arrive_as_they_are(make_sink: MakeSink, port: int, relay: Relay) -> None:
+    sink = make_sink(port)
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"] = "a@example.org", TO
+    message.set_content(".\n..two\n.one\nend")
+    await Mailer([relay]).send(message, TO)
+    assert sink.mails[0].text().replace("\r\n", "\n") == ".\n..two\n.one\nend\n"

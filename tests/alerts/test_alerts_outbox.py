@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 
 from alerts import outbox
 from alerts.mailer import Mailer, Outcome, Relay
-from alerts.outbox import FIRST_RETRY, LONGEST_RETRY, Outbox, backoff
-from lab.sink import Taken
+from alerts.outbox import FIRST_RETRY, JITTER, LONGEST_RETRY, Outbox, backoff
+from lab.sink import HANG, Taken
 from monitor.core.model import Contact, Happening, Notification
 from monitor.store import LEASE, Store
 from tests.alerts.conftest import MakeSink
@@ -43,7 +44,7 @@ class Post:
     def __post_init__(self) -> None:
         self.outbox = Outbox(
             queue=self.store, composer=composer(), mailer=Mailer([self.relay]), inventory=inventory,
-            clock=lambda: self.now, on_result=self.results.append,
+            clock=lambda: self.now, on_result=self.results.append, chance=lambda: 0.0,
         )  # fmt: skip
 
     async def queue(self, *notifications: Notification) -> None:
@@ -62,7 +63,7 @@ class Post:
     async def until(self, **counts: int) -> None:
         """Until the mails stand so."""
         async with asyncio.timeout(GIVE_UP_SECONDS):
-            while (await self.store.outbox())[0] != counts:
+            while (await self.store.standing(self.now)).counts != counts:
                 self.outbox.wake()
                 await asyncio.sleep(0.01)
 
@@ -108,6 +109,11 @@ def test_the_pause_doubles_from_five_seconds_up_to_five_minutes(attempts: int) -
     assert backoff(attempts + 1) == min(LONGEST_RETRY, 2 * pause)
 
 
+@given(attempts=st.integers(min_value=1, max_value=10**6), early=st.floats(min_value=0, max_value=1))
+def test_mails_that_failed_together_are_spread_over_the_last_part_of_the_pause(attempts: int, early: float) -> None:
+    assert backoff(attempts) * (1 - JITTER) <= backoff(attempts, early) <= backoff(attempts)
+
+
 def test_the_pauses_are_these() -> None:
     assert [backoff(each).total_seconds() for each in range(1, 9)] == [5, 10, 20, 40, 80, 160, 300, 300]
 
@@ -149,12 +155,12 @@ async def test_many_mails_more_than_a_batch_all_go_once(make_sink: MakeSink, por
     assert len({each.message["Message-ID"] for each in sink.mails}) == len(sink.mails) == 40
 
 
-async def test_the_end_of_an_incident_waits_for_the_mail_of_its_beginning(
+async def test_what_happens_later_to_an_incident_waits_for_the_mail_of_its_beginning(
     make_sink: MakeSink, port: int, post: Post
 ) -> None:
     sink = make_sink(port)
     sink.refuse = "451 later"
-    await post.queue(OPENED, RECOVERED)
+    await post.queue(OPENED, notification(Happening.ACKNOWLEDGED))
     async with post.running():
         await post.until(deferred=1, queued=1)
         sink.refuse = ""
@@ -164,8 +170,100 @@ async def test_the_end_of_an_incident_waits_for_the_mail_of_its_beginning(
         post.now += timedelta(seconds=1)
         await post.until(sent=3)
     assert [each.message["X-Commune-Monitor-Incident"] for each in sink.mails] == ["another", INCIDENT.id, INCIDENT.id]
-    assert subjects(sink.mails)[1:] == ["NGỪNG", "ĐÃ TRỞ LẠI"]
+    assert subjects(sink.mails)[1:] == ["NGỪNG", "ĐÃ CÓ NGƯỜI NHẬN"]
     assert sink.refused == 1
+
+
+async def test_an_incident_that_ends_while_no_mail_can_leave_is_told_in_one_mail(
+    make_sink: MakeSink, port: int, post: Post
+) -> None:
+    english = replace(ON_CALL, id="support", email="support@example.org", language="en")
+    begins = [notification(contact=each) for each in (ON_CALL, english)]
+    ends = [notification(Happening.RECOVERED, contact=each) for each in (ON_CALL, english)]
+    await post.queue(*begins)
+    async with post.running():
+        await post.until(deferred=2)
+        await post.queue(*ends)
+        sink = make_sink(port)
+        post.now += timedelta(hours=1)
+        await post.until(superseded=2, sent=2)
+    found = {each.to[0]: each for each in sink.mails}
+    vietnamese, other = found["truc@noc.example.org"], found["support@example.org"]
+    assert vietnamese.message["Subject"] == "ĐÃ QUA: Đường TSLCĐ – Xã Kim Đông"
+    assert other.message["Subject"] == "OVER: TSLCĐ line – Xã Kim Đông"
+    assert "ngừng từ 12:00:00 24/11/2026 đến 12:00:03 24/11/2026, kéo dài 3 giây" in vietnamese.text()
+    assert "down from 12:00:00 24/11/2026 to 12:00:03 24/11/2026, for 3 s" in other.text()
+    assert "VIỆC CẦN LÀM" not in vietnamese.text()
+    assert f"<{ends[0].id}@noc.example.org>" == vietnamese.message["Message-ID"]
+    assert f"<{begins[0].id}@noc.example.org>" == vietnamese.message["In-Reply-To"]
+
+
+async def test_when_a_relay_is_back_what_was_put_off_does_not_wait_for_its_turn(
+    make_sink: MakeSink, port: int, post: Post
+) -> None:
+    await post.queue(*(notification(contact=replace(ON_CALL, id=f"c{number}")) for number in range(6)))
+    async with post.running():
+        await post.until(deferred=6)
+        make_sink(port)
+        post.rows("UPDATE outbox SET due = '' WHERE contact = 'c3'")
+        await post.until(sent=6)
+    assert post.results[6:] == ["sent"] * 6
+
+
+async def test_a_mail_that_hangs_does_not_hold_up_the_others(make_sink: MakeSink, port: int, post: Post) -> None:
+    sink, hung = make_sink(port), []
+
+    def fault(step: str) -> str:
+        if step == "rcpt" and not hung:
+            hung.append(step)
+            return HANG
+        return ""
+
+    sink.fault = fault
+    await post.queue(OPENED)
+    async with post.running():
+        await post.until(sending=1)
+        for number in range(20):
+            await post.queue(notification(contact=replace(ON_CALL, id=f"c{number}")))
+        await post.until(sending=1, sent=20)
+        assert post.results == ["sent"] * 20
+
+
+async def test_a_mail_that_is_being_handed_over_is_let_arrive_at_the_end(
+    make_sink: MakeSink, port: int, post: Post
+) -> None:
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(_: Taken) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        time.sleep(0.3)
+
+    sink = make_sink(port, on_mail=slow)
+    await post.queue(OPENED)
+    async with post.running():
+        await begun.wait()
+    assert (await post.store.standing(post.now)).counts == {"sent": 1}
+    assert len(sink.mails) == 1
+
+
+async def test_a_clock_that_is_set_while_a_mail_is_under_way_does_not_send_it_twice(
+    make_sink: MakeSink, port: int, post: Post
+) -> None:
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(_: Taken) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        time.sleep(0.5)
+
+    sink = make_sink(port, on_mail=slow)
+    await post.queue(OPENED)
+    async with post.running():
+        await begun.wait()
+        post.now += timedelta(days=1)
+        await post.until(sent=1)
+    assert len(sink.mails) == 1
 
 
 async def test_one_recipients_trouble_does_not_hold_up_another(make_sink: MakeSink, port: int, post: Post) -> None:
@@ -209,7 +307,9 @@ async def test_a_mail_that_is_refused_for_good_is_given_up_and_kept_with_the_ans
         await post.queue(RECOVERED)
         await post.until(failed=1, sent=1)
     assert post.results == ["refused", "sent"]
-    assert post.rows("SELECT answer FROM outbox WHERE status = 'failed'") == [("550 no such user",)]
+    assert post.rows("SELECT answer FROM outbox WHERE status = 'failed'") == [
+        (f"127.0.0.1:{port}: refused at recipient: 550 no such user",)
+    ]
 
 
 async def test_mails_wait_for_a_relay_that_is_away_and_all_arrive_once(

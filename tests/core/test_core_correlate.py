@@ -12,17 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.core.correlate import (
-    GRACE,
-    HOLD_DOWN,
-    HOLD_PATH_DEGRADED,
-    LATELY,
-    POWER_MEMORY,
-    SETTLE,
-    SETTLE_LONGEST,
-    TAKE_OVER,
-    Correlator,
-)  # fmt: skip
+from monitor.core.correlate import LATELY, TAKE_OVER, Correlator
 from monitor.core.graph import Graph
 from monitor.core.model import (
     Acknowledgement,
@@ -39,6 +29,9 @@ from monitor.core.model import (
     StateChange,
     Target,
 )
+from monitor.core.ongoing import SETTLE, SETTLE_FACTOR, SETTLE_LONGEST
+from monitor.core.root import POWER_MEMORY
+from monitor.core.seen import GRACE, HOLD_DOWN, HOLD_PATH_DEGRADED
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 COMMUNES = ("a", "b", "c")
@@ -643,6 +636,43 @@ def test_a_root_that_fails_long_after_a_part_is_another_cause() -> None:
     assert [each.what for each in replay.events] == [OPENED, OPENED, RECOVERED]
 
 
+def test_a_root_that_it_takes_long_to_be_sure_of_takes_over_what_began_with_it() -> None:
+    replay = Replay()
+    replay.degraded("a/tslcd", "b/tslcd", says="delay")
+    replay.wait(HOLD_PATH_DEGRADED + timedelta(seconds=10))
+    assert [each.what for each in replay.events] == [OPENED, OPENED], "of two nobody can say that they are one"
+    replay.wait(TAKE_OVER)
+    replay.degraded("pop/router", says="delay", after=60)
+    replay.wait(HOLD_PATH_DEGRADED + timedelta(seconds=10))
+    assert replay.told[2:] == [(CHANGED, "pop/router", Cause.SHARED), (WITHDRAWN, "b/tslcd", Cause.LINK)]
+    assert replay.the_only().began == T0
+
+
+@pytest.mark.parametrize(("says", "taken"), [("delay", True), ("errors", False)])
+def test_what_is_behind_the_same_thing_and_failed_together_is_its_incident_when_it_is_found_bad_at_any_time(
+    says: str, taken: bool
+) -> None:
+    names = [f"c{index}" for index in range(6)]
+    others = {each.id: each for index in range(30) for each in commune(f"o{index}")}
+    bare = province(*names)
+    targets = {
+        id_: replace(each, behind=("centre/edge",)) if each.kind == "tslcd" else each for id_, each in others.items()
+    }
+    sites = {each.site: Site(id=each.site, name=each.site) for each in targets.values()}
+    replay = Replay(replace(bare, targets={**bare.targets, **targets}, sites={**bare.sites, **sites}))
+    lines = [f"{each}/tslcd" for each in names]
+    replay.degraded(*lines, says="delay")
+    replay.wait(HOLD_PATH_DEGRADED + timedelta(seconds=10))
+    shared = replay.the_only().shared
+    assert shared is not None
+    assert ("behind", "pop/router") in shared.by
+    replay.wait(TAKE_OVER * 5)
+    replay.degraded("pop/router", says=says)
+    replay.wait(HOLD_PATH_DEGRADED + timedelta(seconds=10))
+    assert replay.told[1:] == [(CHANGED if taken else OPENED, "pop/router", Cause.SHARED)]
+    assert len(replay.open) == (1 if taken else 2)
+
+
 def test_a_page_with_a_wrong_text_is_not_taken_over_by_the_core() -> None:
     replay = Replay()
     replay.down("centre/documents", reason=Reason.CONTENT)
@@ -1152,20 +1182,53 @@ def test_after_a_restart_the_same_trouble_is_not_told_again_but_its_end_is(root:
         replay.turn(State.DOWN if each in bad else State.UP, each)
         replay.wait(0.2)
     replay.wait(120)
-    # A power cut was told while the UPS still answered from its battery, and the restart finds it gone.
-    assert [each.what for each in replay.events] == ([CHANGED] if root == "a/ups" else [])
+    assert replay.events == []
     assert replay.the_only().root == root
     replay.up(*replay.inventory.targets)
     replay.wait(60)
-    assert [(each.what, each.incident.root) for each in replay.events if each.what is not CHANGED] == [
-        (RECOVERED, root)
-    ]
+    assert [(each.what, each.incident.root) for each in replay.events] == [(RECOVERED, root)]
 
 
 def test_what_became_well_while_the_daemon_was_stopped_is_recovered() -> None:
     replay = Replay(open_incidents=trouble_of("a/tslcd"))
     replay.wait(60)
     assert replay.told == [(RECOVERED, "a/tslcd", Cause.LINK)]
+
+
+@pytest.mark.parametrize(("away", "what"), [(LATELY, REOPENED), (LATELY + timedelta(minutes=1), OPENED)])
+def test_a_root_that_recovered_before_a_restart_may_come_back_after_it(away: timedelta, what: Happening) -> None:
+    before = Replay()
+    for _ in range(2):
+        cut(before, "a/tslcd")
+        before.wait(30)
+        mend(before, "a/tslcd")
+        before.wait(120)
+    recovered = before.events[-1].incident
+    assert (before.events[-1].what, recovered.times) == (RECOVERED, 2)
+    assert recovered.closed is not None
+    after = Replay(open_incidents=[recovered])
+    assert after.open == ()
+    after.second = (recovered.closed + away - T0).total_seconds()
+    cut(after, "a/tslcd")
+    after.wait(30)
+    assert after.told == [(what, "a/tslcd", Cause.LINK)]
+    again = after.the_only()
+    assert (again.id == recovered.id, again.times) == ((True, 3) if what is REOPENED else (False, 1))
+    mend(after, "a/tslcd")
+    settle = SETTLE * SETTLE_FACTOR**2 if what is REOPENED else SETTLE
+    after.wait(settle - timedelta(seconds=2))
+    assert after.open == (again,)
+    after.wait(4)
+    assert after.open == ()
+
+
+def test_how_often_an_open_incident_came_back_is_known_after_a_restart() -> None:
+    (trouble,) = trouble_of("a/tslcd")
+    after = Replay(open_incidents=[replace(trouble, times=2)])
+    after.wait(SETTLE * SETTLE_FACTOR - timedelta(seconds=5))
+    assert after.events == []
+    after.wait(10)
+    assert [each.what for each in after.events] == [RECOVERED]
 
 
 def test_an_incident_goes_on_until_its_root_was_asked() -> None:

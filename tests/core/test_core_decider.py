@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.core.correlate import GRACE, SETTLE_LONGEST
-from monitor.core.decider import TICK, Decider
+from monitor.core.decider import SHORTEST, TICK, Decider
 from monitor.core.judge import KEYS_KEPT
 from monitor.core.model import (
     Check,
@@ -24,7 +23,9 @@ from monitor.core.model import (
     Reason,
     State,
 )
+from monitor.core.ongoing import SETTLE_LONGEST
 from monitor.core.rename import incident_as, target_as
+from monitor.core.seen import GRACE, HOLD_SLOW
 from tests.core.test_core_correlate import province
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
@@ -98,6 +99,38 @@ faults = st.dictionaries(
 stories = st.lists(st.tuples(faults, st.integers(1, 8)), min_size=1, max_size=6).map(
     lambda parts: [bad for bad, times in parts for _ in range(times)]
 )
+
+
+def test_an_incident_opens_when_its_hold_is_over_and_not_up_to_half_a_second_later() -> None:
+    run = Run()
+    run.rounds([{}])
+    lost = [run.now, run.now + timedelta(seconds=1)]  # confirm: 2
+    for each in lost:
+        run.decider.observe(see("a/tslcd", each, "lost"))
+    run.now = lost[-1] + timedelta(seconds=0.2)  # turns do not begin with the hold
+    pauses = []
+    while not run.events:
+        pauses.append(run.decider.pause(run.now))
+        run.now += pauses[-1]
+        run.events += run.decider.tick(run.now).events
+    assert run.events[0].at == lost[-1] + HOLD_SLOW
+    assert all(SHORTEST <= each <= TICK for each in pauses)
+
+
+def test_holds_that_are_over_at_nearly_the_same_time_are_decided_together() -> None:
+    run = Run()
+    run.rounds([{}])
+    for name, late in (("a/tslcd", 0.0), ("b/tslcd", 0.01)):
+        for second in (0, 1):  # confirm: 2
+            run.decider.observe(see(name, run.now + timedelta(seconds=second + late), "lost"))
+    run.now += timedelta(seconds=1) + HOLD_SLOW  # the first is due
+    run.decider.tick(run.now)
+    assert run.decider.pause(run.now) == SHORTEST
+    run.now += SHORTEST
+    run.decider.tick(run.now)
+    assert {each.root for each in run.decider.correlator.incidents()} == {"a/tslcd", "b/tslcd"}
+
+
 few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -174,7 +207,9 @@ def test_after_a_restart_no_incident_is_lost_or_opened_twice_and_all_end_when_al
     before = Run()
     before.rounds(story[:cut])
     known: tuple[Incident, ...] = before.decider.correlator.incidents()
-    after = Run(Decider(SMALL, before.now, known), before.now)
+    last = {each.incident.id: each for each in before.events}.values()
+    recovered = {each.incident.id: each.incident for each in last if each.what is Happening.RECOVERED}
+    after = Run(Decider(SMALL, before.now, (*known, *recovered.values())), before.now)
     after.rounds(story[cut:])
     settle(after, story)
     open_now = {each.id: each.root for each in known}
@@ -182,11 +217,14 @@ def test_after_a_restart_no_incident_is_lost_or_opened_twice_and_all_end_when_al
         incident = event.incident
         if event.what in (Happening.OPENED, Happening.REOPENED):
             assert incident.root not in open_now.values(), "never a second incident of one root"
+            assert (event.what is Happening.REOPENED) == (incident.id in recovered), "it comes back, or is another"
         else:
             assert incident.id in open_now, "nothing happens to an incident that nobody was told of"
         open_now[incident.id] = incident.root
         if event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
             del open_now[incident.id]
+        if event.what is Happening.RECOVERED:
+            recovered[incident.id] = incident
     assert open_now == {each.id: each.root for each in after.decider.correlator.incidents()}
     after.rounds([{}] * int((GRACE + SETTLE_LONGEST).total_seconds() / RUN + 6))
     assert after.decider.correlator.incidents() == ()
@@ -244,9 +282,8 @@ def test_no_input_whatsoever_makes_it_raise(given_inputs: list[Observation | dat
 def size(decider: Decider) -> int:
     """How many things it keeps, all tables taken together."""
     correlator, judge = decider.correlator, decider.judge
-    tables = [
-        getattr(correlator, each) for each in ("own", "held", "_due", "_hold", "_battery", "_back", "_closed", "open")
-    ]
+    tables = [getattr(correlator.seen, each) for each in ("own", "held", "due", "hold", "battery", "_back")]
+    tables += [correlator._closed, correlator.open]
     keys = [state._by_key for state in judge.checks.values()]
     return sum(map(len, (*tables, *keys, judge.checks, judge._held)))
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from monitor.core import correlate, shared
-from monitor.core.correlate import EXPLAINED_INCIDENTS, EXPLAINED_TARGETS, EXPLAINED_TEXT, HOLD_DOWN, SETTLE
+from monitor.core import correlate, root, seen, shared
 from monitor.core.explain import EN, SENTENCES, VI, Sentences, explain, explain_all, explain_severity
 from monitor.core.model import Happening, IncidentEvent, Look, Severity, State, Weight
+from monitor.core.ongoing import SETTLE
+from monitor.core.root import EXPLAINED_INCIDENTS, EXPLAINED_TARGETS, EXPLAINED_TEXT
+from monitor.core.seen import HOLD_DOWN
 from monitor.core.words import WORDS
 from tests.core.test_core_correlate import Replay, cut, mend, province
 
@@ -155,9 +157,9 @@ def test_both_languages_have_the_same_sentences(table: str) -> None:
 
 
 def test_every_key_of_the_correlator_has_its_sentence_and_no_other() -> None:
-    source = Path(correlate.__file__).read_text(encoding="utf-8")
+    source = "".join(Path(each.__file__).read_text(encoding="utf-8") for each in (seen, root, correlate))
     known = {each.rpartition("/")[2] for each in EN.looks}
-    looked = set(re.findall(r'_(?:yes|no)\(\s*"[a-z-]+", "([a-z-]+)"', source))
+    looked = set(re.findall(r'\b(?:yes|no)\(\s*"[a-z-]+", "([a-z-]+)"', source))
     assert looked <= known
     assert known - looked <= {"elsewhere", "not-down", "link", "service", "parts-ill", "well", "not-the-way"}, (
         "chosen by a condition"

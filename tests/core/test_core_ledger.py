@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from monitor.core import ledger
-from monitor.core.correlate import GRACE
 from monitor.core.ledger import (
     By,
     Excuse,
@@ -34,6 +33,7 @@ from monitor.core.ledger import (
 )
 from monitor.core.model import Cause, Incident, Inventory, Reason, Role, State, Target
 from monitor.core.model import Maintenance as PlannedWork
+from monitor.core.seen import GRACE
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 UP, DEGRADED, DOWN, UNREACHABLE, UNKNOWN = State

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from pydantic import TypeAdapter
 
-from monitor.core.correlate import HOLD_DOWN, HOLD_PATH_DEGRADED, TAKE_OVER
-from monitor.core.model import Happening, Incident, Inventory, Role, Severity, State, Weight
+from monitor.core.correlate import TAKE_OVER
+from monitor.core.model import Happening, Incident, Inventory, Look, Role, Severity, State, Weight
+from monitor.core.ongoing import RISE, SETTLE, SETTLE_LONGEST
+from monitor.core.seen import HOLD_DOWN, HOLD_PATH_DEGRADED
 from monitor.core.severity import MANY_COMMUNES, usual_severity
 from tests.core.test_core_correlate import Replay, cut, mend, province
 
@@ -65,12 +68,17 @@ def test_what_is_only_degraded_counts_one_step_less() -> None:
     replay.wait(HOLD_PATH_DEGRADED)
     assert judged(replay.the_only()) == (MINOR, Weight(target="a/tslcd", lowered=True))
     replay.down("a/tslcd")
+    replay.wait(HOLD_DOWN - timedelta(seconds=1))
+    assert [each.what for each in replay.events] == [Happening.OPENED], "what fails with it may be seen until then"
+    assert replay.correlator.waits
     replay.wait(1)
     assert replay.events[-1].what is Happening.CHANGED
     assert judged(replay.events[-1].incident) == (MAJOR, Weight(target="a/tslcd"))
 
 
-def test_a_power_cut_becomes_as_severe_as_the_lines_that_go_with_it_and_no_event_tells_of_that_alone() -> None:
+def test_a_power_cut_becomes_as_severe_as_the_lines_that_go_with_it_and_that_is_told_when_nothing_else_tells_it() -> (
+    None
+):
     replay = Replay(weighed())
     replay.degraded("a/ups", says="on-battery")
     replay.wait(10)
@@ -78,7 +86,116 @@ def test_a_power_cut_becomes_as_severe_as_the_lines_that_go_with_it_and_no_event
     cut(replay, "a/tslcd")
     replay.wait(HOLD_DOWN)
     assert judged(replay.the_only()) == (MAJOR, Weight(target="a/tslcd"))
+    replay.wait(RISE - timedelta(seconds=1))
     assert [each.what for each in replay.events] == [Happening.OPENED]
+    replay.wait(2)
+    rose = replay.events[-1]
+    assert (rose.what, rose.incident.root) == (Happening.CHANGED, "a/ups")
+    assert judged(rose.incident) == (MAJOR, Weight(target="a/tslcd", rose_from=MINOR))
+    assert rose.because is not None
+    assert rose.because.looks == (Look(rule="severity", fits=True, because="rose", of=("minor", "major")),)
+    replay.down("a/ups")
+    replay.wait(60)
+    assert [each.what for each in replay.events] == [Happening.OPENED, Happening.CHANGED]
+
+
+def test_a_battery_that_is_empty_is_told_once_with_the_lines_that_went_with_it() -> None:
+    replay = Replay(weighed())
+    replay.degraded("a/ups", says="on-battery")
+    replay.wait(10)
+    replay.down("a/ups")
+    replay.down("a/tslcd")
+    replay.wait(RISE * 2)
+    changed = replay.events[-1].incident
+    assert [each.what for each in replay.events] == [Happening.OPENED, Happening.CHANGED]
+    assert (changed.state, changed.severity) == (State.DOWN, MAJOR)
+
+
+def test_a_root_that_is_down_for_a_moment_changes_nothing() -> None:
+    replay = Replay(weighed())
+    replay.degraded("a/tslcd", says="loss")
+    replay.wait(HOLD_PATH_DEGRADED)
+    replay.down("a/tslcd")
+    replay.wait(HOLD_DOWN / 2)
+    replay.degraded("a/tslcd", says="loss")
+    replay.wait(RISE * 2)
+    assert [each.what for each in replay.events] == [Happening.OPENED]
+
+
+def test_a_rise_that_something_else_tells_is_not_told_once_more() -> None:
+    replay = Replay(weighed())
+    replay.degraded("a/tslcd", says="loss")
+    replay.wait(HOLD_PATH_DEGRADED)
+    replay.down("a/router")
+    replay.wait(RISE / 2)
+    assert judged(replay.the_only()) == (MAJOR, Weight(target="a/router"))
+    replay.down("a/tslcd")
+    replay.wait(120)
+    assert [each.what for each in replay.events] == [Happening.OPENED, Happening.CHANGED]
+    assert judged(replay.events[-1].incident) == (MAJOR, Weight(target="a/router"))
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_rise_is_told_once_in_the_life_of_an_incident(again: bool) -> None:
+    """A room that matters much fails behind a line that is only lossy, later; and so once more when it has come back."""
+    replay = Replay(weighed(a_vc_endpoint=CRITICAL))
+    for _ in range(1 + again):
+        replay.degraded("a/tslcd", says="loss")
+        replay.wait(HOLD_PATH_DEGRADED)
+        assert replay.the_only().severity is MINOR
+        replay.down("a/vc-endpoint")
+        replay.wait(RISE * 3)
+        assert replay.the_only().severity is CRITICAL
+        replay.up("a/vc-endpoint", "a/tslcd")
+        replay.wait(SETTLE_LONGEST)
+    told = [(each.what, each.incident.severity) for each in replay.events]
+    assert told[:3] == [(Happening.OPENED, MINOR), (Happening.CHANGED, CRITICAL), (Happening.RECOVERED, CRITICAL)]
+    assert told[3:] == [(Happening.REOPENED, MINOR), (Happening.RECOVERED, CRITICAL)] * again
+
+
+def test_what_becomes_worse_while_the_root_is_well_already_is_no_rise() -> None:
+    replay = Replay(weighed(a_vc_endpoint=CRITICAL))
+    for _ in range(2):  # it takes a while to be over then
+        replay.down("a/tslcd")  # the rest is not asked so often
+        replay.wait(10)
+        replay.up("a/tslcd")
+        replay.wait(SETTLE + timedelta(seconds=1))
+    assert replay.the_only().severity is MAJOR
+    replay.down("a/vc-endpoint")
+    replay.wait(RISE * 2)
+    (line,) = (each for each in replay.open if each.root == "a/tslcd")
+    assert line.severity is CRITICAL, "the board shows what it is"
+    assert Happening.CHANGED not in {each.what for each in replay.events}
+
+
+def test_a_rise_is_told_after_a_restart_when_it_was_not_before_and_only_then() -> None:
+    before = Replay(weighed())
+    before.degraded("a/ups", says="on-battery")
+    before.wait(10)
+    known = before.open
+    for told in (False, True):
+        after = Replay(weighed(), known, well=False)
+        after.second = before.second
+        after.degraded("a/ups", says="on-battery")
+        cut(after, "a/tslcd")
+        after.wait(RISE * 2)
+        assert [each.what for each in after.events] == ([] if told else [Happening.CHANGED])
+        known = after.open
+
+
+def test_a_clock_that_is_set_tells_a_rise_neither_sooner_nor_later() -> None:
+    replay = Replay(weighed())
+    replay.degraded("a/ups", says="on-battery")
+    replay.wait(10)
+    cut(replay, "a/tslcd")
+    replay.wait(HOLD_DOWN + RISE / 2)
+    replay.correlator.clock_set(timedelta(hours=1))
+    replay.second += 3600
+    assert replay.correlator.waits
+    replay.wait(RISE / 2 - timedelta(seconds=2))
+    assert [each.what for each in replay.events] == [Happening.OPENED]
+    replay.wait(4)
+    assert [each.what for each in replay.events] == [Happening.OPENED, Happening.CHANGED]
 
 
 def test_the_worst_of_what_it_really_hurts_counts_and_not_what_is_well_behind_it() -> None:

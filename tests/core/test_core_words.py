@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core import correlate
+from monitor.core import correlate, root, seen
 from monitor.core.model import Cause, Reason, Role, Severity, State, Target
 from monitor.core.words import EN, VI, WORDS, Words
 
@@ -37,7 +37,7 @@ def test_every_member_has_its_words(table: str, keys: Iterable[StrEnum]) -> None
 
 
 def test_every_rule_of_the_correlator_has_its_sentence() -> None:
-    source = Path(correlate.__file__).read_text(encoding="utf-8")
+    source = "".join(Path(each.__file__).read_text(encoding="utf-8") for each in (root, correlate))
     rules = set(re.findall(r'Cause\.\w+, "([a-z-]+)"', source)) | set(
         re.findall(r'return router, .*"([a-z-]+)"', source)
     )
@@ -45,7 +45,7 @@ def test_every_rule_of_the_correlator_has_its_sentence() -> None:
 
 
 def test_every_limit_that_means_something_to_the_correlator_has_its_words() -> None:
-    assert set(VI.says) >= correlate.PATH_SAYS | correlate.BATTERY_SAYS
+    assert set(VI.says) >= seen.PATH_SAYS | seen.BATTERY_SAYS
 
 
 def test_every_limit_and_kind_of_the_example_province_has_its_words() -> None:

@@ -58,13 +58,13 @@ def _link(labels: str, kind: str, loss: float) -> Iterator[str]:
 def _own() -> Iterator[str]:
     for severity in ("minor", "major", "critical"):
         yield from (f'monitor_incidents_open{{cause="{cause}",severity="{severity}"}} 0' for cause in CAUSES)
-    yield from (f'monitor_outbox_mails{{status="{status}"}} 0' for status in ("pending", "failed"))
+    yield from (f'monitor_outbox_mails{{status="{status}"}} 0' for status in ("queued", "failed"))
     yield from (f'monitor_observations_total{{probe="icmp",outcome="{each}"}} 1000' for each in ("ok", "failed"))
     yield from (f'monitor_loop_lag_seconds_bucket{{le="{bound}"}} {n * 10}' for n, bound in enumerate(BUCKETS))
     yield "monitor_loop_lag_seconds_sum 1\nmonitor_loop_lag_seconds_count 30"
     yield "monitor_runs_late_total 3\nmonitor_runs_missed_total 0"
     yield 'monitor_checks{probe="icmp"} 12'
-    yield "monitor_outbox_oldest_seconds 0"
+    yield 'monitor_outbox_oldest_seconds{status="queued"} 0'
     yield 'monitor_mails_total{result="sent"} 5'
     yield "monitor_config_last_reload_successful 1"
     yield "monitor_config_last_reload_success_timestamp_seconds 1.7e9"

@@ -255,13 +255,14 @@ def test_mails_wait_for_a_mail_server_that_is_away_and_arrive_once(
         made.start()
         made.wait(lambda: made.mails("deferred") == 2)
         metrics = made.metrics()
-        assert metrics["monitor_outbox_oldest_seconds"] > 0
+        assert metrics['monitor_outbox_oldest_seconds{status="deferred"}'] > 0
+        assert metrics[f'monitor_relay_failing{{relay="127.0.0.1:{port}"}}'] == 1
         assert metrics['monitor_mails_total{result="retry"}'] >= 2
         assert metrics['monitor_incidents_open{cause="service",severity="critical"}'] == 1
         assert "center/portal" in made.run("status")[1]
         sink = make_sink(port)
         made.wait(lambda: made.mails("sent") == 2)
-        assert made.metrics()["monitor_outbox_oldest_seconds"] == 0
+        assert made.metrics()['monitor_outbox_oldest_seconds{status="deferred"}'] == 0
         assert made.end() == 0
     assert sorted(to for mail in sink.mails for to in mail.to) == ["support@systems.example", "truc@noc.example.org"]
     subjects = {str(mail.message["Subject"]) for mail in sink.mails}
@@ -318,13 +319,16 @@ def test_a_long_run_of_the_collector_puts_off_the_next_and_a_short_one_of_what_i
 
 
 def test_what_a_daemon_recorded_is_decided_the_same_by_a_replay(files: Daemon) -> None:
-    """Over a reload too; the events are compared with those in its database, with all that explains them."""
+    """Over a reload and what people do too; the events are compared with those in its database, with all that explains them."""
     recording = files.folder / "day.jsonl.gz"
     files.start(options=["--record", str(recording)])  # nothing listens on the port of the portal
     files.wait(lambda: rows(files.database, "SELECT * FROM incident_event"))
+    assert files.run("ack", "center/portal", "--by", "Hoa", "--note", "Đã gọi VNPT")[0] == 0
     assert files.run("reload")[0] == 0
+    assert files.run("unack", "center/portal")[0] == 0
+    assert files.run("ack", "center/portal")[0] == 0
     files.open_portal()
-    files.wait(lambda: len(rows(files.database, "SELECT * FROM incident_event")) == 2)
+    files.wait(lambda: len(rows(files.database, "SELECT * FROM incident_event")) == 5)
     files.wait(lambda: files.metrics()["monitor_recorded_lines_total"] > 100)
     assert files.metrics()["monitor_recording_dropped_total"] == 0
     assert files.end() == 0
@@ -334,11 +338,22 @@ def test_what_a_daemon_recorded_is_decided_the_same_by_a_replay(files: Daemon) -
     code, replayed, errors = files.run("replay", str(recording), "--json")
     assert (code, errors) == (0, "")
     assert json.loads(replayed) == json.loads(kept)
-    assert [each["what"] for each in json.loads(kept)] == ["opened", "recovered"]
+    happened = ["opened", "acknowledged", "unacknowledged", "acknowledged", "recovered"]
+    assert [each["what"] for each in json.loads(kept)] == happened
+    assert json.loads(kept)[1]["incident"]["acknowledged"]["note"] == "Đã gọi VNPT"
     assert str(incident) in files.run("replay", str(recording))[1]
     assert files.run("replay", str(recording), "--open-only")[1].endswith(" 0 incidents\n")
     until = json.loads(kept)[0]["at"]
     assert files.run("replay", str(recording), "--open-only", "--until", until)[1].endswith(" 1 incidents\n")
+
+    # What comes back soon after a restart is the same incident, in the daemon and in its next recording.
+    files.close_portal()
+    files.start(options=["--record", str(recording)])
+    files.wait(lambda: len(rows(files.database, "SELECT * FROM incident_event")) == 6)
+    assert files.end() == 0
+    kept = json.loads(files.run("explain", str(incident), "--json")[1])
+    assert [each["what"] for each in kept] == [*happened, "reopened"]
+    assert json.loads(files.run("replay", str(recording), "--json")[1]) == kept[5:]
     files.write_inventory(MORE)
     assert "another inventory" in files.run("replay", str(recording))[2]
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from monitor.archive import ALIVE, Archive, ArchiveError
-from monitor.core.ledger import By, Excuse, Maintenance, Member, Span, Totals
+from monitor.core.ledger import By, Cost, Excuse, Maintenance, Member, Span, Totals
 from monitor.core.model import Cause, Happening, Held, Role, State
 from monitor.store import Store
 from tests.alerts.sample import INCIDENT, NOW, event
@@ -206,3 +206,15 @@ async def test_who_may_only_read_the_file_can_look(file: Path) -> None:
     file.chmod(0o444)
     with child("-c", READ, str(file), rights=False) as process:
         assert process.communicate() == ("1\n", "")
+
+
+async def test_what_an_incident_took_is_told_from_the_month_up_to_its_end(store: Store, archive: Archive) -> None:
+    await store.begin(at(0))
+    await write(store, 1, held(State.UP, 0), members=[LINE])
+    await write(store, 200, held(State.DOWN, 40, 43), held(State.UP, 52), held(State.DOWN, 60), held(State.UP, 100))
+    incident = replace(INCIDENT, root=LINE.target, began=at(60), closed=at(100))
+    cost = await archive.cost(incident, at(200))
+    assert cost == Cost(before=48 / 60, after=48 / 100, down=timedelta(seconds=52))
+    first = await archive.cost(replace(incident, began=NOW - timedelta(days=30)), at(200))
+    assert first == replace(cost, before=None), "it began in another month"
+    assert await archive.cost(replace(incident, root="no/longer"), at(200)) is None

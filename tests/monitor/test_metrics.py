@@ -89,7 +89,7 @@ class Scraped:
         judge.adopt(known.checks(), NOW)
         self.present = Present(
             held={}, last={}, judge=judge, open_incidents=(), event_counts={}, outbox={},
-            outbox_oldest_seconds=0, late=0, missed=0, errors=0, streams={}, write_errors=0,
+            outbox_oldest_seconds={}, late=0, missed=0, errors=0, streams={}, write_errors=0,
         )  # fmt: skip
         self.metrics = Metrics(registry.load(), lambda: self.present, "1.2.3")
         self.metrics.adopt(known)
@@ -415,20 +415,26 @@ def test_every_status_cause_and_happening_has_its_series_from_the_start() -> Non
     pairs = {(labels["cause"], labels["what"]) for name, labels, _ in found if name == "monitor_incident_events_total"}
     assert pairs == {(cause.value, what.value) for cause in Cause for what in Happening}
     statuses = {labels["status"] for name, labels, _ in found if name == "monitor_outbox_mails"}
-    assert statuses == {"queued", "sending", "deferred", "sent", "failed"}
+    assert statuses == {"queued", "sending", "deferred", "sent", "failed", "superseded"}
 
 
 def test_the_daemons_own_figures_are_those_of_the_present() -> None:
     scraped = Scraped(inventory(target("a/router")))
     scraped.set(
         open_incidents=(INCIDENT, INCIDENT, replace(INCIDENT, severity=Severity.CRITICAL)), event_counts={("link", "opened"): 3}, outbox={"deferred": 7},
-        outbox_oldest_seconds=61.5, late=1, missed=2, errors=3, write_errors=4, streams={"icmp": {"late": 5}},
+        outbox_oldest_seconds={"deferred": 61.5}, late=1, missed=2, errors=3, write_errors=4, streams={"icmp": {"late": 5}},
+        relays={"mail.example:25": True, "backup.example:25": False},
     )  # fmt: skip
+    scraped.metrics.tried("mail.example:25", "timeout")
+    assert scraped.value("monitor_relay_failing", relay="mail.example:25") == 1
+    assert scraped.value("monitor_relay_failing", relay="backup.example:25") == 0
+    assert scraped.value("monitor_relay_tries_total", relay="mail.example:25", result="timeout") == 1
     assert scraped.value("monitor_incidents_open", cause="link", severity="minor") == 2
     assert scraped.value("monitor_incidents_open", cause="link", severity="critical") == 1
     assert scraped.value("monitor_incident_events_total", cause="link", what="opened") == 3
     assert scraped.value("monitor_outbox_mails", status="deferred") == 7
-    assert scraped.value("monitor_outbox_oldest_seconds") == 61.5
+    assert scraped.value("monitor_outbox_oldest_seconds", status="deferred") == 61.5
+    assert scraped.value("monitor_outbox_oldest_seconds", status="queued") == 0
     assert [
         scraped.value(f"monitor_{each}_total") for each in ("runs_late", "runs_missed", "errors", "store_errors")
     ] == [1, 2, 3, 4]

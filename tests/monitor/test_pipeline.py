@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from monitor import pipeline as pipeline_module
+from monitor.core import decider as decider_module
+from monitor.core.correlate import LATELY
 from monitor.core.model import (
     Acknowledgement,
+    Cause,
     Check,
     Contact,
     Happening,
@@ -31,6 +34,7 @@ from monitor.core.model import (
     State,
     Target,
 )
+from monitor.core.ongoing import SETTLE, SETTLE_FACTOR
 from monitor.pipeline import KEPT_CLOSED, Pipeline
 from monitor.recording import Recorder, read
 from monitor.replay import Replay
@@ -84,17 +88,18 @@ class Line:
     def begin(
         self,
         known: Inventory,
-        open_incidents: Sequence[Incident] = (),
+        incidents: Sequence[Incident] = (),
         told: Mapping[str, set[str]] | None = None,
         silences: Sequence[Silence] = (),
         untold: Mapping[str, Happening] | None = None,
+        closed: Sequence[Incident] = (),
     ) -> None:
         self.pipeline = Pipeline(
-            inventory=known, contacts=self.contacts, open_incidents=open_incidents, told=told or {}, store=self.store,
+            inventory=known, contacts=self.contacts, known=incidents, told=told or {}, store=self.store,
             clock=lambda: self.now, steady=self._steady, recheck=self.rechecked.append, stored=self._stored,
             clock_set=self._move_turns,
             recorder=self.recorder,
-            silences=silences, untold=untold,
+            silences=silences, untold=untold, closed=closed,
         )  # fmt: skip
 
     async def restart(self, known: Inventory = BOTH) -> None:
@@ -102,10 +107,11 @@ class Line:
         store = self.store
         self.begin(
             known,
-            await store.open_incidents(),
-            await store.told(),
+            (*await store.open_incidents(), *await store.recovered(self.now - LATELY, self.now)),
+            await store.told(self.now - LATELY),
             await store.silences(self.now),
             await store.untold(),
+            await store.recent_incidents(20),
         )
 
     def _steady(self) -> float:
@@ -162,7 +168,7 @@ class Line:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline_module, "TICK", timedelta(seconds=0.01))
+    monkeypatch.setattr(decider_module, "TICK", timedelta(seconds=0.01))
     monkeypatch.setattr(pipeline_module, "RETRY_SECONDS", 0.02)
 
 
@@ -487,6 +493,49 @@ async def test_who_has_an_incident_is_kept_over_a_restart_and_told_to_those_who_
     assert [(mail.event.what.value, mail.contact.id, status) for _, mail, status in mails] == [
         ("opened", "all", "queued"), ("acknowledged", "all", "queued"), ("unacknowledged", "all", "queued"),
     ]  # fmt: skip
+
+
+async def test_what_comes_back_soon_after_a_restart_is_the_same_incident_in_the_same_thread(line: Line) -> None:
+    line.see_for("south/portal", Outcome.FAILED)
+    (before,) = line.pipeline.correlator.incidents()
+    line.see_for("south/portal", Outcome.OK)
+    await line.pipeline.flush()
+    await line.restart()
+    assert [each.id for each in line.pipeline.closed] == [before.id]
+    line.pipeline.contacts = (ALL, replace(SOUTH, causes=(Cause.LINK,)))
+    line.see_for("south/portal", Outcome.OK, minutes=20)
+    line.see_for("south/portal", Outcome.FAILED)
+    (again,) = line.pipeline.correlator.incidents()
+    assert (again.id, again.times, again.began) == (before.id, 2, before.began)
+    assert line.pipeline.closed == []
+    await line.pipeline.flush()
+    assert line.mails()[4:] == [("reopened", "all"), ("reopened", "south")], "who was told hears of it again"
+    # And once more: how often it has come back is known too.
+    await line.restart()
+    line.see("south/portal", Outcome.OK)
+    line.now += SETTLE * 2
+    line.pipeline._take(line.pipeline.correlator.tick(line.now))
+    assert line.pipeline.correlator.incidents() == (again,)
+    line.now += SETTLE * SETTLE_FACTOR
+    line.pipeline._take(line.pipeline.correlator.tick(line.now))
+    assert line.pipeline.correlator.incidents() == ()
+
+
+async def test_what_comes_back_late_or_was_withdrawn_is_another_incident_after_a_restart(line: Line) -> None:
+    line.see_for("south/portal", Outcome.FAILED)
+    line.see_for("south/portal", Outcome.OK)
+    line.see_for("north/portal", Outcome.FAILED)
+    line.pipeline.adopt(inventory(service("south")), line.contacts)
+    await line.pipeline.flush()
+    line.now += LATELY - timedelta(minutes=5)
+    await line.restart()
+    (south, north) = (each.id for each in reversed(line.pipeline.closed))
+    line.see_for("south/portal", Outcome.FAILED)
+    line.see_for("north/portal", Outcome.FAILED)
+    opened = {each.root: each.id for each in line.pipeline.correlator.incidents()}
+    assert opened["south/portal"] != south
+    assert opened["north/portal"] != north
+    assert len(line.pipeline.closed) == 2
 
 
 # -- trouble with writing ------------------------------------------------------------------------------------------

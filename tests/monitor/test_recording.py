@@ -16,10 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.model import Observation, Outcome, Reason
+from monitor.core.model import Acknowledgement, Observation, Outcome, Reason
 from monitor.recording import (
     MAX_LINE,
     YEARS,
+    Acknowledged,
     ClockSet,
     Dropped,
     Entry,
@@ -40,7 +41,7 @@ from tests.alerts.sample import INCIDENT
 from tests.monitor.test_pipeline import BOTH, inventory, service
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
-HEADER = Header(inventory=fingerprint(BOTH), version="1", at=T0, ticks=False, open=(INCIDENT,))
+HEADER = Header(inventory=fingerprint(BOTH), version="1", at=T0, ticks=False, known=(INCIDENT,))
 
 times = st.datetimes(datetime(YEARS.start, 1, 2), datetime(YEARS.stop - 1, 12, 30)).map(  # noqa: DTZ001
     lambda at: at.replace(tzinfo=UTC, fold=0)
@@ -55,6 +56,13 @@ entries = st.one_of(
     st.builds(Tick, times, st.booleans()),
     st.builds(ClockSet, times, st.timedeltas(timedelta(days=-999), timedelta(days=999))),
     st.builds(Patient, times),
+    st.builds(
+        lambda at, incident, by, note: Acknowledged(at, incident, by and Acknowledgement(by=by, at=at, note=note)),
+        times,
+        st.text(),
+        st.none() | st.text(min_size=1),
+        st.text(),
+    ),
     st.builds(LeftOut, st.text(), st.integers(0, 1 << 50)),
     st.builds(Dropped, st.integers(0, 1 << 50)),
     st.just(HEADER),
@@ -108,9 +116,12 @@ KEYS = (
     "left_out",
     "clock_set",
     "patient",
+    "acknowledged",
+    "by",
+    "note",
     "dropped",
     "recording",
-    "open",
+    "known",
     "version",
     "inventory",
 )
@@ -144,10 +155,14 @@ def test_a_line_that_a_crash_has_cut_is_left_out_and_the_rest_is_read(name: str,
         ('{"check": "a", "at": "2026-11-24T05:00:00+00:00", "outcome": "fine"}\n', ":3: fine is missing or unknown"),
         ('{"check": "a", "at": "2026-11-24T05:00:00+00:00", "values": {"x": "1"}}\n', "'1' is no number"),
         ('{"check": "a", "at": "2026-11-24T05:00:00+00:00", "values": [1]}\n', ":3: not the right kind"),
+        (
+            '{"acknowledged": "i", "at": "2026-11-24T05:00:00+00:00", "by": 7}\n',
+            ":3: not the right kind of value: 7 is no text",
+        ),
         ("[" * 100_000 + "\n", ":3: not JSON that anybody"),
         ("x" * (MAX_LINE + 1) + "\n", ":3: longer than"),
-        ('{"recording": 2}\n', ":3: format 2, but this version reads 1"),
-        (line_of(HEADER).replace('"open":[', '"open":[3, '), ":3: open incidents"),
+        ('{"recording": 1}\n', ":3: format 1, but this version reads 2"),
+        (line_of(HEADER).replace('"known":[', '"known":[3, '), ":3: known incidents"),
     ],
 )
 def test_a_bad_line_is_told_with_its_number(line: str, said: str, tmp_path: Path) -> None:
@@ -276,6 +291,31 @@ def test_a_clock_that_is_set_back_does_not_stop_the_replay() -> None:
     replay = Replay(BOTH)
     told = list(replay.events([begin, see("north/portal", 100), *back]))
     assert [each.what.value for each in told] == ["opened"]
+
+
+def test_the_first_line_after_a_storm_can_be_read_again() -> None:
+    long = replace(INCIDENT, evidence=("e" * 400,) * 8, impact=tuple(f"xa-{index}/website" for index in range(100)))
+    storm = [replace(long, id=str(index), closed=T0) for index in range(1500)]
+    line = line_of(header(BOTH, T0, [long, *storm]))
+    assert len(line) < MAX_LINE
+    found = parse(line.encode())
+    assert isinstance(found, Header)
+    assert found.known[0] == long
+    assert [each.id for each in found.known[1:]] == [each.id for each in storm]
+
+
+def test_an_act_is_decided_again_where_its_incident_is_open_then() -> None:
+    hoa = Acknowledgement(by="Hoa", at=T0 + timedelta(seconds=30), note="")
+    acts = [Acknowledged(hoa.at, incident, hoa) for incident in (INCIDENT.id, "another")]
+    back = Acknowledged(T0 + timedelta(seconds=40), INCIDENT.id, None)
+    here = inventory(*BOTH.targets.values(), replace(service("north"), id=INCIDENT.root))
+    replay = Replay(here)
+    events = list(replay.events([HEADER, see("north/portal", 1), *acts, back]))
+    assert [(each.what.value, each.at, each.incident.acknowledged) for each in events] == [
+        ("acknowledged", hoa.at, hoa), ("unacknowledged", back.at, None),
+    ]  # fmt: skip
+    assert replay.now is not None
+    assert replay.now >= hoa.at, "time passes until then, though no ticks are recorded"
 
 
 def test_another_inventory_and_missing_lines_are_noticed() -> None:

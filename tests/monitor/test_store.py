@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from alerts.outbox import Standing
 from monitor import store as store_module
-from monitor.core.model import Explanation, Happening, Held, Look, Reason, Silence, State
+from monitor.core.model import Explanation, Happening, Held, Look, Notification, Reason, Silence, State
 from monitor.core.usual import Learnt
-from monitor.store import LEARNT_KEPT, LEASE, MAX_HISTORY, SCHEMA_VERSION, Store, StoreError, read_history
+from monitor.store import FAILED_SHOWN, LEARNT_KEPT, LEASE, MAX_HISTORY, SCHEMA_VERSION, Store, StoreError, read_history
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
 from tests.monitor.making import child, locked, rows
 
 OPENED, CHANGED, RECOVERED = (notification(each) for each in (Happening.OPENED, Happening.CHANGED, Happening.RECOVERED))
+ACKNOWLEDGED, WITHDRAWN = notification(Happening.ACKNOWLEDGED), notification(Happening.WITHDRAWN)
 SECOND = notification(contact=replace(ON_CALL, id="second"))
 HELD = Held(target=INCIDENT.root, state=State.DOWN, since=NOW, reason=Reason.TIMEOUT, evidence="10 of 10 lost")
 
@@ -73,7 +75,7 @@ async def test_repeating_a_batch_does_not_send_a_mail_again(store: Store) -> Non
     await store.take(NOW, 10)
     await store.sent(OPENED.id, NOW, "taken")
     await store.record([], [event()], [OPENED], NOW)
-    assert await store.outbox() == ({"sent": 1}, None)
+    assert (await store.standing(NOW)).counts == {"sent": 1}
 
 
 async def test_what_happens_again_later_is_kept_again(store: Store, file: Path) -> None:
@@ -121,12 +123,48 @@ async def test_what_was_learnt_of_a_check_that_is_long_gone_is_thrown_away(store
     assert rows(file, 'SELECT "check" FROM learnt') == [("fresh",)]
 
 
-async def test_told_are_the_contacts_of_open_incidents(store: Store) -> None:
+async def test_told_are_the_contacts_of_incidents_that_are_open_or_were_lately(store: Store) -> None:
     other = replace(INCIDENT, id="other")
     await store.record([], [event(), event(incident=other)], [OPENED, SECOND, notification(incident=other)], NOW)
-    assert await store.told() == {INCIDENT.id: {"on-call", "second"}, "other": {"on-call"}}
-    await store.record([], [event(Happening.RECOVERED)], [RECOVERED], NOW)
-    assert await store.told() == {"other": {"on-call"}}
+    assert await store.told(NOW) == {INCIDENT.id: {"on-call", "second"}, "other": {"on-call"}}
+    recovered = event(Happening.RECOVERED)
+    await store.record([], [recovered], [RECOVERED], NOW)
+    closed = recovered.incident.closed
+    assert closed is not None
+    assert (await store.told(closed)).keys() == {INCIDENT.id, "other"}
+    assert await store.told(closed + timedelta(seconds=1)) == {"other": {"on-call"}}
+
+
+async def test_recovered_are_those_that_ended_well_in_a_time(store: Store) -> None:
+    for id_, after, what in (
+        ("a", 20, Happening.RECOVERED),
+        ("b", 10, Happening.RECOVERED),
+        ("c", 15, Happening.WITHDRAWN),
+    ):
+        over = event(what, replace(INCIDENT, id=id_), after)
+        await store.record([], [event(incident=replace(INCIDENT, id=id_)), over], [], NOW)
+    await store.record([], [event(incident=replace(INCIDENT, id="open"))], [], NOW)
+    ends = NOW + timedelta(seconds=20)
+    assert [each.id for each in await store.recovered(NOW, ends)] == ["b", "a"]
+    assert [each.id for each in await store.recovered(ends, ends)] == ["a"]
+    assert [each.id for each in await store.recovered(NOW, ends - timedelta(seconds=1))] == ["b"]
+    again = event(Happening.REOPENED, replace(INCIDENT, id="a", times=2), 25)
+    withdrawn = event(Happening.WITHDRAWN, again.incident, 30)
+    await store.record([], [again], [], NOW)
+    assert [each.id for each in await store.recovered(NOW, ends)] == ["b"]
+    await store.record([], [withdrawn], [], NOW)
+    assert [each.id for each in await store.recovered(NOW, withdrawn.at)] == ["b"]
+
+
+async def test_the_last_sign_of_life_is_that_of_the_daemon_before(file: Path) -> None:
+    first = Store(str(file))
+    assert await first.last_beat() is None
+    await first.begin(NOW)
+    await first.record([], [], [], NOW + timedelta(seconds=5))
+    first.close()
+    second = Store(str(file))
+    assert await second.last_beat() == NOW + timedelta(seconds=5)
+    second.close()
 
 
 # -- the outbox's side ---------------------------------------------------------------------------------------------
@@ -142,14 +180,14 @@ async def test_a_mail_that_is_taken_is_leased_and_comes_whole(store: Store) -> N
 
 
 async def test_of_a_thread_and_recipient_only_the_oldest_unsent_mail_is_given_out(store: Store) -> None:
-    await store.record([], [], [OPENED, CHANGED, SECOND, RECOVERED], NOW)
+    await store.record([], [], [OPENED, CHANGED, SECOND, ACKNOWLEDGED], NOW)
     order = []
     for _ in range(3):
         taken = await store.take(NOW, 10)
         order.append([each.id for each in taken])
         for each in taken:
             await store.sent(each.id, NOW, "")
-    assert order == [[OPENED.id, SECOND.id], [CHANGED.id], [RECOVERED.id]]
+    assert order == [[OPENED.id, SECOND.id], [CHANGED.id], [ACKNOWLEDGED.id]]
 
 
 async def test_a_mail_that_was_given_up_lets_the_next_of_its_thread_go(store: Store) -> None:
@@ -198,13 +236,99 @@ async def test_release_leaves_sent_refused_and_waiting_mails_alone(store: Store,
     assert rows(file, "SELECT * FROM outbox") == before
 
 
-async def test_the_figures_of_the_outbox_are_counts_and_the_age_of_the_oldest_unsent(store: Store) -> None:
-    assert await store.outbox() == ({}, None)
+async def test_what_is_still_in_hand_is_not_given_out_again_whatever_the_clock_says(store: Store) -> None:
+    await store.record([], [], [OPENED, ACKNOWLEDGED, SECOND], NOW)
+    assert len(await store.take(NOW, 10)) == 2
+    later = NOW + timedelta(days=1)
+    assert await store.take(later, 10, (OPENED.id, SECOND.id)) == []
+    assert [each.id for each in await store.take(later, 10, (OPENED.id,))] == [SECOND.id]
+
+
+async def test_what_was_put_off_is_due_at_once_when_it_is_hastened(store: Store) -> None:
+    await store.record([], [], [OPENED, SECOND], NOW)
+    await store.defer(OPENED.id, NOW + timedelta(minutes=4), "451")
+    await store.sent(SECOND.id, NOW, "")
+    await store.hasten(NOW)
+    assert [each.id for each in await store.take(NOW, 10)] == [OPENED.id]
+
+
+# -- what is over before it was told -------------------------------------------------------------------------------
+
+
+REOPENED = notification(Happening.REOPENED)
+AGAIN = notification(Happening.RECOVERED, step="recovered-2")
+ENDED = replace(RECOVERED, catches_up=True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "waiting", "goes", "superseded"),
+    [
+        ([], [OPENED, RECOVERED], [ENDED], [OPENED]),
+        ([], [OPENED, CHANGED, ACKNOWLEDGED, RECOVERED], [ENDED], [OPENED, CHANGED, ACKNOWLEDGED]),
+        ([OPENED], [CHANGED, RECOVERED], [RECOVERED], [CHANGED]),
+        ([OPENED], [RECOVERED], [RECOVERED], []),
+        ([OPENED], [RECOVERED, REOPENED], [REOPENED], [RECOVERED]),
+        ([], [OPENED, RECOVERED, REOPENED, CHANGED], [REOPENED, CHANGED], [OPENED, RECOVERED]),
+        ([OPENED, RECOVERED], [REOPENED, AGAIN], [replace(AGAIN, catches_up=True)], [REOPENED]),
+        ([], [OPENED, RECOVERED, REOPENED, AGAIN], [replace(AGAIN, catches_up=True)], [OPENED, RECOVERED, REOPENED]),
+        ([], [OPENED, CHANGED], [OPENED, CHANGED], []),
+        ([], [OPENED, WITHDRAWN], [replace(WITHDRAWN, catches_up=True)], [OPENED]),
+    ],
+)
+async def test_nothing_is_told_to_begin_that_is_over(
+    sent: list[Notification],
+    waiting: list[Notification],
+    goes: list[Notification],
+    superseded: list[Notification],
+    store: Store,
+    file: Path,
+) -> None:
+    await store.record([], [], [*sent, *waiting], NOW)
+    for each in sent:
+        await store.sent(each.id, NOW, "")
+    went = []
+    while taken := await store.take(NOW, 10):
+        (one,) = taken
+        went.append(one.notification)
+        await store.sent(one.id, NOW, "")
+    assert went == goes
+    gone = rows(file, "SELECT id FROM outbox WHERE status = 'superseded' ORDER BY seq")
+    assert gone == [(each.id,) for each in superseded]
+
+
+async def test_a_mail_that_tells_the_whole_story_stays_so_when_it_must_be_sent_again(store: Store) -> None:
+    await store.record([], [], [OPENED, RECOVERED], NOW)
+    for _ in range(2):
+        (taken,) = await store.take(NOW, 10)
+        assert taken.notification == ENDED
+        await store.defer(RECOVERED.id, NOW, "451")
+    await store.record([], [], [REOPENED, AGAIN], NOW)
+    (taken,) = await store.take(NOW, 10)
+    assert taken.notification == replace(AGAIN, catches_up=True)
+
+
+async def test_the_end_for_one_contact_is_not_the_end_for_another(store: Store) -> None:
+    await store.record([], [], [OPENED, SECOND, RECOVERED], NOW)
+    assert [each.notification for each in await store.take(NOW, 10)] == [ENDED, SECOND]
+
+
+async def test_how_the_mails_stand_is_told_with_ages_and_what_stands_in_the_way(store: Store) -> None:
+    assert await store.standing(NOW) == Standing()
     await store.record([], [], [OPENED], NOW)
-    await store.record([], [], [SECOND], NOW + timedelta(minutes=1))
-    assert await store.outbox() == ({"queued": 2}, NOW)
-    await store.sent(OPENED.id, NOW, "")
-    assert await store.outbox() == ({"queued": 1, "sent": 1}, NOW + timedelta(minutes=1))
+    later = NOW + timedelta(minutes=1)
+    await store.record([], [], [SECOND, notification(incident=replace(INCIDENT, id="x"))], later)
+    standing = await store.standing(later)
+    assert standing == Standing(counts={"queued": 3}, oldest={"queued": NOW})
+    assert standing.oldest_seconds(later) == {"queued": 60}
+    assert standing.oldest_seconds(NOW - timedelta(hours=1)) == {"queued": 0}
+    await store.defer(SECOND.id, later, "mail:25: timeout at data: …")
+    await store.fail(OPENED.id, later, "550 who?")
+    standing = await store.standing(later)
+    assert standing.counts == {"queued": 1, "deferred": 1, "failed": 1}
+    assert standing.oldest == {"queued": later, "deferred": later}
+    assert standing.waits == "second: mail:25: timeout at data: …"
+    assert list(standing.failed) == ["on-call: 550 who?"]
+    assert not (await store.standing(later + FAILED_SHOWN)).failed
 
 
 # -- what can be wrong with the file -------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from hypothesis import strategies as some
 
 from monitor import traps
 from monitor.core.model import Check, Inventory, Role, State, Target
-from monitor.traps import Bucket, TrapListener, TrapUser, counted
+from monitor.traps import TrapListener, TrapUser, counted
 from probes.registry import Options
 from probes.wire import mib, usm
 from tests.monitor.daemon import Daemon, daemon
@@ -302,13 +302,6 @@ async def test_engines_of_strangers_are_kept_up_to_a_bound(
 def test_the_name_of_an_engine_is_read_from_anything(message: bytes) -> None:
     assert len(usm.engine_id(message)) <= 32
     assert usm.engine_id(b"\x30\x80" + message) in (b"", usm.engine_id(b"\x30\x80" + message))
-
-
-def test_a_bucket_gives_so_many_at_once_and_so_many_a_second() -> None:
-    bucket = Bucket(3, 2.0)
-    assert [bucket.take(10.0) for _ in range(4)] == [True, True, True, False]
-    assert [bucket.take(11.0) for _ in range(3)] == [True, True, False]
-    assert not bucket.take(5.0), "a clock that goes back gives nothing"
 
 
 def test_a_trap_of_a_vendor_is_other_whatever_its_name() -> None:

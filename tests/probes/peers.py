@@ -177,7 +177,8 @@ class Nginx(Server):
     def __init__(self, folder: Path, authority: Authority, stranger: Authority, between: Authority) -> None:
         """`between` is signed by the authority and ends in 9 days."""
         super().__init__(folder, "nginx")
-        self.http, self.https = free_port(), free_port()
+        self.http, self.https, self.old_https = free_port(), free_port(), free_port()
+        """`old_https` does not know HTTP/2."""
         self.authority = authority
         self._certificates = {
             "good.example": authority.issue("good", ["good.example", LOOPBACK], days=90),
@@ -186,6 +187,7 @@ class Nginx(Server):
             "wrong.example": authority.issue("wrong", ["another.example"]),
             "stranger.example": stranger.issue("stranger", ["stranger.example"]),
             "chain.example": between.issue("chain", ["chain.example"], days=90),
+            "last.example": authority.issue("last", ["last.example"], days=90),
         }
 
     def start(self) -> None:
@@ -201,6 +203,7 @@ class Nginx(Server):
         temporary = "\n".join(
             f"{each}_temp_path {self.folder}/{each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
+        many = "".join(f"add_header X-Many-{index} {'y' * 3000}; " for index in range(10))
         places = f"""
     root {www};
     index index.html;
@@ -212,6 +215,9 @@ class Nginx(Server):
     location = /file {{ return 302 file:///etc/passwd; }}
     location = /fault {{ return 503; }}
     location = /hello {{ return 200 "$http_x_name"; }}
+    location = /asked {{ return 200 "$host|$http_user_agent|$http_accept"; }}
+    location = /headers {{ {many} return 200 "many"; }}
+    location = /trailer {{ add_trailer X-Checksum "1"; alias {www}/large; }}
     location = /bomb {{ add_header Content-Encoding gzip; default_type text/plain; }}
     location = /slow.html {{ limit_rate 100; }}
     location = /strange.html {{ charset no-such-charset; }}
@@ -221,7 +227,9 @@ class Nginx(Server):
             f"""
   server {{
     listen {LOOPBACK}:{self.https} ssl http2;
+    listen {LOOPBACK}:{self.old_https} ssl;
     server_name {name};
+    {"keepalive_requests 1;" if name == "last.example" else ""}
     ssl_certificate {certificate}; ssl_certificate_key {key};
     ssl_protocols TLSv1.2 TLSv1.3;
     {places}
@@ -258,9 +266,13 @@ http {{
         """The option `ca`."""
         return {"file": self.authority.ca.read_text()}
 
-    def page(self, path: str = "/", *, tls: str = "") -> str:
-        """Address of a page; `tls`: over TLS at this name."""
-        return f"https://{tls}:{self.https}{path}" if tls else f"http://good.example:{self.http}{path}"
+    def page(self, path: str = "/", *, tls: str = "", old: bool = False) -> str:
+        """Address of a page; `tls`: over TLS at this name; `old`: where HTTP/2 is not known."""
+        return (
+            f"https://{tls}:{self.old_https if old else self.https}{path}"
+            if tls
+            else f"http://good.example:{self.http}{path}"
+        )
 
 
 COMMUNITY = "test-community"

@@ -41,6 +41,13 @@ async def test_the_wanted_text_in_a_good_page_is_good(nginx: Nginx) -> None:
     assert result.values["probe_http_uncompressed_body_length"] == len(PAGE.encode())
 
 
+@pytest.mark.parametrize("path", ["/", "/moved"])
+async def test_a_visit_leaves_nothing_to_do(nginx: Nginx, path: str) -> None:
+    await ask("http", url=nginx.page(path))
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_a_page_without_the_wanted_text_is_content(nginx: Nginx) -> None:
     result = await ask("http", url=nginx.page(), text="Cổng dịch vụ công")
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
@@ -214,6 +221,33 @@ async def test_http2_keeps_the_bounds_of_a_page(nginx: Nginx) -> None:
     assert large.values["probe_http_uncompressed_body_length"] == LARGE_BYTES, "past the window of a stream"
 
 
+@pytest.mark.parametrize(
+    ("path", "name", "length"),
+    [
+        ("/headers", "good.example", 4), ("/trailer", "good.example", LARGE_BYTES), ("/large", "last.example", LARGE_BYTES)
+    ],
+    ids=["headers in several frames", "trailers", "a server that takes no more requests"],
+)  # fmt: skip
+async def test_http2_takes_whatever_a_server_may_send(nginx: Nginx, path: str, name: str, length: int) -> None:
+    result = await ask("http", url=nginx.page(path, tls=name), ca=nginx.ca, http2=True)
+    assert (result.outcome, result.values.get("probe_http_version")) == (Outcome.OK, 2.0), result
+    assert result.values["probe_http_uncompressed_body_length"] == length
+
+
+async def test_http2_sends_headers_in_several_frames(nginx: Nginx) -> None:
+    headers = {"X-Name": "n" * 7000, **{f"X-{index}": "x" * 7000 for index in range(3)}, "Connection": "close"}
+    page = nginx.page("/hello", tls="good.example")
+    assert (
+        await ask("http", url=page, ca=nginx.ca, http2=True, headers=headers, text="n" * 7000)
+    ).outcome is Outcome.OK
+
+
+async def test_a_server_that_does_not_take_http2_is_asked_by_http1(nginx: Nginx) -> None:
+    page = nginx.page(tls="good.example", old=True)
+    result = await ask("http", url=page, ca=nginx.ca, http2=True, text="Đăng nhập")
+    assert (result.outcome, result.values["probe_http_version"]) == (Outcome.OK, 1.1)
+
+
 async def test_http2_that_was_offered_to_a_server_without_tls_is_not_spoken(nginx: Nginx) -> None:
     assert (await ask("http", url=nginx.page(), http2=True)).values["probe_http_version"] == 1.1
 
@@ -270,6 +304,21 @@ async def test_letters_in_an_address_are_written_as_the_protocol_wants() -> None
 async def test_a_header_that_could_not_be_sent_is_refused_as_an_option(headers: dict[str, str]) -> None:
     with pytest.raises(pydantic.ValidationError):
         await ask("http", url="http://good.example/", headers=headers)
+
+
+@pytest.mark.parametrize("http2", [False, True])
+async def test_a_header_of_the_options_takes_the_place_of_ours(nginx: Nginx, http2: bool) -> None:
+    headers = {"HOST": "other.example", "user-agent": "lab"}
+    page = nginx.page("/asked", tls="good.example")
+    result = await ask("http", url=page, ca=nginx.ca, http2=http2, headers=headers, text="other.example|lab|*/*")
+    assert result.outcome is Outcome.OK, result
+
+
+@pytest.mark.parametrize("http2", [False, True])
+async def test_a_header_beyond_ascii_is_sent_as_latin_1(nginx: Nginx, http2: bool) -> None:
+    page = nginx.page("/hello", tls="good.example")
+    result = await ask("http", url=page, ca=nginx.ca, http2=http2, headers={"X-Name": "café"})
+    assert (result.outcome, result.values["probe_http_uncompressed_body_length"]) == (Outcome.OK, 4)
 
 
 async def test_head_fetches_no_body(nginx: Nginx) -> None:

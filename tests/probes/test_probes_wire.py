@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import datetime
-import gzip
 import ipaddress
 import socket
 import struct
 from collections.abc import Iterator
-from itertools import pairwise
 
-import h2.config
-import h2.connection
-import hpack
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -22,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
 from lab.certificates import Authority
-from probes.wire import certificate, http, icmp, mib, room, sip, text
+from probes.wire import certificate, icmp, mib, room, sip, text
 from tests.probes.peers import Field
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -256,129 +250,6 @@ def test_sip_headers_are_found_in_their_short_folded_and_repeated_forms() -> Non
     assert (response.status, response.phrase, response.branch) == (200, "All is well", "z9one")
     assert response.headers["call-id"] == "call"
     assert response.headers["server"] == "one two"
-
-
-# -- HTTP --------------------------------------------------------------------------------------------------------------
-
-_ASKED = http.Asked(method="GET", scheme="https", authority="a.example", target="/", headers={})
-_CHUNKED = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 Well\r\nTransfer-Encoding: chunked\r\nX: 1\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
-
-
-def _served() -> bytes:
-    """What an HTTP/2 server of the h2 package says to `_ASKED`."""
-    client, server = http.Http2(), h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
-    server.initiate_connection()
-    server.receive_data(client.ask(_ASKED))
-    server.send_headers(1, [(":status", "103")])
-    server.send_headers(1, [(":status", "200"), ("x", "1")])
-    server.send_data(1, b"ab")
-    server.send_data(1, b"c", end_stream=True)
-    return server.data_to_send()
-
-
-_ANSWERS = {"1": _CHUNKED, "2": _served()}
-
-
-def _exchange(version: str) -> http.Exchange:
-    made: http.Exchange = http.Http2() if version == "2" else http.Http1()
-    made.ask(_ASKED)
-    return made
-
-
-def _take(exchange: http.Exchange, pieces: list[bytes]) -> list[http.Part]:
-    """Parts, those of the body joined."""
-    found: list[http.Part] = []
-    for piece in pieces:
-        for part in exchange.take(piece):
-            if isinstance(part, bytes) and found and isinstance(found[-1], bytes):
-                found[-1] += part
-            elif part != b"":
-                found.append(part)
-        exchange.more()
-    return found
-
-
-@UNHURRIED
-@given(some.sampled_from("12"), some.lists(some.integers(0, 300), max_size=20))
-def test_an_answer_is_the_same_whole_and_cut_anywhere(version: str, cuts: list[int]) -> None:
-    answer = _ANSWERS[version]
-    places = sorted({0, len(answer), *(each for each in cuts if each < len(answer))})
-    pieces = [answer[one:other] for one, other in pairwise(places)]
-    head, body, end = _take(_exchange(version), pieces)
-    assert isinstance(head, http.Head)
-    assert (head.status, head.headers["x"], body, end) == (200, "1", b"abc", http.End())
-
-
-@settings(UNHURRIED, max_examples=300)
-@given(some.sampled_from("12"), some.data())
-def test_any_bytes_are_parts_or_one_protocol_error(version: str, data: some.DataObject) -> None:
-    answer = bytearray(_ANSWERS[version])
-    for place, value in data.draw(
-        some.lists(some.tuples(some.integers(0, len(answer) - 1), some.integers(0, 255)), max_size=6)
-    ):
-        answer[place] = value
-    random = data.draw(some.binary(max_size=100))
-    with contextlib.suppress(http.ProtocolError):
-        _take(_exchange(version), [bytes(answer), random, b""])
-    with contextlib.suppress(http.ProtocolError):
-        _take(_exchange(version), [random, b""])
-
-
-@pytest.mark.parametrize("version", "12")
-@pytest.mark.parametrize("length", [0, 1, 50])
-def test_an_answer_that_breaks_off_is_told_from_nonsense(version: str, length: int) -> None:
-    with pytest.raises(http.BrokenOffError):
-        _take(_exchange(version), [*([_ANSWERS[version][:length]] if length else []), b""])
-
-
-def test_a_head_without_end_and_hints_without_end_are_refused() -> None:
-    with pytest.raises(http.ProtocolError):
-        _take(_exchange("1"), [b"HTTP/1.1 200 OK\r\n", *[b"X-More: " + b"x" * 4096 + b"\r\n"] * 20])
-    with pytest.raises(http.ProtocolError, match="1xx"):
-        _take(_exchange("1"), [b"HTTP/1.1 100 Continue\r\n\r\n"] * 20)
-
-
-def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
-
-
-SETTINGS, END_HEADERS = _frame(4, 0, 0, b""), 4
-
-
-@pytest.mark.parametrize("status", [b"9" * 400, b"-5", b"2_0", b"", "²00".encode(), b"600"])
-def test_a_status_that_is_none_is_refused(status: bytes) -> None:
-    headers = hpack.Encoder().encode([(b":status", status)])
-    with pytest.raises(http.ProtocolError):
-        _take(_exchange("2"), [SETTINGS + _frame(1, END_HEADERS, 1, headers)])
-
-
-@pytest.mark.parametrize(
-    "frames",
-    [
-        [_frame(1, 0, 1, b"\x20" * 16384), *[_frame(9, 0, 1, b"\x20" * 16384)] * 62],
-        [_frame(4, 0, 0, b"")] * 1001,
-        [_frame(6, 1, 0, bytes(8))] * 1001,
-        [_frame(8, 0, 0, b"\0\0\0\1")] * 1001,
-        [_frame(0xAB, 0, 0, b"")] * 1001,
-    ],
-    ids=["header block", "settings", "pings", "windows", "unknown"],
-)
-@pytest.mark.parametrize("step", [1, 7, 4096])
-def test_frames_without_end_are_refused_before_they_cost_anything(frames: list[bytes], step: int) -> None:
-    answer = SETTINGS + b"".join(frames)
-    with pytest.raises(http.ProtocolError):
-        _take(_exchange("2"), [answer[start : start + step] for start in range(0, len(answer), step)])
-
-
-@pytest.mark.parametrize("encoding", ["", "gzip"])
-def test_a_body_is_held_against_its_limit_after_unpacking(encoding: str) -> None:
-    packed = gzip.compress(b"x" * 1000) if encoding else b"x" * 1000
-    exact = http.Body(encoding, 1000)
-    for each in packed:
-        exact.add(bytes([each]))
-    assert exact.whole() == b"x" * 1000
-    with pytest.raises(http.TooLargeError):
-        http.Body(encoding, 999).add(packed)
 
 
 # -- certificates and text ---------------------------------------------------------------------------------------------

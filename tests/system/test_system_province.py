@@ -86,8 +86,8 @@ def test_a_cut_core_is_one_incident_and_one_mail(lab: Any) -> None:
     assert sum(each.startswith(("xa-", "phuong-")) for each in hurt) == 129
     recovered(lab, incident)
     assert [each["subject"] for each in since(lab, before)] == [
-        "KHẨN – NGỪNG: Bộ định tuyến lõi – Trung tâm dữ liệu tỉnh (129 xã, phường)",
-        "ĐÃ TRỞ LẠI: Bộ định tuyến lõi – Trung tâm dữ liệu tỉnh (129 xã, phường)",
+        "KHẨN – NGỪNG: Bộ định tuyến lõi – TTDL tỉnh (129 xã, phường)",
+        "ĐÃ TRỞ LẠI: Bộ định tuyến lõi – TTDL tỉnh (129 xã, phường)",
     ]
 
 

@@ -30,8 +30,9 @@ from monitor.core.model import (
     Weight,
     Window,
 )
+from monitor.core.words import dialled
 from monitor.inventory.load import load_inventory
-from monitor.web.board import MAX_CARDS, MAX_PAST, Board, dialled, not_well, seen_last
+from monitor.web.board import MAX_CARDS, MAX_PAST, Board, not_well, seen_last
 from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
@@ -162,7 +163,10 @@ def test_both_languages_have_the_same_keys() -> None:
 
 def test_trouble_of_the_monitor_itself_is_on_every_page(province: Province) -> None:
     province.cut("phuong-phu-ly")
-    province.figures = {"reload_ok": False, "store_ok": False, "outbox_oldest_seconds": 900.0, "note": "<b>"}
+    province.figures = {
+        "reload_ok": False, "store_ok": False, "outbox_oldest_seconds": 900.0, "note": "<b>",
+        "outbox_waits": "on-call: mail.example:25: timeout at data", "outbox_failed": "support: 550 <who?>",
+    }  # fmt: skip
     province.is_ready = False, "<i>database locked</i>"
     board = Board()
     for page in (
@@ -172,7 +176,9 @@ def test_trouble_of_the_monitor_itself_is_on_every_page(province: Province) -> N
         board.missing(province, "no_site", EN, NOW),
     ):
         assert page is not None
-        assert page.count('role="alert"') == 4
+        assert page.count('role="alert"') == 5
+        assert "timeout at data" in page
+        assert "550 &lt;who?&gt;" in page
         assert "&lt;i&gt;database locked" in page
         assert "note: &lt;b&gt;" in page
 

@@ -1,0 +1,83 @@
+"""`mail preview` and `mail test` as a person runs them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.certificates import Authority
+from monitor.core.model import Happening
+from tests.alerts.conftest import MakeSink
+from tests.monitor.daemon import Daemon, daemon
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Daemon]:
+    """Settings, contacts and an inventory; no daemon runs."""
+    with daemon(tmp_path) as made:
+        yield made
+
+
+@pytest.mark.parametrize("what", Happening)
+def test_every_mail_can_be_looked_at_before_it_is_needed(what: Happening, files: Daemon, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    code, said, errors = files.run("mail", "preview", what.value, "--lang", "en", "--html", str(page))
+    assert (code, errors) == (0, "")
+    head, _, text = said.partition("\n\n")
+    assert re.search(r"^Subject: .*Public-service portal – (Trung tâm dữ liệu|TTDL)$", head, re.MULTILINE), said
+    assert re.search(r"^To: Preview <preview@example\.org>$", head, re.MULTILINE)
+    assert "Incident 20" in text
+    html = page.read_text(encoding="utf-8")
+    assert html.startswith("<!DOCTYPE html>")
+    assert "cid:" not in html
+    assert ("data:image/png;base64," in html) is (what.value in ("opened", "changed", "recovered", "reopened"))
+
+
+def test_a_preview_shows_an_admins_own_template_and_needs_no_secret(files: Daemon) -> None:
+    own = files.folder / "own" / "vi"
+    own.mkdir(parents=True)
+    (own / "opened.txt").write_text("Alô {{ place }}\n\nGọi ngay.\n", encoding="utf-8")
+    with files.settings.open("a") as file:
+        file.write("  templates: own\n")
+    (files.folder / "secrets" / "smtp-password").unlink()
+    code, said, _ = files.run("mail", "preview", "opened")
+    assert (code, "Subject: Alô Trung tâm dữ liệu\n" in said, said.endswith("\n\nGọi ngay.\n\n")) == (0, True, True)
+
+
+def test_a_real_incident_can_be_shown_and_a_made_up_one_cannot(files: Daemon) -> None:
+    assert "no such database" in files.run("mail", "preview", "opened", "--incident", "x")[2]
+    files.start()
+    incident = files.wait(files.open_incidents)["center/portal"]
+    files.wait(lambda: files.mails("queued") + files.mails("deferred") + files.mails("sending") == 2)
+    code, said, _ = files.run("mail", "preview", "opened", "--incident", incident["id"])
+    assert code == 0
+    assert f"X-Commune-Monitor-Incident: {incident['id']}\n" in said
+    assert incident["evidence"][0] in said
+    assert "ĐÃ CÓ NGƯỜI NHẬN" not in said
+    code, said, _ = files.run("mail", "preview", "withdrawn", "--incident", incident["id"])
+    assert (code, "Subject: ĐÃ GỘP: " in said) == (0, True)
+    assert "has no incident 'none'" in files.run("mail", "preview", "opened", "--incident", "none")[2]
+
+
+def test_a_test_mail_goes_through_the_relay_and_its_answer_is_told(
+    tmp_path: Path, authority: Authority, port: int, make_sink: MakeSink
+) -> None:
+    sink = make_sink(port)
+    with daemon(tmp_path, authority.ca.read_text(), port) as made:
+        code, said, errors = made.run("mail", "test", "support")
+        assert (code, errors) == (0, "")
+        assert re.fullmatch(rf"support@systems\.example: taken by 127\.0\.0\.1:{port}: taken\n", said), said
+        (taken,) = sink.mails
+        assert taken.message["Subject"] == "Test: mail of the monitor reaches its reader"
+        assert taken.to == ("support@systems.example",)
+        assert "will come to the same address" in taken.text()
+
+
+def test_a_test_mail_that_no_relay_takes_says_why(files: Daemon) -> None:
+    code, said, errors = files.run("mail", "test", "on-call")
+    assert (code, said) == (1, "")
+    assert errors.startswith("truc@noc.example.org: retry: 127.0.0.1:"), errors
+    assert files.run("mail", "test", "nobody")[2] == "no contact 'nobody'; there are: on-call, support, lines\n"
