@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.header import Header
-from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
+from email.headerregistry import Address, HeaderRegistry, UniqueSingleAddressHeader, UniqueUnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from alerts.chart import LEAST_POINTS, draw, facts
 from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
+from alerts.routing import OUTSIDER
 from alerts.samples import A_COST, OWN, notification_of, province, short_series
 from alerts.subject import fit
+from alerts.summary import circuits_of, lines
+from alerts.tidy import LONGEST, MAX_TEXT, line, tidy
 from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
 from monitor.core.model import (
+    ONLY_MAILED,
+    SUMMARIES,
     Cause,
     Contact,
     Happening,
@@ -49,8 +56,12 @@ from monitor.core.words import VI, WORDS, Words, dialled
 log = logging.getLogger(__name__)
 
 OURS = Path(__file__).parent / "templates"
-URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED)
+URGENT = (Happening.OPENED, Happening.REOPENED, Happening.CHANGED, Happening.ESCALATED)
 """Where a critical incident is marked as urgent: its end and who has it are not."""
+WITHOUT_PICTURE = SUMMARIES | {*ACTS, Happening.WITHDRAWN}
+"""They are not about how the root is now."""
+OURS_ALONE = frozenset({"words", "board", "grafana", "chart", "act"})
+"""Of what a template may use: made of our own words and ids, and whole."""
 ROOM = "vc-endpoint"
 """Kind of the targets that are rooms of video conferences."""
 SHOWN_SITES = 12
@@ -75,8 +86,32 @@ class _Whole(UniqueUnstructuredHeader):
         return f"{self.name}: {text}{policy.linesep}"
 
 
+class _Addressed(UniqueSingleAddressHeader):
+    """A header with one address, whose name never becomes anything else.
+
+    Where a quoted name is longer than a line, the folding of Python 3.11 leaves its quotes out (what was a comma in it then parts
+    addresses), so that a name that is more than plain words is encoded instead (RFC 2047 section 5, rule 3).
+    """
+
+    name: str
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        """The header on the wire."""
+        called, address = self.address.display_name, self.address.addr_spec
+        if not re.fullmatch(r"[A-Za-z0-9 ]{0,40}", called):
+            called = Header(called, "utf-8", header_name=self.name).encode(linesep=policy.linesep)
+        between = f"{policy.linesep} " if len(called) + len(address) > 70 else " "
+        return (
+            f"{self.name}: {called}{between}<{address}>{policy.linesep}"
+            if called
+            else f"{self.name}: {address}{policy.linesep}"
+        )
+
+
 def _policy() -> EmailPolicy:
     headers = HeaderRegistry()
+    for name in ("from", "to"):
+        headers.map_to_type(name, _Addressed)  # type: ignore[arg-type]  # as below
     for name in ("subject", "message-id", "content-id", "in-reply-to", "references", "x-commune-monitor-incident"):
         headers.map_to_type(name, _Whole)  # type: ignore[arg-type]  # the stubs want what the registry makes of it
     return SMTP.clone(header_factory=headers)  # type: ignore[return-value]  # the stubs disagree with each other
@@ -132,7 +167,7 @@ class Composer:
     ) -> EmailMessage:
         """The mail of a notification; the same one each time it is composed, but for its date."""
         series, picture = self._draw(notification)
-        given = self._given(notification, inventory, series, cost)
+        given = _tidied(self._given(notification, inventory, series, cost))
         subject, text, html = self._surely(notification, given)
         message = self._envelope(notification.id, notification.contact, subject, now)
         first = first_of_thread(notification)
@@ -153,7 +188,7 @@ class Composer:
         self, name: str, contact: Contact, id_: str, now: datetime, given: Mapping[str, object], answers: str = ""
     ) -> EmailMessage:
         """A mail of the monitor about itself, of the template `name`, as text alone; `answers` is the id of one before."""
-        given = {"words": WORDS[contact.language], "contact": contact, "board": self._board, **given}
+        given = {"words": WORDS[contact.language], "contact": contact, "board": self._board, **_tidied(given)}
         try:
             subject, text = self.render_own(name, contact.language, given)
         except Exception:
@@ -173,7 +208,7 @@ class Composer:
 
     def subject(self, notification: Notification, inventory: Inventory) -> str:
         """What the mail of a notification is about, in a line."""
-        return self._surely(notification, self._given(notification, inventory))[0]
+        return self._surely(notification, _tidied(self._given(notification, inventory)))[0]
 
     def test(self, contact: Contact, now: datetime) -> EmailMessage:
         """A mail that says that mail works; raises what the templates raise."""
@@ -184,7 +219,7 @@ class Composer:
 
     def render_test(self, contact: Contact, now: datetime) -> tuple[str, str, str]:
         """Subject, text and HTML of a test mail; raises what the templates raise."""
-        given = {"contact": contact, "words": WORDS[contact.language], "board": self._board, "at": now}
+        given = {"contact": tidy(contact), "words": WORDS[contact.language], "board": self._board, "at": now}
         return self._rendered("test", contact.language, given)
 
     def _envelope(self, mail: str, contact: Contact, subject: str, now: datetime) -> EmailMessage:
@@ -192,7 +227,7 @@ class Composer:
         message = EmailMessage(policy=self._policy)
         message["Subject"] = subject
         message["From"] = self._sender
-        message["To"] = Address(_clean(contact.name), addr_spec=contact.email)
+        message["To"] = Address(_clean(line(contact.name, LONGEST["name"])), addr_spec=contact.email)
         message["Date"] = format_datetime(now)
         message["Message-ID"] = self._message_id(mail)
         message["List-Id"] = f"<incidents.{self._domain}>"  # RFC 2919: for filters of mail programs, the same for all
@@ -202,7 +237,7 @@ class Composer:
     def _draw(self, notification: Notification) -> tuple[Series | None, bytes]:
         """What was measured about the root, and its picture; where the mail is about that alone and not about who has it."""
         event = notification.event
-        if event.incident.shared is not None or event.what in ACTS or event.what is Happening.WITHDRAWN:
+        if event.incident.shared is not None or notification.contact.outsider or event.what in WITHOUT_PICTURE:
             return None, b""
         try:
             series = self._last_hour(event.incident.root)
@@ -234,12 +269,13 @@ class Composer:
 
     def render(self, notification: Notification, given: Mapping[str, Any]) -> tuple[str, str, str]:
         """Subject, text and HTML; raises what the templates raise."""
-        late = notification.catches_up and notification.event.what is Happening.RECOVERED
-        return self._rendered("passed" if late else notification.event.what.value, notification.contact.language, given)
+        contact, late = notification.contact, notification.catches_up and notification.event.what is Happening.RECOVERED
+        kind = "provider" if contact.outsider else "passed" if late else notification.event.what.value
+        return self._rendered(kind, contact.language, given)
 
     def try_out(self, notification: Notification, inventory: Inventory) -> None:
         """Render a mail with a picture; raises what the templates raise."""
-        self.render(notification, self._given(notification, inventory, short_series(), A_COST))
+        self.render(notification, _tidied(self._given(notification, inventory, short_series(), A_COST)))
 
     def _rendered(self, kind: str, language: str, given: Mapping[str, Any]) -> tuple[str, str, str]:
         name = f"{language}/{kind}"
@@ -295,6 +331,8 @@ class Composer:
             "chart": self._chart(notification, series),
             "cost": _cost(cost, words),
             "act": self._links(notification),
+            "circuits": circuits_of(incident, inventory, notification.contact.id.removeprefix(OUTSIDER)),
+            "items": lines(notification.items, inventory, words, self._board),
             "contact": notification.contact,
             "told_because": notification.reason,
         }
@@ -318,7 +356,8 @@ class Composer:
     def _links(self, notification: Notification) -> dict[str, str]:
         """Links of the acts that make sense, by what they do; the others are empty."""
         event, links = notification.event, dict.fromkeys(("acknowledge", "silence_hour", "silence_morning"), "")
-        if self._signer is None or not self._board or event.incident.closed or event.what in ENDS:
+        ours = not notification.contact.outsider and event.what not in SUMMARIES
+        if self._signer is None or not self._board or event.incident.closed or event.what in ENDS or not ours:
             return links
         for act in Act:
             if act is Act.ACKNOWLEDGE and event.incident.acknowledged:
@@ -327,6 +366,13 @@ class Composer:
             language = "" if notification.contact.language == VI.language else f"?lang={notification.contact.language}"
             links[act.name.lower()] = f"{self._board}{path}{language}"
         return links
+
+
+def _tidied(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a template may use, with what others wrote made fit to be shown."""
+    return {
+        name: each if name in OURS_ALONE else tidy(each, LONGEST.get(name, MAX_TEXT)) for name, each in given.items()
+    }
 
 
 def _cost(cost: Cost | None, words: Words) -> dict[str, str]:
@@ -448,11 +494,13 @@ def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
 def _all_mails(composer: Composer) -> Iterator[Callable[[], object]]:
     inventory, incidents = province()
     for language in WORDS:
-        for what, catches_up in (*((each, False) for each in Happening), (Happening.RECOVERED, True)):
-            for incident in incidents:
-                notification = replace(notification_of(incident, what, language), catches_up=catches_up)
+        for what, incident, outsider in product(Happening, incidents, (False, True)):
+            if not (outsider and what in ONLY_MAILED):
+                notification = notification_of(incident, what, language, outsider=outsider)
                 yield partial(composer.try_out, notification, inventory)
-        contact = notification.contact
+                if what is Happening.RECOVERED:
+                    yield partial(composer.try_out, replace(notification, catches_up=True), inventory)
+        contact = notification_of(incidents[0], Happening.OPENED, language).contact
         yield partial(composer.render_test, contact, incidents[0].began)
         for name, own in OWN.items():
             common: dict[str, object] = {"words": WORDS[language], "contact": contact, "board": "http://b"}

@@ -17,7 +17,6 @@ import aiohttp
 
 from alerts.compose import Composer
 from alerts.mailer import Delivery, Mailer
-from alerts.own import concerned
 from monitor.core.model import Contact, Incident
 from monitor.core.words import LOCAL
 
@@ -133,7 +132,7 @@ class Heartbeat:
 
     async def tell(self, name: str, id_: str, given: dict[str, object]) -> None:
         """One mail to each who is concerned, tried for half an hour."""
-        waits = list(concerned(self._contacts()))
+        waits = list(self._contacts())
         for _ in range(TRIES):
             waits = [each for each in waits if not await self._sent(name, id_, each, given)]
             if not waits:

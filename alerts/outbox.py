@@ -14,6 +14,7 @@ from typing import Protocol
 
 from alerts.compose import Composer
 from alerts.mailer import Delivery, Mailer, Outcome
+from alerts.webhook import PREFIX, Webhooks
 from monitor.core.ledger import Cost
 from monitor.core.model import Inventory, Notification
 
@@ -103,6 +104,7 @@ class Outbox:
         queue: Queue,
         composer: Composer,
         mailer: Mailer,
+        webhooks: Webhooks,
         inventory: Callable[[], Inventory],
         clock: Callable[[], datetime],
         on_result: Callable[[str], None],
@@ -114,7 +116,7 @@ class Outbox:
         """
         self._queue, self._composer, self._mailer = queue, composer, mailer
         self._inventory, self._clock, self._on_result = inventory, clock, on_result
-        self._cost, self._chance = cost, chance
+        self._webhooks, self._cost, self._chance = webhooks, cost, chance
         self._wake = asyncio.Event()
         self._flying: dict[str, asyncio.Task[None]] = {}
         """Mails that are being handed over, by id."""
@@ -173,6 +175,14 @@ class Outbox:
             pass
 
     async def _deliver(self, queued: Queued) -> None:
+        if queued.notification.contact.id.startswith(PREFIX):
+            outcome = await self._webhooks.send(queued.notification, self._clock())
+        else:
+            outcome = await self._mail(queued)
+        self._on_result(outcome.delivery.value)
+        await self._mark(queued, outcome)
+
+    async def _mail(self, queued: Queued) -> Outcome:
         contact = queued.notification.contact
         try:
             cost = await self._cost(queued.notification)
@@ -180,15 +190,13 @@ class Outbox:
         except Exception as error:
             # An address that the e-mail package cannot write: it would not be better next time, nor after a restart.
             log.exception("mail %s to %s cannot be written", queued.id, contact.id)
-            outcome = Outcome(delivery=Delivery.REFUSED, answer=f"cannot be written: {error}")
-        else:
-            outcome = await self._mailer.send(message, contact.email)
-        self._on_result(outcome.delivery.value)
-        await self._mark(queued, outcome)
+            return Outcome(delivery=Delivery.REFUSED, answer=f"cannot be written: {error}")
+        outcome = await self._mailer.send(message, contact.email)
         self._stuck, was_stuck = outcome.relays_failed, self._stuck
         if was_stuck and outcome.delivery is Delivery.SENT:
             with suppress(QueueError):
                 await self._queue.hasten(self._clock())  # what waits longest would wait for minutes still
+        return outcome
 
     async def _mark(self, queued: Queued, outcome: Outcome) -> None:
         """Write down how it ended, however long the database takes: what is not marked sent is sent again."""

@@ -16,7 +16,8 @@ from datetime import datetime
 
 from alerts.compose import Composer
 from alerts.mailer import Delivery, Mailer
-from monitor.core.model import Contact, Inventory, Notification, Severity
+from alerts.routing import Routing, Scope
+from monitor.core.model import Contact, Inventory, Notification
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,12 @@ SHOWN = 40
 """Incidents in the list."""
 
 
-def concerned(contacts: Sequence[Contact]) -> tuple[Contact, ...]:
-    """Who is told about the monitor itself: those who are told of every incident; where there are none, everybody."""
-    every = [each for each in contacts if not each.areas and not each.causes and each.severity is Severity.MINOR]
-    return tuple(every or contacts)
+def concerned(routing: Routing, at: datetime) -> tuple[Contact, ...]:
+    """Who is told about the monitor itself: those of us who are told of every incident; where there are none, everybody."""
+    people = {each.id: each for each in routing.contacts.values() if each.email and not each.outsider}
+    ways = (each.to for each in routing.routes if not each.after and each.scope == Scope())
+    every = dict.fromkeys(routing.shift(each, at).contact.id for each in ways)
+    return tuple(people[each] for each in every if each in people) or tuple(people.values())
 
 
 @dataclass(slots=True)
@@ -93,7 +96,8 @@ class Emergency:
 
     async def _tell(self, waiting: Sequence[Notification]) -> None:
         self._began = self._began or self._clock()
-        mine: dict[str, list[Notification]] = {each.id: [] for each in concerned(self._contacts())}
+        waiting = [each for each in waiting if each.contact.email]  # a webhook is told when it is written
+        mine: dict[str, list[Notification]] = {each.id: [] for each in self._contacts()}
         for each in waiting:
             mine.setdefault(each.contact.id, []).append(each)
         by_id = {each.id: each for each in (*self._contacts(), *(one.contact for one in waiting))}

@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 from alerts.chart import LEAST_POINTS
+from alerts.routing import OUTSIDER
 from monitor.core.lasthour import EVERY, POINTS, Point, Series
 from monitor.core.ledger import Cost
 from monitor.core.model import (
+    SUMMARIES,
     Acknowledgement,
     Cause,
     Contact,
@@ -33,15 +35,17 @@ from monitor.core.model import (
 )
 
 
-def notification_of(incident: Incident, what: Happening, language: str) -> Notification:
-    """A mail about an incident to nobody in particular."""
+def notification_of(incident: Incident, what: Happening, language: str, *, outsider: bool = False) -> Notification:
+    """A mail about an incident to nobody in particular, or to its provider."""
     if what is Happening.ACKNOWLEDGED:
         incident = replace(incident, acknowledged=Acknowledgement(by="Hoa", at=incident.opened, note="sample"))
     event = IncidentEvent(incident=incident, what=what, at=incident.opened)
-    contact = Contact(id="sample", name="Sample", email="sample@example.org", language=language)
+    items = (event, replace(event, what=Happening.WITHDRAWN)) if what in SUMMARIES else ()
+    id_ = f"{OUTSIDER}sample" if outsider else "sample"
+    contact = Contact(id=id_, name="Sample", email="sample@example.org", language=language, outsider=outsider)
     return Notification(
-        id=f"{incident.id}.{what}.sample", thread=incident.id, contact=contact, event=event, reason="sample"
-    )
+        id=f"{incident.id}.{what}.sample", thread=incident.id, contact=contact, event=event, reason="sample", items=items
+    )  # fmt: skip
 
 
 def short_series() -> Series:

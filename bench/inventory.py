@@ -26,6 +26,7 @@ ROUNDS = 5
 
 _CHILD = """
 import json, sys, time
+from datetime import UTC, datetime
 from pathlib import Path
 from monitor import yamlfile
 from monitor.files import declared, load_all, without_collector
@@ -53,7 +54,7 @@ del sources, parts, _
 peak = mb()
 _, *after = load_all(new, with_secrets=False)
 with without_collector():
-    plan, planning = timed(lambda: compare(tuple(before), tuple(after), declared=declared(registry.load())))
+    plan, planning = timed(lambda: compare(tuple(before), tuple(after), at=datetime.now(UTC), declared=declared(registry.load())))
 assert len(plan.targets.added) and len(plan.targets.renamed) and len(plan.targets.changed) > 100, plan.targets
 print(json.dumps({
     "targets": len(before[0].targets), "checks": len(before[0].checks()), "check s": checking, "of it YAML s": reading,

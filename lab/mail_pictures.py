@@ -16,9 +16,12 @@ from pathlib import Path
 
 from alerts.compose import Composer
 from alerts.links import KEY_BYTES, Signer
+from alerts.reasons import REASONS
+from alerts.routing import Scope
 from alerts.samples import A_COST, an_hour, as_page, example
 from lab.certificates import Authority
 from monitor.core.model import (
+    SUMMARIES,
     Cause,
     Contact,
     Happening,
@@ -81,7 +84,8 @@ def mails(inventory: Inventory, language: str) -> Iterator[tuple[str, str]]:
             thread=event.incident.id,
             contact=contact,
             event=event,
-            reason="is told of every incident",
+            reason=REASONS[language].wanted(Scope()),
+            items=(event, *list(incidents(inventory).values())[-4:]) if event.what in SUMMARIES else (),
         )
         cost = A_COST if event.what is Happening.RECOVERED else None
         yield name, as_page(composer.compose(notification, inventory, NOW, cost))

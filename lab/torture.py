@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections import Counter
@@ -77,6 +78,8 @@ TURNS = 3
 """Of cutting and mending in a life."""
 CUT_AT_ONCE, STAY_CUT = 2, 5
 FAULTS = (HANG, DROP, "451 later", "421 closing", "550 no")
+AWAY = 3
+"""For so many lives in a row no mail server answers at all, then for twice as many they do."""
 FULL_RATIO = 0.15
 """Of the lives, in how many the disk is full for a while."""
 SEEN_SECONDS = 2.0
@@ -152,7 +155,7 @@ class Torture:
                     self._daemon.kill()
                     self._daemon.wait()
                 for each in self._portals.values():
-                    each.close()
+                    _close(each)
             self._hold_against_each_other()
         return self.found
 
@@ -188,6 +191,8 @@ class Torture:
             current[:] = [copy]
 
         def fault(step: str) -> str:
+            if self._faults and self._life // AWAY % 3 == 1 and step == "connect":
+                return DROP
             if not self._faults or self._server_random.random() >= self._ratio * (3 if step == "taken" else 1):
                 return ""
             how = self._server_random.choice(FAULTS)
@@ -219,13 +224,14 @@ class Torture:
             self._portals[number] = portal = socket.socket()
             portal.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             portal.bind((_address(number), self._port))
-            portal.listen(1000)
+            portal.listen(100)
+            threading.Thread(target=_accept, args=(portal,), daemon=True).start()
             if number in self._are_cut:
                 self._are_cut.remove(number)
 
     def _cut(self, number: int) -> None:
         if number in self._portals:
-            self._portals.pop(number).close()
+            _close(self._portals.pop(number))
             self._are_cut.append(number)
 
     def _inside(self) -> list[str]:
@@ -365,6 +371,19 @@ class Torture:
                     self.found.twice += 1
                 else:
                     self.found.twice_for_nothing.append(id_)
+
+
+def _accept(portal: socket.socket) -> None:
+    """Answer until it is closed: what nobody accepts fills the queue, and then looks cut."""
+    with contextlib.suppress(OSError):
+        while True:
+            portal.accept()[0].close()
+
+
+def _close(portal: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        portal.shutdown(socket.SHUT_RDWR)  # wakes who accepts
+    portal.close()
 
 
 def _address(number: int) -> str:

@@ -21,12 +21,16 @@ from typing import Any, TypeVar, cast
 
 from aiohttp import web
 
+from alerts.alertmanager import Alertmanager, Peers
 from alerts.compose import Composer
 from alerts.heartbeat import Heartbeat, Incidents, Switch
+from alerts.holding import READ_BACK
 from alerts.links import Signer
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox, Standing
-from alerts.own import Emergency
+from alerts.own import Emergency, concerned
+from alerts.routing import Routing
+from alerts.webhook import Webhook, Webhooks
 from monitor.acts import Acts, LinkActs, signing_key
 from monitor.archive import Archive, ArchiveError
 from monitor.control import RefusedError, make_control, serve
@@ -34,7 +38,6 @@ from monitor.core.correlate import LATELY
 from monitor.core.lasthour import EVERY, LastHour, Series
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, members, month_of
 from monitor.core.model import (
-    Contact,
     Happening,
     Incident,
     IncidentEvent,
@@ -51,7 +54,7 @@ from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
 from monitor.scheduler import Scheduler
-from monitor.settings import HeartbeatSettings, RelaySettings, Settings, TrapSettings
+from monitor.settings import HeartbeatSettings, RelaySettings, Settings, TrapSettings, WebhookSettings
 from monitor.store import Store, StoreError
 from monitor.traps import TrapListener, TrapUser, counted
 from monitor.watch import LOOK_SECONDS, Due, Watch
@@ -123,6 +126,15 @@ def _switch(settings: HeartbeatSettings) -> Switch:
         url=settings.url.get_secret_value() if settings.url else "",
         every_seconds=settings.every_seconds,
         mail_at=clock_time.fromisoformat(settings.mail_at) if settings.mail_at else None,
+    )
+
+
+def _webhook(settings: WebhookSettings) -> Webhook:
+    return Webhook(
+        name=settings.name,
+        url=settings.url.get_secret_value(),
+        key=settings.key.get_secret_value().encode(),
+        timeout_seconds=settings.timeout_seconds,
     )
 
 
@@ -212,7 +224,11 @@ class _Before:
     """Those that may still come back."""
     closed: tuple[Incident, ...]
     """For the board."""
-    told: dict[str, set[str]]
+    told: tuple[Notification, ...]
+    """Of open incidents, and all of the last hours."""
+    begun: dict[str, datetime]
+    """By incident of those when it last wanted somebody."""
+    held: tuple[Notification, ...]
     silences: tuple[Silence, ...]
     untold: dict[str, Happening]
     last_beat: datetime | None
@@ -220,11 +236,14 @@ class _Before:
 
 async def _take_over(store: Store, now: datetime) -> _Before:
     """Raises StoreError."""
+    lately = now - max(LATELY, READ_BACK)
     before = _Before(
         open=await store.open_incidents(),
         recovered=await store.recovered(now - LATELY, now),
         closed=await store.recent_incidents(20),
-        told=await store.told(now - LATELY),
+        told=await store.told(lately),
+        begun=await store.begun(lately),
+        held=await store.held(),
         silences=await store.silences(now),
         untold=await store.untold(),
         last_beat=await store.last_beat(),
@@ -245,9 +264,10 @@ class App:
         signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path, self._record = path, record
         self._files_at_start = files_of(path)
-        self._settings, inventory, contacts = load_all(path)
+        self._settings, inventory, routing = load_all(path)
         self._kinds = registry.load()
-        self._inventory, self._contacts = inventory, contacts
+        self._webhooks = {each.contact.id: each for each in map(_webhook, self._settings.webhooks)}
+        self._inventory, self._routing = inventory, routing
         self._standing = Standing()
         self._started = utc_now()
         self._reload_ok = True
@@ -279,6 +299,7 @@ class App:
             queue=store,
             composer=composer,
             mailer=self._mailer,
+            webhooks=Webhooks(self._webhooks, self.metrics.tried),
             inventory=lambda: self._inventory,
             clock=utc_now,
             on_result=self.metrics.mailed,
@@ -286,26 +307,16 @@ class App:
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
-            inventory=self._inventory, contacts=self._contacts, known=(*before.open, *before.recovered), told=before.told,
-            store=store,
+            inventory=self._inventory, routing=self._with_webhooks(self._routing), known=(*before.open, *before.recovered),
+            told=before.told, store=store,
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
-            silences=before.silences, untold=before.untold, closed=before.closed,
+            silences=before.silences, untold=before.untold, begun=before.begun, held=before.held, closed=before.closed,
         )  # fmt: skip
-        self._emergency = Emergency(
-            unwritten=self.pipeline.unwritten, trouble=lambda: store.trouble, composer=composer, mailer=self._mailer,
-            contacts=lambda: self._contacts, inventory=lambda: self._inventory, clock=utc_now,
-            after_seconds=self._settings.mail.emergency_after_seconds,
-        )  # fmt: skip
-        heartbeat = Heartbeat(
-            _switch(self._settings.heartbeat), trouble=self._unwell, figures=self._figures, composer=composer,
-            mailer=self._mailer, contacts=lambda: self._contacts, clock=utc_now, on_sign=self.metrics.beaten,
-        )  # fmt: skip
-        missed = heartbeat.missed(
-            before.last_beat, self._started, before.open,
-            Incidents(self.pipeline.correlator.incidents, lambda: self.ready()[0]),
-        )  # fmt: skip
+        self._emergency = self._make_emergency(composer)
+        heartbeat = self._make_heartbeat(composer)
+        now = Incidents(self.pipeline.correlator.incidents, lambda: self.ready()[0])
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._traps = self._listen_for_traps()
         mail_acts = LinkActs(signer, self.pipeline, store, utc_now) if signer else None
@@ -318,7 +329,8 @@ class App:
             "outbox": self.outbox.run(),
             "emergency": self._emergency.run(),
             "outbox figures": self._look_at_outbox(),
-            "heartbeat": heartbeat.run(missed),
+            "alertmanager": self._make_alertmanager().run(),
+            "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
             "watchdog": self._systemd.watch(self._stalled),
             "last hour": self._look_at_all(),
             "loop lag": self.metrics.watch_loop(),
@@ -343,6 +355,30 @@ class App:
                 task.result()  # a part that ended by an error ends the daemon, loudly; systemd starts it again
         finally:
             await self._stop(tasks, door, control)
+
+    def _with_webhooks(self, routing: Routing) -> Routing:
+        return routing.and_all(*(each.contact for each in self._webhooks.values()))
+
+    def _make_emergency(self, composer: Composer) -> Emergency:
+        return Emergency(
+            unwritten=self.pipeline.unwritten, trouble=lambda: self._store.trouble, composer=composer,
+            mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), inventory=lambda: self._inventory, clock=utc_now,
+            after_seconds=self._settings.mail.emergency_after_seconds,
+        )  # fmt: skip
+
+    def _make_heartbeat(self, composer: Composer) -> Heartbeat:
+        return Heartbeat(
+            _switch(self._settings.heartbeat), trouble=self._unwell, figures=self._figures, composer=composer,
+            mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), clock=utc_now, on_sign=self.metrics.beaten,
+        )  # fmt: skip
+
+    def _make_alertmanager(self) -> Alertmanager:
+        settings = self._settings.alertmanager
+        return Alertmanager(
+            Peers(urls=tuple(settings.urls), every_seconds=settings.every_seconds, language=settings.language),
+            incidents=self._told_incidents, inventory=lambda: self._inventory,
+            board=self._settings.links.board.rstrip("/"), clock=utc_now, on_try=self.metrics.posted,
+        )  # fmt: skip
 
     async def _stop(self, tasks: Sequence[asyncio.Task[object]], door: Door, control: web.AppRunner) -> None:
         self._systemd.say(STOPPING)
@@ -517,8 +553,8 @@ class App:
         async with self._reloading:
             self._systemd.say(reloading())
             try:
-                _, inventory, contacts = await asyncio.to_thread(load_all, self._path)
-                self._adopt(inventory, contacts)
+                _, inventory, routing = await asyncio.to_thread(load_all, self._path)
+                self._adopt(inventory, routing)
             except ConfigError as error:
                 if patient:
                     return str(error)
@@ -536,15 +572,15 @@ class App:
 
     async def plan(self) -> str:
         """What a reload would do now, as JSON; raises RefusedError with every mistake in the files on disk."""
-        running = (self._inventory, self._contacts)
+        running = (self._inventory, self._routing)
         incidents = self.pipeline.correlator.incidents()
         measured = {check: len(seen.values) for check, seen in self.pipeline.last.items()}
 
         def work() -> str:
-            settings, inventory, contacts = load_all(self._path)
+            settings, inventory, routing = load_all(self._path)
             with without_collector():
                 made = compare(
-                    running, (inventory, contacts), incidents=incidents, measured=measured,
+                    running, (inventory, routing), at=utc_now(), incidents=incidents, measured=measured,
                     declared=declared(self._kinds), restart=differing(self._settings, settings),
                 )  # fmt: skip
                 return plan_json.dump_json(made).decode()
@@ -554,11 +590,11 @@ class App:
         except ConfigError as error:
             raise RefusedError(str(error)) from error
 
-    def _adopt(self, inventory: Inventory, contacts: tuple[Contact, ...]) -> None:
+    def _adopt(self, inventory: Inventory, routing: Routing) -> None:
         self._looks.clear()
         self._last_hour.rename(renamed_targets(self._inventory, inventory))
-        self.pipeline.adopt(inventory, contacts)
-        self._inventory, self._contacts = inventory, contacts
+        self.pipeline.adopt(inventory, self._with_webhooks(routing))
+        self._inventory, self._routing = inventory, routing
         self.metrics.adopt(inventory)
         self._last_hour.adopt(inventory)
         self.scheduler.adopt(inventory.checks())
@@ -582,6 +618,10 @@ class App:
         if oldest > MAIL_LATE_SECONDS:
             return f"mails are held up, the oldest for {oldest:.0f} s"
         return self._stalled()
+
+    def _told_incidents(self) -> list[Incident]:
+        """Those of which somebody may be told: a silence is for all."""
+        return [each for each in self.incidents() if self.pipeline.silence(each.root) is None]
 
     def _figures(self) -> dict[str, object]:
         """What the daily mail tells."""

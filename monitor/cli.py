@@ -27,7 +27,11 @@ from rich.text import Text
 from alerts.compose import check_templates
 from alerts.links import KEY_BYTES, Signer
 from alerts.mailer import Delivery
+from alerts.reasons import REASONS
+from alerts.routing import Scope
 from alerts.samples import A_COST, an_hour, as_page, example
+from alerts.who import supposed
+from alerts.who import who as explain_who
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor import editor
@@ -37,6 +41,8 @@ from monitor.control import ask
 from monitor.core.explain import explain_all
 from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, read_span
 from monitor.core.model import (
+    SUMMARIES,
+    Cause,
     Check,
     Contact,
     Happening,
@@ -45,11 +51,13 @@ from monitor.core.model import (
     Limit,
     Notification,
     Outcome,
+    Severity,
     State,
     Target,
 )
 from monitor.core.words import EN, LOCAL, WORDS, percent
 from monitor.files import load_all, plan_between
+from monitor.inventory.contacts import load_contacts
 from monitor.inventory.diff import plan_json
 from monitor.inventory.load import load_inventory
 from monitor.inventory.tell import TOLD, tell
@@ -144,7 +152,7 @@ def check(path: Path, without_secrets: bool, form: str) -> None:
     """Say everything that is wrong with settings, inventory, contacts and templates; exit 1 if anything is."""
     problems: list[Problem] = []
     try:
-        settings, inventory, contacts = load_all(path, with_secrets=not without_secrets, warnings=problems)
+        settings, inventory, routing = load_all(path, with_secrets=not without_secrets, warnings=problems)
         folder = settings.path(settings.mail.templates) if settings.mail.templates else None
         problems += [Problem(str(file), line, 0, message) for file, line, message in check_templates(folder)]
     except ConfigError as error:
@@ -160,7 +168,7 @@ def check(path: Path, without_secrets: bool, form: str) -> None:
     rate = sum(1 / each.interval_seconds for each in checks.values())
     click.echo(
         f"well: {len(inventory.sites)} sites, {len(inventory.targets)} targets, {len(checks)} checks "
-        f"({rate:.0f} a second), {len(contacts)} contacts"
+        f"({rate:.0f} a second), {len(routing.contacts)} contacts"
     )
 
 
@@ -176,7 +184,7 @@ def plan(against: Path | None, lang: str, as_json: bool, path: Path) -> None:
     """Say what a reload would do to the running daemon, and change nothing; exit 1 if the files are wrong."""
     try:
         made = (
-            plan_between(against / "settings.yaml", path)
+            plan_between(against / "settings.yaml", path, datetime.now(UTC))
             if against
             else plan_json.validate_json(_tell_daemon(path, "GET", "/-/plan"))
         )
@@ -209,11 +217,7 @@ def probe(target: str, only: str | None, path: Path) -> None:
     except ConfigError as error:
         _fail(error)
         return
-    found = inventory.targets.get(target)
-    if found is None:
-        near = [each for each in inventory.targets if target in each][:8]
-        _fail(f"no target {target!r} in the inventory{'; did you mean: ' + ', '.join(near) if near else ''}")
-        return
+    found = _target(inventory, target)
     if only is not None and only not in {each.name for each in found.checks}:
         _fail(f"no check {only!r} at {target}; it has: {', '.join(each.name for each in found.checks)}")
         return
@@ -319,6 +323,45 @@ def _tell_daemon(path: Path, method: str, route: str, body: object = None) -> st
     if code != 200:
         _fail(text.rstrip())
     return text.rstrip()
+
+
+@main.command()
+@click.argument("target")
+@click.option("--at", metavar="TIME", callback=_moment, help="When it fails (ISO 8601; without a zone Viet Nam's).")
+@click.option("--state", type=click.Choice(["down", "degraded"]), default="down", show_default=True)
+@click.option(
+    "--severity", type=click.Choice([each.value for each in Severity]), help="Instead of the one that it would have."
+)
+@click.option(
+    "--cause", type=click.Choice([each.value for each in Cause]), help="Instead of the usual one of its kind."
+)
+@click.option("--lang", type=click.Choice(list(WORDS)), default="vi", show_default=True)
+@SETTINGS
+def who(
+    target: str, at: datetime | None, state: str, severity: str | None, cause: str | None, lang: str, path: Path
+) -> None:
+    """Tell who would be mailed if TARGET (site/name) failed, who not, and why; reads the files, needs no running daemon."""
+    folder, contacts = named_files(path)
+    try:
+        inventory = load_inventory(folder, None)
+        routing = load_contacts(contacts, inventory)
+    except ConfigError as error:
+        _fail(error)
+        return
+    found, now = _target(inventory, target), at or datetime.now(UTC)
+    incident = supposed(
+        found, inventory, now, State(state), Severity(severity) if severity else None, Cause(cause) if cause else None
+    )
+    click.echo(explain_who(incident, routing, inventory, now, lang), nl=False)
+
+
+def _target(inventory: Inventory, name: str) -> Target:
+    """The target of that name; ends the command when there is none."""
+    found = inventory.targets.get(name)
+    if found is None:
+        near = [each for each in inventory.targets if name in each][:8]
+        _fail(f"no target {name!r} in the inventory{'; did you mean: ' + ', '.join(near) if near else ''}")
+    return found
 
 
 @main.command()
@@ -573,7 +616,7 @@ def mail_preview(event: str, lang: str, page: Path | None, incident: str | None,
     contact = Contact(id="preview", name="Preview", email="preview@example.org", language=lang)
     notification = Notification(
         id=f"{shown.incident.id}.{event}.preview", thread=shown.incident.id, contact=contact, event=shown,
-        reason="is told of every incident",
+        reason=REASONS[lang].wanted(Scope()), items=(shown,) if what in SUMMARIES else (),
     )  # fmt: skip
     series = None if incident else an_hour(shown)  # what was measured is not kept
     composer = make_composer(settings, Signer(os.urandom(KEY_BYTES)), lambda _: series)
@@ -603,13 +646,13 @@ def _real(url: str, incident: str, what: Happening) -> IncidentEvent:
 def mail_test(contact: str, path: Path) -> None:
     """Send a test mail to CONTACT (its id in contacts.yaml) through the relays, and tell what they answer."""
     try:
-        settings, _, contacts = load_all(path)
+        settings, _, routing = load_all(path)
     except ConfigError as error:
         _fail(error)
         return
-    found = next((each for each in contacts if each.id == contact), None)
+    found = routing.contacts.get(contact)
     if found is None:
-        _fail(f"no contact {contact!r}; there are: {', '.join(each.id for each in contacts)}")
+        _fail(f"no contact {contact!r}; there are: {', '.join(routing.contacts)}")
         return
     message = make_composer(settings).test(found, datetime.now(UTC))
     outcome = asyncio.run(make_mailer(settings).send(message, found.email))

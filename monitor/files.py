@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from monitor import yamlfile
-from monitor.core.model import Contact, Inventory
+from alerts.routing import Routing
+from monitor.core.model import Inventory
+from monitor.inventory.contacts import load_contacts
 from monitor.inventory.diff import Plan, compare
-from monitor.inventory.load import SecretReader, load_contacts, load_inventory
+from monitor.inventory.load import SecretReader, load_inventory
 from monitor.settings import Settings, load_settings, named_files
 from monitor.watch import Stamp, stamp
-from monitor.yamlfile import ConfigError, Problem, near
+from monitor.yamlfile import ConfigError, Problem
 from probes import registry
 from probes.registry import Kind
 
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 def load_all(
     path: Path, *, with_secrets: bool = True, warnings: list[Problem] | None = None
-) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
+) -> tuple[Settings, Inventory, Routing]:
     """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them.
 
     What may be meant is added to `warnings`.
@@ -45,51 +46,32 @@ def without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _load_all(
-    path: Path, warnings: list[Problem] | None, *, with_secrets: bool
-) -> tuple[Settings, Inventory, tuple[Contact, ...]]:
+def _load_all(path: Path, warnings: list[Problem] | None, *, with_secrets: bool) -> tuple[Settings, Inventory, Routing]:
     read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
     problems: list[Problem] = []
     settings = _take(problems, lambda: load_settings(path, read_secret))
     inventory_folder, contacts_file = named_files(path)
     inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret, warnings))
-    contacts = _take(problems, lambda: load_contacts(contacts_file))
+    routing = _take(problems, lambda: load_contacts(contacts_file, inventory))
     if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
         remedy = "describe what shall be watched, or save the file again"
         problems.append(Problem(str(inventory_folder), 0, 0, "not one target in any *.yaml file here", remedy))
         inventory = None
-    if settings is None or inventory is None or contacts is None:
+    if settings is None or inventory is None or routing is None:
         raise ConfigError(problems)
-    if warnings is not None:
-        warnings += _unknown_areas(contacts_file, contacts, inventory)
-    return settings, inventory, contacts
+    return settings, inventory, routing
 
 
-def _unknown_areas(file: Path, contacts: Iterable[Contact], inventory: Inventory) -> list[Problem]:
-    """Areas of contacts that no site is in: nobody is told of what is misspelt."""
-    areas = {each.area for each in inventory.sites.values() if each.area}
-    wrong = [
-        (("contacts", contact.id, "areas", number), area)
-        for contact in contacts
-        for number, area in enumerate(contact.areas)
-        if area not in areas
-    ]
-    source = yamlfile.read(file) if wrong else None
-    return [
-        replace(source.problem(where, f"no site is in the area `{area}`", near(area, areas)), warning=True)
-        for where, area in wrong
-        if source is not None
-    ]
+def plan_between(before: Path, after: Path, at: datetime) -> Plan:
+    """What it would change to go from one settings.yaml to another; raises ConfigError. Secrets are not read.
 
-
-def plan_between(before: Path, after: Path) -> Plan:
-    """What it would change to go from one settings.yaml to another; raises ConfigError. Secrets are not read."""
-    old, inventory, contacts = load_all(before, with_secrets=False)
-    new, new_inventory, new_contacts = load_all(after, with_secrets=False)
+    `at` is for what depends on the time: who is on duty.
+    """
+    old, inventory, routing = load_all(before, with_secrets=False)
+    new, new_inventory, new_routing = load_all(after, with_secrets=False)
     with without_collector():
         return compare(
-            (inventory, contacts), (new_inventory, new_contacts),
-            declared=declared(registry.load()), restart=differing(old, new),
+            (inventory, routing), (new_inventory, new_routing), at=at, declared=declared(registry.load()), restart=differing(old, new),
         )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ import sqlalchemy as sa
 
 from monitor.core.ledger import Member
 
+UNTOLD = ("queued", "sending", "deferred", "held")
+"""What becomes of a mail that is still to be told; what was sent stays as it was."""
 AT_ONCE = 500
 """Rows whose texts are in memory at a time."""
 
@@ -51,7 +53,7 @@ def put_names(connection: sa.Connection, members: Sequence[Member]) -> None:
 
     _rewrite(connection, _incident, _incident.c.id, ("body",), present)
     _rewrite(connection, _event, _event.c.id, ("body", "because"), present)
-    _rewrite(connection, _mail, _mail.c.seq, ("body",), present, _mail.c.status.in_(("queued", "sending", "deferred")))
+    _rewrite(connection, _mail, _mail.c.seq, ("body",), present, _mail.c.status.in_(UNTOLD))
 
 
 def _names(connection: sa.Connection, members: Sequence[Member]) -> dict[str, str]:

@@ -18,7 +18,18 @@ from prometheus_client.exposition import choose_encoder
 
 from monitor.core.judge import Judge
 from monitor.core.lasthour import ECHO_RTT
-from monitor.core.model import Cause, Happening, Held, Incident, Inventory, Observation, Outcome, Severity, State
+from monitor.core.model import (
+    ONLY_MAILED,
+    Cause,
+    Happening,
+    Held,
+    Incident,
+    Inventory,
+    Observation,
+    Outcome,
+    Severity,
+    State,
+)
 from monitor.exposition import ECHO, Exposition, head, joined, labels
 from probes.registry import COMMON_METRICS, Kind, Metric
 
@@ -82,6 +93,9 @@ class Metrics:
         self._signs = Counter(
             "monitor_heartbeats", "Signs of life to others, by way and result.", ["way", "result"], registry=registry
         )
+        self._alertmanagers = Counter(
+            "monitor_alertmanager_posts", "Times that an Alertmanager was told.", ["peer", "result"], registry=registry
+        )
         self._lag = Histogram(
             "monitor_loop_lag_seconds", "How late the event loop woke a timer.", registry=registry, buckets=LAG_BUCKETS
         )
@@ -128,6 +142,10 @@ class Metrics:
     def beaten(self, way: str, result: str) -> None:
         """Count a sign of life."""
         self._signs.labels(way, result).inc()
+
+    def posted(self, peer: str, result: str) -> None:
+        """Count how an Alertmanager was told."""
+        self._alertmanagers.labels(peer, result).inc()
 
     def reloaded(self, ok: bool, at: datetime) -> None:
         """Note how a reload ended."""
@@ -246,7 +264,9 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
         "monitor_incidents_open", "Open incidents.",
         {labels(cause=cause, severity=severity): n for (cause, severity), n in still_open.items()},
     )  # fmt: skip
-    events = {(cause.value, what.value): 0 for cause in Cause for what in Happening} | dict(present.event_counts)
+    events = {(cause.value, what.value): 0 for cause in Cause for what in Happening if what not in ONLY_MAILED} | dict(
+        present.event_counts
+    )
     yield family(
         "monitor_incident_events_total", "What happened to incidents.",
         {labels(cause=cause, what=what): n for (cause, what), n in events.items()}, counter=True,

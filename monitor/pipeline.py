@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from alerts.policy import notify, silence_of, withhold
+from alerts.policy import Policy, silence_of, withhold
+from alerts.routing import Routing
 from monitor.core.correlate import Correlator
 from monitor.core.decider import Decider
 from monitor.core.judge import Judge
 from monitor.core.ledger import Member, members
 from monitor.core.model import (
     Acknowledgement,
-    Contact,
     Happening,
     Held,
     Incident,
@@ -46,6 +46,9 @@ JUMP = timedelta(seconds=2)
 """A wall clock that was set by less is being slewed, and a daemon that was stopped for less has missed nothing."""
 BEAT_SECONDS = 5.0
 """A sign of life is written at least this often: what a killed daemon can lose of the ledger."""
+SETTLE_SECONDS = 60.0
+"""After a start, or a pause that was longer, nothing is told for so long that time alone brings: what is taken for open may
+have been mended meanwhile."""
 KEPT_CLOSED = 50
 """Closed incidents that are kept in memory for the board."""
 
@@ -69,9 +72,9 @@ class Pipeline:
         self,
         *,
         inventory: Inventory,
-        contacts: Sequence[Contact],
+        routing: Routing,
         known: Iterable[Incident],
-        told: Mapping[str, set[str]],
+        told: Iterable[Notification],
         store: Store,
         clock: Callable[[], datetime],
         steady: Callable[[], float],
@@ -81,10 +84,12 @@ class Pipeline:
         recorder: Recorder | None = None,
         silences: Iterable[Silence] = (),
         untold: Mapping[str, Happening] | None = None,
+        begun: Mapping[str, datetime] | None = None,
+        held: Iterable[Notification] = (),
         closed: Iterable[Incident] = (),
     ) -> None:
         """`known` are the incidents that may go on: open ones, and those that recovered lately; `closed` are for the board."""
-        self.inventory, self.contacts = inventory, contacts
+        self.inventory = inventory
         self._store, self._clock, self._steady = store, clock, steady
         self._recheck, self._stored, self._clock_set = recheck, stored, clock_set
         self._looked, self._looked_steady = clock(), steady()
@@ -95,8 +100,10 @@ class Pipeline:
         self.last: dict[str, Observation] = {}
         self.closed = list(closed)
         """The newest first."""
-        self._told = dict(told)
-        """Contacts that had mail of each incident that may go on."""
+        self._policy = Policy(routing, inventory, told, begun, held)
+        self._look_again = True
+        """Something happened since time was last asked what is due."""
+        self._settled = steady() + SETTLE_SECONDS
         self.silences = [silence_as(each, inventory) for each in silences]
         self._untold = dict(untold or {})
         """What silences hold back, by open incident."""
@@ -118,8 +125,8 @@ class Pipeline:
         """What every target is held to be, and the open incidents."""
         return self._decider.correlator
 
-    def adopt(self, inventory: Inventory, contacts: Sequence[Contact]) -> None:
-        """Go on with a new inventory; whatever did not change keeps its state and its incident."""
+    def adopt(self, inventory: Inventory, routing: Routing) -> None:
+        """Go on with a new inventory and new routing; whatever did not change keeps its state and its incident."""
         now, names = self._look_at_clocks(), renamed_targets(self.inventory, inventory)
         self._record(header(inventory, now))
         ended, changed = self._decider.adopt(inventory, now)
@@ -131,7 +138,8 @@ class Pipeline:
         self.closed = [incident_as(each, names) for each in self.closed]
         self.silences = [silence_as(each, inventory) for each in self.silences]
         self._take(ended)  # told with the old names: theirs are what was announced
-        self.inventory, self.contacts = inventory, contacts
+        self.inventory = inventory
+        self._policy.adopt(routing, inventory)
         self._batch.members = members(inventory, self._clock())
         self._take(changed)
 
@@ -157,6 +165,7 @@ class Pipeline:
                 self._recheck(check.id)
         self._batch.states.extend(decision.states)
         for event in decision.events:
+            self._look_again = True
             self._batch.events.append(event)
             self._tell(event)
             self._note(event)
@@ -194,11 +203,20 @@ class Pipeline:
             self._wake.set()
 
     def _mail(self, event: IncidentEvent) -> None:
-        told = self._told.setdefault(event.incident.id, set())
         mailed = replace(event, because=None)  # kept once, with the event, and not in each mail of the outbox
-        notifications = notify(mailed, self.contacts, self.inventory, told)
-        told.update(each.contact.id for each in notifications)
-        self._batch.notifications.extend(notifications)
+        self._batch.notifications.extend(self._policy.happened(mailed))
+
+    def _tell_what_is_due(self) -> None:
+        """Tell what time alone brings: steps of escalation, reminders, and who came on duty."""
+        now, due = self._clock(), self._policy.next
+        if self._steady() < self._settled or not (self._look_again or (due is not None and now >= due)):
+            return
+        self._look_again = False
+        open_ones = (each for each in self.correlator.incidents() if each.id not in self._untold)
+        telling = self._policy.due(now, [each for each in open_ones if self.silence(each.root) is None])
+        self._batch.notifications.extend(telling)
+        if self._batch:
+            self._wake.set()
 
     def _note(self, event: IncidentEvent) -> None:
         key = (event.incident.cause.value, event.what.value)
@@ -208,7 +226,7 @@ class Pipeline:
         elif event.what in (Happening.RECOVERED, Happening.WITHDRAWN):
             self.closed.insert(0, event.incident)
             for forgotten in self.closed[KEPT_CLOSED:]:  # those before may come back
-                self._told.pop(forgotten.id, None)
+                self._policy.forget(forgotten.id)
             del self.closed[KEPT_CLOSED:]
         log.info(
             "incident %s: %s %s at %s", event.what, event.incident.cause, event.incident.state, event.incident.root,
@@ -229,6 +247,7 @@ class Pipeline:
             self._record(Tick(now))
             self._take(self._decider.tick(now))
             self._break_silence()
+            self._tell_what_is_due()
 
     def _look_at_clocks(self) -> datetime:
         """The time; when the wall clock was set, or we were stopped or the host slept, what we remember is put right."""
@@ -240,9 +259,13 @@ class Pipeline:
             log.warning("the clock was set by %+.1f s", step.total_seconds())
             self._record(ClockSet(now, step))
             self._decider.clock_set(step, now)
+            self._policy.clock_set(step)
+            self._look_again = True
             self._clock_set()
         elif passed > JUMP:
             log.warning("stood still for %.1f s", passed.total_seconds())
+            if passed.total_seconds() > SETTLE_SECONDS:
+                self._settled = steady + SETTLE_SECONDS
             self._record(Patient(now))
             self._decider.be_patient(now)
         return now
@@ -265,7 +288,7 @@ class Pipeline:
         """For how many seconds something has waited to be written, and the notifications among that."""
         if self._unwritten_since is None:
             return 0.0, ()
-        waiting = (*self._writing.notifications, *self._batch.notifications)
+        waiting = [each for each in (*self._writing.notifications, *self._batch.notifications) if each.held is None]
         return self._steady() - self._unwritten_since, waiting
 
     async def _flush_until_written(self) -> None:

@@ -9,6 +9,7 @@ from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -154,6 +155,32 @@ class HeartbeatSettings(Model):
     )
 
 
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise ValueError(f"`{value}` is no address such as http://127.0.0.1:9093, without a name and password")
+    return value.rstrip("/")
+
+
+class AlertmanagerSettings(Model):
+    """Alertmanagers that are told of every incident too."""
+
+    urls: list[Annotated[str, AfterValidator(_url)]] = Field(
+        [], description="their addresses, each of a cluster's", examples=[["http://127.0.0.1:9093"]]
+    )
+    every_seconds: float = Field(60.0, ge=10, le=120, description="how often open incidents are said again, in seconds")
+    language: Literal["vi", "en"] = Field("vi", description="of the annotations")
+
+
+class WebhookSettings(Model):
+    """A program that is told of every incident event by a signed POST."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="what the outbox and the metrics call it")
+    url: Annotated[Secret, AfterValidator(_address)] = Field(description="where the https:// address is")
+    key: Secret = Field(description="where the key is that signs each POST")
+    timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long it may take to answer, in seconds")
+
+
 class LinkSettings(Model):
     """Addresses that the mails point at."""
 
@@ -174,6 +201,10 @@ class Settings(Model):
     links: LinkSettings = Field(LinkSettings(), description="addresses that mails point at")
     mail: MailSettings = Field(description="how mails leave")
     heartbeat: HeartbeatSettings = Field(HeartbeatSettings(), description="signs of life to somebody else")
+    alertmanager: AlertmanagerSettings = Field(
+        AlertmanagerSettings(), description="Alertmanagers that are told of every incident too"
+    )
+    webhooks: list[WebhookSettings] = Field([], description="programs that are told of every incident event")
     traps: TrapSettings | None = Field(None, description="SNMP traps; none: nobody listens")
     folder: SkipJsonSchema[Path] = Field(Path(), exclude=True)
 

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.pool import NullPool
 
 from alerts.outbox import Queued, QueueError, Standing
-from alerts.policy import BEGINS, ENDS
+from alerts.policy import BEGINS, ENDS, WAITS
 from monitor.core.ledger import Member
 from monitor.core.model import Explanation, Happening, Held, Incident, IncidentEvent, Notification, Silence
 from monitor.core.usual import Learnt
@@ -108,7 +108,8 @@ _outbox = sa.Table(
     sa.Column("id", sa.String, nullable=False, unique=True),
     sa.Column("thread", sa.String, nullable=False),
     sa.Column("contact", sa.String, nullable=False),
-    sa.Column("status", sa.String, nullable=False, index=True),  # queued, sending, deferred, sent, failed, superseded
+    sa.Column("status", sa.String, nullable=False, index=True),
+    # queued, sending, deferred, sent, failed, superseded, held, summed
     sa.Column("queued_at", sa.String, nullable=False),
     sa.Column("due", sa.String, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
@@ -153,6 +154,7 @@ def _unless_known(table: sa.Table) -> sa.Insert:
 _NEW_STATE, _NEW_EVENT = _unless_known(_states), _unless_known(_events)
 
 UNSENT = ("queued", "sending", "deferred")
+HELD = "held"
 
 _incident_json = TypeAdapter(Incident)
 _because_json = TypeAdapter(Explanation)
@@ -320,6 +322,9 @@ class Store:
                 known = connection.scalar(sa.select(_outbox.c.seq).where(_outbox.c.id == each.id))
                 if known is None:
                     connection.execute(_outbox.insert().values(**_outbox_row(each, at)))
+                if each.instead_of:
+                    told = _outbox.update().where(_outbox.c.id.in_(each.instead_of), _outbox.c.status == HELD)
+                    connection.execute(told.values(status="summed"))
             if members is not None:  # last: what was decided before them has the former ids
                 put_names(connection, members)
                 _put_members(connection, members, at)
@@ -361,15 +366,36 @@ class Store:
         )
         return await self._incidents(query)
 
-    async def told(self, since: datetime) -> dict[str, set[str]]:
-        """Ids of the contacts who had mail of each incident that is open or was closed after `since`."""
-        known = sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None) | (_incidents.c.closed >= _text(since)))
-        query = sa.select(_outbox.c.thread, _outbox.c.contact).where(_outbox.c.thread.in_(known))
+    @staticmethod
+    def _known(since: datetime) -> sa.Select[tuple[str]]:
+        """Ids of the incidents that are open or were closed since."""
+        return sa.select(_incidents.c.id).where(_incidents.c.closed.is_(None) | (_incidents.c.closed >= _text(since)))
+
+    async def told(self, since: datetime) -> tuple[Notification, ...]:
+        """What was told of incidents that are open or were closed since, and all that was decided since, oldest first."""
+        return await self._notifications(
+            _outbox.c.thread.in_(self._known(since)) | (_outbox.c.queued_at >= _text(since))
+        )
+
+    async def held(self) -> tuple[Notification, ...]:
+        """What is held back until a summary, oldest first."""
+        return await self._notifications(_outbox.c.status == HELD)
+
+    async def _notifications(self, which: sa.ColumnElement[bool]) -> tuple[Notification, ...]:
+        query = sa.select(_outbox.c.body).where(which).order_by(_outbox.c.seq)
+        rows = await self._run("told", lambda connection: connection.scalars(query).all())
+        return tuple(_notification_json.validate_json(row) for row in rows)
+
+    async def begun(self, since: datetime) -> dict[str, datetime]:
+        """By incident that is open or was closed since, when it last opened, came back or was given back."""
+        query = (
+            sa.select(_events.c.incident, sa.func.max(_events.c.at))
+            .where(_events.c.what.in_([each.value for each in WAITS]))
+            .where(_events.c.incident.in_(self._known(since)))
+            .group_by(_events.c.incident)
+        )
         rows = await self._run("told", lambda connection: connection.execute(query).all())
-        found: dict[str, set[str]] = {}
-        for thread, contact in rows:
-            found.setdefault(thread, set()).add(contact)
-        return found
+        return {str(incident): datetime.fromisoformat(at) for incident, at in rows}
 
     async def recent_incidents(self, limit: int) -> tuple[Incident, ...]:
         """The last closed incidents, newest first."""
@@ -706,7 +732,7 @@ def _outbox_row(notification: Notification, at: datetime) -> dict[str, Any]:
         "id": notification.id,
         "thread": notification.thread,
         "contact": notification.contact.id,
-        "status": "queued",
+        "status": HELD if notification.held else "queued",
         "queued_at": _text(at),
         "due": _text(at),
         "attempts": 0,

@@ -38,7 +38,8 @@ from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity
 from monitor.core.seen import BATTERY_SAYS, PATH_SAYS
 from monitor.core.words import EN, VI
 from monitor.inventory import schema
-from monitor.inventory.load import load_contacts, load_inventory
+from monitor.inventory.contacts import load_contacts
+from monitor.inventory.load import load_inventory
 from monitor.settings import Settings, load_settings
 from probes import registry
 from probes.registry import Request, run_once
@@ -146,7 +147,7 @@ def test_every_constant_that_the_manual_quotes_has_the_value_of_the_code() -> No
     "module",
     [
         "monitor.core.correlate", "monitor.core.impact", "monitor.core.judge", "monitor.core.ongoing", "monitor.core.root", "monitor.core.seen", "monitor.core.severity", "monitor.core.shared", "monitor.core.usual",
-        "alerts.compose", "alerts.outbox",
+        "alerts.compose", "alerts.holding", "alerts.outbox",
     ],
 )  # fmt: skip
 def test_every_time_and_bound_of_the_deciding_modules_is_quoted(module: str) -> None:
@@ -226,16 +227,24 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Check": (schema.CheckModel,),
     "Limit": (schema.LimitModel,),
     "Provider": (schema.ProviderModel,),
+    "Tell": (schema.TellModel,),
     "Maintenance": (schema.MaintenanceModel,),
-    "Contact": (schema.ContactsFile, schema.ContactModel),
+    "Contacts": (schema.ContactsFile,),
+    "Contact": (schema.PersonModel, schema.RemindedModel, schema.ContactModel),
+    "Step": (schema.StepModel,),
+    "Quiet": (schema.QuietModel,),
+    "Storm": (schema.StormModel,),
+    "Rota": (schema.RotaModel,),
+    "Override": (schema.OverrideModel,),
 }
 
 
 @pytest.mark.parametrize("title", SCHEMA)
 def test_the_inventory_page_names_every_key_with_its_default_and_no_other(title: str) -> None:
     expected = {key: default for model in SCHEMA[title] for key, default in keys(model).items()}
-    if title in ("Device", "Link"):  # the page writes what they share once
-        expected = {key: default for key, default in expected.items() if key not in keys(schema.TargetModel)}
+    for shared, titles in ((schema.TargetModel, ("Device", "Link")), (schema.RemindedModel, ("Rota", "Step"))):
+        if title in titles:  # the page writes what they share once
+            expected = {key: default for key, default in expected.items() if key not in keys(shared)}
     assert rows(section("docs/inventory.md", title)) == expected
 
 
@@ -245,7 +254,7 @@ def test_every_model_of_the_inventory_has_its_heading() -> None:
         for each in vars(schema).values()
         if isinstance(each, type) and issubclass(each, schema.Model) and each.__module__ == schema.__name__
     }
-    bases = {schema.Model, schema.TargetModel, schema.SiteBody}
+    bases = {schema.Model, schema.TargetModel, schema.SiteBody, schema.ScopeModel}
     assert models - bases == {model for group in SCHEMA.values() for model in group}
 
 
@@ -332,7 +341,7 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|plan|probe|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
+            r"commune-monitor (?:run|check|plan|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
             pages,
         )
         for option in re.findall(r"(--[a-z-]+)", line)
@@ -452,7 +461,12 @@ def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Pa
 def test_the_example_of_contacts_loads(tmp_path: Path) -> None:
     (body,) = [body for name, body in blocks("docs/inventory.md") if name == "contacts.yaml"]
     (tmp_path / "contacts.yaml").write_text(body, encoding="utf-8")
-    assert [each.id for each in load_contacts(tmp_path / "contacts.yaml")] == ["on-call", "north", "head"]
+    assert [each.to for each in load_contacts(tmp_path / "contacts.yaml").routes] == [
+        "north",
+        "head",
+        "on-call",
+        "head",
+    ]
 
 
 def test_the_example_of_settings_loads(tmp_path: Path) -> None:

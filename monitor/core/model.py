@@ -166,6 +166,18 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tell:
+    """Of which incidents of its lines a provider is mailed itself, and how."""
+
+    language: str
+    causes: tuple[Cause, ...]
+    severity: Severity
+    """At least this."""
+    hours: str
+    """Times of the week as the admin wrote them; empty: always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """Who delivers lines, and whom to call about them."""
 
@@ -173,6 +185,8 @@ class Provider:
     name: str
     hotline: str
     email: str = ""
+    tell: Tell | None = None
+    """Of which incidents of its lines it is mailed itself; None: of none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +312,22 @@ class Happening(StrEnum):
     """Somebody has it."""
     UNACKNOWLEDGED = "unacknowledged"
     """Nobody has it any more: who had it gave it back."""
+    ESCALATED = "escalated"
+    """Only in mails: nobody has it yet, so somebody else is told too."""
+    REMINDER = "reminder"
+    """Only in mails: it is still open."""
+    DIGEST = "digest"
+    """Only in mails: what was held back while somebody wanted quiet."""
+    STORM = "storm"
+    """Only in mails: what is held back because too many mails would come."""
+    STORM_OVER = "storm-over"
+    """Only in mails: the last of these, mails come one by one again."""
+
+
+SUMMARIES = frozenset({Happening.DIGEST, Happening.STORM, Happening.STORM_OVER})
+"""One mail about several incidents."""
+ONLY_MAILED = SUMMARIES | {Happening.ESCALATED, Happening.REMINDER}
+"""What time brings and not the incident: no events of its life."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -479,12 +509,15 @@ class Contact:
     name: str
     email: str
     language: str = "vi"
-    areas: tuple[str, ...] = ()
-    """Only incidents whose root's site is in these areas; empty: all."""
-    causes: tuple[Cause, ...] = ()
-    """Only these causes; empty: all."""
-    severity: Severity = Severity.MINOR
-    """Only incidents that are at least so severe."""
+    outsider: bool = False
+    """A provider: it is told of its circuits, and not who has the incident or how our network looks."""
+
+
+class HeldBack(StrEnum):
+    """Why a notification does not leave, but waits for a summary."""
+
+    QUIET = "quiet"
+    STORM = "storm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -498,6 +531,12 @@ class Notification:
     contact: Contact
     event: IncidentEvent
     reason: str
-    """Why this recipient is told, in a few words for the log and the foot of the mail."""
+    """Why this recipient is told, in the recipient's language, for the foot of the mail."""
     catches_up: bool = False
     """It tells the end, and the beginning too: the mail of that could not leave before it was over."""
+    held: HeldBack | None = None
+    """Kept until a later notification tells of it too; None: leaves at once."""
+    instead_of: tuple[str, ...] = ()
+    """Ids of those held back that it tells of, and that will not leave any more."""
+    items: tuple[IncidentEvent, ...] = ()
+    """Of a summary: the last happening of each incident, the worst first; `event` then holds the worst."""

@@ -13,7 +13,20 @@ from pydantic import SecretStr
 
 from monitor.core.graph import find_loop
 from monitor.core.judge import LOSS
-from monitor.core.model import Check, Inventory, Limit, Maintenance, Provider, Role, Severity, Site, State, Target
+from monitor.core.model import (
+    Cause,
+    Check,
+    Inventory,
+    Limit,
+    Maintenance,
+    Provider,
+    Role,
+    Severity,
+    Site,
+    State,
+    Target,
+    Tell,
+)
 from monitor.core.severity import usual_severity
 from monitor.inventory.addresses import Network, check_address, is_name, read_networks
 from monitor.inventory.former import Former
@@ -30,6 +43,7 @@ from monitor.inventory.schema import (
     SiteBody,
     SiteModel,
     TargetModel,
+    TellModel,
 )
 from monitor.trust import check_ca
 from monitor.yamlfile import Layers, Problem, Source, Where, fit, near, place
@@ -169,7 +183,7 @@ class _Compiler:
         self._targets = self._former.resolve(sites, self._targets)
         self.problems += self._former.problems
         providers = {
-            name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email)
+            name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email, tell=_told(each.tell))
             for name, (_, each) in self._providers.items()
         }
         maintenance = tuple(
@@ -536,6 +550,15 @@ class _Compiler:
 
 def _labels(*tables: Mapping[Any, str]) -> dict[str, str]:
     return {str(language): text for table in tables for language, text in table.items()}
+
+
+def _told(model: TellModel | None) -> Tell | None:
+    if model is None:
+        return None
+    return Tell(
+        language=model.language, causes=tuple(Cause(each) for each in model.causes), severity=Severity(model.severity),
+        hours=model.hours.text if model.hours else "",
+    )  # fmt: skip
 
 
 def _site(model: SiteModel, kind: str) -> Site:

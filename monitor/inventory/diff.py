@@ -1,26 +1,24 @@
-"""Pure: two inventories with their contacts → what taking over the second one would do."""
+"""Pure: two inventories with their routing → what taking over the second one would do."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
-from alerts.policy import notify
+from alerts.routing import OUTSIDER, Rota, Route, Routing
 from monitor.core.model import (
     Cause,
     Check,
     Contact,
-    Happening,
     Incident,
-    IncidentEvent,
     Inventory,
     Limit,
     Maintenance,
@@ -34,6 +32,7 @@ from monitor.exposition import series_of
 
 LONGEST_TEXT = 80
 """Characters of a value."""
+MOMENT = "%Y-%m-%dT%H:%M%z"
 STARTS_COMPARED = 3
 """Windows of maintenance that begin at the same few times and last as long are the same."""
 
@@ -93,8 +92,13 @@ class Plan:
     targets: Changes
     maintenance: Changes
     contacts: Changes
+    rotas: Changes
+    duty: Mapping[str, tuple[str, str]]
+    """By rota that stays: who is on duty at this moment, before and after, where that is somebody else."""
     audience: Mapping[str, Audience]
-    """By contact."""
+    """By contact or rota: who is told at once, or when their hours begin."""
+    steps: Mapping[str, Mapping[str, Audience]]
+    """By how long nobody has it, and contact or rota: who is told then."""
     unheard: tuple[str, ...]
     """Targets of which nobody would be mailed, and somebody was or they are new."""
     before: Load
@@ -108,40 +112,49 @@ class Plan:
     @property
     def empty(self) -> bool:
         """Whether nothing would change."""
-        tables = (self.sites, self.providers, self.targets, self.maintenance, self.contacts)
-        return not (any(tables) or self.audience or self.restart)
+        tables = (self.sites, self.providers, self.targets, self.maintenance, self.contacts, self.rotas)
+        return not (any(tables) or self.audience or self.steps or self.restart)
 
 
 plan_json = TypeAdapter(Plan)
 
 
 def compare(
-    before: tuple[Inventory, Sequence[Contact]],
-    after: tuple[Inventory, Sequence[Contact]],
+    before: tuple[Inventory, Routing],
+    after: tuple[Inventory, Routing],
     *,
+    at: datetime,
     incidents: Iterable[Incident] = (),
     measured: Values | None = None,
     declared: Values,
     restart: Iterable[str] = (),
 ) -> Plan:
-    """The plan; `measured` are measurements by check of what runs, `declared` those that a probe kind may have, by kind."""
-    (old, old_contacts), (new, new_contacts) = before, after
+    """The plan at a moment; `measured` are measurements by check of what runs, `declared` those that a probe kind may have, by kind."""
+    (old, old_routing), (new, new_routing) = before, after
     names, sites = renamed_targets(old, new), renamed_sites(old, new)
-    heard_before = {names.get(id_, id_): told for id_, told in _heard(old, old_contacts).items()}
-    heard = _heard(new, new_contacts)
+    heard_before = {names.get(id_, id_): told for id_, told in _heard(old, old_routing).items()}
+    heard = _heard(new, new_routing)
     old = _under_present_ids(old, names, sites)
     measured = {check_id(check, names): count for check, count in (measured or {}).items()}
     roots = {each.id: names.get(each.root, each.root) for each in incidents}
     values = _values(old, measured, declared)
+    audiences = _audiences(heard_before, heard)
     old_checks = old.checks()
     return Plan(
         sites=replace(_changes(old.sites, new.sites), renamed=sites),
         providers=_changes(old.providers, new.providers),
         targets=replace(_changes(old.targets, new.targets), renamed=names),
         maintenance=_changes(_by_reason(old.maintenance), _by_reason(new.maintenance)),
-        contacts=_changes({each.id: each for each in old_contacts}, {each.id: each for each in new_contacts}),
-        audience=_audience(heard_before, heard),
-        unheard=tuple(each for each, told in heard.items() if not told and heard_before.get(each) != told),
+        contacts=_changes(_people(old_routing), _people(new_routing)),
+        rotas=_changes(_rotas(old_routing), _rotas(new_routing)),
+        duty=_duty(old_routing, new_routing, at),
+        audience=audiences.pop("", {}),
+        steps=audiences,
+        unheard=tuple(
+            each
+            for each, told in heard.items()
+            if not _of_us(told) and _of_us(heard_before.get(each, told)) != _of_us(told)
+        ),
         before=_load(old, values),
         after=_load(new, values),
         anew=tuple(id_ for id_, check in new.checks().items() if old_checks.get(id_, check) != check),
@@ -253,13 +266,19 @@ class _Work:
 def _by_reason(works: Iterable[Maintenance]) -> dict[str, object]:
     found: dict[str, object] = {}
     for each in works:
-        name, number = each.reason, 1
-        while name in found:
-            number += 1
-            name = f"{each.reason} ({number})"
-        starts = tuple(f"{start:%Y-%m-%dT%H:%M%z}" for start in islice(each.starts, STARTS_COMPARED))
+        name = _free(each.reason, found)
+        starts = tuple(f"{start:{MOMENT}}" for start in islice(each.starts, STARTS_COMPARED))
         found[name] = _Work(starts, str(each.lasts), each.targets)
     return found
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """The name, with a number when it is taken."""
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free
 
 
 # -- what it costs -----------------------------------------------------------------------------------------------------
@@ -294,43 +313,137 @@ def _values(running: Inventory, measured: Values, declared: Values) -> Callable[
 
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
-Told = frozenset[tuple[str, str]]
-"""Contact and cause."""
+Told = frozenset[tuple[str, str, str]]
+"""Contact or rota, the step of escalation ("": at once), and cause."""
 
 
-def _heard(inventory: Inventory, contacts: Sequence[Contact]) -> dict[str, Told]:
-    """For each target: who would be mailed when it is down, for which causes; asked of the policy itself."""
-    known: dict[tuple[str, str], Told] = {}
+def _heard(inventory: Inventory, routing: Routing) -> dict[str, Told]:
+    """For each target: who would be mailed when it is down, for which causes; asked of the routes themselves."""
+    scopes = [each.scope for each in routing.routes]
+    named = {name for each in scopes for name in (*each.areas, *each.sites, *each.kinds, *each.providers)}
+    known: dict[tuple[str, ...], Told] = {}
     found = {}
     for target in inventory.targets.values():
-        like = (inventory.sites[target.site].area, target.severity.value)
+        traits = (inventory.sites[target.site].area, target.site, target.kind, target.provider)
+        like = (target.severity.value, *(each if each in named else "" for each in traits))
         if like not in known:
-            known[like] = frozenset(
-                (each.contact.id, cause.value)
-                for cause in Cause
-                for each in notify(_would_be(target, cause), contacts, inventory)
-            )
+            known[like] = _told(target, inventory, routing)
         found[target.id] = known[like]
     return found
 
 
-def _would_be(target: Target, cause: Cause) -> IncidentEvent:
-    incident = Incident(
+def _told(target: Target, inventory: Inventory, routing: Routing) -> Told:
+    would_be = [_would_be(target, cause) for cause in Cause]
+    return frozenset(
+        (route.to, _step(route), incident.cause.value)
+        for route in routing.routes
+        for incident in would_be
+        if not route.scope.misses(incident, inventory)
+    )
+
+
+def _of_us(told: Told) -> bool:
+    """Whether somebody is told who is no provider."""
+    return any(not to.startswith(OUTSIDER) for to, _, _ in told)
+
+
+def _step(route: Route) -> str:
+    return _span(route.after) if route.after else ""
+
+
+def _would_be(target: Target, cause: Cause) -> Incident:
+    return Incident(
         id="plan", root=target.id, cause=cause, state=State.DOWN, began=_NEVER, opened=_NEVER,
         reason=Reason.TIMEOUT, severity=target.severity,
     )  # fmt: skip
-    return IncidentEvent(incident=incident, what=Happening.OPENED, at=_NEVER)
 
 
-def _audience(before: Mapping[str, Told], after: Mapping[str, Told]) -> dict[str, Audience]:
-    more, fewer = defaultdict[str, dict[str, None]](dict), defaultdict[str, dict[str, None]](dict)
+def _audiences(before: Mapping[str, Told], after: Mapping[str, Told]) -> dict[str, dict[str, Audience]]:
+    """By step and whom."""
+    more, fewer = (
+        defaultdict[tuple[str, str], dict[str, None]](dict),
+        defaultdict[tuple[str, str], dict[str, None]](dict),
+    )
     for target in after:
         if target in before and before[target] != after[target]:
-            for contact, _ in after[target] - before[target]:
-                more[contact][target] = None
-            for contact, _ in before[target] - after[target]:
-                fewer[contact][target] = None
+            for to, step, _ in after[target] - before[target]:
+                more[step, to][target] = None
+            for to, step, _ in before[target] - after[target]:
+                fewer[step, to][target] = None
+    found: dict[str, dict[str, Audience]] = {}
+    for step, to in sorted(more.keys() | fewer.keys()):
+        audience = Audience(more=tuple(more.get((step, to), ())), fewer=tuple(fewer.get((step, to), ())))
+        found.setdefault(step, {})[to] = audience
+    return found
+
+
+def _duty(before: Routing, after: Routing, at: datetime) -> dict[str, tuple[str, str]]:
+    both = (each for each in after.rotas if each in before.rotas)
+    shifts = {each: (before.shift(each, at).contact.id, after.shift(each, at).contact.id) for each in both}
+    return {rota: (was, is_) for rota, (was, is_) in shifts.items() if was != is_}
+
+
+# -- contacts.yaml, as it is written -----------------------------------------------------------------------------------
+
+
+def _people(routing: Routing) -> dict[str, object]:
+    """Contacts and people; providers are told of with their own table."""
+    return {each.id: _person(each, routing) for each in routing.contacts.values() if not each.outsider}
+
+
+def _person(contact: Contact, routing: Routing) -> dict[str, object]:
+    quiet, storm = routing.quiet.get(contact.id), routing.storms.get(contact.id)
     return {
-        contact: Audience(more=tuple(more.get(contact, ())), fewer=tuple(fewer.get(contact, ())))
-        for contact in sorted(more.keys() | fewer.keys())
+        "name": contact.name,
+        "email": contact.email,
+        "language": contact.language,
+        "quiet": {"hours": quiet.hours.text, "at_once": quiet.at_once} if quiet else None,
+        "storm": {"mails": storm.mails, "within": _span(storm.within)} if storm else None,
+        **_ways(contact.id, routing),
     }
+
+
+def _rotas(routing: Routing) -> dict[str, object]:
+    return {id_: _rota(each, routing) for id_, each in routing.rotas.items()}
+
+
+def _rota(rota: Rota, routing: Routing) -> dict[str, object]:
+    overrides = (f"{each.to} {each.begins:{MOMENT}} – {each.ends:{MOMENT}}" for each in rota.overrides)
+    return {
+        "name": rota.name,
+        "people": rota.people,
+        "starts": f"{rota.starts:{MOMENT}}",
+        "turn": _span(rota.turn),
+        "overrides": tuple(overrides),
+        **_ways(rota.id, routing),
+    }
+
+
+def _ways(to: str, routing: Routing) -> dict[str, object]:
+    """What is written of the routes that lead to somebody: at once, and by steps of escalation."""
+    found: dict[str, object] = {}
+    for route in routing.routes:
+        if route.to != to:
+            continue
+        way = {
+            **(_inside(route.scope) or {}),
+            "hours": route.hours.text if route.hours else "",
+            "remind": _span(route.remind),
+            "remind_acknowledged": _span(route.remind_acknowledged),
+        }
+        if route.after:
+            found[_free(f"escalation after {_step(route)}", found)] = way
+        else:
+            found |= way
+    return found
+
+
+def _span(span: timedelta | None) -> str:
+    """As people write it: in the largest unit that it is a whole number of."""
+    if span is None:
+        return ""
+    seconds = span.total_seconds()
+    unit, size = next(
+        ((unit, size) for unit, size in (("d", 86400), ("h", 3600), ("m", 60)) if not seconds % size), ("s", 1)
+    )
+    return f"{seconds / size:g}{unit}"

@@ -1,4 +1,4 @@
-"""Files → documents → Inventory: reads the folder, the contacts and the secrets; raises ConfigError with every mistake."""
+"""Files → documents → Inventory: reads the folder and the secrets; raises ConfigError with every mistake."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from monitor.core.model import Cause, Contact, Inventory, Severity
+from monitor.core.model import Inventory
 from monitor.inventory.compile import Name, Part, compile_inventory
 from monitor.inventory.schema import (
-    ContactsFile,
     Document,
     MaintenanceModel,
     ProfileModel,
@@ -20,7 +19,7 @@ from monitor.inventory.schema import (
     SiteBody,
     SiteModel,
 )
-from monitor.yamlfile import ConfigError, Problem, Source, fit, read, validate
+from monitor.yamlfile import ConfigError, Problem, Source, fit, read
 
 ReadSecret = Callable[[str, str], str]
 MAX_SECRET_BYTES = 65536
@@ -138,20 +137,3 @@ def _tables(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {}
     return {name: value[name] for name, kind in kinds.items() if isinstance(value.get(name), kind)}
-
-
-def load_contacts(path: Path) -> tuple[Contact, ...]:
-    """Who gets mail."""
-    found = validate(read(path), ContactsFile)
-    return tuple(
-        Contact(
-            id=id_,
-            name=each.name,
-            email=each.email,
-            language=each.language,
-            areas=tuple(each.areas),
-            causes=tuple(Cause(cause) for cause in each.causes),
-            severity=Severity(each.severity),
-        )
-        for id_, each in found.contacts.items()
-    )

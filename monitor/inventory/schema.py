@@ -15,7 +15,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from alerts.routing import WEEK_MINUTES, Hours
 from monitor.core.words import LOCAL
+from monitor.inventory.hours import parse_hours
 from probes.registry import Bandwidth
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
@@ -273,14 +275,6 @@ class SiteModel(SiteBody):
     vars: dict[str, str | int] = Field(default_factory=dict, description="fills {…} in the template's strings")
 
 
-class ProviderModel(Model):
-    """Who delivers lines."""
-
-    name: Line = Field(min_length=1, max_length=120, description="what people call it")
-    hotline: str = Field(min_length=1, max_length=60, description="whom to call about a line; shown in its mails")
-    email: str = Field("", description="for the records; no mail is sent there")
-
-
 LONGEST_WINDOW_SECONDS = 366 * 86_400.0
 """Of a window of maintenance."""
 
@@ -310,18 +304,6 @@ class MaintenanceModel(Model):
         return self
 
 
-class Document(Model):
-    """One file of the inventory; a folder of files is read as one."""
-
-    providers: dict[Slug, ProviderModel] = Field(default_factory=dict, description="who delivers lines, by id")
-    profiles: dict[Slug, ProfileModel] = Field(
-        default_factory=dict, description="kinds of equipment, lines and services with their checks, by name"
-    )
-    templates: dict[Slug, SiteBody] = Field(default_factory=dict, description="what many sites have, by name")
-    sites: list[SiteModel] = Field(default_factory=list, description="communes, points of presence, data centres")
-    maintenance: list[MaintenanceModel] = Field(default_factory=list, description="planned work")
-
-
 def _mail_address(value: str) -> str:
     try:
         address = Address(addr_spec=value)
@@ -335,20 +317,180 @@ def _mail_address(value: str) -> str:
 MailAddress = Annotated[str, AfterValidator(_mail_address), Field(max_length=254)]
 
 
-class ContactModel(Model):
-    """Somebody who gets mail."""
+def _hours(value: object) -> object:
+    return parse_hours(value) if isinstance(value, str) else value
 
-    name: Line = Field(min_length=1, max_length=120)
-    email: MailAddress
-    language: Literal["vi", "en"] = "vi"
-    areas: list[str] = Field(default_factory=list, description="only incidents of sites in these areas; empty: all")
+
+HoursText = Annotated[
+    Hours, BeforeValidator(_hours), WithJsonSchema({"type": "string", "examples": ["Mo-Fr 07:30-17:00", "22:00-06:30"]})
+]
+"""Days and times, such as `Mo-Fr 07:30-17:00`."""
+
+
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 60.0, 31 * 86_400.0
+"""Seconds between mails of one incident that time alone brings."""
+
+
+def _interval(value: float) -> float:
+    if not SHORTEST_INTERVAL <= value <= LONGEST_INTERVAL:
+        raise ValueError("must be between 1m and 31d")
+    return value
+
+
+Interval = Annotated[Span, AfterValidator(_interval)]
+
+
+class ScopeModel(Model):
+    """Which incidents: those that fit all that is written."""
+
     causes: list[Literal["link", "power", "lan", "device", "service", "shared", "vantage"]] = Field(
         default_factory=list, description="only these causes; empty: all"
     )
     severity: SeverityName = Field("minor", description="only incidents that are at least so severe")
+    areas: list[str] = Field(default_factory=list, description="only incidents of sites in these areas; empty: all")
+    sites: list[Slug] = Field(default_factory=list, description="only incidents at these sites; empty: all")
+    kinds: list[Slug] = Field(default_factory=list, description="only of these kinds of target; empty: all")
+    providers: list[Slug] = Field(default_factory=list, description="only of lines of these providers; empty: all")
+    hours: HoursText | None = Field(None, description="new incidents only then, such as Mo-Fr 07:30-17:00")
+
+
+def _not_always(value: Hours) -> Hours:
+    if value.spans == ((0, WEEK_MINUTES),):
+        raise ValueError("all of the week is quiet: there would never be a digest")
+    return value
+
+
+class QuietModel(Model):
+    """When only what is severe is mailed at once; the rest comes in one digest when it is over."""
+
+    hours: Annotated[HoursText, AfterValidator(_not_always)] = Field(description="such as 22:00-06:30")
+    at_once: SeverityName = Field("critical", description="mailed at once all the same: what is at least so severe")
+
+
+LONGEST_STORM = 3600.0
+
+
+def _an_hour(value: float) -> float:
+    if value > LONGEST_STORM:
+        raise ValueError("must not be more than 1h")
+    return value
+
+
+class StormModel(Model):
+    """How many mails are too many; what is more comes in summaries."""
+
+    mails: int = Field(ge=1, le=1000, description="so many come one by one")
+    within: Annotated[Interval, AfterValidator(_an_hour)] = Field(description="in so long a time; at most 1h")
+
+
+class PersonModel(Model):
+    """Somebody who gets mail when something names them."""
+
+    name: Line = Field(min_length=1, max_length=120, description="what people call them")
+    email: MailAddress = Field(description="where mail goes")
+    language: Literal["vi", "en"] = Field("vi", description="of the mails")
+    quiet: QuietModel | None = Field(None, description="when only what is severe is mailed at once")
+    storm: StormModel | None = Field(None, description="how many mails are too many; default: none are")
+
+
+class TellModel(Model):
+    """Of which incidents of its lines a provider is mailed itself."""
+
+    causes: list[Literal["link", "shared"]] = Field(["link", "shared"], description="only these causes")
+    severity: SeverityName = Field("minor", description="only incidents that are at least so severe")
+    language: Literal["vi", "en"] = Field("vi", description="of the mails")
+    hours: HoursText | None = Field(None, description="new incidents only then, such as Mo-Fr 07:30-17:00")
+
+
+def _tell(value: object) -> object:
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+class ProviderModel(Model):
+    """Who delivers lines."""
+
+    name: Line = Field(min_length=1, max_length=120, description="what people call it")
+    hotline: str = Field(min_length=1, max_length=60, description="whom to call about a line; shown in its mails")
+    email: str = Field("", description="for the records; mailed only with `tell`")
+    tell: Annotated[TellModel | None, BeforeValidator(_tell, json_schema_input_type=TellModel | bool | None)] = Field(
+        None, description="true, or of which incidents: its own lines' are mailed to it, in words fit for an outsider"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_told(self) -> ProviderModel:
+        if self.tell is not None:
+            _mail_address(self.email)
+        return self
+
+
+class Document(Model):
+    """One file of the inventory; a folder of files is read as one."""
+
+    providers: dict[Slug, ProviderModel] = Field(default_factory=dict, description="who delivers lines, by id")
+    profiles: dict[Slug, ProfileModel] = Field(
+        default_factory=dict, description="kinds of equipment, lines and services with their checks, by name"
+    )
+    templates: dict[Slug, SiteBody] = Field(default_factory=dict, description="what many sites have, by name")
+    sites: list[SiteModel] = Field(default_factory=list, description="communes, points of presence, data centres")
+    maintenance: list[MaintenanceModel] = Field(default_factory=list, description="planned work")
+
+
+class RemindedModel(ScopeModel):
+    """What contacts and rotas have in common."""
+
+    remind: Interval | None = Field(
+        None, description="mail again so long after the last mail, while it is open and nobody has it"
+    )
+    remind_acknowledged: Interval | None = Field(None, description="the same while somebody has it")
+
+
+class ContactModel(PersonModel, RemindedModel):
+    """Somebody who gets mail of all that fits."""
+
+
+class OverrideModel(Model):
+    """Somebody else stands in for a while."""
+
+    from_: Moment = Field(alias="from", description="when it begins; without a zone it is Viet Nam's time")
+    until: Moment = Field(description="when it ends")
+    to: Slug = Field(description="a person, a contact or another rota")
+
+    @model_validator(mode="after")
+    def _fits(self) -> OverrideModel:
+        if self.until <= self.from_:
+            raise ValueError("ends before it begins")
+        return self
+
+
+class RotaModel(RemindedModel):
+    """People who take turns; whoever has the turn gets mail of all that fits."""
+
+    name: Line = Field(min_length=1, max_length=120, description="what people call it")
+    people: list[Slug] = Field(min_length=1, max_length=100, description="people or contacts, in the order of turns")
+    starts: Moment = Field(description="a hand-over to the first; gives day and time of all the others")
+    turn: Literal["daily", "weekly"] = Field("weekly", description="how long a turn is")
+    overrides: list[OverrideModel] = Field(
+        default_factory=list, description="leave, holidays: who stands in; of several in force the last one written"
+    )
+
+
+class StepModel(ScopeModel):
+    """Who else is told of all that fits, when nobody has it."""
+
+    after: Interval = Field(description="how long nobody has had it")
+    to: list[Slug] = Field(min_length=1, max_length=100, description="people, contacts or rotas")
 
 
 class ContactsFile(Model):
     """contacts.yaml: who is told."""
 
-    contacts: dict[Slug, ContactModel]
+    contacts: dict[Slug, ContactModel] = Field(default_factory=dict, description="told of all that fits, by id")
+    people: dict[Slug, PersonModel] = Field(default_factory=dict, description="told only where something names them")
+    rotas: dict[Slug, RotaModel] = Field(default_factory=dict, description="people who take turns, by id")
+    escalation: list[StepModel] = Field(default_factory=list, description="who else is told when nobody has it")
+
+    @model_validator(mode="after")
+    def _somebody(self) -> ContactsFile:
+        if not self.contacts and not self.rotas:
+            raise ValueError("nobody is told of anything: write `contacts` or `rotas`")
+        return self

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.inventory.diff import Changes, Plan
+from monitor.inventory.diff import Audience, Changes, Plan
 
 NAMED = 6
 """So many entries of a group are named; the rest are counted."""
@@ -24,7 +24,9 @@ class Sentences:
     checks: str
     anew: str
     series: str
+    duty: str
     told: str
+    told_later: str
     more_targets: str
     fewer_targets: str
     unheard: str
@@ -39,6 +41,7 @@ VI = Sentences(
         "targets": "đối tượng ({n})",
         "maintenance": "việc bảo trì ({n})",
         "contacts": "người nhận thư ({n})",
+        "rotas": "lịch trực ({n})",
     },
     nothing="Không có gì thay đổi.",
     more="và {n} mục nữa",
@@ -46,7 +49,9 @@ VI = Sentences(
     checks="Phép kiểm tra: {before} → {after} ({slow:.1f} → {fast:.1f} lần mỗi giây)",
     anew="Phép kiểm tra bắt đầu đếm lại từ đầu, vì được hỏi khác trước ({n}): {ids}",
     series="Chuỗi số liệu Prometheus: khoảng {before} → {after}",
+    duty="Đang trực {rota}: {before} → {after}",
     told="Thư cho {contact}: {what}",
+    told_later="Thư cho {contact} khi sau {after} chưa có ai nhận: {what}",
     more_targets="thêm đối tượng ({n}: {ids})",
     fewer_targets="bớt đối tượng ({n}: {ids})",
     unheard="CHÚ Ý: không ai nhận thư về các đối tượng này ({n}): {ids}",
@@ -61,6 +66,7 @@ EN = Sentences(
         "targets": "targets ({n})",
         "maintenance": "maintenance ({n})",
         "contacts": "contacts ({n})",
+        "rotas": "rotas ({n})",
     },
     nothing="Nothing changes.",
     more="and {n} more",
@@ -68,7 +74,9 @@ EN = Sentences(
     checks="Checks: {before} → {after} ({slow:.1f} → {fast:.1f} a second)",
     anew="Checks that begin to count anew, for they are asked otherwise ({n}): {ids}",
     series="Series of Prometheus: about {before} → {after}",
+    duty="On duty of {rota} now: {before} → {after}",
     told="Mail to {contact}: {what}",
+    told_later="Mail to {contact} when nobody has it after {after}: {what}",
     more_targets="more targets ({n}: {ids})",
     fewer_targets="fewer targets ({n}: {ids})",
     unheard="NOTE that nobody is mailed of these targets ({n}): {ids}",
@@ -91,16 +99,24 @@ def tell(plan: Plan, words: Sentences) -> Iterator[str]:
     if plan.anew:
         yield words.anew.format(n=len(plan.anew), ids=_named(plan.anew, words))
     yield words.series.format(before=before.series, after=after.series)
+    for rota, (was, is_) in plan.duty.items():
+        yield words.duty.format(rota=rota, before=was, after=is_)
     for contact, each in plan.audience.items():
-        parts = ((words.more_targets, each.more), (words.fewer_targets, each.fewer))
-        what = "; ".join(text.format(n=len(ids), ids=_named(ids, words)) for text, ids in parts if ids)
-        yield words.told.format(contact=contact, what=what)
+        yield words.told.format(contact=contact, what=_heard(each, words))
+    for step, audiences in plan.steps.items():
+        for contact, each in audiences.items():
+            yield words.told_later.format(contact=contact, after=step, what=_heard(each, words))
     if plan.unheard:
         yield words.unheard.format(n=len(plan.unheard), ids=_named(plan.unheard, words))
     for incident in plan.withdrawn:
         yield words.withdrawn.format(id=incident.id, root=incident.root)
     if plan.restart:
         yield words.restart.format(keys=", ".join(plan.restart))
+
+
+def _heard(audience: Audience, words: Sentences) -> str:
+    parts = ((words.more_targets, audience.more), (words.fewer_targets, audience.fewer))
+    return "; ".join(text.format(n=len(ids), ids=_named(ids, words)) for text, ids in parts if ids)
 
 
 def _table(changes: Changes, called: str, words: Sentences) -> Iterator[str]:

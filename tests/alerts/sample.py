@@ -11,6 +11,7 @@ from alerts.compose import Composer
 from alerts.links import KEY_BYTES, Signer
 from monitor.core.lasthour import Series
 from monitor.core.model import (
+    SUMMARIES,
     Acknowledgement,
     Cause,
     Contact,
@@ -86,10 +87,13 @@ def notification(
     incident: Incident = INCIDENT,
     step: str = "",
 ) -> Notification:
-    """A mail to a contact."""
+    """A mail to a contact; a summary lists the incident and one that is over."""
+    happened = event(what, incident)
+    thread = f"{what}-20261124063000" if what in SUMMARIES else incident.id
+    over = event(Happening.RECOVERED, replace(incident, id="over", closed=NOW + timedelta(hours=1)), 3600)
     return Notification(
-        id=f"{incident.id}.{step or what.value}.{contact.id}", thread=incident.id, contact=contact,
-        event=event(what, incident), reason="is told of every incident",
+        id=f"{thread}.{step or what.value}.{contact.id}", thread=thread, contact=contact,
+        event=happened, reason="is told of every incident", items=(happened, over) if what in SUMMARIES else (),
     )  # fmt: skip
 
 

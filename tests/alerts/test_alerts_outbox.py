@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from alerts import outbox
 from alerts.mailer import Mailer, Outcome, Relay
 from alerts.outbox import FIRST_RETRY, JITTER, LONGEST_RETRY, Outbox, backoff
+from alerts.webhook import Webhooks
 from lab.sink import HANG, Taken
 from monitor.core.model import Contact, Happening, Notification
 from monitor.store import LEASE, Store
@@ -43,7 +44,8 @@ class Post:
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(
-            queue=self.store, composer=composer(), mailer=Mailer([self.relay]), inventory=inventory,
+            queue=self.store, composer=composer(), mailer=Mailer([self.relay]),
+            webhooks=Webhooks({}, lambda *_: None), inventory=inventory,
             clock=lambda: self.now, on_result=self.results.append, chance=lambda: 0.0,
         )  # fmt: skip
 

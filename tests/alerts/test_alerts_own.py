@@ -10,12 +10,13 @@ import pytest
 
 from alerts.mailer import Mailer, Relay
 from alerts.own import AGAIN_SECONDS, RETRY_SECONDS, SHOWN, Emergency, concerned
+from alerts.routing import Route, Routing, Scope
 from lab.sink import Sink
-from monitor.core.model import Cause, Contact, Happening, Notification, Severity
+from monitor.core.model import Cause, Contact, Happening, Notification
 from tests.alerts.conftest import MakeSink
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, composer, inventory, notification
 
-LINES = Contact(id="lines", name="Lines", email="lines@example.org", language="en", causes=(Cause.LINK,))
+LINES = Contact(id="lines", name="Lines", email="lines@example.org", language="en")
 AFTER = 30.0
 
 
@@ -24,7 +25,7 @@ class Case:
     """A database that can be written or not, and a clock that the test sets."""
 
     mailer: Mailer
-    contacts: Sequence[Contact] = (ON_CALL, LINES)
+    contacts: Sequence[Contact] = (ON_CALL,)
     unwritten: float = 0.0
     waiting: list[Notification] = field(default_factory=list)
     seconds: float = 0.0
@@ -159,6 +160,9 @@ async def test_trouble_that_ends_before_anybody_was_told_is_not_told_at_all(
 
 
 def test_where_nobody_is_told_of_everything_all_are_told_of_the_monitor() -> None:
-    major = replace(ON_CALL, severity=Severity.MAJOR)
-    assert concerned([ON_CALL, LINES]) == (ON_CALL,)
-    assert concerned([major, LINES]) == (major, LINES)
+    provider = replace(LINES, id="provider.vnpt", outsider=True)
+    known = Routing(contacts={each.id: each for each in (ON_CALL, LINES, provider)})
+    lines, all_of_it = Route(to=LINES.id, scope=Scope(causes=(Cause.LINK,))), Route(to=ON_CALL.id)
+    late = Route(to=LINES.id, after=timedelta(minutes=5))
+    assert concerned(replace(known, routes=(lines, late, all_of_it, Route(to=provider.id))), NOW) == (ON_CALL,)
+    assert concerned(replace(known, routes=(lines,)), NOW) == (ON_CALL, LINES)

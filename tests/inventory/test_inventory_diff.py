@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from alerts.routing import OUTSIDER, Rota, Route, Routing, Scope, everybody
 from monitor.core.model import Cause, Contact, Incident, Inventory, Reason, State
 from monitor.inventory.diff import Audience, Changes, Ending, Plan, compare, differences, plan_json
 from monitor.inventory.load import load_inventory
@@ -21,6 +22,7 @@ HERE = Path(__file__).parent
 NOW = datetime(2026, 11, 24, 13, 38, 40, tzinfo=UTC)
 DECLARED = {name: len(kind.metrics) for name, kind in registry.load().items()}
 ON_CALL = Contact(id="on-call", name="Kỹ sư trực", email="truc@noc.example.org")
+EVERYTHING = everybody(ON_CALL)
 TWO = """
 sites:
   - {id: xa-a, name: Xã A, area: North, code: '1', like: commune, vars: {n: 1}}
@@ -43,10 +45,15 @@ def load(tmp_path: Path) -> Load:
     return made
 
 
-def plan(
-    before: Inventory, after: Inventory, had: Sequence[Contact] = (ON_CALL,), has: Sequence[Contact] = (ON_CALL,)
-) -> Plan:
-    return compare((before, had), (after, has), declared=DECLARED)
+def plan(before: Inventory, after: Inventory, had: Routing = EVERYTHING, has: Routing = EVERYTHING) -> Plan:
+    return compare((before, had), (after, has), at=NOW, declared=DECLARED)
+
+
+def people(*routes: Route, **rotas: Rota) -> Routing:
+    """Routing of these routes, to whoever they and the rotas name."""
+    ids = {*(each.to for each in routes), *(id_ for each in rotas.values() for id_ in each.people)} - rotas.keys()
+    contacts = {each: Contact(id=each, name=each.title(), email=f"{each}@x.example") for each in sorted(ids)}
+    return Routing(contacts=contacts, rotas=rotas, routes=routes)
 
 
 def test_the_same_again_changes_nothing(load: Load) -> None:
@@ -98,9 +105,8 @@ def test_of_a_secret_only_that_it_differs() -> None:
 
 
 def test_who_is_mailed_otherwise_is_asked_of_the_policy(load: Load) -> None:
-    north = Contact(id="north", name="N", email="n@x.example", areas=("North",))
-    south = replace(north, areas=("South",))
-    found = plan(load(), load(), (north,), (south,))
+    north, south = (people(Route(to="north", scope=Scope(areas=(each,)))) for each in ("North", "South"))
+    found = plan(load(), load(), north, south)
     assert found.contacts == Changes(changed={"north": {"areas": ("North", "South")}})
     assert found.audience == {
         "north": Audience(more=("xa-b/tslcd", "xa-b/router"), fewer=("xa-a/tslcd", "xa-a/router"))
@@ -114,9 +120,63 @@ def test_who_is_mailed_otherwise_is_asked_of_the_policy(load: Load) -> None:
 
 
 def test_a_site_that_moves_to_another_area_changes_who_is_mailed(load: Load) -> None:
-    north = Contact(id="north", name="N", email="n@x.example", areas=("North",))
-    found = plan(load(), load(TWO.replace("area: South", "area: North")), (north,), (north,))
+    north = people(Route(to="north", scope=Scope(areas=("North",))))
+    found = plan(load(), load(TWO.replace("area: South", "area: North")), north, north)
     assert found.audience == {"north": Audience(more=("xa-b/tslcd", "xa-b/router"))}
+
+
+@pytest.mark.parametrize(
+    ("scope", "more"),
+    [
+        (Scope(kinds=("tslcd",)), ("xa-a/tslcd", "xa-b/tslcd")),
+        (Scope(sites=("xa-b",)), ("xa-b/tslcd", "xa-b/router")),
+        (Scope(providers=("vnpt",)), ("xa-a/tslcd", "xa-b/tslcd")),
+        (Scope(causes=(Cause.LINK,), areas=("North",)), ("xa-a/tslcd", "xa-a/router")),
+        (Scope(sites=("xa-a",), kinds=("router",)), ("xa-a/router",)),
+    ],
+    ids=str,
+)
+def test_all_that_a_route_asks_for_counts(scope: Scope, more: tuple[str, ...], load: Load) -> None:
+    found = plan(load(), load(), people(), people(Route(to="lan", scope=scope)))
+    assert found.audience == {"lan": Audience(more=more)}
+    assert found.unheard == (), "of the rest nobody was mailed before either"
+
+
+def test_a_step_is_told_with_how_long_it_waits(load: Load) -> None:
+    at_once = Route(to="lan")
+    later = Route(to="chief", after=timedelta(minutes=15), scope=Scope(kinds=("tslcd",)))
+    found = plan(load(), load(), people(at_once), people(at_once, later))
+    assert (found.audience, found.steps) == ({}, {"15m": {"chief": Audience(more=("xa-a/tslcd", "xa-b/tslcd"))}})
+    told = "Mail to chief when nobody has it after 15m: more targets (2: xa-a/tslcd, xa-b/tslcd)"
+    assert told in list(tell(found, EN))
+    later_still = people(at_once, replace(later, after=timedelta(hours=1)))
+    found = plan(load(), load(), people(at_once, later), later_still)
+    assert (found.steps["15m"]["chief"].fewer, found.steps["1h"]["chief"].more) == (("xa-a/tslcd", "xa-b/tslcd"),) * 2
+    assert [*found.contacts.changed["chief"]] == ["escalation after 15m", "escalation after 1h"]
+    assert plan_json.validate_json(plan_json.dump_json(found)) == found
+
+
+def test_who_is_on_duty_now_is_asked_of_the_rota(load: Load) -> None:
+    rota = Rota(id="noc", name="NOC", people=("hai", "lan"), starts=NOW, turn=timedelta(days=7))
+    found = plan(
+        load(),
+        load(),
+        people(Route(to="noc"), noc=rota),
+        people(Route(to="noc"), noc=replace(rota, people=("lan", "hai"))),
+    )
+    assert found.rotas == Changes(changed={"noc": {"people": ("hai, lan", "lan, hai")}})
+    assert found.duty == {"noc": ("hai", "lan")}
+    assert found.audience == {}, "the rota is told of as much as before"
+    assert list(tell(found, EN))[:2] == ["~ rotas (1): noc", "    people: hai, lan → lan, hai"]
+    assert "On duty of noc now: hai → lan" in list(tell(found, EN))
+
+
+def test_a_provider_that_is_told_is_nobody_of_ours(load: Load) -> None:
+    its = f"{OUTSIDER}vnpt"
+    only_it = people(Route(to=its, scope=Scope(providers=("vnpt",))))
+    found = plan(load(), load(), EVERYTHING, only_it)
+    assert found.audience[its].more == ("xa-a/tslcd", "xa-b/tslcd")
+    assert set(found.unheard) == load().targets.keys()
 
 
 def test_open_incidents_whose_root_goes_are_withdrawn(load: Load) -> None:
@@ -128,7 +188,7 @@ def test_open_incidents_whose_root_goes_are_withdrawn(load: Load) -> None:
     before = load()
     after = load(TWO[: TWO.index("  - {id: xa-b")])
     incidents = [incident("xa-a/tslcd"), incident("xa-b/tslcd")]
-    found = compare((before, ()), (after, ()), incidents=incidents, declared=DECLARED)
+    found = compare((before, Routing()), (after, Routing()), at=NOW, incidents=incidents, declared=DECLARED)
     assert found.withdrawn == (Ending(id="1-xa-b/tslcd", root="xa-b/tslcd"),)
     assert "Sự cố đang mở sẽ được rút lại: 1-xa-b/tslcd (xa-b/tslcd)" in list(tell(found, VI))
 
@@ -146,7 +206,7 @@ def test_maintenance_is_compared_by_its_windows(load: Load) -> None:
 def test_series_are_those_that_were_measured_or_those_of_their_like(load: Load) -> None:
     before, after = load(TWO[: TWO.index("  - {id: xa-b")]), load()
     measured = {check: 40 if check.endswith("router#snmp") else 5 for check in before.checks()}
-    found = compare((before, ()), (after, ()), measured=measured, declared=DECLARED)
+    found = compare((before, Routing()), (after, Routing()), at=NOW, measured=measured, declared=DECLARED)
     mine = sum(
         2 + bool(check.window) + measured[id_] for id_, check in before.checks().items() if id_.startswith("xa-a")
     )

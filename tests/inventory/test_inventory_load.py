@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from monitor import yamlfile
 from monitor.core.model import Inventory, Limit, Role, Severity, State
-from monitor.inventory.load import SecretReader, load_contacts, load_inventory
+from monitor.inventory.contacts import load_contacts
+from monitor.inventory.load import SecretReader, load_inventory
 from monitor.yamlfile import ConfigError
 
 HERE = Path(__file__).parent
@@ -339,12 +340,12 @@ def test_links_and_routers_of_the_example_decide_between_up_and_down(province: I
         assert any(check.when_failed is State.DOWN for check in target.checks), target.id
 
 
-def test_the_example_s_contacts_load() -> None:
-    contacts = load_contacts(EXAMPLE / "contacts.yaml")
-    assert {contact.language for contact in contacts} == {"vi", "en"}
+def test_the_example_s_contacts_load(province: Inventory) -> None:
+    routing = load_contacts(EXAMPLE / "contacts.yaml", province)
+    assert {contact.language for contact in routing.contacts.values()} == {"vi", "en"}
 
 
 def test_a_contact_may_be_told_only_of_what_is_severe_enough(tmp_path: Path) -> None:
     file = tmp_path / "contacts.yaml"
     file.write_text("contacts: {a: {name: A, email: a@x.example, severity: major}, b: {name: B, email: b@x.example}}")
-    assert [each.severity for each in load_contacts(file)] == [Severity.MAJOR, Severity.MINOR]
+    assert [each.scope.severity for each in load_contacts(file).routes] == [Severity.MAJOR, Severity.MINOR]

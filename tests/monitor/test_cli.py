@@ -87,16 +87,12 @@ def test_check_tells_programs_and_github_the_same(files: Daemon) -> None:
 
 def test_a_warning_is_told_and_all_is_well(files: Daemon) -> None:
     files.write_inventory("  - {id: xa-moi, name: Xã Mới, area: Huyện Kim Bảng}\n")
-    contacts = files.folder / "contacts.yaml"
-    contacts.write_text("contacts: {a: {name: A, email: a@b.example, areas: [Huyện Kim Bản]}}", encoding="utf-8")
     said = run("check", files=files)
     assert said.exit_code == 0
     assert said.stdout.startswith("well: 2 sites")
     assert "warning: nothing is watched at `xa-moi`\n" in said.stderr
-    area = f"{contacts}:1:53: warning: no site is in the area `Huyện Kim Bản`; did you mean `Huyện Kim Bảng`?\n"
-    assert area in said.stderr
     said = run("check", "--format", "github", files=files)
-    assert (said.exit_code, said.stdout.count("::warning file=")) == (0, 2)
+    assert (said.exit_code, said.stdout.count("::warning file=")) == (0, 1)
 
 
 def test_what_github_would_take_for_its_own_is_escaped() -> None:
@@ -340,3 +336,15 @@ def test_availability_tells_a_time_that_it_does_not_understand(
 def test_availability_without_a_database_says_so(files: Daemon) -> None:
     said = run("availability", files=files)
     assert (said.exit_code, said.stderr) == (1, f"{files.database}: there is no database yet; the daemon makes it\n")
+
+
+def test_who_tells_from_the_files_alone_who_would_be_mailed_and_why(files: Daemon) -> None:
+    code, said, _ = files.run("who", "center/portal", "--at", "2026-12-01T02:10", "--lang", "en")
+    assert code == 0
+    assert said.startswith("Public-service portal – ")
+    assert "at 02:10 01/12/2026" in said
+    assert "  Support <support@systems.example>: is told of incidents with cause the service\n" in said
+    assert "  Lines <lines@systems.example>: wants only incidents with cause the line\n" in said
+    assert "Báo ngay:" in files.run("who", "center/portal")[1]
+    assert "mức Thấp" in files.run("who", "center/portal", "--severity", "minor")[1]
+    assert "did you mean: center/portal" in files.run("who", "portal")[2]

@@ -47,7 +47,7 @@ def keys(node: Any, at: str = "") -> Iterator[tuple[str, Any]]:
             yield from keys(each, f"{at}.{name}" if name not in ("properties", "$defs") else at)
 
 
-@pytest.mark.parametrize("name", ["inventory.json", "settings.json"])
+@pytest.mark.parametrize("name", ["inventory.json", "contacts.json", "settings.json"])
 def test_every_key_says_what_it_is_and_its_default_is_a_good_value(name: str) -> None:
     found = [(at, each) for at, each in keys(SCHEMAS[name]) if ".if." not in at and ".then." not in at]
     assert len(found) > 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from alerts.holding import READ_BACK
+from alerts.routing import Quiet, Route, Routing, Scope, everybody
 from monitor import pipeline as pipeline_module
 from monitor.core import decider as decider_module
 from monitor.core.correlate import LATELY
 from monitor.core.model import (
     Acknowledgement,
-    Cause,
     Check,
     Contact,
     Happening,
@@ -25,16 +26,19 @@ from monitor.core.model import (
     IncidentEvent,
     Inventory,
     Limit,
+    Notification,
     Observation,
     Outcome,
     Reason,
     Role,
+    Severity,
     Silence,
     Site,
     State,
     Target,
 )
 from monitor.core.ongoing import SETTLE, SETTLE_FACTOR
+from monitor.inventory.hours import parse_hours
 from monitor.pipeline import KEPT_CLOSED, Pipeline
 from monitor.recording import Recorder, read
 from monitor.replay import Replay
@@ -45,7 +49,17 @@ from tests.monitor.making import rows
 
 GIVE_UP_SECONDS = 20.0
 ALL = Contact(id="all", name="All", email="all@example.org")
-SOUTH = Contact(id="south", name="South", email="south@example.org", areas=("South",))
+SOUTH = Contact(id="south", name="South", email="south@example.org")
+
+
+def told_of(area: str, *contacts: Contact) -> Routing:
+    """`SOUTH` is told of an area, these contacts of everything."""
+    narrow = Route(to=SOUTH.id, scope=Scope(areas=(area,)))
+    all_of_them = everybody(*contacts, SOUTH)
+    return replace(all_of_them, routes=(*all_of_them.routes[:-1], narrow))
+
+
+BOTH_CONTACTS = told_of("South", ALL)
 
 
 def service(site: str, *, confirm: int = 1) -> Target:
@@ -70,7 +84,7 @@ class Line:
     """A pipeline with a clock that the test sets."""
 
     file: Path
-    contacts: Sequence[Contact] = (ALL, SOUTH)
+    routing: Routing = BOTH_CONTACTS
     now: datetime = NOW
     set_by: timedelta = timedelta()
     """What of `now` is no time that passed: somebody has set the clock."""
@@ -89,17 +103,19 @@ class Line:
         self,
         known: Inventory,
         incidents: Sequence[Incident] = (),
-        told: Mapping[str, set[str]] | None = None,
+        told: Iterable[Notification] = (),
         silences: Sequence[Silence] = (),
         untold: Mapping[str, Happening] | None = None,
+        begun: Mapping[str, datetime] | None = None,
+        held: Iterable[Notification] = (),
         closed: Sequence[Incident] = (),
     ) -> None:
         self.pipeline = Pipeline(
-            inventory=known, contacts=self.contacts, known=incidents, told=told or {}, store=self.store,
+            inventory=known, routing=self.routing, known=incidents, told=told, store=self.store,
             clock=lambda: self.now, steady=self._steady, recheck=self.rechecked.append, stored=self._stored,
             clock_set=self._move_turns,
             recorder=self.recorder,
-            silences=silences, untold=untold, closed=closed,
+            silences=silences, untold=untold, begun=begun, held=held, closed=closed,
         )  # fmt: skip
 
     async def restart(self, known: Inventory = BOTH) -> None:
@@ -108,9 +124,11 @@ class Line:
         self.begin(
             known,
             (*await store.open_incidents(), *await store.recovered(self.now - LATELY, self.now)),
-            await store.told(self.now - LATELY),
+            await store.told(self.now - READ_BACK),
             await store.silences(self.now),
             await store.untold(),
+            await store.begun(self.now - READ_BACK),
+            await store.held(),
             await store.recent_incidents(20),
         )
 
@@ -138,6 +156,7 @@ class Line:
             self.see(target, outcome)
             self.pipeline._take(self.pipeline.correlator.tick(self.now))
             self.pipeline._break_silence()
+            self.pipeline._tell_what_is_due()
 
     async def hush(self, site: str, minutes: float) -> None:
         """Be silent about a site from now on."""
@@ -311,17 +330,82 @@ async def test_the_end_is_told_to_those_who_were_told_of_the_beginning(line: Lin
     assert [each.root for each in line.pipeline.closed] == ["north/portal"]
 
 
-async def test_after_a_restart_the_end_is_told_to_those_who_were_told_before(line: Line) -> None:
+async def test_after_a_restart_the_end_is_told_to_those_who_were_told_before_and_who_is_new_hears_what_is_open(
+    line: Line,
+) -> None:
     line.see_for("south/portal", Outcome.FAILED)
     await line.pipeline.flush()
     late = Contact(id="late", name="Late", email="late@example.org")
-    line.contacts = (ALL, replace(SOUTH, areas=("North",)), late)
+    line.routing = told_of("North", ALL, late)
     await line.restart()
     line.see_for("south/portal", Outcome.FAILED)
     line.see_for("south/portal", Outcome.OK)
     await line.pipeline.flush()
-    assert line.mails() == [("opened", "all"), ("opened", "south"), ("recovered", "all"), ("recovered", "south")]
+    assert line.mails() == [
+        ("opened", "all"), ("opened", "south"), ("opened", "late"),
+        ("recovered", "all"), ("recovered", "late"), ("recovered", "south"),
+    ]  # fmt: skip
     assert await line.store.open_incidents() == ()
+
+
+async def test_a_step_of_escalation_and_a_reminder_come_in_their_time_over_a_restart(line: Line) -> None:
+    head = replace(ALL, id="head")
+    first, second = everybody(ALL).routes[0], Route(to="head", after=timedelta(minutes=15))
+    routes = (replace(first, remind=timedelta(minutes=20)), second)
+    line.routing = Routing(contacts={"all": ALL, "head": head}, routes=routes)
+    await line.restart()
+    line.see_for("north/portal", Outcome.FAILED, 10)
+    await line.pipeline.flush()
+    await line.restart()
+    line.see_for("north/portal", Outcome.FAILED, 15)
+    await line.pipeline.flush()
+    await line.restart()
+    line.see_for("north/portal", Outcome.OK, 5)
+    await line.pipeline.flush()
+    mails = line.mails()
+    assert mails[:3] == [("opened", "all"), ("escalated", "head"), ("reminder", "all")]
+    assert sorted(mails[3:]) == [("recovered", "all"), ("recovered", "head")]
+
+
+async def test_what_is_held_back_in_quiet_hours_comes_in_one_digest_over_a_restart(line: Line) -> None:
+    quiet = Quiet(hours=parse_hours("12:00-12:20"), at_once=Severity.CRITICAL)  # it is noon
+    line.routing = replace(everybody(ALL), quiet={"all": quiet})
+    await line.restart()
+    line.see_for("north/portal", Outcome.FAILED, 5)
+    line.see_for("south/portal", Outcome.FAILED, 5)
+    await line.pipeline.flush()
+    assert (line.mails(), await line.store.take(line.now, 9)) == ([("opened", "all")] * 2, [])
+    await line.restart()
+    line.see_for("south/portal", Outcome.OK, 12)
+    await line.pipeline.flush()
+    (digest,) = await line.store.take(line.now, 9)
+    assert (digest.notification.event.what, len(digest.notification.items)) == (Happening.DIGEST, 2)
+    assert (await line.store.standing(line.now)).counts == {"summed": 3, "sending": 1}
+    assert await line.store.held() == ()
+
+
+async def test_what_is_silenced_is_neither_escalated_nor_told_to_who_comes(line: Line) -> None:
+    line.routing = Routing(contacts={"all": ALL}, routes=(Route(to="all", after=timedelta(minutes=5)),))
+    await line.restart()
+    await line.hush("north", 20)
+    line.see_for("north/portal", Outcome.FAILED, 10)
+    line.pipeline.adopt(BOTH, everybody(ALL))
+    line.see_for("north/portal", Outcome.FAILED, 5)
+    await line.pipeline.flush()
+    assert line.mails() == []
+
+
+async def test_after_a_start_and_a_pause_nothing_comes_by_time_alone_until_it_is_seen_what_is_still_so(
+    line: Line,
+) -> None:
+    line.routing = Routing(contacts={"all": ALL}, routes=(Route(to="all", after=timedelta(minutes=5)),))
+    line.see_for("north/portal", Outcome.FAILED, 1)
+    await line.pipeline.flush()
+    line.now += timedelta(hours=1)  # nobody watches
+    await line.restart()
+    line.see_for("north/portal", Outcome.OK, 5)
+    await line.pipeline.flush()
+    assert line.mails() == [("opened", "all"), ("recovered", "all")]
 
 
 async def test_an_incident_that_goes_on_over_a_restart_is_not_opened_again(line: Line) -> None:
@@ -337,7 +421,7 @@ async def test_an_incident_that_goes_on_over_a_restart_is_not_opened_again(line:
 
 async def test_a_contact_that_comes_or_goes_with_a_reload_hears_what_fits(line: Line) -> None:
     line.see_for("south/portal", Outcome.FAILED)
-    line.pipeline.adopt(BOTH, [ALL, replace(ALL, id="new")])
+    line.pipeline.adopt(BOTH, everybody(ALL, replace(ALL, id="new")))
     line.see_for("south/portal", Outcome.OK)
     line.see_for("north/portal", Outcome.FAILED)
     await line.pipeline.flush()
@@ -349,7 +433,7 @@ async def test_a_contact_that_comes_or_goes_with_a_reload_hears_what_fits(line: 
 async def test_an_incident_whose_target_leaves_with_a_reload_is_withdrawn_and_told(line: Line) -> None:
     line.see_for("south/portal", Outcome.FAILED)
     line.see("north/portal", Outcome.OK)
-    line.pipeline.adopt(inventory(service("north")), line.contacts)
+    line.pipeline.adopt(inventory(service("north")), line.routing)
     line.pipeline._take(line.pipeline.correlator.tick(line.now))
     await line.pipeline.flush()
     assert line.mails()[2:] == [("withdrawn", "all"), ("withdrawn", "south")]
@@ -502,7 +586,7 @@ async def test_what_comes_back_soon_after_a_restart_is_the_same_incident_in_the_
     await line.pipeline.flush()
     await line.restart()
     assert [each.id for each in line.pipeline.closed] == [before.id]
-    line.pipeline.contacts = (ALL, replace(SOUTH, causes=(Cause.LINK,)))
+    line.pipeline.adopt(BOTH, told_of("elsewhere", ALL))
     line.see_for("south/portal", Outcome.OK, minutes=20)
     line.see_for("south/portal", Outcome.FAILED)
     (again,) = line.pipeline.correlator.incidents()
@@ -525,7 +609,7 @@ async def test_what_comes_back_late_or_was_withdrawn_is_another_incident_after_a
     line.see_for("south/portal", Outcome.FAILED)
     line.see_for("south/portal", Outcome.OK)
     line.see_for("north/portal", Outcome.FAILED)
-    line.pipeline.adopt(inventory(service("south")), line.contacts)
+    line.pipeline.adopt(inventory(service("south")), line.routing)
     await line.pipeline.flush()
     line.now += LATELY - timedelta(minutes=5)
     await line.restart()
@@ -633,7 +717,7 @@ async def test_no_sign_of_life_goes_before_a_change_that_is_not_on_disk_yet(line
 async def test_a_reload_writes_who_came_and_who_left(line: Line) -> None:
     await line.pipeline.flush()
     line.now += timedelta(minutes=1)
-    line.pipeline.adopt(inventory(service("south")), line.contacts)
+    line.pipeline.adopt(inventory(service("south")), line.routing)
     await line.pipeline.flush()
     found = rows(line.file, "SELECT target, commune, since, until FROM member ORDER BY target")
     assert [each[:2] for each in found] == [("north/portal", "north"), ("south/portal", "south")]

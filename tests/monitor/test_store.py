@@ -13,7 +13,7 @@ import pytest
 
 from alerts.outbox import Standing
 from monitor import store as store_module
-from monitor.core.model import Explanation, Happening, Held, Look, Notification, Reason, Silence, State
+from monitor.core.model import Explanation, Happening, Held, HeldBack, Look, Notification, Reason, Silence, State
 from monitor.core.usual import Learnt
 from monitor.store import FAILED_SHOWN, LEARNT_KEPT, LEASE, MAX_HISTORY, SCHEMA_VERSION, Store, StoreError, read_history
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
@@ -123,16 +123,21 @@ async def test_what_was_learnt_of_a_check_that_is_long_gone_is_thrown_away(store
     assert rows(file, 'SELECT "check" FROM learnt') == [("fresh",)]
 
 
-async def test_told_are_the_contacts_of_incidents_that_are_open_or_were_lately(store: Store) -> None:
+async def test_told_is_what_was_mailed_and_begun_when_somebody_was_last_wanted(store: Store) -> None:
     other = replace(INCIDENT, id="other")
-    await store.record([], [event(), event(incident=other)], [OPENED, SECOND, notification(incident=other)], NOW)
-    assert await store.told(NOW) == {INCIDENT.id: {"on-call", "second"}, "other": {"on-call"}}
-    recovered = event(Happening.RECOVERED)
-    await store.record([], [recovered], [RECOVERED], NOW)
+    of_other = notification(incident=other)
+    await store.record([], [event(), event(incident=other)], [OPENED, SECOND, of_other], NOW)
+    opened, later = NOW + timedelta(seconds=3), NOW + timedelta(hours=1)
+    assert await store.told(later) == (OPENED, SECOND, of_other)
+    assert await store.begun(later) == {INCIDENT.id: opened, "other": opened}
+    recovered, given_back = event(Happening.RECOVERED), event(Happening.UNACKNOWLEDGED, other, after=90)
+    await store.record([], [recovered, event(Happening.ACKNOWLEDGED, other, 60), given_back], [RECOVERED], NOW)
+    assert await store.told(later) == (of_other,)
+    assert await store.begun(later) == {"other": given_back.at}
     closed = recovered.incident.closed
     assert closed is not None
-    assert (await store.told(closed)).keys() == {INCIDENT.id, "other"}
-    assert await store.told(closed + timedelta(seconds=1)) == {"other": {"on-call"}}
+    assert await store.told(closed) == (OPENED, SECOND, of_other, RECOVERED), "it may come back"
+    assert await store.begun(closed) == {INCIDENT.id: opened, "other": given_back.at}
 
 
 async def test_recovered_are_those_that_ended_well_in_a_time(store: Store) -> None:
@@ -165,6 +170,18 @@ async def test_the_last_sign_of_life_is_that_of_the_daemon_before(file: Path) ->
     second = Store(str(file))
     assert await second.last_beat() == NOW + timedelta(seconds=5)
     second.close()
+
+
+async def test_what_is_held_back_does_not_leave_until_a_summary_tells_of_it_in_its_place(store: Store) -> None:
+    held = replace(OPENED, held=HeldBack.QUIET)
+    await store.record([], [event()], [held, SECOND], NOW)
+    assert (await store.held(), [each.id for each in await store.take(NOW, 9)]) == ((held,), [SECOND.id])
+    digest = replace(notification(Happening.DIGEST), instead_of=(held.id,))
+    for _ in range(2):  # a batch whose commit was in doubt
+        await store.record([], [], [digest], NOW)
+    assert (await store.held(), [each.notification for each in await store.take(NOW, 9)]) == ((), [digest])
+    assert (await store.standing(NOW)).counts == {"summed": 1, "sending": 2}
+    assert [each.id for each in await store.told(NOW)] == [held.id, SECOND.id, digest.id]
 
 
 # -- the outbox's side ---------------------------------------------------------------------------------------------

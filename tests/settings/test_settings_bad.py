@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.inventory.load import SecretReader, load_contacts
+from monitor.inventory.contacts import load_contacts
+from monitor.inventory.load import SecretReader
 from monitor.settings import load_settings
 from monitor.yamlfile import ConfigError
 

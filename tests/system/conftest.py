@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import pytest
 
 from lab import setup
 from lab.network import namespaces_command
+from monitor.inventory.contacts import load_contacts
 
 HERE = Path(__file__).parent
 GIVE_UP_SECONDS = 120.0
-ON_CALL = "truc@noc.ninhbinh.example"
+CONFIG = HERE.parent.parent / "config"
+ON_CALL = load_contacts(CONFIG / "contacts.yaml").shift("on-call", datetime.now(UTC)).contact.email
 """Is told of everything."""
 
 
@@ -27,7 +30,7 @@ class Lab:
     def __init__(self, folder: Path) -> None:
         self._errors = (folder.parent / "inner.log").open("w+")
         self._process = subprocess.Popen(
-            namespaces_command([sys.executable, str(HERE / "inner.py"), str(folder), str(HERE.parent.parent / "config")]),
+            namespaces_command([sys.executable, str(HERE / "inner.py"), str(folder), str(CONFIG)]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True,
         )  # fmt: skip
 

@@ -1,0 +1,74 @@
+"""PURE: what mails list: the incidents of a summary, and the circuits that a provider is told of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from monitor.core.model import Cause, Happening, Incident, IncidentEvent, Inventory
+from monitor.core.words import Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One incident of a summary."""
+
+    name: str
+    """What people call its root, and where that is."""
+    state: str
+    severity: str
+    cause: str
+    since: datetime
+    until: datetime | None
+    """None: it is still open."""
+    withdrawn: bool
+    """It was a part of another incident."""
+    by: str
+    """Who has it."""
+    page: str
+    """Address of its page, or empty."""
+
+
+def lines(items: Iterable[IncidentEvent], inventory: Inventory, words: Words, board: str) -> tuple[Line, ...]:
+    """One for each incident, in the same order."""
+    return tuple(_line(each, inventory, words, board) for each in items)
+
+
+def _line(event: IncidentEvent, inventory: Inventory, words: Words, board: str) -> Line:
+    incident = event.incident
+    root = inventory.targets.get(incident.root)
+    name = words.name(root, incident.root)
+    if root is not None and incident.shared is not None:
+        name = f"{words.name(replace(root, label={}))} – {words.place(incident.shared, inventory)}"
+    elif root is not None:
+        name = f"{name} – {inventory.sites[root.site].name}"
+    return Line(
+        name=words.causes[Cause.VANTAGE] if incident.cause is Cause.VANTAGE else name,
+        state=words.states[incident.state], severity=words.severities[incident.severity], cause=words.causes[incident.cause],
+        since=incident.began, until=incident.closed, withdrawn=event.what is Happening.WITHDRAWN,
+        by=incident.acknowledged.by if incident.acknowledged else "",
+        page=f"{board}/incidents/{incident.id}" if board else "",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """A line as its provider knows it."""
+
+    id: str
+    site: str
+
+
+def circuits_of(incident: Incident, inventory: Inventory, provider: str) -> tuple[Circuit, ...]:
+    """The circuits of a provider that an incident is about: the root's, or those of the lines that have it in common."""
+    root = inventory.targets.get(incident.root)
+    if root is None or root.provider != provider:
+        return ()
+    about = (incident.root, *incident.impact) if incident.shared else (incident.root,)
+    lines_of_it = (inventory.targets[each] for each in about if each in inventory.targets)
+    return tuple(
+        Circuit(id=each.circuit, site=inventory.sites[each.site].name)
+        for each in lines_of_it
+        if each.provider == provider and each.kind == root.kind
+    )
