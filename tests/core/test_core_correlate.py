@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from monitor.core.correlate import LATELY, TAKE_OVER, Correlator
 from monitor.core.graph import Graph
 from monitor.core.model import (
+    ONLY_MAILED,
     Acknowledgement,
     Cause,
     Happening,
@@ -35,7 +36,9 @@ from monitor.core.seen import GRACE, HOLD_DOWN, HOLD_PATH_DEGRADED
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 COMMUNES = ("a", "b", "c")
-OPENED, CHANGED, RECOVERED, REOPENED, WITHDRAWN, ACKNOWLEDGED, UNACKNOWLEDGED = Happening
+OPENED, CHANGED, RECOVERED, REOPENED, WITHDRAWN, ACKNOWLEDGED, UNACKNOWLEDGED = (
+    each for each in Happening if each not in ONLY_MAILED
+)
 
 
 def target(id_: str, role: Role, kind: str, *behind: str, vantage: bool = False) -> Target:
