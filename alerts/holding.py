@@ -19,6 +19,7 @@ from monitor.core.model import (
     Notification,
     Severity,
 )
+from monitor.core.rename import Names, incident_as
 from monitor.core.severity import RANK
 
 GATHER = timedelta(seconds=60)
@@ -68,6 +69,13 @@ class Holding:
         self._left = {contact: [at + step for at in left] for contact, left in self._left.items()}
         for storm in self._storms.values():
             storm.last += step
+
+    def rename(self, names: Names) -> None:
+        """Some targets have other ids now: summaries tell of them by these."""
+        for pot in self._pots.values():
+            pot[:] = [replace(each, event=_event_as(each.event, names)) for each in pot]
+        for storm in self._storms.values():
+            storm.incident = incident_as(storm.incident, names)
 
     def take(self, made: Notification, routing: Routing) -> Notification:
         """The notification as it leaves, or as it is held back."""
@@ -173,6 +181,10 @@ def _summary(
         event=IncidentEvent(incident=worst, what=what, at=now),
         instead_of=tuple(each.id for each in pot), items=tuple(items),
     )  # fmt: skip
+
+
+def _event_as(event: IncidentEvent, names: Names) -> IncidentEvent:
+    return replace(event, incident=incident_as(event.incident, names))
 
 
 def slim(event: IncidentEvent) -> IncidentEvent:

@@ -20,6 +20,7 @@ from monitor.core.model import (
     Silence,
     Target,
 )
+from monitor.core.rename import renamed_targets
 
 BEGINS = (Happening.OPENED, Happening.REOPENED)
 ENDS = (Happening.RECOVERED, Happening.WITHDRAWN)
@@ -64,7 +65,7 @@ class Policy:
         """Since when nobody has it, and somebody may know."""
         self.next: datetime | None = None
         """When time alone may bring something next."""
-        self.adopt(routing, inventory)
+        self._routing, self._inventory = routing, inventory
 
     def _first_told(self, incident: str, since: datetime) -> datetime:
         """One that was silenced counts from its first mail."""
@@ -78,6 +79,8 @@ class Policy:
 
     def adopt(self, routing: Routing, inventory: Inventory) -> None:
         """Go on with these; who is concerned by what is open, and was not told, is told when time is asked next."""
+        if names := renamed_targets(self._inventory, inventory):
+            self._holding.rename(names)
         self._routing, self._inventory = routing, inventory
 
     def clock_set(self, step: timedelta) -> None:

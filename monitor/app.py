@@ -33,10 +33,10 @@ from alerts.routing import Routing
 from alerts.webhook import Webhook, Webhooks
 from monitor.acts import Acts, LinkActs, signing_key
 from monitor.archive import Archive, ArchiveError
-from monitor.control import make_control, serve
+from monitor.control import RefusedError, make_control, serve
 from monitor.core.correlate import LATELY
 from monitor.core.lasthour import EVERY, LastHour, Series
-from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, month_of
+from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, members, month_of
 from monitor.core.model import (
     Happening,
     Incident,
@@ -47,29 +47,23 @@ from monitor.core.model import (
     Silence,
     State,
 )
-from monitor.inventory.contacts import load_contacts
-from monitor.inventory.load import SecretReader, load_inventory
+from monitor.core.rename import renamed_targets
+from monitor.files import declared, differing, files_of, load_all, without_collector
+from monitor.inventory.diff import compare, plan_json
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
 from monitor.scheduler import Scheduler
-from monitor.settings import (
-    HeartbeatSettings,
-    RelaySettings,
-    Settings,
-    TrapSettings,
-    WebhookSettings,
-    load_settings,
-    named_files,
-)
+from monitor.settings import HeartbeatSettings, RelaySettings, Settings, TrapSettings, WebhookSettings
 from monitor.store import Store, StoreError
 from monitor.traps import TrapListener, TrapUser, counted
+from monitor.watch import LOOK_SECONDS, Due, Watch
 from monitor.watchdog import READY, STOPPING, Systemd, reloading
 from monitor.web.board import MAIL_LATE_SECONDS
 from monitor.web.door import Door, bind
 from monitor.web.routes import make_app
 from monitor.web.view import TargetView
-from monitor.yamlfile import ConfigError, Problem
+from monitor.yamlfile import ConfigError
 from probes import registry
 
 log = logging.getLogger(__name__)
@@ -112,32 +106,6 @@ def utc_now() -> datetime:
 def steady() -> float:
     """Seconds of a clock that nobody sets and that goes on while the host sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def load_all(path: Path, *, with_secrets: bool = True) -> tuple[Settings, Inventory, Routing]:
-    """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them."""
-    read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
-    problems: list[Problem] = []
-    settings = _take(problems, lambda: load_settings(path, read_secret))
-    inventory_folder, contacts_file = named_files(path)
-    inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret))
-    routing = _take(problems, lambda: load_contacts(contacts_file, inventory))
-    if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
-        remedy = "describe what shall be watched, or save the file again"
-        problems.append(Problem(str(inventory_folder), 0, 0, "not one target in any *.yaml file here", remedy))
-        inventory = None
-    if settings is None or inventory is None or routing is None:
-        raise ConfigError(problems)
-    return settings, inventory, routing
-
-
-def _take(problems: list[Problem], read: Callable[[], T]) -> T | None:
-    """What was read, or None and its mistakes among the others."""
-    try:
-        return read()
-    except ConfigError as error:
-        problems += error.problems
-        return None
 
 
 def _relay(settings: RelaySettings) -> Relay:
@@ -295,10 +263,11 @@ class App:
         self._reload_asked = asyncio.Event()
         signal.signal(signal.SIGHUP, lambda *_: self._reload_asked.set())  # who reloads us too early must not end us
         self._path, self._record = path, record
+        self._files_at_start = files_of(path)
         self._settings, inventory, routing = load_all(path)
         self._kinds = registry.load()
         self._webhooks = {each.contact.id: each for each in map(_webhook, self._settings.webhooks)}
-        self._inventory, self._routing = inventory, self._with_webhooks(routing)
+        self._inventory, self._routing = inventory, routing
         self._standing = Standing()
         self._started = utc_now()
         self._reload_ok = True
@@ -317,6 +286,7 @@ class App:
         self.metrics.adopt(self._inventory)
         self.metrics.reloaded(True, self._started)
         try:
+            await store.rename(members(self._inventory, self._started))
             before = await _take_over(store, utc_now())
         except StoreError as error:
             raise StartError(str(error)) from error
@@ -337,8 +307,8 @@ class App:
         )
         self.scheduler = Scheduler(self._kinds, self._observe)
         self.pipeline = Pipeline(
-            inventory=self._inventory, routing=self._routing, known=(*before.open, *before.recovered), told=before.told,
-            store=store,
+            inventory=self._inventory, routing=self._with_webhooks(self._routing), known=(*before.open, *before.recovered),
+            told=before.told, store=store,
             clock=utc_now, steady=steady, recheck=self.scheduler.recheck, stored=self.outbox.wake,
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
@@ -370,6 +340,8 @@ class App:
         }
         if self._traps is not None:
             works["traps"] = self._traps.run()
+        if self._settings.watch:
+            works["watch"] = self._watch_files()
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         self.scheduler.adopt(self._inventory.checks())
         gc.collect()
@@ -452,7 +424,7 @@ class App:
     async def _serve_control(self, door: Door) -> web.AppRunner:
         path = self._settings.path(self._settings.control)
         try:
-            return await serve(make_control(self.reload, Acts(self.pipeline, self._store, utc_now)), path)
+            return await serve(make_control(self.reload, self.plan, Acts(self.pipeline, self._store, utc_now)), path)
         except OSError as error:
             await door.close()
             raise StartError(
@@ -565,14 +537,27 @@ class App:
             self._reload_asked.clear()
             await self.reload()
 
-    async def reload(self) -> str:
-        """Take over the files on disk, all or nothing; returns what is wrong, or ""."""
+    async def _watch_files(self) -> None:
+        """Reload when the files have changed and nobody writes to them any more."""
+
+        clock = asyncio.get_running_loop().time
+        watch = Watch(self._files_at_start)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            due = watch.look(await asyncio.to_thread(files_of, self._path), clock())
+            if due is not Due.NOTHING:
+                watch.tried(good=not await self.reload(patient=due is Due.TRY))
+
+    async def reload(self, *, patient: bool = False) -> str:
+        """Take over the files on disk, all or nothing; returns what is wrong, or "". `patient`: a mistake is not noted yet."""
         async with self._reloading:
             self._systemd.say(reloading())
             try:
                 _, inventory, routing = await asyncio.to_thread(load_all, self._path)
                 self._adopt(inventory, routing)
             except ConfigError as error:
+                if patient:
+                    return str(error)
                 log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
                 wrong = str(error)
             except Exception as error:
@@ -585,9 +570,30 @@ class App:
             self._systemd.say(READY)
             return wrong
 
+    async def plan(self) -> str:
+        """What a reload would do now, as JSON; raises RefusedError with every mistake in the files on disk."""
+        running = (self._inventory, self._routing)
+        incidents = self.pipeline.correlator.incidents()
+        measured = {check: len(seen.values) for check, seen in self.pipeline.last.items()}
+
+        def work() -> str:
+            settings, inventory, routing = load_all(self._path)
+            with without_collector():
+                made = compare(
+                    running, (inventory, routing), at=utc_now(), incidents=incidents, measured=measured,
+                    declared=declared(self._kinds), restart=differing(self._settings, settings),
+                )  # fmt: skip
+                return plan_json.dump_json(made).decode()
+
+        try:
+            return await asyncio.to_thread(work)
+        except ConfigError as error:
+            raise RefusedError(str(error)) from error
+
     def _adopt(self, inventory: Inventory, routing: Routing) -> None:
-        routing = self._with_webhooks(routing)
-        self.pipeline.adopt(inventory, routing)
+        self._looks.clear()
+        self._last_hour.rename(renamed_targets(self._inventory, inventory))
+        self.pipeline.adopt(inventory, self._with_webhooks(routing))
         self._inventory, self._routing = inventory, routing
         self.metrics.adopt(inventory)
         self._last_hour.adopt(inventory)

@@ -34,7 +34,8 @@ from alerts.who import supposed
 from alerts.who import who as explain_who
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
-from monitor.app import App, StartError, load_all, make_composer, make_mailer
+from monitor import editor
+from monitor.app import App, StartError, make_composer, make_mailer
 from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
 from monitor.core.explain import explain_all
@@ -55,14 +56,18 @@ from monitor.core.model import (
     Target,
 )
 from monitor.core.words import EN, LOCAL, WORDS, percent
+from monitor.files import load_all, plan_between
 from monitor.inventory.contacts import load_contacts
+from monitor.inventory.diff import plan_json
 from monitor.inventory.load import load_inventory
+from monitor.inventory.tell import TOLD, tell
+from monitor.problems import FORMS
 from monitor.recording import RecordingError, read
 from monitor.replay import Replay
 from monitor.settings import load_settings, named_files
 from monitor.store import StoreError, read_history
 from monitor.web.api import report_json, totals_json
-from monitor.yamlfile import ConfigError
+from monitor.yamlfile import ConfigError, Problem
 from probes.registry import Request, load, run_once
 
 SETTINGS = click.option(
@@ -139,25 +144,66 @@ def run(path: Path, log_format: str, record: Path | None) -> None:
 @main.command()
 @SETTINGS
 @click.option("--without-secrets", is_flag=True, help="Do not read the secrets: for checking a copy without them.")
-def check(path: Path, without_secrets: bool) -> None:
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True,
+    help="For people, for programs, or as annotations of GitHub Actions.",
+)  # fmt: skip
+def check(path: Path, without_secrets: bool, form: str) -> None:
     """Say everything that is wrong with settings, inventory, contacts and templates; exit 1 if anything is."""
+    problems: list[Problem] = []
     try:
-        settings, inventory, routing = load_all(path, with_secrets=not without_secrets)
+        settings, inventory, routing = load_all(path, with_secrets=not without_secrets, warnings=problems)
+        folder = settings.path(settings.mail.templates) if settings.mail.templates else None
+        problems += [Problem(str(file), line, 0, message) for file, line, message in check_templates(folder)]
     except ConfigError as error:
-        _fail(error)
-        return
-    folder = settings.path(settings.mail.templates) if settings.mail.templates else None
-    problems = check_templates(folder)
-    for file, line, message in problems:
-        click.echo(f"{file}:{line}: {message}", err=True)
-    if problems:
+        problems += error.problems
+    bad = any(not each.warning for each in problems)
+    for line in FORMS[form](problems):
+        click.echo(line, err=form == "text")
+    if bad:
         sys.exit(1)
+    if form != "text":
+        return
     checks = inventory.checks()
     rate = sum(1 / each.interval_seconds for each in checks.values())
     click.echo(
         f"well: {len(inventory.sites)} sites, {len(inventory.targets)} targets, {len(checks)} checks "
         f"({rate:.0f} a second), {len(routing.contacts)} contacts"
     )
+
+
+@main.command()
+@click.option(
+    "--against", type=click.Path(path_type=Path),
+    help="Compare with the settings.yaml in this folder instead of the running daemon.",
+)  # fmt: skip
+@click.option("--lang", type=click.Choice(list(TOLD)), default="vi", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="All of it, for programs.")
+@SETTINGS
+def plan(against: Path | None, lang: str, as_json: bool, path: Path) -> None:
+    """Say what a reload would do to the running daemon, and change nothing; exit 1 if the files are wrong."""
+    try:
+        made = (
+            plan_between(against / "settings.yaml", path, datetime.now(UTC))
+            if against
+            else plan_json.validate_json(_tell_daemon(path, "GET", "/-/plan"))
+        )
+    except ConfigError as error:
+        _fail(error)
+    for line in [plan_json.dump_json(made, indent=2).decode()] if as_json else tell(made, TOLD[lang]):
+        click.echo(line)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("config/schema"))
+def schema(folder: Path) -> None:
+    """Write the JSON Schemas of inventory, contacts and settings into FOLDER, for editors that complete and check YAML."""
+    try:
+        written = editor.write(folder)
+    except OSError as error:
+        _fail(f"{error.filename}: cannot be written: {error.strerror}")
+    for each in written:
+        click.echo(each)
 
 
 @main.command()

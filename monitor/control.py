@@ -22,6 +22,10 @@ Reload = Callable[[], Awaitable[str]]
 """Takes over the settings on disk; returns "" or what is wrong with them."""
 
 
+Look = Callable[[], Awaitable[str]]
+"""What a reload would do, as JSON; raises RefusedError with what is wrong with the settings on disk."""
+
+
 class RefusedError(ValueError):
     """An act that cannot be done; the message says why."""
 
@@ -59,12 +63,18 @@ def peer_login(request: web.Request) -> str:
         return f"uid {uid}"
 
 
-def make_control(reload: Reload, acts: Acts) -> web.Application:
+def make_control(reload: Reload, plan: Look, acts: Acts) -> web.Application:
     """The routes of the control socket."""
 
     async def on_reload(_: web.Request) -> web.Response:
         wrong = await reload()
         return web.Response(text=wrong or "reloaded\n", status=422 if wrong else 200)
+
+    async def on_plan(_: web.Request) -> web.Response:
+        try:
+            return web.Response(text=await plan(), content_type="application/json")
+        except RefusedError as error:
+            return web.Response(text=f"{error}\n", status=422)
 
     async def silence(request: web.Request) -> object:
         return await acts.silence(await _body(request), peer_login(request))
@@ -86,6 +96,7 @@ def make_control(reload: Reload, acts: Acts) -> web.Application:
 
     app = web.Application(client_max_size=4096)
     app.router.add_post("/-/reload", on_reload)
+    app.router.add_get("/-/plan", on_plan)
     app.router.add_post("/-/silences", _answered(silence))
     app.router.add_get("/-/silences", _answered(silences))
     app.router.add_delete("/-/silences/{id}", _answered(unsilence))
@@ -130,7 +141,7 @@ async def ask(path: Path, method: str, route: str, body: object = None) -> tuple
     """One request to a running daemon; raises OSError (aiohttp.ClientError is one) when none answers."""
     connector = aiohttp.UnixConnector(path=str(path))
     async with (
-        aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=30)) as session,
+        aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=120)) as session,
         session.request(method, f"http://control{route}", json=body) as response,
     ):
         return response.status, await response.text()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -238,3 +238,24 @@ def joined(texts: Iterable[str]) -> Iterator[str]:
             yield "".join(waiting)
             waiting, length = [], 0
     yield "".join(waiting)
+
+
+# -- reckoning ---------------------------------------------------------------------------------------------------------
+
+_OF_ECHO = len(RTT_BUCKETS) + len(JITTER_BUCKETS) + 2 * len(("+Inf", "sum", "count"))
+
+
+def series_of(inventory: Inventory, values: Callable[[Target, Check], float]) -> float:
+    """Series of a scrape that an inventory causes when everything was seen, where a run of a check has so many measurements."""
+    count = float(len(inventory.sites) + len(inventory.targets) + len({check.probe for check in _checks(inventory)}))
+    for target in inventory.targets.values():
+        echoes = [check for check in target.checks if check.probe == ECHO]
+        count += bool(target.provider) + bool(echoes)
+        count += _OF_ECHO * any(_keeps_histograms(target, check) for check in echoes)
+        count += sum(2 + bool(check.window) + values(target, check) for check in target.checks)
+    return count
+
+
+def _checks(inventory: Inventory) -> Iterator[Check]:
+    for target in inventory.targets.values():
+        yield from target.checks

@@ -31,6 +31,7 @@ from monitor.core.model import (
     Observation,
     Silence,
 )
+from monitor.core.rename import check_id, incident_as, renamed_targets, silence_as
 from monitor.core.seen import Decision
 from monitor.recording import Acknowledged, ClockSet, Entry, Patient, Recorder, Tick, header
 from monitor.store import Store, StoreError
@@ -103,7 +104,7 @@ class Pipeline:
         self._look_again = True
         """Something happened since time was last asked what is due."""
         self._settled = steady() + SETTLE_SECONDS
-        self.silences = list(silences)
+        self.silences = [silence_as(each, inventory) for each in silences]
         self._untold = dict(untold or {})
         """What silences hold back, by open incident."""
         self.event_counts: dict[tuple[str, str], int] = {}
@@ -126,10 +127,16 @@ class Pipeline:
 
     def adopt(self, inventory: Inventory, routing: Routing) -> None:
         """Go on with a new inventory and new routing; whatever did not change keeps its state and its incident."""
-        now = self._look_at_clocks()
+        now, names = self._look_at_clocks(), renamed_targets(self.inventory, inventory)
         self._record(header(inventory, now))
         ended, changed = self._decider.adopt(inventory, now)
-        self.last = {check: seen for check, seen in self.last.items() if check in self.judge.checks}
+        self.last = {
+            check: seen._replace(check=check, target=names.get(seen.target, seen.target))
+            for known, seen in self.last.items()
+            if (check := check_id(known, names)) in self.judge.checks
+        }
+        self.closed = [incident_as(each, names) for each in self.closed]
+        self.silences = [silence_as(each, inventory) for each in self.silences]
         self._take(ended)  # told with the old names: theirs are what was announced
         self.inventory = inventory
         self._policy.adopt(routing, inventory)

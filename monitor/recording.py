@@ -118,8 +118,8 @@ Entry = Header | Observation | Tick | ClockSet | Patient | Acknowledged | LeftOu
 
 
 def fingerprint(inventory: Inventory) -> str:
-    """A hash of all in an inventory that deciding depends on: no addresses, names for people, options or secrets."""
-    no_matter = {"address", "options", "label", "circuit", "bandwidth_bits", "contact"}
+    """A hash of all in an inventory that deciding depends on: no addresses, names for people, former ids, options or secrets."""
+    no_matter = {"address", "options", "label", "circuit", "bandwidth_bits", "contact", "formerly"}
 
     def plain(of: Target | Check) -> dict[str, Any]:
         names = [each.name for each in dataclasses.fields(of) if each.name not in no_matter]

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from monitor import yamlfile
 from monitor.trust import check_ca
@@ -75,14 +76,18 @@ HostPort = Annotated[str, AfterValidator(_host_port)]
 class RelaySettings(Model):
     """A mail server that takes our mails; several are tried in order."""
 
-    host: Annotated[str, AfterValidator(_host)]
-    port: int = Field(25, ge=1, le=65535)
-    tls: Literal["none", "starttls", "implicit"] = "starttls"
-    username: str = ""
-    password: Secret | None = None
-    verify: bool = True
-    ca: Annotated[Secret, AfterValidator(_ca)] | None = None
-    timeout_seconds: float = Field(10.0, gt=0, le=120)
+    host: Annotated[str, AfterValidator(_host)] = Field(description="name or address of the server")
+    port: int = Field(25, ge=1, le=65535, description="TCP port")
+    tls: Literal["none", "starttls", "implicit"] = Field(
+        "starttls", description="starttls is insisted on; implicit: TLS from the first byte"
+    )
+    username: str = Field("", description="together with `password`; not with `tls: none`")
+    password: Secret | None = Field(None, description="where the password is")
+    verify: bool = Field(True, description="false takes any certificate: only for a relay on the same host")
+    ca: Annotated[Secret, AfterValidator(_ca)] | None = Field(
+        None, description="where the PEM of the CA is that signed the certificate; none: those of the system"
+    )
+    timeout_seconds: float = Field(10.0, gt=0, le=120, description="for each step, in seconds")
 
     @model_validator(mode="after")
     def _together(self) -> RelaySettings:
@@ -96,28 +101,34 @@ class RelaySettings(Model):
 class MailSettings(Model):
     """How alert mails leave."""
 
-    sender: Annotated[str, AfterValidator(_sender)] = Field(alias="from")
-    relays: list[RelaySettings] = Field(min_length=1)
-    message_id_domain: Annotated[str, AfterValidator(_domain)]
+    sender: Annotated[str, AfterValidator(_sender)] = Field(
+        alias="from", description="Name <address>", examples=["Giám sát CNTT <canh-bao@noc.example.org>"]
+    )
+    relays: list[RelaySettings] = Field(min_length=1, description="mail servers, tried in this order for every mail")
+    message_id_domain: Annotated[str, AfterValidator(_domain)] = Field(
+        description="right side of every Message-ID; never change it while incidents are open"
+    )
     templates: str = Field("", description="folder of templates that replace ours, relative to this file")
-    emergency_after_seconds: float = Field(30.0, ge=1, le=3600)
+    emergency_after_seconds: float = Field(
+        30.0, ge=1, le=3600, description="after so many seconds in which the database cannot be written a mail says so"
+    )
 
 
 class TrapUserSettings(Model):
     """Who may send traps of version 3, with authentication and privacy (AES-128)."""
 
-    name: Annotated[str, Field(min_length=1, max_length=32)]
-    auth: Literal["md5", "sha", "sha256", "sha512"] = "sha"
-    auth_password: Secret
-    privacy_password: Secret
+    name: Annotated[str, Field(min_length=1, max_length=32, description="user name of version 3")]
+    auth: Literal["md5", "sha", "sha256", "sha512"] = Field("sha", description="how it proves who it is")
+    auth_password: Secret = Field(description="where the password for authentication is")
+    privacy_password: Secret = Field(description="where the password for privacy (AES-128) is")
 
 
 class TrapSettings(Model):
     """Where SNMP traps and informs come in, and from whom."""
 
-    listen: HostPort = "0.0.0.0:162"
-    community: Secret | None = None
-    users: list[TrapUserSettings] = []
+    listen: HostPort = Field("0.0.0.0:162", description="address and UDP port; [::]:162 for IPv6 and IPv4")
+    community: Secret | None = Field(None, description="where the community of versions 1 and 2c is")
+    users: list[TrapUserSettings] = Field([], description="who may send in version 3")
 
     @model_validator(mode="after")
     def _someone(self) -> TrapSettings:
@@ -135,9 +146,13 @@ def _address(value: SecretStr) -> SecretStr:
 class HeartbeatSettings(Model):
     """Signs of life to somebody else, who tells when they fail to come."""
 
-    url: Annotated[Secret, AfterValidator(_address)] | None = None
-    every_seconds: float = Field(300.0, ge=10, le=86400)
-    mail_at: Annotated[str, AfterValidator(_time_of_day)] = ""
+    url: Annotated[Secret, AfterValidator(_address)] | None = Field(
+        None, description="where the https:// address is that is asked while all is well; none: no address is asked"
+    )
+    every_seconds: float = Field(300.0, ge=10, le=86400, description="how often it is asked, in seconds")
+    mail_at: Annotated[str, AfterValidator(_time_of_day)] = Field(
+        "", description="time of day in Viet Nam of a daily mail; empty: no mail", examples=["07:30"]
+    )
 
 
 def _url(value: str) -> str:
@@ -150,43 +165,48 @@ def _url(value: str) -> str:
 class AlertmanagerSettings(Model):
     """Alertmanagers that are told of every incident too."""
 
-    urls: list[Annotated[str, AfterValidator(_url)]] = []
-    every_seconds: float = Field(60.0, ge=10, le=120)
-    language: Literal["vi", "en"] = "vi"
+    urls: list[Annotated[str, AfterValidator(_url)]] = Field(
+        [], description="their addresses, each of a cluster's", examples=[["http://127.0.0.1:9093"]]
+    )
+    every_seconds: float = Field(60.0, ge=10, le=120, description="how often open incidents are said again, in seconds")
+    language: Literal["vi", "en"] = Field("vi", description="of the annotations")
 
 
 class WebhookSettings(Model):
     """A program that is told of every incident event by a signed POST."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
-    url: Annotated[Secret, AfterValidator(_address)]
-    key: Secret
-    timeout_seconds: float = Field(10.0, gt=0, le=120)
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$", description="what the outbox and the metrics call it")
+    url: Annotated[Secret, AfterValidator(_address)] = Field(description="where the https:// address is")
+    key: Secret = Field(description="where the key is that signs each POST")
+    timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long it may take to answer, in seconds")
 
 
 class LinkSettings(Model):
     """Addresses that the mails point at."""
 
-    board: str = ""
-    grafana: str = ""
+    board: str = Field("", description="how people reach the board; empty: no link")
+    grafana: str = Field("", description="how people reach Grafana; empty: no link")
     key: str = Field("links.key", description="file with the key that signs the acts of mails; empty: mails offer none")
 
 
 class Settings(Model):
     """settings.yaml; file names are relative to it."""
 
-    inventory: str = "inventory"
-    contacts: str = "contacts.yaml"
-    database: str = "state.db"
-    listen: HostPort = "127.0.0.1:9469"
-    control: str = "control.sock"
-    links: LinkSettings = LinkSettings()
-    mail: MailSettings
-    heartbeat: HeartbeatSettings = HeartbeatSettings()
-    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
-    webhooks: list[WebhookSettings] = []
-    traps: TrapSettings | None = None
-    folder: Path = Field(Path(), exclude=True)
+    inventory: str = Field("inventory", description="folder; all its *.yaml are read as one inventory")
+    contacts: str = Field("contacts.yaml", description="file: who gets mail")
+    database: str = Field("state.db", description="SQLite file, or an SQLAlchemy address (…://…)")
+    listen: HostPort = Field("127.0.0.1:9469", description="address and port of board, API and metrics")
+    watch: bool = Field(False, description="reload by itself when inventory or contacts were changed")
+    control: str = Field("control.sock", description="Unix socket for the commands that change the running daemon")
+    links: LinkSettings = Field(LinkSettings(), description="addresses that mails point at")
+    mail: MailSettings = Field(description="how mails leave")
+    heartbeat: HeartbeatSettings = Field(HeartbeatSettings(), description="signs of life to somebody else")
+    alertmanager: AlertmanagerSettings = Field(
+        AlertmanagerSettings(), description="Alertmanagers that are told of every incident too"
+    )
+    webhooks: list[WebhookSettings] = Field([], description="programs that are told of every incident event")
+    traps: TrapSettings | None = Field(None, description="SNMP traps; none: nobody listens")
+    folder: SkipJsonSchema[Path] = Field(Path(), exclude=True)
 
     def path(self, name: str) -> Path:
         """A file named in the settings."""

@@ -25,6 +25,7 @@ from alerts.policy import BEGINS, ENDS, WAITS
 from monitor.core.ledger import Member
 from monitor.core.model import Explanation, Happening, Held, Incident, IncidentEvent, Notification, Silence
 from monitor.core.usual import Learnt
+from monitor.former import put_names
 
 log = logging.getLogger(__name__)
 
@@ -311,8 +312,6 @@ class Store:
 
         def work(connection: sa.Connection) -> None:
             connection.execute(_runs.update().where(_runs.c.id == self._run_id).values(beat=_text(at)))
-            if members is not None:
-                _put_members(connection, members, at)
             if states:
                 connection.execute(_NEW_STATE, [_state_row(each) for each in states])
             for event in events:
@@ -326,8 +325,15 @@ class Store:
                 if each.instead_of:
                     told = _outbox.update().where(_outbox.c.id.in_(each.instead_of), _outbox.c.status == HELD)
                     connection.execute(told.values(status="summed"))
+            if members is not None:  # last: what was decided before them has the former ids
+                put_names(connection, members)
+                _put_members(connection, members, at)
 
         await self._run("record", work)
+
+    async def rename(self, members: Sequence[Member]) -> None:
+        """Let what is known of the former ids of an inventory's targets go on under the present ones."""
+        await self._run("record", lambda connection: put_names(connection, members))
 
     async def begin(self, at: datetime) -> None:
         """Note that a daemon begins to watch; each batch from now on is a sign of its life."""

@@ -1,6 +1,6 @@
 """YAML files with the place of every value, and mistakes as file:line:column (only user of PyYAML).
 
-Read as YAML 1.2 core schema, so that `no`, `on`, `1_000` and `12:30:45` stay what the admin wrote: text. What invites
+Read as YAML 1.2 core schema, so that `no`, `on`, `1_000` and `12:30:45` stay what the admin wrote: text; so do `017` and `0o17`. What invites
 mistakes or attacks is refused: duplicate keys, anchors and aliases, tags, several documents, great size or depth.
 """
 
@@ -29,9 +29,10 @@ _PARSER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_INT = re.compile(r"[-+]?[0-9]+")
-_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_ODD = re.compile(r"[-+]?0[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|[0-9]+(_[0-9]+)+")
+"""A number to some readers of YAML, to some of them another one than it looks, and a code to whoever wrote it: text to us."""
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _ENDS = ("'", '"', "}", "]")
 _NEED_QUOTES = ("%", "@", "`")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -46,10 +47,13 @@ class Problem:
     column: int
     message: str
     hint: str = ""
+    warning: bool = False
+    """It may be meant, and does not keep anything from being taken over."""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        return f"{place}: {self.message}{f'; {self.hint}' if self.hint else ''}"
+        place = ":".join(map(str, filter(None, (self.file, self.line, self.column))))
+        kind = "warning: " if self.warning else ""
+        return f"{place}: {kind}{self.message}{f'; {self.hint}' if self.hint else ''}"
 
 
 class ConfigError(Exception):
@@ -153,6 +157,8 @@ class _Builder:
                 self._put(None, mark)
             elif isinstance(event, yaml.DocumentStartEvent):
                 self._documents += 1
+                if event.version or event.tags:
+                    self._wrong(mark, "directives (lines that begin with %) are not read", "leave them out")
                 if self._documents == 2:
                     self._wrong(mark, "a second document begins here", "put it into a file of its own")
                     return
@@ -224,6 +230,9 @@ class _Builder:
             where = self._put(value, mark)
             if not isinstance(value, str):
                 self.plain[where] = event.value
+        elif event.value == "<<" and not event.style:
+            self._wrong(mark, "merge keys (<<) are not read", "use a template")
+            top.key, top.key_mark = event.value, mark
         elif event.value in top.value:
             first = self.key_marks[*top.where, event.value]
             self._wrong(mark, f"`{event.value}` is already written in line {first[0]}", "remove one of the two")
@@ -260,15 +269,13 @@ def _at(mark: Any) -> tuple[int, int]:
 
 
 def _plain(text: str) -> object:
-    """An unquoted scalar by the core schema (YAML 1.2.2 section 10.3.2)."""
+    """An unquoted scalar by the core schema (YAML 1.2.2 section 10.3.2), without numbers of other bases or that begin with 0."""
     if text in _NULL:
         return None
     if text in _BOOL:
         return _BOOL[text]
     if _INT.fullmatch(text) and len(text) <= 19:
         return int(text)
-    if _BASED.fullmatch(text) and len(text) <= 19:
-        return int(text, 0)
     if _FLOAT.fullmatch(text):
         return float(text)
     return text
@@ -368,6 +375,8 @@ def _problem(layers: Layers, model: type[BaseModel], error: Mapping[str, Any]) -
     if kind == "string_type" and isinstance(given, (int, float)):
         source, whole = _holder(layers, where)
         hint = f"put it in quotes: '{source.plain.get(whole, given)}'"
+    elif kind in ("int_type", "float_type") and isinstance(given, str) and _ODD.fullmatch(given):
+        message, hint = f"{message}, not {given!r}", "write it in plain digits, without a 0 before them"
     elif kind in _SAYINGS and isinstance(given, (str, int, float)) and given != "":
         message += f", not {given!r}"
     return place(layers, where, message, hint)

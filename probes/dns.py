@@ -7,13 +7,14 @@ truncated. The answer must come from the asked address, with our id and our ques
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from typing import Literal
 
 import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from monitor.core.model import Reason
 from probes.engine.inbox import Inbox
@@ -31,11 +32,23 @@ class _TooLargeError(Exception):
 class DnsOptions(Options):
     """What to ask."""
 
-    name: str = Field(min_length=1, max_length=253)
-    type: Literal["A", "AAAA", "MX", "NS", "SOA", "TXT"] = "A"
-    port: int = Field(53, ge=1, le=65535)
-    transport: Literal["udp", "tcp"] = "udp"
+    name: str = Field(min_length=1, max_length=253, description="what to ask for")
+    type: Literal["A", "AAAA", "MX", "NS", "SOA", "TXT"] = Field("A", description="type of record")
+    port: int = Field(53, ge=1, le=65535, description="port of the name server")
+    transport: Literal["udp", "tcp"] = Field("udp", description="how to ask")
     expect: list[str] = Field([], description="each must be among the answers")
+
+    @model_validator(mode="after")
+    def _can_succeed(self) -> DnsOptions:
+        version = {"A": 4, "AAAA": 6}.get(self.type)
+        for each in self.expect if version else ():
+            try:
+                fits = ipaddress.ip_address(each).version == version
+            except ValueError:
+                fits = False
+            if not fits:
+                raise ValueError(f"an answer of type {self.type} is an IPv{version} address, never `{each}`")
+        return self
 
 
 async def _over_udp(request: Request[DnsOptions], question: dns.message.Message) -> dns.message.Message | None:

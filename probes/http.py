@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from monitor.core.model import Reason
 from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
@@ -70,17 +70,29 @@ def _check_headers(value: dict[str, str]) -> dict[str, str]:
 class HttpOptions(Options):
     """What to ask for and what must come back."""
 
-    url: Annotated[str, AfterValidator(_check_url)]
-    method: Literal["GET", "HEAD"] = "GET"
-    status: list[int] = [200]
+    url: Annotated[str, AfterValidator(_check_url)] = Field(
+        description="http://… or https://…", examples=["https://{id}.example.org/"]
+    )
+    method: Literal["GET", "HEAD"] = Field("GET", description="HEAD: without the page")
+    status: list[Annotated[int, Field(ge=100, le=599)]] = Field([200], min_length=1, description="codes that are good")
     text: str = Field("", description="must occur in the page")
     absent: str = Field("", description="must not occur: an error text on a page that answers 200")
-    headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = {}
+    headers: Annotated[dict[str, str], AfterValidator(_check_headers)] = Field(
+        {}, description="further headers, in clear: no passwords here"
+    )
     http2: bool = Field(False, description="offer HTTP/2 to a TLS server; it chooses")
-    verify: bool = True
-    ca: Secret = SecretStr("")
-    max_redirects: int = Field(3, ge=0, le=10)
-    max_bytes: int = Field(1 << 20, ge=1, le=16 << 20)
+    verify: bool = Field(True, description="whether the certificate must be good")
+    ca: Secret = Field(SecretStr(""), description="where the PEM of the CA is; none: those of the system")
+    max_redirects: int = Field(3, ge=0, le=10, description="how many are followed, never to another host")
+    max_bytes: int = Field(1 << 20, ge=1, le=16 << 20, description="size of the page in bytes")
+
+    @model_validator(mode="after")
+    def _can_succeed(self) -> HttpOptions:
+        if self.method == "HEAD" and (self.text or self.absent):
+            raise ValueError("`method: HEAD` brings no page, so `text` and `absent` find nothing: use GET")
+        if self.absent and self.absent in self.text:
+            raise ValueError("what must be `absent` is in the `text` that must be there: this can never succeed")
+        return self
 
 
 class _Refused(Exception):

@@ -35,6 +35,7 @@ class IcmpOptions(Options):
         Metric(name=JITTER, help="Smoothed difference between round trips (RFC 3550)."),
         Metric(name=HOP_LIMIT, help="TTL of the last reply."),
     ],
+    by_number=True,
     stream=EchoStream,
 )
 async def run(request: Request[IcmpOptions]) -> Result:

@@ -22,7 +22,7 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationInfo, WithJsonSchema
 
 import probes
 from monitor.core.model import NOTHING, Check, Observation, Outcome, Reason
@@ -49,11 +49,29 @@ def _resolve_secret(value: object, info: ValidationInfo) -> object:
     return SecretStr(read(where, str(name)))
 
 
-Secret = Annotated[SecretStr, BeforeValidator(_resolve_secret)]
+_PLACE_OF_SECRET = {
+    "type": "object",
+    "properties": {
+        "file": {
+            "type": "string",
+            "description": "name of a file in the folder of secrets, or of systemd's credentials",
+        },
+        "env": {"type": "string", "description": "name of a variable of the environment"},
+    },
+    "minProperties": 1,
+    "maxProperties": 1,
+    "additionalProperties": False,
+}
+
+Secret = Annotated[SecretStr, BeforeValidator(_resolve_secret), WithJsonSchema(_PLACE_OF_SECRET)]
 """An option that is a password: YAML holds `{file: NAME}` or `{env: NAME}`. The validation context's `read_secret`
 (where, name) returns the text or raises ValueError; without one the secret is left empty."""
 
 _BITS = re.compile(r"^(\d+(?:\.\d+)?)([kMG])$")
+_BITS_SCHEMA = {
+    "anyOf": [{"type": "number"}, {"type": "string", "pattern": _BITS.pattern}],
+    "examples": ["20M", "1G"],
+}
 
 
 def _bits(value: object) -> object:
@@ -65,7 +83,7 @@ def _bits(value: object) -> object:
     return value
 
 
-Bandwidth = Annotated[float, BeforeValidator(_bits)]
+Bandwidth = Annotated[float, BeforeValidator(_bits), WithJsonSchema(_BITS_SCHEMA)]
 """Bits per second, as a number or as people write it."""
 
 O = TypeVar("O", bound=Options)  # noqa: E741
@@ -175,6 +193,8 @@ class Kind:
     doc: str
     needs_address: bool = True
     """Whether the target must have an address; False: the options say where to ask."""
+    by_number: bool = False
+    """Whether that address must be an IP address, and no name."""
     stream: Callable[[Emit], Stream] | None = None
 
 
@@ -196,6 +216,7 @@ def probe(
     *,
     metrics: Sequence[Metric] = (),
     needs_address: bool = True,
+    by_number: bool = False,
     stream: Callable[[Emit], Stream] | None = None,
 ) -> Callable[[Callable[[Request[O]], Awaitable[Result]]], Callable[[Request[O]], Awaitable[Result]]]:
     """Register the decorated function as the probe kind `name`."""
@@ -207,7 +228,7 @@ def probe(
         doc = (sys.modules[run.__module__].__doc__ or "").strip()
         _KINDS[name] = Kind(
             name=name, options=options, run=run, metrics=tuple(metrics), module=run.__module__, doc=doc,
-            needs_address=needs_address, stream=stream,
+            needs_address=needs_address, by_number=by_number, stream=stream,
         )  # fmt: skip
         return run
 

@@ -31,11 +31,11 @@ SipName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.!~*'()+-]*$", max_length=1
 class SipOptions(Options):
     """Whom to ask for."""
 
-    port: int = Field(5060, ge=1, le=65535)
-    transport: Literal["udp", "tcp"] = "udp"
-    user: SipName = ""
-    domain: SipName = ""
-    expect: list[int] = [200]
+    port: int = Field(5060, ge=1, le=65535, description="port of the endpoint or registrar")
+    transport: Literal["udp", "tcp"] = Field("udp", description="how to ask")
+    user: SipName = Field("", description="whom to ask for; empty: the server itself")
+    domain: SipName = Field("", description="domain in the address; empty: the target's")
+    expect: list[Annotated[int, Field(ge=100, le=699)]] = Field([200], min_length=1, description="codes that are good")
 
 
 def _host(address: str) -> str:

@@ -25,12 +25,14 @@ MAX_LINES = 64
 class SmtpOptions(Options):
     """How to greet."""
 
-    port: int = Field(25, ge=1, le=65535)
-    helo: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")] = "commune-monitor.invalid"
-    starttls: bool = False
-    server_name: str = ""
-    verify: bool = True
-    ca: Secret = SecretStr("")
+    port: int = Field(25, ge=1, le=65535, description="port of the server")
+    helo: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")] = Field(
+        "commune-monitor.invalid", description="our name in EHLO"
+    )
+    starttls: bool = Field(False, description="insist on TLS")
+    server_name: str = Field("", description="name to verify; empty: the address")
+    verify: bool = Field(True, description="whether the certificate must be good")
+    ca: Secret = Field(SecretStr(""), description="where the PEM of the CA is; none: those of the system")
 
 
 class _Wrong(Exception):

@@ -46,14 +46,14 @@ Column = Literal[
 class SnmpOptions(Options):
     """How to ask, and for what."""
 
-    version: Literal["2c", "3"] = "2c"
-    port: int = Field(161, ge=1, le=65535)
-    community: Secret | None = None
-    user: str = ""
-    auth: Auth = "sha"
-    auth_password: Secret | None = None
-    privacy: Literal["aes128"] = "aes128"
-    privacy_password: Secret | None = None
+    version: Literal["2c", "3"] = Field("2c", description="of the protocol")
+    port: int = Field(161, ge=1, le=65535, description="UDP port of the agent")
+    community: Secret | None = Field(None, description="where the community of version 2c is")
+    user: str = Field("", description="of version 3")
+    auth: Auth = Field("sha", description="of version 3")
+    auth_password: Secret | None = Field(None, description="where the password for authentication is")
+    privacy: Literal["aes128"] = Field("aes128", description="of version 3")
+    privacy_password: Secret | None = Field(None, description="where the password for privacy is")
     interfaces: list[PortName] = Field(
         [], max_length=256, description="names (ifName or ifAlias) of the ports to watch"
     )

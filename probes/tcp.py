@@ -15,7 +15,7 @@ from probes.registry import Metric, Options, Request, Result, ok, probe
 class TcpOptions(Options):
     """What to connect to."""
 
-    port: int = Field(ge=1, le=65535)
+    port: int = Field(ge=1, le=65535, description="port that must accept")
 
 
 @probe("tcp", TcpOptions, metrics=[Metric(name="probe_tcp_connect_duration_seconds", help="Time to connect.")])

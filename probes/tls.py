@@ -24,10 +24,10 @@ METRICS = (
 class TlsOptions(Options):
     """Whom to greet, and whom to trust."""
 
-    port: int = Field(443, ge=1, le=65535)
-    server_name: str = ""
-    verify: bool = True
-    ca: Secret = SecretStr("")
+    port: int = Field(443, ge=1, le=65535, description="port of the server")
+    server_name: str = Field("", description="name to ask for and to verify; empty: the address")
+    verify: bool = Field(True, description="whether the certificate must be good")
+    ca: Secret = Field(SecretStr(""), description="where the PEM of the CA is; none: those of the system")
 
 
 async def _handshake(request: Request[TlsOptions], context: ssl.SSLContext) -> tuple[str, dict[str, float]]:

@@ -341,7 +341,7 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
+            r"commune-monitor (?:run|check|plan|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
             pages,
         )
         for option in re.findall(r"(--[a-z-]+)", line)
@@ -440,15 +440,22 @@ def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Pa
         (tmp_path / name).write_text(body, encoding="utf-8")
         if count >= 4:  # the first four files make the first province
             sizes.append(len(load_inventory(tmp_path, secret).targets))
-    assert sizes == [5, 9, 10, 10, 9, 9, 9]
+    assert sizes == [5, 9, 10, 10, 9, 9, 15, 15]
     loaded = load_inventory(tmp_path, secret)
-    assert [sorted(each.targets) for each in loaded.maintenance][1] == ["xa-binh-luc/tslcd", "xa-tan-thanh/tslcd"]
+    assert [sorted(each.targets) for each in loaded.maintenance][1] == [
+        f"{site}/tslcd" for site in ("xa-binh-luc", "xa-binh-my-moi", "xa-tan-thanh")
+    ]
     last = loaded.targets
     assert [limit.above for limit in last["xa-binh-luc/tslcd"].checks[0].limits] == [0.15]
     assert [limit.above for limit in last["xa-tan-thanh/tslcd"].checks[0].limits] == [0.05]
     assert last["xa-binh-luc/switch-2"].behind == ("xa-binh-luc/switch",)
     assert last["xa-binh-luc/switch"].behind == ("xa-binh-luc/router",)
     assert last["xa-binh-luc/router"].behind == ("xa-binh-luc/tslcd",)
+    assert last["xa-binh-my-moi/switch-hall"].formerly == (
+        "xa-binh-my-moi/switch-2",
+        "xa-binh-my/switch-hall",
+        "xa-binh-my/switch-2",
+    )
 
 
 def test_the_example_of_contacts_loads(tmp_path: Path) -> None:

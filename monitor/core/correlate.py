@@ -31,6 +31,7 @@ from monitor.core.model import (
 )
 from monitor.core.ongoing import RISE, SETTLE, Ongoing, known_before, longer
 from monitor.core.planned import Planned
+from monitor.core.rename import Names
 from monitor.core.root import (
     EXPLAINED_TARGETS,
     Found,
@@ -109,6 +110,13 @@ class Correlator:
         entry.incident = replace(entry.incident, acknowledged=by)
         what = Happening.ACKNOWLEDGED if by else Happening.UNACKNOWLEDGED
         return Decision(events=[IncidentEvent(incident=entry.incident, what=what, at=now)])
+
+    def rename(self, names: Names) -> None:
+        """Go on under other ids of targets; to be followed by `adopt`."""
+        self.seen.rename(names)
+        self._closed = {names.get(root, root): entry for root, entry in self._closed.items()}
+        for entry in (*self.open.values(), *self._closed.values()):
+            entry.rename(names)
 
     def adopt(self, inventory: Inventory, now: datetime) -> Decision:
         """Take over a new inventory: targets that stay keep their states, incidents of roots that are gone end."""

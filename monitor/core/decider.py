@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from monitor.core.correlate import Correlator
 from monitor.core.judge import Judge
 from monitor.core.model import Incident, Inventory, Observation, Outcome
+from monitor.core.rename import renamed_targets
 from monitor.core.seen import Decision
 
 TICK = timedelta(seconds=0.5)
@@ -33,10 +34,13 @@ class Decider:
         self._expired = now
 
     def adopt(self, inventory: Inventory, now: datetime) -> tuple[Decision, Decision]:
-        """Go on with a new inventory; what did not change keeps its state and its incident.
+        """Go on with a new inventory; what did not change, or only has another id, keeps its state and its incident.
 
         First what ends with the old inventory, which is told with the old names, then what the new one changes.
         """
+        if names := renamed_targets(self.correlator.seen.inventory, inventory):
+            self.judge.rename(names)
+            self.correlator.rename(names)
         changes = self.judge.adopt(inventory.checks(), now)
         ended, changed = self.correlator.adopt(inventory, now), Decision()
         for change in changes:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.core.model import Check, Limit, Observation, Outcome, Reason, State, StateChange
+from monitor.core.rename import Names, change_as, check_as, check_id
 from monitor.core.usual import EVERY, Learnt, Usual
 
 LOSS = "loss_ratio"
@@ -314,6 +315,13 @@ class Judge:
         self.checks: dict[str, CheckState] = {}
         self._of_target: dict[str, list[CheckState]] = {}
         self._held: dict[str, StateChange] = {}
+
+    def rename(self, names: Names) -> None:
+        """Go on under other ids of targets."""
+        self.checks = {check_id(id_, names): state for id_, state in self.checks.items()}
+        for state in self.checks.values():
+            state.check = check_as(state.check, names)
+        self._held = {names.get(target, target): change_as(held, names) for target, held in self._held.items()}
 
     def adopt(self, checks: Mapping[str, Check], now: datetime) -> list[StateChange]:
         """Take over a new inventory: unchanged checks keep what is known about them.

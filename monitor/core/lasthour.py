@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from monitor.core.model import Check, Inventory, Observation, Outcome, Role, Target
+from monitor.core.rename import Names
 
 ECHO = "icmp"
 ECHO_RTT = 'probe_icmp_duration_seconds{phase="rtt"}'
@@ -56,6 +57,10 @@ class LastHour:
         """By target, the check that is drawn."""
         self._rows: dict[str, array[float]] = {}
         """By target, seconds and loss in turn."""
+
+    def rename(self, names: Names) -> None:
+        """Go on under other ids of targets; to be followed by `adopt`."""
+        self._rows = {names.get(target, target): row for target, row in self._rows.items()}
 
     def adopt(self, inventory: Inventory) -> None:
         """Take over an inventory."""

@@ -92,6 +92,8 @@ class Member:
     since: datetime
     until: datetime | None = None
     """None: it still is."""
+    formerly: tuple[str, ...] = ()
+    """Ids under which it may be in the ledger too."""
 
     def key(self, by: By) -> str:
         """What its time is summed under; empty: it does not count there."""
@@ -430,6 +432,7 @@ def members(inventory: Inventory, now: datetime) -> tuple[Member, ...]:
             provider=each.provider,
             commune=each.site if inventory.sites[each.site].kind == COMMUNE else "",
             since=now,
+            formerly=each.formerly,
         )
         for each in inventory.targets.values()
         if each.checks  # what nothing is asked of has no state either

@@ -161,6 +161,8 @@ class Target:
     """Whom to call about it, where that is neither its provider nor its site: one line, name and number."""
     severity: Severity = Severity.MINOR
     """How much it matters that it is down."""
+    formerly: tuple[str, ...] = ()
+    """Ids that it had before, whose history is its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +203,8 @@ class Site:
     longitude: float | None = None
     contact: str = ""
     """Whom to call at the site: one line, name and number."""
+    formerly: tuple[str, ...] = ()
+    """Ids that it had before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.core.model import Explanation, Happening, Incident, IncidentEvent, Severity
+from monitor.core.rename import Names, incident_as
 from monitor.core.severity import RANK
 
 SETTLE = timedelta(seconds=10)
@@ -44,6 +45,11 @@ class Ongoing:
             self.incident = replace(self.incident, weight=weight)
         self.told, self.rose = max(self.told, self.incident.severity, key=RANK.__getitem__), None
         return IncidentEvent(incident=self.incident, what=what, at=at, because=because)
+
+    def rename(self, names: Names) -> None:
+        """Go on under other ids of targets."""
+        self.incident = incident_as(self.incident, names)
+        self.members = {names.get(each, each) for each in self.members}
 
     def clock_set(self, step: timedelta) -> None:
         """The wall clock was set by `step`: it began as long ago as before."""

@@ -22,6 +22,7 @@ from monitor.core.model import (
     Window,
 )
 from monitor.core.planned import Planned
+from monitor.core.rename import Names, change_as
 
 HOLD_DOWN = timedelta(seconds=3)
 """A neighbour asked every second is sure of its own failure within this time of the first one's."""
@@ -94,6 +95,19 @@ class Seen:
     def _use(self, inventory: Inventory) -> None:
         self.inventory, self.graph = inventory, Graph(inventory.targets)
         self.planned = Planned(inventory.maintenance)
+
+    def rename(self, names: Names) -> None:
+        """Go on under other ids of targets; to be followed by `adopt`."""
+
+        def new(target: str) -> str:
+            return names.get(target, target)
+
+        self.own = {new(target): change_as(each, names) for target, each in self.own.items()}
+        self.held = {new(target): replace(each, target=new(target)) for target, each in self.held.items()}
+        self.due = {new(target): at for target, at in self.due.items()}
+        self.hold = {new(target): each for target, each in self.hold.items()}
+        self._back = {new(target): at for target, at in self._back.items()}
+        self.battery = {new(ups).partition("/")[0]: (new(ups), at) for ups, at in self.battery.values()}
 
     def adopt(self, inventory: Inventory) -> None:
         """Take over a new inventory: targets that stay keep their states, until they are seen anew."""

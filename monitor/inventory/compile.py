@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -28,6 +28,8 @@ from monitor.core.model import (
     Tell,
 )
 from monitor.core.severity import usual_severity
+from monitor.inventory.addresses import Network, check_address, is_name, read_networks
+from monitor.inventory.former import Former
 from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import (
     CheckModel,
@@ -54,9 +56,6 @@ ROLES: tuple[tuple[str, Role, type[TargetModel]], ...] = (
     ("links", Role.LINK, LinkModel),
     ("devices", Role.DEVICE, DeviceModel),
     ("services", Role.SERVICE, ServiceModel),
-)
-_HOST = re.compile(
-    r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 )
 _BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
@@ -89,7 +88,7 @@ def compile_inventory(
     *,
     complete: bool = True,
 ) -> tuple[Inventory, list[Problem]]:
-    """The inventory and every problem found; it is only good when there is none.
+    """The inventory and every problem found; it is only good when all of them are warnings.
 
     A name of something that is written, but not in form, is no problem of its own; `complete` is False when some
     file could not be read at all: then no name that is not found is one.
@@ -139,6 +138,13 @@ class _Compiler:
         self._told: set[tuple[str, int, int]] = set()
         self._of_site: dict[str, list[Target]] = {}
         self._places: dict[str, Layers] = {}
+        self._former = Former()
+        self._as_profile: dict[tuple[str, str], object] = {}
+        """By profile and check: options that are the same for all targets, for nothing is filled in."""
+        self._used_profiles: set[str] = set()
+        self._used_templates: set[str] = set()
+        self._networks: list[Network] = []
+        """Of the site that is read."""
 
     def _collect(self, table: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -169,8 +175,13 @@ class _Compiler:
                 )
                 continue
             sites[model.id] = _site(model, self._site_kind(model))
+            self._former.name_site(source, index, model)
             self._take_site(source, index, model)
         self._resolve()
+        if self._complete and not self._lost:
+            self._warn(sites)
+        self._targets = self._former.resolve(sites, self._targets)
+        self.problems += self._former.problems
         providers = {
             name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email, tell=_told(each.tell))
             for name, (_, each) in self._providers.items()
@@ -210,6 +221,9 @@ class _Compiler:
             elif name == LOSS and not check.window:
                 text = "loss_ratio needs a window"
                 self.problems.append(source.problem(here, text, "add `window: 60` (runs) to the check", at_key=True))
+            elif name == LOSS and limit.above is not None and limit.above >= 1:
+                text = f"loss_ratio is a part of 1, so it is never above {limit.above:g}"
+                self.problems.append(source.problem((*here, "above"), text, "write such as 0.05 for 5 %"))
             elif name == LOSS and limit.above_usual is not None:
                 text = "loss_ratio is not held against what is usual"
                 self.problems.append(source.problem((*here, "above_usual"), text, "write `above`", at_key=True))
@@ -223,11 +237,13 @@ class _Compiler:
         commune = self._site_kind(model) == "commune"
         template: tuple[Source, SiteBody] | None = None
         if model.like is not None:
+            self._used_templates.add(model.like)
             template = self._named(self._templates, model.like, "template", [(source, base)], ("like",))
             if template is None:
                 self._lost.add(("site", model.id))
         words = {"id": model.id, "name": model.name, "code": model.code, "area": model.area}
         words |= {key: str(value) for key, value in model.vars.items()}
+        self._networks = self._networks_of(source, base, model, template, words)
         for table, role, kind in ROLES:
             inherited = getattr(template[1], table) if template else {}
             own = getattr(model, table)
@@ -243,7 +259,20 @@ class _Compiler:
                 if self._unfilled > before:
                     self._lost.add(("target", f"{model.id}/{name}"))
                     continue
-                self._take_target(model.id, name, role, kind, filled, layers, words, commune=commune)
+                self._take_target(model, name, role, kind, filled, layers, words, commune=commune)
+
+    def _networks_of(
+        self, source: Source, base: Where, model: SiteModel, template: tuple[Source, SiteBody] | None, words: Mapping[str, str]
+    ) -> list[Network]:  # fmt: skip
+        layers: Layers = [(source, base)]
+        written = model.networks
+        if template is not None and "networks" not in model.model_fields_set:
+            layers = [(template[0], ("templates", str(model.like)))]
+            written = template[1].networks
+        found, problems = read_networks(self._fill(written, words, layers, ("networks",)), layers, ("networks",))
+        for each in problems:
+            self._once(each)
+        return found
 
     def _fill(self, value: object, words: Mapping[str, str], layers: Layers, where: Where) -> Any:
         if isinstance(value, dict):
@@ -267,12 +296,12 @@ class _Compiler:
         return _BRACES.sub(word, value)
 
     def _take_target(
-        self, site: str, name: str, role: Role, kind: type[TargetModel], value: object, layers: Layers,
+        self, site: SiteModel, name: str, role: Role, kind: type[TargetModel], value: object, layers: Layers,
         words: Mapping[str, str], *, commune: bool,
     ) -> None:  # fmt: skip
         model, problems = fit(layers, kind, value)
         self.problems += problems
-        id_ = f"{site}/{name}"
+        id_ = f"{site.id}/{name}"
         if model is None:
             self._lost.add(("target", id_))
             return
@@ -282,7 +311,8 @@ class _Compiler:
             )
             return
         found = self._named(self._profiles, model.profile, "profile", layers, ("profile",))
-        self._check_address(model.address, role, layers)
+        self._used_profiles.add(model.profile)
+        self.problems += check_address(model.address, role, self._networks, layers)
         link = model if isinstance(model, LinkModel) else None
         if link and link.provider not in self._providers:
             self._unknown("provider", link.provider, self._providers, layers, ("provider",))
@@ -291,12 +321,13 @@ class _Compiler:
         written = model.severity or (profile.severity if profile else None)
         usual = usual_severity(role, what, vantage=vantage, commune=commune)
         self._places[id_] = layers
+        self._former.name_target(id_, site, model, layers)
         self._targets[id_] = Target(
-            id=id_, site=site, name=name, role=role, kind=what,
+            id=id_, site=site.id, name=name, role=role, kind=what,
             label=_labels(profile.label if profile else {}, model.label),
             address=model.address,
             behind=tuple(model.behind) if model.behind is not None else ("",),
-            checks=tuple(self._checks(id_, model, found, layers, words)) if found else (),
+            checks=tuple(self._checks(id_, role, model, found, layers, words)) if found else (),
             vantage=vantage,
             provider=link.provider if link else "",
             circuit=link.circuit if link else "",
@@ -323,23 +354,10 @@ class _Compiler:
             self._told.add(at)
             self.problems.append(problem)
 
-    def _check_address(self, address: str, role: Role, layers: Layers) -> None:
-        try:
-            found = ipaddress.ip_address(address) if address else None
-        except ValueError:
-            if role is Role.SERVICE and _HOST.fullmatch(address) and not address.replace(".", "").isdigit():
-                return
-            hint = "write an IPv4 or IPv6 address" + (", or a host name" if role is Role.SERVICE else "")
-            self.problems.append(place(layers, ("address",), f"`{address}` is not an address", hint))
-            return
-        if found is not None and (found.is_multicast or found.is_unspecified or str(found) == "255.255.255.255"):
-            self.problems.append(
-                place(layers, ("address",), f"`{address}` is no address of one host", "write its own address")
-            )
-
     def _checks(
         self,
         target: str,
+        role: Role,
         model: TargetModel,
         found: tuple[Source, ProfileModel],
         layers: Layers,
@@ -357,12 +375,20 @@ class _Compiler:
             if kind.needs_address and not model.address:
                 text = f"the check `{name}` of profile `{model.profile}` needs an address"
                 self.problems.append(place(layers, (), text, "write `address: …`"))
-            where = ("profiles", model.profile, "checks", name, "options")
-            merged = _merge(self._fill(check.options, words, [(source, where)], ()), model.options.get(name, {}))
-            both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
-            options, problems = fit(both, kind.options, merged, self._context)
-            self.problems += problems
-            self._check_ca(options, both)
+            elif kind.by_number and role is Role.SERVICE and is_name(model.address):
+                text = f"the check `{name}` of profile `{model.profile}` asks by number, so a name can never succeed"
+                self.problems.append(place(layers, ("address",), text, "write the IP address"))
+            options = None if name in model.options else self._as_profile.get((model.profile, name))
+            if options is None:
+                where = ("profiles", model.profile, "checks", name, "options")
+                filled = self._fill(check.options, words, [(source, where)], ())
+                merged = _merge(filled, model.options.get(name, {}))
+                both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
+                options, problems = fit(both, kind.options, merged, self._context)
+                self.problems += problems
+                self._check_ca(options, both)
+                if name not in model.options and options is not None and filled == check.options:
+                    self._as_profile[model.profile, name] = options
             yield Check(
                 id=f"{target}#{name}", target=target, name=name, probe=check.probe, address=model.address,
                 options=options, interval_seconds=check.interval, timeout_seconds=check.timeout,
@@ -466,6 +492,39 @@ class _Compiler:
                 Problem(first_source.file, 0, 0, text, "add `vantage: true` to the device next to the monitor")
             )
 
+    def _warn(self, sites: Mapping[str, Site]) -> None:
+        """What may be meant, but seldom is."""
+        for name, (source, _) in self._profiles.items():
+            if name not in self._used_profiles:
+                self._warning(
+                    source, ("profiles", name), f"nothing has the profile `{name}`, so its options were not checked"
+                )
+        for name, (source, _) in self._templates.items():
+            if name not in self._used_templates:
+                self._warning(source, ("templates", name), f"no site is like `{name}`")
+        providers = {each.provider for each in self._targets.values()}
+        for name, (source, _) in self._providers.items():
+            if name not in providers:
+                self._warning(source, ("providers", name), f"no line is of `{name}`")
+        for source, index, model in self._site_models():
+            if model.id in sites and model.id not in self._of_site:
+                self._warning(source, ("sites", index, "id"), f"nothing is watched at `{model.id}`")
+        self._warn_of_roles()
+
+    def _warn_of_roles(self) -> None:
+        """A kind that is a device at most places and a line at one: its profile hardly fits there."""
+        roles: dict[str, Counter[Role]] = defaultdict(Counter)
+        for each in self._targets.values():
+            roles[each.kind][each.role] += 1
+        for id_, each in self._targets.items():
+            ((usual, _), *others) = roles[each.kind].most_common()
+            if others and each.role is not usual:
+                text = f"a {each.role} with a profile of kind `{each.kind}`, which is a {usual} elsewhere"
+                self.problems.append(replace(place(self._places[id_], ("profile",), text), warning=True))
+
+    def _warning(self, source: Source, where: Where, text: str) -> None:
+        self.problems.append(replace(source.problem(where, text, at_key=True), warning=True))
+
     def _default_behind(self, target: Target) -> tuple[str, ...]:
         """Where nothing is written: equipment and services are behind the site's router, a router behind its lines."""
         if target.vantage:
@@ -512,6 +571,7 @@ def _site(model: SiteModel, kind: str) -> Site:
         latitude=model.location[0] if model.location else None,
         longitude=model.location[1] if model.location else None,
         contact=model.contact,
+        formerly=tuple(model.formerly),
     )
 
 

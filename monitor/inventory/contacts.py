@@ -138,11 +138,14 @@ def _unknown_of(source: Source, found: ContactsFile, inventory: Inventory | None
         "kinds": {each.kind for each in inventory.targets.values()},
         "providers": inventory.providers.keys(),
     }
+    former = {old: each.id for each in inventory.sites.values() for old in each.formerly}
     for where, scope in _scopes(found):
         for name, names in known.items():
             for index, each in enumerate(getattr(scope, name)):
-                if each not in names:
-                    yield _no(source, (*where, name, index), name.removesuffix("s"), each, names)
+                if each in names:
+                    continue
+                now = former.get(each, "") if name == "sites" else ""
+                yield _no(source, (*where, name, index), name.removesuffix("s"), each, [now] if now else names)
 
 
 def _scopes(found: ContactsFile) -> Iterator[tuple[Where, ScopeModel]]:

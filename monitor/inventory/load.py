@@ -72,8 +72,8 @@ class SecretReader:
         return text.rstrip("\r\n")
 
 
-def load_inventory(folder: Path, read_secret: ReadSecret | None) -> Inventory:
-    """All `*.yaml` files of a folder as one inventory."""
+def load_inventory(folder: Path, read_secret: ReadSecret | None, warnings: list[Problem] | None = None) -> Inventory:
+    """All `*.yaml` files of a folder as one inventory; what may be meant is added to `warnings`."""
     files = sorted(folder.glob("*.yaml"))
     if not files:
         raise ConfigError(
@@ -93,8 +93,11 @@ def load_inventory(folder: Path, read_secret: ReadSecret | None) -> Inventory:
             parts.append(part)
             problems += more
     inventory, more = compile_inventory(parts, read_secret, complete=complete)
-    if problems or more:
-        raise ConfigError([*problems, *more])
+    problems += more
+    if warnings is not None:
+        warnings += [each for each in problems if each.warning]
+    if errors := [each for each in problems if not each.warning]:
+        raise ConfigError(errors)
     return inventory
 
 

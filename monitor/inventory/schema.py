@@ -45,6 +45,15 @@ TargetRef = Annotated[
     str, Field(description="`name` of a target of the same site, or `site/name`", max_length=160, min_length=1)
 ]
 
+
+def _former(value: str) -> str:
+    for each in value.split("/", 1):
+        _slug(each)
+    return value
+
+
+FormerRef = Annotated[TargetRef, AfterValidator(_former)]
+
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -76,7 +85,12 @@ def _short(value: float) -> float:
     return value
 
 
-Span = Annotated[float, BeforeValidator(_seconds), AfterValidator(_positive)]
+Span = Annotated[
+    float,
+    BeforeValidator(_seconds),
+    AfterValidator(_positive),
+    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["500ms", "30s", "5m", "1h"]}),
+]
 Duration = Annotated[Span, AfterValidator(_short)]
 
 _MOMENT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?")
@@ -92,7 +106,9 @@ def _moment(value: object) -> object:
 
 
 Moment = Annotated[
-    datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT.pattern}$"})
+    datetime,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT.pattern}$", "examples": ["2026-11-28T22:00"]}),
 ]
 """ISO 8601; without a zone it is Viet Nam's."""
 
@@ -109,8 +125,8 @@ class LimitModel(Model):
     `above_usual` may stand alone or beside a fixed bound; then either is enough.
     """
 
-    above: float | None = None
-    below: float | None = None
+    above: float | None = Field(None, description="a larger measurement is beyond it, in the unit of the measurement")
+    below: float | None = Field(None, description="a smaller one is beyond it")
     clear: float | None = Field(
         None, description="where it is well again after `above` or `below`; default: 20 % on the good side of the bound"
     )
@@ -141,10 +157,12 @@ class CheckModel(Model):
     """One check of a profile."""
 
     probe: str = Field(description="kind of probe: icmp, snmp, http, tcp, dns, tls, smtp, sip or a plug-in's")
-    interval: Duration = 60.0
-    timeout: Duration = 5.0
+    interval: Duration = Field(60.0, description="from one run to the next")
+    timeout: Duration = Field(5.0, description="how long a run may take; at most the interval, or 2s")
     confirm: int = Field(3, ge=1, le=20, description="failed runs in a row before it counts")
-    when_failed: Literal["down", "degraded"] = "down"
+    when_failed: Literal["down", "degraded"] = Field(
+        "down", description="what a failed check makes of the target; degraded: people can still work"
+    )
     window: int = Field(0, ge=0, le=3600, description="runs over which loss_ratio is kept; 0: none")
     options: dict[str, object] = Field(default_factory=dict, description="options of the probe kind")
     limits: dict[str, LimitModel] = Field(default_factory=dict, description="measurement → bound")
@@ -168,20 +186,25 @@ class ProfileModel(Model):
     label: dict[Literal["vi", "en"], str] = Field(default_factory=dict, description="human name by language")
     model: str = Field("", max_length=80, description="make and model, for shared-fault hints")
     severity: SeverityName | None = Field(None, description="how much it matters; default: by what it is")
-    checks: dict[Slug, CheckModel]
+    checks: dict[Slug, CheckModel] = Field(description="by name: what is measured, and how often")
 
 
 class TargetModel(Model):
     """What links, devices and services have in common."""
 
-    profile: Slug
+    profile: Slug = Field(description="which checks it gets: name of a profile")
     address: str = Field("", max_length=253, description="IP address (or host name of a service) that is probed")
     behind: list[TargetRef] | None = Field(
         None, description="what is in front; cut off when all of it is; default: the site's router, for it its lines"
     )
-    label: dict[Literal["vi", "en"], str] = Field(default_factory=dict)
+    label: dict[Literal["vi", "en"], str] = Field(
+        default_factory=dict, description="human name by language, over that of its profile"
+    )
     contact: Line = Field("", max_length=200, description="whom to call about it: one line, name and number")
     severity: SeverityName | None = Field(None, description="how much it matters, over that of its profile")
+    formerly: list[FormerRef] = Field(
+        default_factory=list, description="ids that it had before: `name` at the same site, or `site/name`"
+    )
     options: dict[Slug, dict[str, object]] = Field(
         default_factory=dict, description="options by check name, over those of the profile"
     )
@@ -190,9 +213,9 @@ class TargetModel(Model):
 class LinkModel(TargetModel):
     """A line of a site."""
 
-    provider: Slug
+    provider: Slug = Field(description="who delivers it: id of a provider")
     circuit: str = Field(min_length=1, max_length=64, description="the provider's circuit id")
-    bandwidth: Bandwidth = 0.0
+    bandwidth: Bandwidth = Field(0.0, description="bits per second, for the records; 0: not known")
 
 
 class DeviceModel(TargetModel):
@@ -208,10 +231,20 @@ class ServiceModel(TargetModel):
 class SiteBody(Model):
     """Links, devices and services by name; shared by templates and sites. Values are merged before they are read."""
 
-    kind: Slug = "commune"
-    links: dict[Slug, dict[str, object] | None] = Field(default_factory=dict)
-    devices: dict[Slug, dict[str, object] | None] = Field(default_factory=dict)
-    services: dict[Slug, dict[str, object] | None] = Field(default_factory=dict)
+    kind: Slug = Field("commune", description="sites of this kind are counted as communes; others: pop, data-center, …")
+    networks: list[str] = Field(
+        default_factory=list, description="where its devices are, such as 10.64.17.0/24; one outside is a mistake",
+        examples=[["10.64.17.0/24"]],
+    )  # fmt: skip
+    links: dict[Slug, dict[str, object] | None] = Field(
+        default_factory=dict, description="lines by name; null takes away what the template has"
+    )
+    devices: dict[Slug, dict[str, object] | None] = Field(
+        default_factory=dict, description="equipment by name; null takes away what the template has"
+    )
+    services: dict[Slug, dict[str, object] | None] = Field(
+        default_factory=dict, description="what people use, by name; null takes away what the template has"
+    )
 
 
 def _on_earth(value: list[float]) -> list[float]:
@@ -227,13 +260,18 @@ Location = Annotated[list[float], Field(min_length=2, max_length=2), AfterValida
 class SiteModel(SiteBody):
     """A site."""
 
-    id: Slug
-    name: Line = Field(min_length=1, max_length=120)
-    code: str = Field("", max_length=16, description="official code, in quotes")
-    area: str = Field("", max_length=120)
+    id: Slug = Field(
+        description="stands in mails, metrics and addresses, so keep it, or write `formerly`", examples=["xa-tan-thanh"]
+    )
+    name: Line = Field(min_length=1, max_length=120, description="what people call it", examples=["Xã Tân Thanh"])
+    code: str = Field("", max_length=16, description="official code, in quotes", examples=["13444"])
+    area: str = Field("", max_length=120, description="former district; contacts can be limited to it")
     like: Slug | None = Field(None, description="template that it takes everything from that it does not write itself")
     location: Location | None = Field(None, description="latitude, longitude in degrees")
     contact: str = Field("", max_length=200, description="whom to call at the site")
+    formerly: list[Slug] = Field(
+        default_factory=list, description="ids that it had before; its targets go on with the history that theirs have"
+    )
     vars: dict[str, str | int] = Field(default_factory=dict, description="fills {…} in the template's strings")
 
 
@@ -245,8 +283,8 @@ class MaintenanceModel(Model):
     """Planned work; what fits all that is written of target, site, area, provider and kind opens no incident meanwhile."""
 
     target: str | None = Field(None, max_length=160, description="`site/name`")
-    site: Slug | None = None
-    area: str | None = Field(None, max_length=120)
+    site: Slug | None = Field(None, description="all targets of a site: its id")
+    area: str | None = Field(None, max_length=120, description="all targets of the sites of an area")
     provider: Slug | None = Field(None, description="the lines of a provider")
     kind: Slug | None = Field(None, description="kind of target: tslcd, router, ups, …")
     start: Moment = Field(description="when the first window begins; without a zone it is Viet Nam's time")
@@ -283,7 +321,9 @@ def _hours(value: object) -> object:
     return parse_hours(value) if isinstance(value, str) else value
 
 
-HoursText = Annotated[Hours, BeforeValidator(_hours), WithJsonSchema({"type": "string"})]
+HoursText = Annotated[
+    Hours, BeforeValidator(_hours), WithJsonSchema({"type": "string", "examples": ["Mo-Fr 07:30-17:00", "22:00-06:30"]})
+]
 """Days and times, such as `Mo-Fr 07:30-17:00`."""
 
 
@@ -339,16 +379,16 @@ def _an_hour(value: float) -> float:
 class StormModel(Model):
     """How many mails are too many; what is more comes in summaries."""
 
-    mails: int = Field(ge=1, le=1000)
-    within: Annotated[Interval, AfterValidator(_an_hour)]
+    mails: int = Field(ge=1, le=1000, description="so many come one by one")
+    within: Annotated[Interval, AfterValidator(_an_hour)] = Field(description="in so long a time; at most 1h")
 
 
 class PersonModel(Model):
     """Somebody who gets mail when something names them."""
 
-    name: Line = Field(min_length=1, max_length=120)
-    email: MailAddress
-    language: Literal["vi", "en"] = "vi"
+    name: Line = Field(min_length=1, max_length=120, description="what people call them")
+    email: MailAddress = Field(description="where mail goes")
+    language: Literal["vi", "en"] = Field("vi", description="of the mails")
     quiet: QuietModel | None = Field(None, description="when only what is severe is mailed at once")
     storm: StormModel | None = Field(None, description="how many mails are too many; default: none are")
 
@@ -358,7 +398,7 @@ class TellModel(Model):
 
     causes: list[Literal["link", "shared"]] = Field(["link", "shared"], description="only these causes")
     severity: SeverityName = Field("minor", description="only incidents that are at least so severe")
-    language: Literal["vi", "en"] = "vi"
+    language: Literal["vi", "en"] = Field("vi", description="of the mails")
     hours: HoursText | None = Field(None, description="new incidents only then, such as Mo-Fr 07:30-17:00")
 
 
@@ -369,10 +409,10 @@ def _tell(value: object) -> object:
 class ProviderModel(Model):
     """Who delivers lines."""
 
-    name: Line = Field(min_length=1, max_length=120)
-    hotline: str = Field(min_length=1, max_length=60)
-    email: str = ""
-    tell: Annotated[TellModel | None, BeforeValidator(_tell)] = Field(
+    name: Line = Field(min_length=1, max_length=120, description="what people call it")
+    hotline: str = Field(min_length=1, max_length=60, description="whom to call about a line; shown in its mails")
+    email: str = Field("", description="for the records; mailed only with `tell`")
+    tell: Annotated[TellModel | None, BeforeValidator(_tell, json_schema_input_type=TellModel | bool | None)] = Field(
         None, description="true, or of which incidents: its own lines' are mailed to it, in words fit for an outsider"
     )
 
@@ -386,11 +426,13 @@ class ProviderModel(Model):
 class Document(Model):
     """One file of the inventory; a folder of files is read as one."""
 
-    providers: dict[Slug, ProviderModel] = Field(default_factory=dict)
-    profiles: dict[Slug, ProfileModel] = Field(default_factory=dict)
-    templates: dict[Slug, SiteBody] = Field(default_factory=dict)
-    sites: list[SiteModel] = Field(default_factory=list)
-    maintenance: list[MaintenanceModel] = Field(default_factory=list)
+    providers: dict[Slug, ProviderModel] = Field(default_factory=dict, description="who delivers lines, by id")
+    profiles: dict[Slug, ProfileModel] = Field(
+        default_factory=dict, description="kinds of equipment, lines and services with their checks, by name"
+    )
+    templates: dict[Slug, SiteBody] = Field(default_factory=dict, description="what many sites have, by name")
+    sites: list[SiteModel] = Field(default_factory=list, description="communes, points of presence, data centres")
+    maintenance: list[MaintenanceModel] = Field(default_factory=list, description="planned work")
 
 
 class RemindedModel(ScopeModel):
@@ -423,10 +465,10 @@ class OverrideModel(Model):
 class RotaModel(RemindedModel):
     """People who take turns; whoever has the turn gets mail of all that fits."""
 
-    name: Line = Field(min_length=1, max_length=120)
+    name: Line = Field(min_length=1, max_length=120, description="what people call it")
     people: list[Slug] = Field(min_length=1, max_length=100, description="people or contacts, in the order of turns")
     starts: Moment = Field(description="a hand-over to the first; gives day and time of all the others")
-    turn: Literal["daily", "weekly"] = "weekly"
+    turn: Literal["daily", "weekly"] = Field("weekly", description="how long a turn is")
     overrides: list[OverrideModel] = Field(
         default_factory=list, description="leave, holidays: who stands in; of several in force the last one written"
     )
@@ -442,10 +484,10 @@ class StepModel(ScopeModel):
 class ContactsFile(Model):
     """contacts.yaml: who is told."""
 
-    contacts: dict[Slug, ContactModel] = Field(default_factory=dict)
+    contacts: dict[Slug, ContactModel] = Field(default_factory=dict, description="told of all that fits, by id")
     people: dict[Slug, PersonModel] = Field(default_factory=dict, description="told only where something names them")
-    rotas: dict[Slug, RotaModel] = Field(default_factory=dict)
-    escalation: list[StepModel] = Field(default_factory=list)
+    rotas: dict[Slug, RotaModel] = Field(default_factory=dict, description="people who take turns, by id")
+    escalation: list[StepModel] = Field(default_factory=list, description="who else is told when nobody has it")
 
     @model_validator(mode="after")
     def _somebody(self) -> ContactsFile:

@@ -11,13 +11,29 @@ from pathlib import Path
 
 import pytest
 
-from bench import core, daemon, echo, harness, month, network, profiled, province, report, rtt, scheduler, scrape, setup
+from bench import (
+    core,
+    daemon,
+    echo,
+    harness,
+    inventory,
+    month,
+    network,
+    profiled,
+    province,
+    report,
+    rtt,
+    scheduler,
+    scrape,
+    setup,
+)
 from bench.echo import ready_server
 from bench.harness import Figures
 from bench.turns import ask_all, scrape_turns
 from lab.certificates import Authority
 from lab.network import namespaces_command
-from monitor.app import load_all
+from monitor.files import load_all
+from monitor.inventory.load import load_inventory
 from tests.lab.test_lab_month import small_province
 from tests.probes.peers import free_port
 
@@ -176,8 +192,8 @@ def test_the_inventory_of_a_plan_has_what_the_plan_says(tmp_path: Path) -> None:
     sites = [(f"xa-{index}", f"Xã {index}", str(index)) for index in range(3)]
     secrets = {"snmp-community": daemon.COMMUNITY, "bench-ca.pem": Authority(tmp_path).ca.read_text()}
     path = daemon.write(tmp_path / "daemon", daemon.inventory(plan, sites, network.address), secrets)
-    _, inventory, _ = load_all(path)
-    kinds = [check.probe for check in inventory.checks().values()]
+    _, found, _ = load_all(path)
+    kinds = [check.probe for check in found.checks().values()]
     assert kinds.count("icmp") == 3 * 20 + 1  # and the gateway
     assert kinds.count("snmp") == 7
     assert kinds.count("http") == 4
@@ -274,3 +290,11 @@ def test_a_month_is_told_by_kind_of_fault_and_in_total(monkeypatch: pytest.Monke
     assert 0 <= by_kind["line"]["right %"] <= 100
     assert totals["ours, seed 1"]["three misses: mails"] > 0
     assert sum(row["number"] for row in by_kind.values()) == totals["ours, seed 1"]["faults"]
+
+
+def test_checking_and_planning_an_inventory_are_measured_apart(tmp_path: Path) -> None:
+    old = inventory.write(tmp_path / "old", 129)
+    found = inventory.once(old, inventory.write(tmp_path / "new", 129, changed=True))
+    assert found["targets"] == len(load_inventory(ROOT / "config" / "inventory", None).targets)
+    assert found["check s"] > 0
+    assert found["plan s"] >= 0

@@ -24,6 +24,7 @@ from monitor.core.model import (
     State,
 )
 from monitor.core.ongoing import SETTLE_LONGEST
+from monitor.core.rename import incident_as, target_as
 from monitor.core.seen import GRACE, HOLD_SLOW
 from tests.core.test_core_correlate import province
 
@@ -153,6 +154,46 @@ def test_a_recording_can_be_cut_anywhere_and_gone_on_with(story, cut: int) -> No
     pieces.rounds(story[:cut])
     pieces.rounds(story[cut:])
     assert pieces.events == whole.events
+
+
+NAMES = {id_: id_.replace("a/", "a-moi/") for id_ in TARGETS if id_.startswith("a/")}
+"""The commune `a` under another id that is in the same place of the alphabet."""
+
+
+def renamed(inventory: Inventory) -> Inventory:
+    former = {new: (old,) for old, new in NAMES.items()}
+    targets = (target_as(each, NAMES) for each in inventory.targets.values())
+    sites = {
+        (new := "a-moi" if id_ == "a" else id_): replace(each, id=new, formerly=("a",) * (id_ == "a"))
+        for id_, each in inventory.sites.items()
+    }
+    return replace(
+        inventory,
+        sites=sites,
+        targets={each.id: replace(each, formerly=former.get(each.id, ())) for each in targets},
+    )
+
+
+@few
+@given(story=stories, cut=st.integers(0, 60))
+def test_what_gets_another_id_goes_on_as_if_it_had_always_had_it(story, cut: int) -> None:
+    plain, moved = Run(), Run()
+    plain.rounds(story)
+    moved.rounds(story[:cut])
+    for decision in moved.decider.adopt(renamed(SMALL), moved.now):
+        assert (decision.states, decision.events, decision.recheck) == ([], [], set())
+    for bad in story[cut:]:
+        moved.round([see(NAMES.get(each, each), moved.now, bad.get(each, "ok")) for each in TARGETS])
+
+    def present(run: Run) -> list[tuple[object, ...]]:
+        return [(each.at, each.what, incident_as(each.incident, NAMES)) for each in run.events]
+
+    def without_text(told: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+        return [(at, what, replace(incident, id="", evidence=())) for at, what, incident in told]
+
+    assert without_text(present(moved)) == without_text(present(plain))
+    states = {NAMES.get(id_, id_): replace(each, target="") for id_, each in plain.decider.correlator.held.items()}
+    assert {id_: replace(each, target="") for id_, each in moved.decider.correlator.held.items()} == states
 
 
 def settle(run: Run, story: Sequence[dict[str, str]]) -> None:

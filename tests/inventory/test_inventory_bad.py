@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from monitor.inventory.load import SecretReader, load_inventory
-from monitor.yamlfile import ConfigError
+from monitor.yamlfile import ConfigError, Problem
 
 HERE = Path(__file__).parent
 BAD = sorted((HERE / "bad").glob("*.yaml"))
+DOUBTFUL = sorted((HERE / "doubtful").glob("*.yaml"))
+USED = "sites: [{id: used, name: Used, like: commune, vars: {n: 1}, services: {web: {profile: page}}}]"
+"""With it all of the good file is used."""
 
 
 def said(bad: Path, folder: Path) -> str:
@@ -40,8 +43,30 @@ def test_each_mistake_is_told_with_place_and_remedy(bad: Path, tmp_path: Path) -
     assert said(bad, tmp_path) == expected(bad)
 
 
+@pytest.mark.parametrize("doubtful", DOUBTFUL, ids=lambda each: each.stem)
+def test_what_may_be_meant_is_told_as_a_warning_and_taken(doubtful: Path, tmp_path: Path) -> None:
+    shutil.copy(HERE / "good" / "base.yaml", tmp_path)
+    shutil.copy(doubtful, tmp_path / "bad.yaml")
+    (tmp_path / "used.yaml").write_text(USED)
+    warnings: list[Problem] = []
+    assert load_inventory(tmp_path, None, warnings).targets
+    assert "\n".join(map(str, warnings)).replace(f"{tmp_path}/", "") == expected(doubtful)
+
+
+def test_a_mistake_makes_no_warnings_of_what_it_hides(tmp_path: Path) -> None:
+    shutil.copy(HERE / "good" / "base.yaml", tmp_path)
+    (tmp_path / "used.yaml").write_text(USED.replace("Used,", "Used, nmae: x,"))
+    warnings: list[Problem] = []
+    with pytest.raises(ConfigError, match="unknown key `nmae`"):
+        load_inventory(tmp_path, None, warnings)
+    assert warnings == []
+
+
 def test_there_is_a_file_for_each_mistake_that_the_issue_names() -> None:
     named = {
         "unknown-key", "wrong-type", "duplicate-site", "duplicate-key", "unknown-parent", "loop", "address-twice", "unreadable-secret",
+        "bool-yes", "bool-on", "time-of-day", "octal", "tab", "alias-bomb", "outside-network", "text-and-absent", "icmp-to-name",
+        "timeout-longer-than-interval", "missing-provider",
     }  # fmt: skip
     assert named <= {bad.stem for bad in BAD}
+    assert len(BAD) >= 60

@@ -49,6 +49,25 @@ sites:
     assert "a/router" not in found.targets
 
 
+def test_former_ids_of_a_target_are_its_own_and_those_that_its_site_makes_of_its_names(tmp_path: Path) -> None:
+    text = """
+sites:
+  - id: a
+    name: A
+    code: '1'
+    like: commune
+    formerly: [x, y]
+    vars: {n: 7}
+    links: {tslcd: {formerly: [line]}, second: {profile: line, provider: vnpt, circuit: C, formerly: [y/tslcd], address: 10.1.7.3}}
+"""
+    found = {id_: each.formerly for id_, each in load(tmp_path, text).targets.items() if each.site == "a"}
+    assert found == {
+        "a/tslcd": ("a/line", "x/tslcd", "x/line", "y/line"),
+        "a/second": ("y/tslcd", "x/second", "y/second"),
+        "a/router": ("x/router", "y/router"),
+    }
+
+
 def test_how_much_a_target_matters_is_written_at_it_or_its_profile_or_follows_from_what_it_is(tmp_path: Path) -> None:
     text = """
 profiles:
@@ -251,7 +270,21 @@ def test_a_secret_from_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_plain_words_stay_what_the_admin_wrote() -> None:
     source = yamlfile.parse(b"[no, on, 1_000, 12:30:45, 0o17, 0x1F, 1e3, .5, ~, true, 010, =, 2026-11-24]", "f")
-    assert source.value == ["no", "on", "1_000", "12:30:45", 15, 31, 1000.0, 0.5, None, True, 10, "=", "2026-11-24"]
+    assert source.value == [
+        "no",
+        "on",
+        "1_000",
+        "12:30:45",
+        "0o17",
+        "0x1F",
+        1000.0,
+        0.5,
+        None,
+        True,
+        "010",
+        "=",
+        "2026-11-24",
+    ]
 
 
 @given(st.one_of(st.binary(max_size=200), st.text(alphabet="ab:-[]{}&*!#|>'\"\n\t ,?%@", max_size=80).map(str.encode)))

@@ -21,7 +21,9 @@ from rich.console import Console
 from monitor.cli import EVENTS, JsonLines, main, show_status
 from monitor.core.ledger import Member
 from monitor.core.model import Explanation, Held, Look, Role, State
+from monitor.problems import as_github
 from monitor.store import Store
+from monitor.yamlfile import Problem
 from tests.alerts.sample import INCIDENT, NOW, event
 from tests.monitor.daemon import MORE, Daemon, daemon
 
@@ -51,6 +53,51 @@ def test_check_tells_every_mistake_of_every_file_with_its_place(files: Daemon) -
     assert said.stdout == ""
     assert re.search(rf"{files.inventory}:\d+:\d+: there is no profile `portall`; did you mean `portal`\?", said.stderr)
     assert f"{files.folder}/contacts.yaml:1:32: `nobody` is not a mail address" in said.stderr
+
+
+WRONG = MORE.replace("profile: portal", "profile: portall")
+
+
+def test_check_shows_the_line_with_a_mark_below_the_mistake(files: Daemon) -> None:
+    files.write_inventory(WRONG)
+    _, line, mark = run("check", files=files).stderr.splitlines()
+    number, _, text = line.partition(" | ")
+    assert files.inventory.read_text(encoding="utf-8").splitlines()[int(number) - 1] == text
+    assert text[mark.partition(" | ")[2].index("^") :].startswith("portall")
+
+
+def test_check_tells_programs_and_github_the_same(files: Daemon) -> None:
+    files.write_inventory(WRONG)
+    said = run("check", "--format", "json", files=files)
+    assert (said.exit_code, said.stderr) == (1, "")
+    (found,) = json.loads(said.stdout)
+    assert found == {
+        "file": str(files.inventory), "line": found["line"], "column": 25, "severity": "error",
+        "message": "there is no profile `portall`", "hint": "did you mean `portal`?",
+    }  # fmt: skip
+    said = run("check", "--format", "github", files=files)
+    assert said.exit_code == 1
+    assert said.stdout == (
+        f"::error file={files.inventory},line={found['line']},col=25::there is no profile `portall`; did you mean `portal`?\n"
+    )
+    files.write_inventory()
+    assert json.loads(run("check", "--format", "json", files=files).stdout) == []
+    assert run("check", "--format", "github", files=files).stdout == ""
+
+
+def test_a_warning_is_told_and_all_is_well(files: Daemon) -> None:
+    files.write_inventory("  - {id: xa-moi, name: Xã Mới, area: Huyện Kim Bảng}\n")
+    said = run("check", files=files)
+    assert said.exit_code == 0
+    assert said.stdout.startswith("well: 2 sites")
+    assert "warning: nothing is watched at `xa-moi`\n" in said.stderr
+    said = run("check", "--format", "github", files=files)
+    assert (said.exit_code, said.stdout.count("::warning file=")) == (0, 1)
+
+
+def test_what_github_would_take_for_its_own_is_escaped() -> None:
+    problem = Problem("a,b:c.yaml", 0, 0, "100 %\nof it")
+    assert list(as_github([problem])) == ["::error file=a%2Cb%3Ac.yaml::100 %25%0Aof it"]
 
 
 def test_a_mistake_in_the_settings_hides_none_in_inventory_and_contacts(files: Daemon) -> None:

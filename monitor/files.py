@@ -1,0 +1,106 @@
+"""The files that people write, taken together: settings, inventory and contacts."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from alerts.routing import Routing
+from monitor.core.model import Inventory
+from monitor.inventory.contacts import load_contacts
+from monitor.inventory.diff import Plan, compare
+from monitor.inventory.load import SecretReader, load_inventory
+from monitor.settings import Settings, load_settings, named_files
+from monitor.watch import Stamp, stamp
+from monitor.yamlfile import ConfigError, Problem
+from probes import registry
+from probes.registry import Kind
+
+T = TypeVar("T")
+
+
+def load_all(
+    path: Path, *, with_secrets: bool = True, warnings: list[Problem] | None = None
+) -> tuple[Settings, Inventory, Routing]:
+    """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them.
+
+    What may be meant is added to `warnings`.
+    """
+    with without_collector():
+        return _load_all(path, warnings, with_secrets=with_secrets)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Hundreds of thousands of objects are made that all stay: Python's collector of cycles would go through them again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _load_all(path: Path, warnings: list[Problem] | None, *, with_secrets: bool) -> tuple[Settings, Inventory, Routing]:
+    read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
+    problems: list[Problem] = []
+    settings = _take(problems, lambda: load_settings(path, read_secret))
+    inventory_folder, contacts_file = named_files(path)
+    inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret, warnings))
+    routing = _take(problems, lambda: load_contacts(contacts_file, inventory))
+    if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
+        remedy = "describe what shall be watched, or save the file again"
+        problems.append(Problem(str(inventory_folder), 0, 0, "not one target in any *.yaml file here", remedy))
+        inventory = None
+    if settings is None or inventory is None or routing is None:
+        raise ConfigError(problems)
+    return settings, inventory, routing
+
+
+def plan_between(before: Path, after: Path, at: datetime) -> Plan:
+    """What it would change to go from one settings.yaml to another; raises ConfigError. Secrets are not read.
+
+    `at` is for what depends on the time: who is on duty.
+    """
+    old, inventory, routing = load_all(before, with_secrets=False)
+    new, new_inventory, new_routing = load_all(after, with_secrets=False)
+    with without_collector():
+        return compare(
+            (inventory, routing), (new_inventory, new_routing), at=at, declared=declared(registry.load()), restart=differing(old, new),
+        )  # fmt: skip
+
+
+def declared(kinds: Mapping[str, Kind]) -> dict[str, int]:
+    """How many measurements each kind of probe knows."""
+    return {name: len(kind.metrics) for name, kind in kinds.items()}
+
+
+def differing(old: Settings, new: Settings) -> list[str]:
+    """Keys of the settings that differ and only a restart takes over."""
+    taken_over = {"folder", "inventory", "contacts"}
+    return [
+        name for name in Settings.model_fields if name not in taken_over and getattr(old, name) != getattr(new, name)
+    ]
+
+
+def files_of(path: Path) -> Stamp:
+    """How settings, inventory and contacts are on disk now."""
+    try:
+        folder, contacts = named_files(path)
+        return stamp([path, contacts, *sorted(folder.glob("*.yaml"))])
+    except (ConfigError, OSError):  # who reads them tells it
+        return stamp([path])
+
+
+def _take(problems: list[Problem], read: Callable[[], T]) -> T | None:
+    """What was read, or None and its mistakes among the others."""
+    try:
+        return read()
+    except ConfigError as error:
+        problems += error.problems
+        return None
