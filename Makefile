@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench setup
+.PHONY: demo test lint bench setup editor
 
 demo: setup
 	$(PYTHON) lab/setup.py
@@ -21,6 +21,9 @@ lint: setup
 bench: setup
 	$(BIN)/python -m bench.setup
 	$(BIN)/python -m bench
+
+editor: setup  # needs Node.js and npm: types into a real language server with the schemas of config/schema
+	$(BIN)/pytest -m editor tests/editor
 
 setup: .venv/.stamp
 

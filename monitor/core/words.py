@@ -31,7 +31,7 @@ def dialled(text: str) -> str:
     """The number that a telephone dials for a hotline or contact: the longest in it, of two the first; else empty."""
     numbers = (re.sub(r"[ .-]", "", found) for found in _NUMBER.findall(text))
     longest = max(numbers, key=len, default="")
-    return longest[:20] if len(longest) >= _LEAST_DIGITS else ""
+    return longest[:20] if len(longest.lstrip("+")) >= _LEAST_DIGITS else ""
 
 
 _VIETNAMESE = str.maketrans(",.", ".,")

@@ -1,4 +1,7 @@
-"""Somebody types YAML into a real editor's language server (yaml-language-server, which VS Code's YAML extension is)."""
+"""Somebody types YAML into a real editor's language server (yaml-language-server, which VS Code's YAML extension is).
+
+Needs Node.js and npm, which fetches the server, so only `make editor` runs it; tests/monitor/test_editor.py holds the schemas themselves.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 GIVE_UP_SECONDS = 180
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("npm") and shutil.which("node")),
-    reason="npm and Node.js are not here; the schema itself is tested by tests/monitor/test_editor.py",
-)
+pytestmark = pytest.mark.editor
 
 
 class Server:
