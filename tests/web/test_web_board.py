@@ -229,6 +229,7 @@ def test_what_a_check_says_again_with_other_figures_is_told_once(
         ("Phòng 305, ĐT 0229 000 018", "0229000018"),
         ("113", "113"),
         ("Bà Hoa, trực 24/7", ""),
+        ("+00", ""),
         ("٠١٢٣٤", ""),
         ("", ""),
     ],
