@@ -88,6 +88,19 @@ def test_who_wants_no_quiet_any_more_gets_what_was_held_back() -> None:
     assert [each.event.what for each in night.due(NOW + (NIGHT + 6) * MINUTE)] == [Happening.DIGEST]
 
 
+def test_what_was_held_back_of_a_target_that_has_another_id_is_told_under_that() -> None:
+    night = quiet()
+    old = night.known.targets[INCIDENT.root]
+    night.pass_by(life([(NIGHT, Happening.OPENED)]), NIGHT + 5)
+    moved = replace(old, id="xa-moi/tslcd", site="xa-moi", formerly=(old.id,))
+    targets = {each.id: each for each in (moved, *night.known.targets.values()) if each.id != old.id}
+    site = replace(night.known.sites[old.site], id="xa-moi")
+    renamed = replace(night.known, sites={**night.known.sites, site.id: site}, targets=targets)
+    night.policy.adopt(night.routing, renamed)
+    (digest,) = night.due(NOW + MORNING * MINUTE)
+    assert [each.incident.root for each in digest.items] == [moved.id]
+
+
 # -- storms -------------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from monitor.archive import Archive
 from monitor.core.ledger import By, Member, Span
-from monitor.core.model import Explanation, Held, Look, Role, State, Weight
+from monitor.core.model import Explanation, Held, HeldBack, Look, Role, State, Weight
 from monitor.core.usual import Learnt
 from monitor.store import Store, read_history
 from tests.alerts.sample import INCIDENT, NOW, event, notification
@@ -137,7 +137,14 @@ async def test_incidents_and_mails_that_wait_name_the_present_id_and_what_was_se
     sent = replace(notification(incident=incident), id="sent")
     await step(store, 0, members=(line(OLD), line("xa-kim-dong/router")))
     await store.record(
-        [], [replace(event(incident=incident), because=because)], [sent, notification(incident=incident)], NOW
+        [],
+        [replace(event(incident=incident), because=because)],
+        [
+            sent,
+            notification(incident=incident),
+            replace(notification(incident=incident), id="held", held=HeldBack.QUIET),
+        ],
+        NOW,
     )
     await store.sent("sent", NOW, "250")
     await store.rename([line(NEW, OLD), line("xa-moi/router", "xa-kim-dong/router")])
@@ -151,6 +158,8 @@ async def test_incidents_and_mails_that_wait_name_the_present_id_and_what_was_se
     await store.release()
     (waiting,) = await store.take(NOW, 9)
     assert waiting.notification.event.incident.root == NEW
+    (held,) = await store.held()
+    assert held.event.incident.root == NEW
     ((body,),) = rows(file, "SELECT body FROM outbox WHERE id = 'sent'")
     assert f'"root":"{OLD}"' in str(body)
 
