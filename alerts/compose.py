@@ -278,11 +278,9 @@ class Composer:
         self.render(notification, _tidied(self._given(notification, inventory, short_series(), A_COST)))
 
     def _rendered(self, kind: str, language: str, given: Mapping[str, Any]) -> tuple[str, str, str]:
-        name = f"{language}/{kind}"
-        head, _, text = self._text.get_template(f"{name}.txt").render(given).lstrip().partition("\n")
-        subject = fit(_clean(head), language)
-        html = self._html.get_template(f"{name}.html").render({**given, "subject": subject})
-        return subject, text.lstrip("\n"), html
+        subject, text = self.render_own(kind, language, given)
+        html = self._html.get_template(f"{language}/{kind}.html").render({**given, "subject": subject})
+        return subject, text, html
 
     def _message_id(self, notification: str) -> str:
         return f"<{notification}@{self._domain}>"
