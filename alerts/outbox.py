@@ -20,6 +20,10 @@ from monitor.core.model import Inventory, Notification
 
 log = logging.getLogger(__name__)
 
+UNSENT = ("queued", "sending", "deferred")
+"""Statuses of what is to be handed over as soon as may be."""
+HELD = "held"
+"""Status of what waits for a summary."""
 POLL_SECONDS = 2.0
 AT_ONCE = 4
 """Mails that are being handed over at a time."""
@@ -60,6 +64,15 @@ class Standing:
     """To whom the oldest that was tried goes, and what the relays said."""
     failed: Sequence[str] = ()
     """Those that were given up lately, newest first: to whom, and why."""
+
+    @property
+    def unsent(self) -> int:
+        """How many are still to be sent."""
+        return sum(self.counts.get(each, 0) for each in UNSENT)
+
+    def longest_seconds(self, now: datetime) -> float:
+        """How long the oldest has waited; 0 when none waits."""
+        return max(self.oldest_seconds(now).values(), default=0.0)
 
     def oldest_seconds(self, now: datetime) -> Mapping[str, float]:
         """Ages of the oldest; a clock that was set back makes none of them younger than new."""

@@ -470,7 +470,7 @@ class App:
         while True:
             with contextlib.suppress(StoreError):  # shown by the counter of write errors
                 self._standing = await self._store.standing(utc_now())
-            oldest = max(self._standing.oldest_seconds(utc_now()).values(), default=0.0)
+            oldest = self._standing.longest_seconds(utc_now())
             if oldest > MAIL_LATE_SECONDS and not told:
                 log.error("mails are held up, the oldest for %.0f s; %s", oldest, self._standing.waits)
             elif told and not oldest > MAIL_LATE_SECONDS:
@@ -614,7 +614,7 @@ class App:
         """Why others should not rely on us now; "" when they can."""
         if (seconds := self.pipeline.unwritten()[0]) > STALLED_SECONDS:
             return f"nothing could be written for {seconds:.0f} s: {self._store.trouble}"
-        oldest = max(self._standing.oldest_seconds(utc_now()).values(), default=0.0)
+        oldest = self._standing.longest_seconds(utc_now())
         if oldest > MAIL_LATE_SECONDS:
             return f"mails are held up, the oldest for {oldest:.0f} s"
         return self._stalled()
@@ -734,8 +734,8 @@ class App:
             "checks": len(self._inventory.checks()),
             "observations": self.metrics.observations_total(),
             "unknown": sum(held.state is State.UNKNOWN for held in self.pipeline.correlator.held.values()),
-            "outbox": sum(self._standing.counts.get(each, 0) for each in ("queued", "sending", "deferred")),
-            "outbox_oldest_seconds": max(self._standing.oldest_seconds(utc_now()).values(), default=0.0),
+            "outbox": self._standing.unsent,
+            "outbox_oldest_seconds": self._standing.longest_seconds(utc_now()),
             "outbox_waits": self._standing.waits or None,
             "outbox_failed": "; ".join(self._standing.failed) or None,
             "reload_ok": self._reload_ok,

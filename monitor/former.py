@@ -14,9 +14,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from alerts.outbox import HELD, UNSENT
 from monitor.core.ledger import Member
 
-UNTOLD = ("queued", "sending", "deferred", "held")
+UNTOLD = (*UNSENT, HELD)
 """What becomes of a mail that is still to be told; what was sent stays as it was."""
 AT_ONCE = 500
 """Rows whose texts are in memory at a time."""

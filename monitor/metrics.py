@@ -16,6 +16,7 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
+from alerts.outbox import UNSENT
 from monitor.core.judge import Judge
 from monitor.core.lasthour import ECHO_RTT
 from monitor.core.model import (
@@ -36,7 +37,6 @@ from probes.registry import COMMON_METRICS, Kind, Metric
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 LAG_EVERY_SECONDS = 0.1
-UNSENT = ("queued", "sending", "deferred")
 OUTBOX_STATUSES = (*UNSENT, "sent", "failed", "superseded")
 
 

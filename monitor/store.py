@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.pool import NullPool
 
-from alerts.outbox import Queued, QueueError, Standing
+from alerts.outbox import HELD, UNSENT, Queued, QueueError, Standing
 from alerts.policy import BEGINS, ENDS, WAITS
 from monitor.core.ledger import Member
 from monitor.core.model import Explanation, Happening, Held, Incident, IncidentEvent, Notification, Silence
@@ -152,9 +152,6 @@ def _unless_known(table: sa.Table) -> sa.Insert:
 
 
 _NEW_STATE, _NEW_EVENT = _unless_known(_states), _unless_known(_events)
-
-UNSENT = ("queued", "sending", "deferred")
-HELD = "held"
 
 _incident_json = TypeAdapter(Incident)
 _because_json = TypeAdapter(Explanation)
