@@ -7,14 +7,13 @@ next time. For each incident two mails are right: that it began, that it is over
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import random
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,7 +24,7 @@ from bench import stack
 from bench.harness import Row, Run, server, wait_for
 from bench.network import listens
 from lab import network
-from lab.sink import Sink, Taken
+from lab.sink import DROP, HANG, Fault, Sink, Taken
 
 SEED = 7
 INCIDENTS = 30
@@ -41,6 +40,14 @@ RESTARTS = 6
 STEP_SECONDS = 0.1
 FIRST_PORT = 9500
 TRY_LATER = "451 4.3.0 try again later"
+MODES: Mapping[str, tuple[str, str]] = {
+    "": ("", ""),
+    "refuse": ("rcpt", TRY_LATER),
+    "refuse-data": ("content", TRY_LATER),
+    "hang": ("rcpt", HANG),
+    "drop": ("taken", DROP),
+}
+"""Where the dialogue of a mail server fails, and how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +56,7 @@ class Trouble:
 
     name: str
     modes: tuple[str, ...] = ()
-    """What the mail server does in its bad spells: refuse, refuse-data, hang or drop."""
+    """What the mail server does in its bad spells."""
     restart: str = ""
     """How it is ended at random moments, to be started again at once: kill or terminate."""
     disk_full: bool = False
@@ -68,27 +75,10 @@ TROUBLES = (
 )  # fmt: skip
 
 
-class Relay(Sink):
-    """A mail server that misbehaves as `mode` says."""
-
-    mode = ""
-
-    async def handle_RCPT(self, server: object, session: object, envelope: Any, address: str, options: object) -> str:
-        """Refuse, or never answer."""
-        if self.mode == "refuse":
-            return TRY_LATER
-        if self.mode == "hang":
-            await asyncio.get_running_loop().create_future()  # until the server is stopped
-        return await super().handle_RCPT(server, session, envelope, address, options)
-
-    async def handle_DATA(self, server: Any, session: object, envelope: Any) -> str:
-        """Refuse, or take it and be gone."""
-        if self.mode == "refuse-data":
-            return TRY_LATER
-        answer = await super().handle_DATA(server, session, envelope)
-        if self.mode == "drop":
-            server.transport.abort()
-        return answer
+def failing(mode: str) -> Fault:
+    """What a mail server does in one of its modes."""
+    where, how = MODES[mode]
+    return lambda step: how if step == where else ""
 
 
 @dataclass(slots=True)
@@ -116,7 +106,7 @@ class Torture:
     process: subprocess.Popen[bytes] | None = None
     not_taken: int = 0
     """Posts that nobody took."""
-    relay: Relay = field(init=False)
+    relay: Sink = field(init=False)
     began: datetime = field(init=False)
 
     def run(self) -> Row:
@@ -125,7 +115,7 @@ class Torture:
         (self.folder / "state").mkdir()
         if self.trouble.disk_full:
             _full_disk(self.folder / "state")
-        self.relay = Relay("127.0.0.1", self.mail_port)
+        self.relay = Sink("127.0.0.1", self.mail_port)
         self.relay.start()
         try:
             with contextlib.ExitStack() as running:
@@ -150,7 +140,7 @@ class Torture:
         restarts = sorted(self.drawn.uniform(0, TROUBLE_SECONDS) for _ in range(count))
         self.began, began = datetime.now(UTC), time.monotonic()
         while (at := time.monotonic() - began) < TROUBLE_SECONDS + SETTLE_SECONDS:
-            self.relay.mode = self._mode(at)
+            self.relay.fault = failing(self._mode(at))
             if restarts and at >= restarts[0]:
                 del restarts[0]
                 assert self.process is not None

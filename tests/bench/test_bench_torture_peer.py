@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import torture_peer
+from lab.sink import Sink
 from tests.bench.letters import letter
 from tests.probes.peers import free_port
 
@@ -28,14 +29,14 @@ def test_a_story_is_told_once_in_its_order() -> None:
 
 
 @pytest.fixture
-def relay() -> Iterator[torture_peer.Relay]:
-    made = torture_peer.Relay("127.0.0.1", free_port())
+def relay() -> Iterator[Sink]:
+    made = Sink("127.0.0.1", free_port())
     made.start()
     yield made
     made.stop()
 
 
-def send(relay: torture_peer.Relay) -> None:
+def send(relay: Sink) -> None:
     with smtplib.SMTP("127.0.0.1", relay._controller.port, timeout=2) as client:
         client.sendmail("a@x.example", ["b@x.example"], "Subject: x\r\n\r\nx\r\n")
 
@@ -50,13 +51,13 @@ def send(relay: torture_peer.Relay) -> None:
     ],
 )
 def test_the_mail_server_misbehaves_as_told(
-    relay: torture_peer.Relay, mode: str, error: type[Exception], says: str, taken: int
+    relay: Sink, mode: str, error: type[Exception], says: str, taken: int
 ) -> None:
-    relay.mode = mode
+    relay.fault = torture_peer.failing(mode)
     with pytest.raises(error, match=says):
         send(relay)
     assert len(relay.mails) == taken
-    relay.mode = ""
+    relay.fault = torture_peer.failing("")
     send(relay)
     assert len(relay.mails) == taken + 1
 
