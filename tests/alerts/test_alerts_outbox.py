@@ -231,17 +231,22 @@ async def test_a_mail_that_hangs_does_not_hold_up_the_others(make_sink: MakeSink
         assert post.results == ["sent"] * 20
 
 
+def slow(begun: asyncio.Event, seconds: float) -> Callable[[Taken], None]:
+    """What makes a server take so long over a mail, and tells when it has begun."""
+    loop = asyncio.get_running_loop()
+
+    def take(_: Taken) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        time.sleep(seconds)
+
+    return take
+
+
 async def test_a_mail_that_is_being_handed_over_is_let_arrive_at_the_end(
     make_sink: MakeSink, port: int, post: Post
 ) -> None:
     begun = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def slow(_: Taken) -> None:
-        loop.call_soon_threadsafe(begun.set)
-        time.sleep(0.3)
-
-    sink = make_sink(port, on_mail=slow)
+    sink = make_sink(port, on_mail=slow(begun, 0.3))
     await post.queue(OPENED)
     async with post.running():
         await begun.wait()
@@ -253,13 +258,7 @@ async def test_a_clock_that_is_set_while_a_mail_is_under_way_does_not_send_it_tw
     make_sink: MakeSink, port: int, post: Post
 ) -> None:
     begun = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def slow(_: Taken) -> None:
-        loop.call_soon_threadsafe(begun.set)
-        time.sleep(0.5)
-
-    sink = make_sink(port, on_mail=slow)
+    sink = make_sink(port, on_mail=slow(begun, 0.5))
     await post.queue(OPENED)
     async with post.running():
         await begun.wait()

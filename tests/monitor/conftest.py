@@ -1,5 +1,29 @@
-"""Mail servers as the alert tests have them."""
+"""Mail servers as the alert tests have them, and the database `file` of a test, to write and to read."""
 
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from monitor.archive import Archive
+from monitor.store import Store
 from tests.alerts.conftest import authority, certificate, make_sink, port
 
 __all__ = ["authority", "certificate", "make_sink", "port"]
+
+
+@pytest.fixture
+def store(file: Path) -> Iterator[Store]:
+    made = Store(str(file))
+    yield made
+    made.close()
+
+
+@pytest_asyncio.fixture
+async def archive(file: Path) -> AsyncIterator[Archive]:
+    made = Archive(str(file))
+    yield made
+    made.close()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from monitor.archive import ALIVE, Archive, ArchiveError
 from monitor.core.ledger import By, Cost, Excuse, Maintenance, Member, Span, Totals
@@ -41,20 +40,6 @@ async def write(store: Store, seconds: float, *states: Held, members: Sequence[M
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "trạng thái #1 100%.db"
-
-
-@pytest.fixture
-def store(file: Path) -> Iterator[Store]:
-    made = Store(str(file))
-    yield made
-    made.close()
-
-
-@pytest_asyncio.fixture
-async def archive(file: Path) -> AsyncIterator[Archive]:
-    made = Archive(str(file))
-    yield made
-    made.close()
 
 
 async def seen(archive: Archive, asked: Span, target: str = LINE.target) -> list[tuple[float, float, str]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from monitor.archive import Archive
 from monitor.core.ledger import By, Member, Span
@@ -38,20 +37,6 @@ def held(target: str, state: State, hours: float) -> Held:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
-
-
-@pytest.fixture
-def store(file: Path) -> Iterator[Store]:
-    made = Store(str(file))
-    yield made
-    made.close()
-
-
-@pytest_asyncio.fixture
-async def archive(file: Path) -> AsyncIterator[Archive]:
-    made = Archive(str(file))
-    yield made
-    made.close()
 
 
 async def availability(archive: Archive, by: By = By.TARGET) -> dict[str, tuple[float, float]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,13 +27,6 @@ HELD = Held(target=INCIDENT.root, state=State.DOWN, since=NOW, reason=Reason.TIM
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
-
-
-@pytest.fixture
-def store(file: Path) -> Iterator[Store]:
-    made = Store(str(file))
-    yield made
-    made.close()
 
 
 def counts(file: Path) -> dict[str, int]:
