@@ -441,7 +441,7 @@ def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Pa
         (tmp_path / name).write_text(body, encoding="utf-8")
         if count >= 4:  # the first four files make the first province
             sizes.append(len(load_inventory(tmp_path, secret).targets))
-    assert sizes == [5, 9, 10, 10, 9, 9, 15, 15]
+    assert sizes == [5, 9, 10, 10, 9, 9, 9, 15, 15]
     loaded = load_inventory(tmp_path, secret)
     assert [sorted(each.targets) for each in loaded.maintenance][1] == [
         f"{site}/tslcd" for site in ("xa-binh-luc", "xa-binh-my-moi", "xa-tan-thanh")

@@ -14,7 +14,6 @@ from monitor.inventory.compile import Name, Part, compile_inventory
 from monitor.inventory.schema import (
     Document,
     MaintenanceModel,
-    ProfileModel,
     ProviderModel,
     SiteBody,
     SiteModel,
@@ -124,8 +123,10 @@ def _part(source: Source) -> tuple[Part, list[Problem]]:
                 lost.add((table.removesuffix("s"), str(name)))
         return found
 
+    profiles = {key: each for key, each in tables.get("profiles", {}).items() if isinstance(each, dict)}
+    lost.update(("profile", str(key)) for key in tables.get("profiles", {}) if key not in profiles)
     return Part(
-        source=source, providers=good("providers", ProviderModel), profiles=good("profiles", ProfileModel),
+        source=source, providers=good("providers", ProviderModel), profiles=profiles,
         templates=good("templates", SiteBody), sites=good("sites", SiteModel),
         maintenance=good("maintenance", MaintenanceModel), lost=frozenset(lost), complete=tables == value,
     ), problems  # fmt: skip

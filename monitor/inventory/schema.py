@@ -219,8 +219,11 @@ class FitsModel(Model):
 
 
 class ProfileModel(Model):
-    """One kind of equipment, line or service: which checks it gets."""
+    """One kind of equipment, line or service: which checks it gets. It is read when all that it is like is laid under it."""
 
+    like: Slug | None = Field(
+        None, description="profile that it takes everything but `fits` from that it does not write itself"
+    )
     kind: Slug = Field(description="kind of target that it fits: tslcd, router, ups, website, …")
     label: dict[Literal["vi", "en"], str] = Field(default_factory=dict, description="human name by language")
     model: str = Field("", max_length=80, description="make and model, for shared-fault hints")
@@ -467,7 +470,7 @@ class Document(Model):
     """One file of the inventory; a folder of files is read as one."""
 
     providers: dict[Slug, ProviderModel] = Field(default_factory=dict, description="who delivers lines, by id")
-    profiles: dict[Slug, ProfileModel] = Field(
+    profiles: dict[Slug, dict[str, object]] = Field(
         default_factory=dict, description="kinds of equipment, lines and services with their checks, by name"
     )
     templates: dict[Slug, SiteBody] = Field(default_factory=dict, description="what many sites have, by name")
