@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from alerts.routing import WEEK_MINUTES, Hours
 from monitor.core.words import LOCAL
 from monitor.inventory.hours import parse_hours
-from probes.registry import Bandwidth
+from probes.registry import Bandwidth, ObjectId
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -179,21 +179,6 @@ class CheckModel(Model):
 SeverityName = Literal["minor", "major", "critical"]
 
 
-_OBJECT_ID = re.compile(r"[0-2](\.(0|[1-9]\d{0,9}))+")
-
-
-def _object_id(value: str) -> str:
-    if not _OBJECT_ID.fullmatch(value):
-        raise ValueError(
-            f"`{value}` is not an object id: write numbers with dots between them, such as 1.3.6.1.4.1.14988"
-        )
-    return value
-
-
-ObjectId = Annotated[
-    str, AfterValidator(_object_id), Field(max_length=128, json_schema_extra={"pattern": f"^{_OBJECT_ID.pattern}$"})
-]
-"""Dotted OBJECT IDENTIFIER (RFC 2578 section 3.5)."""
 DescriptionPart = Annotated[str, Field(min_length=1, max_length=80)]
 
 

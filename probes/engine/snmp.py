@@ -264,7 +264,7 @@ class Session:
         return got
 
     async def walk(self, column: str, *, certain: bool = True) -> dict[str, str]:
-        """Texts of a column by index, asked for in portions that the agent takes, as many as any sane device has.
+        """Texts of a column by index (its numbers with dots), asked for in portions that the agent takes, as many as any sane device has.
 
         It is `certain` that the column has rows: none means that the question was too big.
         """
@@ -283,14 +283,15 @@ class Session:
 
     async def _walk(self, column: str, at_once: int) -> dict[str, str]:
         rows: dict[str, str] = {}
-        last = -1
+        last: tuple[int, ...] = ()
         answers = self._wire.getbulk(column, max_repetitions=at_once)
         while len(rows) < MAX_ROWS and (row := await self._answer(anext(answers, None))):
             oid, value = row
-            index = oid.rpartition(".")[2]
-            if int(index) <= last:
+            index = oid.removeprefix(f"{column}.")
+            here = tuple(map(int, index.split(".")))
+            if here <= last:
                 raise SnmpError("a walk goes round in circles")
-            last = int(index)
+            last = here
             rows[index] = text(value)
         return rows
 
