@@ -91,7 +91,7 @@ def send(tmp_path: Path) -> Callable[..., Any]:
         (V2C, LINK_DOWN, "linkDown"),
         (V2C, "1.3.6.1.6.3.1.1.5.4", "linkUp"),
         (V2C, ON_BATTERY, "upsTrapOnBattery"),
-        (V2C, "1.3.6.1.4.1.318.0.5", "other"),
+        (V2C, "1.3.6.1.4.1.318.0.5", "upsOnBattery"),
         ((*V2C, "-Ci"), ON_BATTERY, "upsTrapOnBattery"),
         (("-v1", "-c", COMMUNITY), "1.3.6.1.2.1.33.2 127.0.0.1 6 1 1", "upsTrapOnBattery"),
         (("-v1", "-c", COMMUNITY), "1.3.6.1.4.1.1 127.0.0.1 2 0 1", "linkDown"),
