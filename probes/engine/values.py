@@ -151,6 +151,11 @@ async def read(request: Request[Any], session: Session, wanted: Mapping[str, Val
     if known is None or clock() - known[0] > FIND_SECONDS:
         spots = [each for name, how in wanted.items() for each in await _find(request, session, name, how)]
         known = request.memory["values"] = (clock(), spots)
+        lacking = (
+            wanted.keys() - {each.value for each in spots} - {name for name in wanted if wanted[name].take == "count"}
+        )
+        if lacking:
+            request.trace(f"the device has nothing for {', '.join(sorted(lacking))}")
     got = await session.rows([each.oids for each in known[1]])
     if any(each.oids[0] not in got for each in known[1]):  # gone: looked for in the next run
         request.memory.pop("values", None)
@@ -205,6 +210,7 @@ class Measured(NamedTuple):
     def __str__(self) -> str:
         name = self.metric.removeprefix("snmp_").removesuffix("_ratio").removesuffix("_celsius")
         number = f"{self.value * 100:.0f} %" if self.metric.endswith("_ratio") else f"{self.value:g}"
+        number += " °C" if self.metric.endswith("_celsius") else ""
         return f"{' '.join(filter(None, (name.replace('_', ' '), self.part)))} {number}"
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.core.model import Outcome, Reason
 from probes.engine.values import MEASURES, METRICS, MOST_ROWS, MetricName, ValueOptions, reckon
+from probes.registry import Result
 from probes.wire import mib
 from tests.probes.agent import GET_BULK, NO_INSTANCE, Agent, Question, Value, number, oid, text
 from tests.probes.peers import ask
@@ -24,8 +25,10 @@ def how(**options: Any) -> ValueOptions:
     return ValueOptions.model_validate({"object": f"{PRIVATE}.0"} | options)
 
 
-async def asked(agent: Agent, values: dict[str, Any], memory: dict[str, Any] | None = None):
-    return await ask("snmp", community={"file": "c"}, port=agent.port, values=values, memory=memory)
+async def asked(
+    agent: Agent, values: dict[str, Any], memory: dict[str, Any] | None = None, told: list[str] | None = None
+) -> Result:
+    return await ask("snmp", community={"file": "c"}, port=agent.port, values=values, memory=memory, told=told)
 
 
 def test_every_measurement_is_declared_and_can_be_chosen() -> None:
@@ -150,8 +153,10 @@ async def test_of_several_that_are_the_same_measurement_the_first_that_is_told_c
         "new": {"metric": "snmp_cpu_ratio", "object": f"{PRIVATE}.7.0", "scale": 0.01},
         "old": {"metric": "snmp_cpu_ratio", "object": f"{PRIVATE}.8.0", "scale": 0.01},
     }
+    told: list[str] = []
     async with Agent({**UP, f"{PRIVATE}.8.0": number(30)}) as agent:
-        assert (await asked(agent, values)).values["snmp_cpu_ratio"] == pytest.approx(0.3)
+        assert (await asked(agent, values, told=told)).values["snmp_cpu_ratio"] == pytest.approx(0.3)
+        assert "the device has nothing for new" in told
         agent.put({**UP, f"{PRIVATE}.8.0": number(30), f"{PRIVATE}.7.0": number(40)})
         assert (await asked(agent, values)).values["snmp_cpu_ratio"] == pytest.approx(0.4)
 
@@ -160,6 +165,7 @@ async def test_a_number_may_be_written_as_text() -> None:
     async with Agent(TABLE) as agent:
         result = await asked(agent, {"room": {"metric": "snmp_temperature_celsius", "object": f"{PRIVATE}.9.0"}})
     assert result.values['snmp_temperature_celsius{sensor="room"}'] == 21.5
+    assert "temperature room 21.5 °C" in result.evidence
 
 
 async def test_a_device_that_tells_none_of_them_has_the_wrong_profile() -> None:
