@@ -35,7 +35,7 @@ from alerts.who import who as explain_who
 from lab import demo as lab_demo
 from lab.scenarios import SCENARIOS
 from monitor import editor
-from monitor.app import App, StartError, make_composer, make_mailer
+from monitor.app import App, StartError
 from monitor.archive import Archive, ArchiveError
 from monitor.control import ask
 from monitor.core.explain import explain_all
@@ -62,6 +62,7 @@ from monitor.inventory.contacts import load_contacts
 from monitor.inventory.diff import plan_json
 from monitor.inventory.load import load_inventory
 from monitor.inventory.tell import TOLD, tell
+from monitor.parts import make_composer, make_mailer
 from monitor.problems import FORMS
 from monitor.recording import RecordingError, read
 from monitor.replay import Replay
