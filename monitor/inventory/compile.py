@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -174,9 +174,9 @@ class _Compiler:
                     )
                 )
                 continue
-            sites[model.id] = _site(model, self._site_kind(model))
             self._former.name_site(source, index, model)
             self._take_site(source, index, model)
+            sites[model.id] = _site(model, self._site_kind(model), self._networks)
         self._resolve()
         if self._complete and not self._lost:
             self._warn(sites)
@@ -561,7 +561,7 @@ def _told(model: TellModel | None) -> Tell | None:
     )  # fmt: skip
 
 
-def _site(model: SiteModel, kind: str) -> Site:
+def _site(model: SiteModel, kind: str, networks: Iterable[Network]) -> Site:
     return Site(
         id=model.id,
         name=model.name,
@@ -571,6 +571,7 @@ def _site(model: SiteModel, kind: str) -> Site:
         latitude=model.location[0] if model.location else None,
         longitude=model.location[1] if model.location else None,
         contact=model.contact,
+        networks=tuple(map(str, networks)),
         formerly=tuple(model.formerly),
     )
 
