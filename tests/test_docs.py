@@ -224,6 +224,7 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Device": (schema.DeviceModel,),
     "Link": (schema.LinkModel,),
     "Profile": (schema.ProfileModel,),
+    "Fits": (schema.FitsModel,),
     "Check": (schema.CheckModel,),
     "Limit": (schema.LimitModel,),
     "Provider": (schema.ProviderModel,),

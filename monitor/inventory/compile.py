@@ -19,6 +19,7 @@ from monitor.core.model import (
     Inventory,
     Limit,
     Maintenance,
+    Profile,
     Provider,
     Role,
     Severity,
@@ -192,7 +193,10 @@ class _Compiler:
             for index, model in part.maintenance.items()
             if (entry := self._maintenance(part.source, index, model, sites)) is not None
         )
-        return Inventory(sites=sites, targets=self._targets, providers=providers, maintenance=maintenance)
+        return Inventory(
+            sites=sites, targets=self._targets, providers=providers, maintenance=maintenance,
+            profiles={name: _profile(name, each) for name, (_, each) in self._profiles.items()},
+        )  # fmt: skip
 
     def _site_models(self) -> Iterator[tuple[Source, int, SiteModel]]:
         for part in self._parts:
@@ -550,6 +554,13 @@ class _Compiler:
 
 def _labels(*tables: Mapping[Any, str]) -> dict[str, str]:
     return {str(language): text for table in tables for language, text in table.items()}
+
+
+def _profile(name: str, model: ProfileModel) -> Profile:
+    object_ids, descriptions = (model.fits.object_ids, model.fits.descriptions) if model.fits else ((), ())
+    return Profile(
+        id=name, kind=model.kind, model=model.model, object_ids=tuple(object_ids), descriptions=tuple(descriptions)
+    )
 
 
 def _told(model: TellModel | None) -> Tell | None:
