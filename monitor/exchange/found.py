@@ -11,7 +11,7 @@ from itertools import count
 from monitor.core.fitting import best_profiles
 from monitor.core.model import Inventory, Role, Site
 from monitor.exchange.kinds import kind_of
-from monitor.exchange.places import Address, Places, groups, one_line, slug
+from monitor.exchange.places import Address, Places, groups, is_address, one_line, slug
 
 LONGEST_NAME = 63
 HINTED = 100
@@ -212,8 +212,8 @@ class _Proposer:
         return same[0], said, () if same[0] == kind else _or(same)
 
     def _name(self, found: Found, site: str, kind: str) -> str:
-        host = found.name.partition(".")[0] if " " not in found.name and not _is_address(found.name) else ""
-        plain = slug(host or ("" if _is_address(found.name) else found.name)).removeprefix(f"{site}-") or kind
+        host = found.name.partition(".")[0] if " " not in found.name and not is_address(found.name) else ""
+        plain = slug(host or ("" if is_address(found.name) else found.name)).removeprefix(f"{site}-") or kind
         taken = self._names[site]
         names = (f"{plain[: LONGEST_NAME - 1 - len(str(number))]}-{number}" for number in count(2))
         name = plain if plain not in taken else next(each for each in names if each not in taken)
@@ -245,7 +245,7 @@ def _by_address(inventory: Inventory) -> dict[Address, str]:
     """Which target has an address: of a device and the services on it the device."""
     found: dict[Address, str] = {}
     for target in sorted(inventory.targets.values(), key=lambda each: each.role is not Role.SERVICE):
-        if _is_address(target.address):
+        if is_address(target.address):
             found[ipaddress.ip_address(target.address)] = target.id
     return found
 
@@ -261,14 +261,6 @@ def _address(found: Found) -> Address:
     if address.is_link_local:
         raise _Refused(f"{address} can only be reached from its own network")
     return address
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_edge(address: Address, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:

@@ -15,7 +15,7 @@ _WORDS = {
     "vc-endpoint": "video conference|video conferencing|videoconference|conference|telepresence|collaboration|codec|hop truc tuyen",
     "camera": "camera|cameras|ipcam|cctv",
     "printer": "printer|printers|may in",
-    "server": "server|servers|hypervisor|hypervisors|may chu",
+    "server": "server|servers|hypervisor|hypervisors|linux|windows|may chu",
 }
 """How the kinds of the example's profiles are called elsewhere, folded; the first that is found counts."""
 _PATTERNS = {kind: re.compile(rf"\b({words})\b") for kind, words in _WORDS.items()}

@@ -98,6 +98,15 @@ class Places:
         return tuple(names[each] for each in difflib.get_close_matches(_office(place), names, n=3, cutoff=0.7))
 
 
+def is_address(text: str) -> bool:
+    """Whether it is an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def one_line(text: str, most: int = 300) -> str:
     """What a stranger wrote as one line that a terminal and YAML can hold, cut where it is too long."""
     plain = " ".join("".join(each if each.isprintable() else " " for each in text[: 4 * most]).split())
