@@ -37,6 +37,8 @@ from lab.scenarios import SCENARIOS
 from monitor import editor
 from monitor.app import App, StartError, make_composer, make_mailer
 from monitor.archive import Archive, ArchiveError
+from monitor.commands.shared import SETTINGS
+from monitor.commands.shared import fail as _fail
 from monitor.control import ask
 from monitor.core.explain import explain_all
 from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, read_span
@@ -69,11 +71,6 @@ from monitor.store import StoreError, read_history
 from monitor.web.api import report_json, totals_json
 from monitor.yamlfile import ConfigError, Problem
 from probes.registry import Request, load, run_once
-
-SETTINGS = click.option(
-    "--settings", "path", type=click.Path(path_type=Path), default=Path("config/settings.yaml"), show_default=True,
-    help="The daemon's settings.yaml.",
-)  # fmt: skip
 
 EVENTS = TypeAdapter(list[IncidentEvent])
 
@@ -115,11 +112,6 @@ def _log_to_stderr(*, as_json: bool) -> None:
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # else it tells of every turn
-
-
-def _fail(message: object) -> NoReturn:
-    click.echo(str(message), err=True)
-    sys.exit(1)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
