@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from monitor.core.model import (
     Inventory,
     Limit,
     Maintenance,
+    Profile,
     Provider,
     Role,
     Severity,
@@ -178,9 +179,9 @@ class _Compiler:
                     )
                 )
                 continue
-            sites[model.id] = _site(model, self._site_kind(model))
             self._former.name_site(source, index, model)
             self._take_site(source, index, model)
+            sites[model.id] = _site(model, self._site_kind(model), self._networks)
         self._resolve()
         if self._complete and not self._lost:
             self._warn(sites)
@@ -197,7 +198,10 @@ class _Compiler:
             for index, model in part.maintenance.items()
             if (entry := self._maintenance(part.source, index, model, sites)) is not None
         )
-        return Inventory(sites=sites, targets=self._targets, providers=providers, maintenance=maintenance)
+        return Inventory(
+            sites=sites, targets=self._targets, providers=providers, maintenance=maintenance,
+            profiles={name: _profile(name, each) for name, (_, each) in self._profiles.items()},
+        )  # fmt: skip
 
     def _site_models(self) -> Iterator[tuple[Source, int, SiteModel]]:
         for part in self._parts:
@@ -595,6 +599,13 @@ def _labels(*tables: Mapping[Any, str]) -> dict[str, str]:
     return {str(language): text for table in tables for language, text in table.items()}
 
 
+def _profile(name: str, model: ProfileModel) -> Profile:
+    object_ids, descriptions = (model.fits.object_ids, model.fits.descriptions) if model.fits else ((), ())
+    return Profile(
+        id=name, kind=model.kind, model=model.model, object_ids=tuple(object_ids), descriptions=tuple(descriptions)
+    )
+
+
 def _told(model: TellModel | None) -> Tell | None:
     if model is None:
         return None
@@ -604,7 +615,7 @@ def _told(model: TellModel | None) -> Tell | None:
     )  # fmt: skip
 
 
-def _site(model: SiteModel, kind: str) -> Site:
+def _site(model: SiteModel, kind: str, networks: Iterable[Network]) -> Site:
     return Site(
         id=model.id,
         name=model.name,
@@ -614,6 +625,7 @@ def _site(model: SiteModel, kind: str) -> Site:
         latitude=model.location[0] if model.location else None,
         longitude=model.location[1] if model.location else None,
         contact=model.contact,
+        networks=tuple(map(str, networks)),
         formerly=tuple(model.formerly),
     )
 
