@@ -37,6 +37,7 @@ from lab.scenarios import SCENARIOS
 from monitor import editor
 from monitor.app import App, StartError, make_composer, make_mailer
 from monitor.archive import Archive, ArchiveError
+from monitor.commands.discover import discover
 from monitor.commands.shared import SETTINGS
 from monitor.commands.shared import fail as _fail
 from monitor.control import ask
@@ -583,6 +584,9 @@ def incident(path: Path, incident: str) -> None:
 
 def _told_at(text: str) -> str:
     return EN.moment(datetime.fromisoformat(text))
+
+
+main.add_command(discover)
 
 
 @main.group()
