@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,14 +26,13 @@ from monitor.yamlfile import ConfigError, near
 @click.option("--range", "ranges", multiple=True, metavar="CIDR", help="Only this part of the site's networks.")
 @click.option("--go", is_flag=True, help="Do it; without this it only says what it would do, and sends nothing.")
 @click.option(
-    "--rate", type=click.IntRange(5, 500), default=DEFAULT_RATE, show_default=True, help="Packets a second at most."
+    "--rate", type=click.IntRange(5, 500), default=DEFAULT_RATE, show_default=True, help="Packets a second, on average."
 )
 @click.option("--no-ports", is_flag=True, help="Knock at no TCP ports.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @SETTINGS
 def discover(site: str, ranges: tuple[str, ...], go: bool, rate: int, no_ports: bool, form: str, path: Path) -> None:
     """Look over the own network of SITE (its id) by echo, SNMP and LLDP, and propose YAML for what is new there."""
-    logging.basicConfig(level=logging.ERROR)
     read_secret = SecretReader(path.parent / "secrets")
     try:
         inventory = load_inventory(named_files(path)[0], read_secret)

@@ -46,7 +46,7 @@ class Scope:
     """Addresses in the ranges that the inventory has at the site, of both families."""
     credentials: tuple[Credential, ...]
     rate: int
-    """Packets a second at most."""
+    """Packets a second."""
     ports: tuple[int, ...] = PORTS
     """TCP; none: nobody is knocked at."""
 

@@ -99,18 +99,18 @@ class Survey:
     async def _echo(self, addresses: list[str]) -> None:
         """Spread over a round by the engine; who has answered is not asked in the next one."""
         self._asked.update(addresses)
-        trouble: list[str] = []
+        refused = False
         waiting = set(addresses)
-        everyone = asyncio.Event()
+        done = asyncio.Event()
 
         def emit(address: str, result: Result, seconds: float) -> None:
+            nonlocal refused
             if result.outcome is Outcome.OK:
                 self.seen.setdefault(address, Seen(address, seconds))
                 waiting.discard(address)
-            elif result.reason is Reason.PERMISSION:
-                trouble.append(result.evidence)
-            if trouble or not waiting:
-                everyone.set()
+            refused |= result.reason is Reason.PERMISSION
+            if refused or not waiting:
+                done.set()
 
         kind = registry.load()["icmp"]
         assert kind.stream is not None
@@ -124,13 +124,13 @@ class Survey:
         try:
             for _ in range(ROUNDS):
                 stream.update({each: requests[each] for each in waiting})
-                await _until(everyone, interval)
-            await _until(everyone, ECHO_TIMEOUT_SECONDS)
+                await _until(done, interval)
+            await _until(done, ECHO_TIMEOUT_SECONDS)
         finally:
             running.cancel()
             await asyncio.wait([running])
-        if trouble:
-            raise SurveyError(trouble[0])
+        if refused and not self.seen:
+            raise SurveyError("no network can be looked over without echoes")  # why, the engine has told
 
     # -- who it is -----------------------------------------------------------------------------------------------
 

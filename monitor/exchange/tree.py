@@ -211,7 +211,12 @@ class _Tree:
         return ((switch,), Sure.TABLE) if switch else ((), Sure.NOT)
 
     def _by_table(self, address: str) -> str:
-        """The switch that sees it behind a port behind which no other switch or router is; "" when it is not just one."""
+        """The switch that sees it behind a port behind which no other switch or router is; "" when it is not just one.
+
+        Of two switches that see each other so, neither could be told to hang on the other.
+        """
+        if self._identities[address].seen_at:
+            return ""
         backbone = [
             each for each, told in self._identities.items() if (told.seen_at or each == self._root) and each != address
         ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from monitor.exchange.tree import Node, Seen, Sure, hang
 from probes.wire.identity import Identity
@@ -86,6 +88,11 @@ def test_a_host_behind_a_port_with_a_switch_is_not_guessed() -> None:
     assert tree(router, core, Seen(HOST))[HOST].sure is Sure.NOT
 
 
+def test_of_two_switches_that_see_each_other_none_hangs_on_the_other() -> None:
+    nodes = tree(device(CORE, seen_at={mac(FLOOR): "1"}), device(FLOOR, seen_at={mac(CORE): "1"}), Seen(ROUTER))
+    assert (nodes[CORE].parents, nodes[FLOOR].parents) == ((), ())
+
+
 def test_without_a_router_nothing_is_told_by_lldp() -> None:
     nodes = tree(device(CORE, FLOOR), device(FLOOR, CORE), routers=())
     assert {node.sure for node in nodes.values()} == {Sure.NOT}
@@ -117,3 +124,30 @@ def test_a_ring_of_liars_ends() -> None:
     everyone = [f"10.0.1.{each}" for each in range(1, 40)]
     nodes = tree(device(ROUTER, *everyone), *(device(each, ROUTER, *everyone) for each in everyone))
     assert all(node.parents == (ROUTER,) for address, node in nodes.items() if address != ROUTER)
+
+
+ADDRESSES = [f"10.0.0.{each}" for each in range(1, 7)]
+MACS = st.sampled_from(["", *map(mac, ADDRESSES)])
+SAID = st.sampled_from(["", "gw", "Switch", "switch"])
+NEIGHBOURS = st.builds(
+    Neighbour, port=st.just("1"), name=SAID, chassis=MACS, kind=st.sampled_from(["", "router", "switch"]),
+    addresses=st.lists(st.sampled_from([*ADDRESSES, "192.0.2.1"]), max_size=2).map(tuple),
+)  # fmt: skip
+IDENTITIES = st.builds(
+    Identity, name=SAID, chassis=MACS, forwards=st.booleans(), neighbours=st.lists(NEIGHBOURS, max_size=3).map(tuple),
+    macs=st.dictionaries(st.sampled_from(ADDRESSES), MACS, max_size=3),
+    seen_at=st.dictionaries(MACS, st.sampled_from("12"), max_size=3),
+)  # fmt: skip
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(st.sampled_from(ADDRESSES), st.none() | IDENTITIES), st.sets(st.sampled_from(ADDRESSES), max_size=2)
+)
+def test_whatever_devices_say_of_each_other_it_is_a_tree(said: dict[str, Identity | None], routers: set[str]) -> None:
+    nodes, _ = hang([Seen(address, identity=told) for address, told in said.items()], routers, [])
+    parents = {node.seen.address: node.parents for node in nodes}
+    assert {*parents, *(each for node in nodes for each in node.also)} == said.keys()
+    for _ in nodes:  # whose parents are all gone goes: a ring would stay
+        parents = {each: above for each, above in parents.items() if set(above) & parents.keys()}
+    assert parents == {}
