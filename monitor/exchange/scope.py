@@ -92,6 +92,7 @@ def make_scope(
             for target in inventory.targets.values()
             if target.site == site.id
             and target.role is Role.DEVICE
+            and target.address
             and _holds(wanted, site, ipaddress.ip_address(target.address))
         ),
         credentials=tuple(credentials),

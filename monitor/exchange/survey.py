@@ -99,17 +99,18 @@ class Survey:
     async def _echo(self, addresses: list[str]) -> None:
         """Spread over a round by the engine; who has answered is not asked in the next one."""
         self._asked.update(addresses)
-        refused = False
-        waiting = set(addresses)
+        waiting, refused = set(addresses), dict[str, str]()
         done = asyncio.Event()
 
         def emit(address: str, result: Result, seconds: float) -> None:
-            nonlocal refused
             if result.outcome is Outcome.OK:
                 self.seen.setdefault(address, Seen(address, seconds))
-                waiting.discard(address)
-            refused |= result.reason is Reason.PERMISSION
-            if refused or not waiting:
+            elif result.reason in (Reason.UNREACHABLE, Reason.PERMISSION):  # also of a broadcast address
+                refused[address] = result.evidence
+            else:
+                return
+            waiting.discard(address)
+            if not waiting:
                 done.set()
 
         kind = registry.load()["icmp"]
@@ -129,8 +130,8 @@ class Survey:
         finally:
             running.cancel()
             await asyncio.wait([running])
-        if refused and not self.seen:
-            raise SurveyError("no network can be looked over without echoes")  # why, the engine has told
+        if len(refused) == len(addresses) and not self.seen:
+            raise SurveyError(f"no echo gets through: {refused.popitem()[1]}")
 
     # -- who it is -----------------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from tests.probes.peers import COMMUNITY, V3_AUTH, V3_PRIVACY, V3_USER, Snmpd, i
 NEAR, HOP = "10.199.17.1", "10.199.17.2"
 NETWORK, NETWORK_6 = "10.64.17.0/27", "2001:db8:17::/64"
 ROUTER, SWITCH, UPS, CAMERA, PRINTER, SILENT = (f"10.64.17.{each}" for each in (1, 2, 3, 20, 21, 9))
+BROADCAST = "10.64.17.7"
+"""Of a part of the network; our own kernel refuses to send to it."""
 ACCESS_POINT = "2001:db8:17::40"
 """Only by LLDP does anybody know of it."""
 
@@ -118,6 +120,7 @@ class Commune:
         for each in (ROUTER, SWITCH, UPS, CAMERA, PRINTER):
             run("ip", "-n", self.far, "addr", "add", f"{each}/32", "dev", "lo")
         run("ip", "-n", self.far, "-6", "addr", "add", f"{ACCESS_POINT}/128", "dev", "lo", "nodad")
+        run("ip", "-n", self.near, "route", "add", "broadcast", BROADCAST, "dev", "near0", "table", "local")
         run("ip", "netns", "exec", self.near, "nft", "-f", "-", given=_WATCH)
         with inside(self.far):
             for address, objects in _OBJECTS.items():

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from monitor.cli import main
 from tests.exchange.commune import (
     ACCESS_POINT,
+    BROADCAST,
     CAMERA,
     NETWORK,
     PRINTER,
@@ -99,7 +100,9 @@ def test_what_is_new_is_proposed_with_profile_and_parent(looked: Looked) -> None
 
 def test_no_packet_leaves_the_named_networks(looked: Looked) -> None:
     hosts = {str(each) for each in ipaddress.ip_network(NETWORK).hosts()}
-    assert looked[1] == hosts | {ACCESS_POINT}, "all of IPv4 in the range, and of IPv6 what a neighbour told of"
+    assert looked[1] == hosts - {BROADCAST} | {ACCESS_POINT}, (
+        "all of IPv4 in the range, and of IPv6 what a neighbour told of"
+    )
 
 
 def test_no_secret_is_told(looked: Looked) -> None:
@@ -132,6 +135,12 @@ def test_a_site_or_range_that_is_none_sends_nothing(commune: Commune, settings: 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "192.0.2.0/24 is not inside of the site's networks" in result.stderr
     assert commune.sent() == set()
+
+
+def test_when_no_echo_gets_through_it_says_why(commune: Commune, settings: Path) -> None:
+    result = discover(commune, settings, "--go", "--range", f"{BROADCAST}/32")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no echo gets through: the echo could not be sent: Permission denied" in result.stderr
 
 
 def test_who_stops_it_has_what_there_is(commune: Commune, settings: Path) -> None:

@@ -39,8 +39,8 @@ def test_all_hosts_of_the_networks_are_looked_at_and_none_of_ipv6() -> None:
 
 
 def test_of_ipv6_only_what_the_inventory_has() -> None:
-    there, elsewhere = target("a", "2001:db8:17::5"), target("b", "2001:db8:18::5")
-    assert scope(known=(there, elsewhere)).known == ("2001:db8:17::5",)
+    there, elsewhere, nowhere = target("a", "2001:db8:17::5"), target("b", "2001:db8:18::5"), target("c", "")
+    assert scope(known=(there, elsewhere, nowhere)).known == ("2001:db8:17::5",)
     assert scope("10.64.17.8/29", known=(there,)).known == ()
 
 
