@@ -38,6 +38,7 @@ from monitor import editor
 from monitor.app import App, StartError, make_composer, make_mailer
 from monitor.archive import Archive, ArchiveError
 from monitor.commands.discover import discover
+from monitor.commands.importing import imports
 from monitor.commands.shared import SETTINGS
 from monitor.commands.shared import fail as _fail
 from monitor.control import ask
@@ -119,6 +120,9 @@ def _log_to_stderr(*, as_json: bool) -> None:
 @click.version_option(package_name="commune-monitor")
 def main() -> None:
     """Watch the IT of the communes: lines, equipment, services, video-conference rooms."""
+
+
+main.add_command(imports)
 
 
 @main.command()

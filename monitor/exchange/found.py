@@ -154,18 +154,19 @@ class _Proposer:
         profile, why, more = self._profile(found)
         if site.id not in self._inventory.sites:
             self._sites.setdefault(site.id, site)
-        name = self._name(found, site.id, self._inventory.profiles[profile].kind)
+        name, same = self._name(found, site.id, self._inventory.profiles[profile].kind)
         self._taken[address] = found
         self._added.append(
             Addition(
-                found=found, site=site.id, name=name, profile=profile, why=why, address=str(address), notes=(*notes, *more)
+                found=found, site=site.id, name=name, profile=profile, why=why, address=str(address), notes=(*notes, *more, *same)
             )
         )  # fmt: skip
 
     # -- where ---------------------------------------------------------------------------------------------------
 
     def _site(self, found: Found, address: Address) -> tuple[Site, tuple[str, ...]]:
-        ids = self._places.find(found.site, address)
+        named = self._places.find(found.site, address)
+        ids = named or self._places.around(address)
         if len(ids) > 1:
             raise _Refused(f"{found.site or 'its address'} may be any of {', '.join(ids)}")
         if not ids:
@@ -181,7 +182,7 @@ class _Proposer:
             )
         if any(_is_edge(address, each) for each in around):
             raise _Refused(f"{address} is the address of a network, not of a host")
-        return site, () if found.site else (f"at {site.id}, for its address is in {', '.join(site.networks)}",)
+        return site, () if named else (f"at {site.id}, for its address is in {', '.join(site.networks)}",)
 
     def _new_site(self, found: Found) -> Site:
         named = list(groups(found.site))
@@ -211,14 +212,17 @@ class _Proposer:
             raise _Refused(_unfit(found, said, kind))
         return same[0], said, () if same[0] == kind else _or(same)
 
-    def _name(self, found: Found, site: str, kind: str) -> str:
-        host = found.name.partition(".")[0] if " " not in found.name and not is_address(found.name) else ""
-        plain = slug(host or ("" if is_address(found.name) else found.name)).removeprefix(f"{site}-") or kind
+    def _name(self, found: Found, site: str, kind: str) -> tuple[str, tuple[str, ...]]:
+        """A name that is free, and a note where the inventory has such a one already."""
+        named = "" if is_address(found.name) else found.name
+        plain = slug(named if " " in named else named.partition(".")[0]).removeprefix(f"{site}-") or kind
         taken = self._names[site]
-        names = (f"{plain[: LONGEST_NAME - 1 - len(str(number))]}-{number}" for number in count(2))
-        name = plain if plain not in taken else next(each for each in names if each not in taken)
+        numbered = (f"{plain[: LONGEST_NAME - 1 - len(str(number))]}-{number}" for number in count(2))
+        name = plain if plain not in taken else next(each for each in numbered if each not in taken)
         taken.add(name)
-        return name
+        there = self._inventory.targets.get(f"{site}/{plain}")
+        at = f", at {there.address}" if there and there.address else ""
+        return name, (f"there is {there.id} already{at}: is it another one?",) if there else ()
 
     # -- behind what -----------------------------------------------------------------------------------------------
 

@@ -24,11 +24,13 @@ _PATTERNS = {kind: re.compile(rf"\b({words})\b") for kind, words in _WORDS.items
 def kind_of(told: str, name: str, kinds: Collection[str]) -> tuple[str, str]:
     """The kind and the reason for it: as it is told, else by a word in its name; both are "" when neither says one.
 
-    `kinds` are those of the inventory's profiles; one that is told in just these words is taken.
+    `kinds` are those of the inventory's profiles; one that is told in just these words is taken. Told may be several groups, with `;` between them.
     """
-    if slug(told) in kinds:
-        return slug(told), f"it is called {told}"
-    for text, reason in ((told, f"it is called {told}"), (name, f"its name is {name}")):
+    groups = told.split(";")
+    for each in groups:
+        if slug(each) in kinds:
+            return slug(each), f"it is called {each.strip()}"
+    for text, reason in (*((each, f"it is called {each.strip()}") for each in groups), (name, f"its name is {name}")):
         words = re.sub(r"\d+", " ", fold(text))
         kind = next((kind for kind, pattern in _PATTERNS.items() if pattern.search(words)), "")
         if kind:

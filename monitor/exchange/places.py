@@ -56,13 +56,13 @@ class Places:
             self._networks[each.version, each.prefixlen][int(each.network_address)].append(site.id)
 
     def find(self, place: str, address: Address | None = None) -> tuple[str, ...]:
-        """Ids of the sites that may be meant: one when it is clear, none when nothing is like it."""
+        """Ids of the sites that may be meant: one when it is clear, none when nothing is called so."""
         for separator in _SEPARATORS:
             parts = [place] if not separator else re.split(separator, place)
             found = tuple(dict.fromkeys(site for part in parts for site in self._called(part)))
             if found:
                 return self._narrowed(found, place, address)
-        return self.around(address) if address is not None else ()
+        return ()
 
     def around(self, address: Address) -> tuple[str, ...]:
         """Ids of the sites in whose networks the address is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from monitor.exchange.found import Addition, Found, Proposal
 from monitor.exchange.places import one_line
@@ -12,6 +12,8 @@ from monitor.exchange.places import one_line
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ./À-ỹ-]*[A-Za-z0-9À-ỹ]|\d+(\.\d+){3}")
 _WORDS = frozenset({"true", "false", "null"})
 """Plain text that YAML takes for something else."""
+NAMED = 12
+"""So many that share a reason are named; the rest are counted."""
 
 
 def as_yaml(proposal: Proposal) -> str:
@@ -57,8 +59,11 @@ def tell(proposal: Proposal) -> Iterator[str]:
         yield f"  + {site.id}: {site.name}"
     if proposal.left:
         yield f"Not taken ({len(proposal.left)}):"
+    reasons: dict[str, list[str]] = defaultdict(list)
     for left in proposal.left:
-        yield f"  ! {_called(left.found)}: {one_line(left.why)}"
+        reasons[left.why].append(_called(left.found))
+    for why, called in reasons.items():
+        yield f"  ! {_some(called)}: {one_line(why)}"
     if proposal.unplaced:
         yield f"Places that are no site ({len(proposal.unplaced)}); say --site PLACE=ID for those that are one:"
     for place in proposal.unplaced:
@@ -66,8 +71,7 @@ def tell(proposal: Proposal) -> Iterator[str]:
         yield f"  ? {one_line(place.place)} ({_devices(place.devices)}){near}"
     if proposal.known:
         yield f"Known already, and left as they are ({len(proposal.known)}):"
-    for known in proposal.known:
-        yield f"  = {known.target}: {_called(known.found)}"
+        yield f"  = {_some([known.target for known in proposal.known])}"
 
 
 def summary(proposal: Proposal) -> str:
@@ -78,6 +82,11 @@ def summary(proposal: Proposal) -> str:
 def _called(found: Found) -> str:
     name = " ".join(filter(None, (found.name, found.address if found.address != found.name else "")))
     return one_line(f"{name or 'something without a name'} ({found.source})")
+
+
+def _some(called: Sequence[str]) -> str:
+    more = (f"and {len(called) - NAMED} more",) if len(called) > NAMED else ()
+    return ", ".join((*called[:NAMED], *more))
 
 
 def _devices(number: int) -> str:
