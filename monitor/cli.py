@@ -123,6 +123,7 @@ def main() -> None:
 
 
 main.add_command(imports)
+main.add_command(discover)
 
 
 @main.command()
@@ -588,9 +589,6 @@ def incident(path: Path, incident: str) -> None:
 
 def _told_at(text: str) -> str:
     return EN.moment(datetime.fromisoformat(text))
-
-
-main.add_command(discover)
 
 
 @main.group()

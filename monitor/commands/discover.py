@@ -11,11 +11,14 @@ import click
 
 from monitor.commands.shared import SETTINGS, fail
 from monitor.core.model import Inventory, Site
+from monitor.exchange.adding import additions
 from monitor.exchange.discovered import Discovered, as_json, discovered, is_told, otherwise, records, table
 from monitor.exchange.found import Proposal, propose
 from monitor.exchange.proposed import as_yaml, summary, tell
 from monitor.exchange.scope import DEFAULT_RATE, PORTS, Scope, ScopeError, credentials_of, make_scope, tell_scope
 from monitor.exchange.survey import Survey, SurveyError
+from monitor.exchange.writing import contents, write
+from monitor.files import load_all
 from monitor.inventory.load import SecretReader, load_inventory
 from monitor.settings import named_files
 from monitor.yamlfile import ConfigError, near
@@ -29,12 +32,17 @@ from monitor.yamlfile import ConfigError, near
     "--rate", type=click.IntRange(5, 500), default=DEFAULT_RATE, show_default=True, help="Packets a second, on average."
 )
 @click.option("--no-ports", is_flag=True, help="Knock at no TCP ports.")
+@click.option("--write", "do_write", is_flag=True, help="Write what is new into the inventory, if the result is well.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @SETTINGS
-def discover(site: str, ranges: tuple[str, ...], go: bool, rate: int, no_ports: bool, form: str, path: Path) -> None:
+def discover(
+    site: str, ranges: tuple[str, ...], go: bool, rate: int, no_ports: bool, do_write: bool, form: str, path: Path
+) -> None:
     """Look over the own network of SITE (its id) by echo, SNMP and LLDP, and propose YAML for what is new there."""
     read_secret = SecretReader(path.parent / "secrets")
     try:
+        if do_write:
+            load_all(path)  # rather now than after the look
         inventory = load_inventory(named_files(path)[0], read_secret)
         at = _site(inventory, site)
         credentials = credentials_of(inventory, at, read_secret.place)
@@ -54,7 +62,20 @@ def discover(site: str, ranges: tuple[str, ...], go: bool, rate: int, no_ports: 
         for line in _told(found, proposal, inventory):
             click.echo(line)
     if found.stopped:
-        fail(f"not the whole: {found.stopped}")
+        fail(f"not the whole: {found.stopped}{'; nothing is written' if do_write else ''}")
+    if do_write:
+        _write(proposal, path)
+
+
+def _write(proposal: Proposal, path: Path) -> None:
+    try:
+        changes = additions(proposal, named_files(path)[0], "discovered.yaml")
+        load_all(path, changed=contents(changes))
+        write(changes)
+    except ConfigError as error:
+        fail(error)
+    for each in changes:
+        click.echo(f"{each.file}: written; `commune-monitor plan` tells what it means", err=True)
 
 
 def _site(inventory: Inventory, name: str) -> Site:

@@ -92,8 +92,12 @@ def write_inventory(folder: Path) -> Path:
     (folder / "secrets").mkdir()
     for name, text in (("community", COMMUNITY), ("auth", V3_AUTH), ("privacy", V3_PRIVACY)):
         (folder / "secrets" / name).write_text(text)
+    (folder / "contacts.yaml").write_text("contacts: {noc: {name: NOC, email: noc@example.org}}\n")
     settings = folder / "settings.yaml"
-    settings.write_text("inventory: inventory\ncontacts: contacts.yaml\n")
+    settings.write_text(
+        "inventory: inventory\ncontacts: contacts.yaml\n"
+        "mail: {from: noc@example.org, message_id_domain: example.org, relays: [{host: 127.0.0.1}]}\n"
+    )
     return settings
 
 

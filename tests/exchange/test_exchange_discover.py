@@ -129,6 +129,30 @@ def test_a_range_is_all_that_is_sent_to_though_neighbours_tell_of_more(commune: 
     assert "no router of the site is known" in result.stdout
 
 
+def test_what_is_new_is_written_where_the_site_stands_and_the_next_look_knows_it(
+    commune: Commune, settings: Path
+) -> None:
+    file = settings.parent / "inventory" / "communes.yaml"
+    before = file.read_text(encoding="utf-8")
+    look = ("--go", "--range", f"{SWITCH}/32", "--write")
+    first = discover(commune, settings, *look)
+    assert first.exit_code == 0, first.stderr
+    after = file.read_text(encoding="utf-8")
+    assert after == f"{before}      sw1: {{profile: switch, address: {SWITCH}}}\n"
+    again = discover(commune, settings, *look)
+    assert "0 new, 1 known already" in again.stdout
+    assert file.read_text(encoding="utf-8") == after
+
+
+def test_nothing_is_sent_or_written_when_the_files_are_faulty(commune: Commune, settings: Path) -> None:
+    commune.forget()
+    (settings.parent / "contacts.yaml").write_text("contacts: {}\n")
+    result = discover(commune, settings, "--go", "--range", f"{SWITCH}/32", "--write")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "nobody is told of anything" in result.stderr
+    assert commune.sent() == set()
+
+
 def test_a_site_or_range_that_is_none_sends_nothing(commune: Commune, settings: Path) -> None:
     commune.forget()
     result = discover(commune, settings, "--go", "--range", "192.0.2.0/24")
