@@ -12,7 +12,7 @@ import click
 from monitor.commands.shared import SETTINGS, fail
 from monitor.core.model import Inventory, Site
 from monitor.exchange.adding import additions
-from monitor.exchange.discovered import Discovered, as_json, discovered, is_told, otherwise, records, table
+from monitor.exchange.discovered import Discovered, as_json, discovered, otherwise, recogniser, records, table
 from monitor.exchange.found import Proposal, propose
 from monitor.exchange.proposed import as_yaml, summary, tell
 from monitor.exchange.scope import DEFAULT_RATE, PORTS, Scope, ScopeError, credentials_of, make_scope, tell_scope
@@ -88,7 +88,7 @@ def _site(inventory: Inventory, name: str) -> Site:
 
 def _look(scope: Scope, inventory: Inventory) -> Discovered:
     """The look itself; Ctrl-C ends it with what it has."""
-    survey = Survey(scope, lambda seen: is_told(seen, inventory), lambda line: click.echo(line, err=True))
+    survey = Survey(scope, recogniser(inventory), lambda line: click.echo(line, err=True))
     try:
         asyncio.run(survey.run())
     except SurveyError as error:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from monitor.core.fitting import best_profiles
 from monitor.core.model import Inventory, Role, Target
 from monitor.exchange.found import Found, Proposal
-from monitor.exchange.scope import Scope
+from monitor.exchange.scope import Scope, canonical
 from monitor.exchange.tree import NOTHING, Node, Seen, Sure, Unseen, hang
 
 LONGEST_CELL = 40
@@ -30,23 +30,28 @@ class Discovered:
 
 def discovered(scope: Scope, seen: Mapping[str, Seen], inventory: Inventory, stopped: str = "") -> Discovered:
     """What `seen`, by address, makes together."""
-    devices = [each for each in inventory.targets.values() if each.site == scope.site.id and each.role is Role.DEVICE]
-    routers = {each.address for each in devices if each.kind == "router"}
-    nodes, unseen = hang(list(seen.values()), routers, {each.address for each in devices})
-    answered = {address for node in nodes for address in (node.seen.address, *node.also)}
-    silent = (each for each in devices if each.address in scope.known and each.address not in answered)
+    devices = {
+        canonical(each.address): each
+        for each in inventory.targets.values()
+        if each.site == scope.site.id and each.role is Role.DEVICE
+    }
+    routers = {address for address, each in devices.items() if each.kind == "router"}
+    nodes, unseen = hang(list(seen.values()), routers, devices.keys())
+    silent = (devices[address] for address in scope.known if address not in seen)
     return Discovered(scope=scope, nodes=tuple(nodes), unseen=tuple(unseen), silent=tuple(silent), stopped=stopped)
 
 
-def is_told(seen: Seen, inventory: Inventory) -> bool:
-    """Whether it is clear what it is without a look at its ports: the inventory has it, or a profile fits what it says."""
-    if any(each.address == seen.address for each in inventory.targets.values()):
-        return True
-    told = seen.identity
-    if told is None:
-        return False
+def recogniser(inventory: Inventory) -> Callable[[Seen], bool]:
+    """Says whether it is clear what something is: the inventory has it, or a profile fits what its agent says."""
+    known = {canonical(each.address) for each in inventory.targets.values()}
     profiles = inventory.profiles.values()
-    return bool(told.ups or best_profiles(profiles, object_id=told.object_id, description=told.description))
+
+    def is_told(seen: Seen) -> bool:
+        told = seen.identity or NOTHING
+        fitting = told.ups or best_profiles(profiles, object_id=told.object_id, description=told.description)
+        return seen.address in known or bool(fitting)
+
+    return is_told
 
 
 def records(found: Discovered) -> list[Found]:
@@ -79,6 +84,9 @@ def table(found: Discovered) -> Iterator[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         yield "  ".join((*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1])).rstrip()
+    for node in found.nodes:
+        if node.also:
+            yield f"{node.seen.address} answers at {', '.join(node.also)} too"
     for target in found.silent:
         yield f"silent, though the inventory has it: {target.id} {target.address}"
     for each in found.unseen:
@@ -96,9 +104,8 @@ def _row(node: Node, names: Mapping[str, str]) -> tuple[str, str, str, str, str]
     told = node.seen.identity or NOTHING
     said = told.description or told.ups or told.object_id or _source(node)
     what = f"{node.kind}: {said}" if node.kind else said
-    also = f" (+{len(node.also)})" if node.also else ""
     hangs_on = ", ".join(names[each] for each in node.parents) or "-"
-    return f"{node.seen.address}{also}", _name(node) or "-", _cut(what), hangs_on, node.sure.value
+    return node.seen.address, _name(node) or "-", _cut(what), hangs_on, node.sure.value
 
 
 def _cut(text: str) -> str:

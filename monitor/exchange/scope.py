@@ -88,7 +88,7 @@ def make_scope(
         ranges=wanted,
         addresses=tuple(str(each) for network in four for each in network if _holds(wanted, site, each)),
         known=tuple(
-            target.address
+            canonical(target.address)
             for target in inventory.targets.values()
             if target.site == site.id
             and target.role is Role.DEVICE
@@ -99,6 +99,14 @@ def make_scope(
         rate=rate,
         ports=tuple(ports),
     )
+
+
+def canonical(address: str) -> str:
+    """An address as others write it too: of IPv6 there are many ways (RFC 5952); a name as it is."""
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return address
 
 
 def _range(text: str, networks: Sequence[Network]) -> Network:

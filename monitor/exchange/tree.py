@@ -41,7 +41,7 @@ class Sure(StrEnum):
     BOTH = "both say so by LLDP"
     ONE = "one of the two says so by LLDP"
     TABLE = "by the switch's address table"
-    NOT = "nothing tells: the default"
+    NOT = "nothing tells"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
