@@ -16,7 +16,7 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -28,17 +28,21 @@ from monitor.core.model import (
     NOTHING,
     Acknowledgement,
     Check,
+    Happening,
     Incident,
     Inventory,
     Observation,
     Outcome,
     Reason,
+    Silence,
     Target,
 )
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
+READS = (2, 3)
+"""Formats that can be read; of 2 nobody knows who was silenced."""
 MAX_LINE = 1 << 20
 """Bytes; the longest line is the first one, with the incidents."""
 MAX_WAITING = 100_000
@@ -50,6 +54,7 @@ YEARS = range(1971, 9000)
 """Times that can be reckoned with, whatever is added to them."""
 
 _incidents = TypeAdapter(tuple[Incident, ...])
+_silence = TypeAdapter(Silence)
 _OUTCOMES = {each.value: each for each in Outcome}
 _REASONS = {each.value: each for each in Reason}
 
@@ -70,6 +75,10 @@ class Header:
     """Whether the time that passed is in the recording too."""
     known: tuple[Incident, ...] = ()
     """Incidents that may go on: open ones, and those that recovered lately."""
+    silences: tuple[Silence, ...] = ()
+    """Those in force."""
+    untold: Mapping[str, Happening] = field(default_factory=dict)
+    """What they hold back, by open incident."""
 
 
 class Tick(NamedTuple):
@@ -101,6 +110,20 @@ class Acknowledged(NamedTuple):
     by: Acknowledgement | None
 
 
+class Silenced(NamedTuple):
+    """From now on nobody is mailed of some incidents."""
+
+    at: datetime
+    silence: Silence
+
+
+class Unsilenced(NamedTuple):
+    """The silence of this number was lifted."""
+
+    at: datetime
+    silence: int
+
+
 class LeftOut(NamedTuple):
     """So many well runs of a check in turn were left out, to make a long recording short."""
 
@@ -114,7 +137,7 @@ class Dropped(NamedTuple):
     lines: int
 
 
-Entry = Header | Observation | Tick | ClockSet | Patient | Acknowledged | LeftOut | Dropped
+Entry = Header | Observation | Tick | ClockSet | Patient | Acknowledged | Silenced | Unsilenced | LeftOut | Dropped
 
 
 def fingerprint(inventory: Inventory) -> str:
@@ -135,11 +158,20 @@ def fingerprint(inventory: Inventory) -> str:
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def header(inventory: Inventory, at: datetime, known: Iterable[Incident] = ()) -> Header:
+def header(
+    inventory: Inventory,
+    at: datetime,
+    known: Iterable[Incident] = (),
+    silences: Iterable[Silence] = (),
+    untold: Mapping[str, Happening] | None = None,
+) -> Header:
     """What a recording by this version begins with."""
     # Of those that are over the rest is made anew when they come back; after a storm there are hundreds.
     short = (replace(each, evidence=(), impact=()) if each.closed else each for each in known)
-    return Header(inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, known=tuple(short))
+    return Header(
+        inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, known=tuple(short),
+        silences=tuple(silences), untold=dict(untold or {}),
+    )  # fmt: skip
 
 
 def line_of(entry: Entry) -> str:
@@ -156,6 +188,10 @@ def line_of(entry: Entry) -> str:
             known = {"patient": at.isoformat()}
         case Acknowledged(at, incident, by):
             known = {"acknowledged": incident, "at": at.isoformat()} | ({"by": by.by, "note": by.note} if by else {})
+        case Silenced(at, silence):
+            known = {"silenced": _silence.dump_python(silence, mode="json"), "at": at.isoformat()}
+        case Unsilenced(at, number):
+            known = {"unsilenced": number, "at": at.isoformat()}
         case LeftOut(check, runs):
             known = {"left_out": runs, "check": check}
         case Dropped(lines):
@@ -165,6 +201,8 @@ def line_of(entry: Entry) -> str:
                 "recording": FORMAT, "version": entry.version, "inventory": entry.inventory,
                 "at": entry.at.isoformat(), "ticks": entry.ticks,
                 "known": _incidents.dump_python(entry.known, mode="json"),
+                "silences": [_silence.dump_python(each, mode="json") for each in entry.silences],
+                "untold": {incident: what.value for incident, what in entry.untold.items()},
             }  # fmt: skip
     return json.dumps(known, separators=(",", ":")) + "\n"
 
@@ -331,15 +369,17 @@ def _entry(found: Mapping[str, Any]) -> Entry:
 
 
 def _header(found: Mapping[str, Any]) -> Header:
-    if found["recording"] != FORMAT:
-        raise ValueError(f"format {found['recording']!r}, but this version reads {FORMAT}; use the one that wrote it")
+    if found["recording"] not in READS:
+        reads = " and ".join(map(str, READS))
+        raise ValueError(f"format {found['recording']!r}, but this version reads {reads}; use the one that wrote it")
     try:
         known = _incidents.validate_python(found.get("known", []), strict=False)
     except ValidationError as error:
         raise ValueError(f"known incidents: {error.errors()[0]['msg']}") from error
     return Header(
         inventory=_text(found["inventory"]), version=_text(found["version"]), at=_time(found["at"]),
-        ticks=bool(found.get("ticks", False)), known=known,
+        ticks=bool(found.get("ticks", False)), known=known, silences=tuple(map(_silence_of, found.get("silences", ()))),
+        untold={_text(incident): Happening(what) for incident, what in found.get("untold", {}).items()},
     )  # fmt: skip
 
 
@@ -347,6 +387,14 @@ def _acknowledged(found: Mapping[str, Any]) -> Acknowledged:
     at = _time(found["at"])
     by = Acknowledgement(by=_text(found["by"]), at=at, note=_text(found.get("note", ""))) if "by" in found else None
     return Acknowledged(at, _text(found["acknowledged"]), by)
+
+
+def _silence_of(value: Any) -> Silence:
+    try:
+        found = _silence.validate_python(value, strict=False)
+    except ValidationError as error:
+        raise ValueError(f"silence: {error.errors()[0]['msg']}") from error
+    return replace(found, begins=_time(value["begins"]), ends=_time(value["ends"]))
 
 
 def _text(value: object) -> str:
@@ -388,6 +436,8 @@ _MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Entry]] = {
     "recording": _header,
     "clock_set": lambda found: ClockSet(_time(found["at"]), _step(found["clock_set"])),
     "acknowledged": _acknowledged,
+    "silenced": lambda found: Silenced(_time(found["at"]), _silence_of(found["silenced"])),
+    "unsilenced": lambda found: Unsilenced(_time(found["at"]), _count(found["unsilenced"])),
     "patient": lambda found: Patient(_time(found["patient"])),
 }
 """By the key that tells what a line is."""
