@@ -37,6 +37,7 @@ PARTS = (
     "core",
     "month",
     "hold",
+    "usual",
     "inventory",
     "torture",
 )
