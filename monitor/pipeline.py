@@ -35,7 +35,8 @@ from monitor.core.model import (
 from monitor.core.rename import check_id, incident_as, renamed_targets
 from monitor.core.seen import Decision
 from monitor.database import StoreError
-from monitor.recording import Acknowledged, ClockSet, Entry, Patient, Recorder, Silenced, Tick, Unsilenced, header
+from monitor.recorder import Recorder
+from monitor.recording import Acknowledged, ClockSet, Entry, Patient, Silenced, Tick, Unsilenced, header
 from monitor.store import Store
 
 log = logging.getLogger(__name__)

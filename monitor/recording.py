@@ -2,7 +2,7 @@
 
 The first line says what the file is (format, version, fingerprint of the inventory, beginning, incidents that may go on). After it one
 line is one call of the decider, in the order of the calls: an observation, an act of somebody, or time that passed. A name that ends in `.gz`
-is packed. Writing is a thread's; who records never waits for it.
+is packed.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ import gzip
 import hashlib
 import json
 import logging
-import threading
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -45,10 +43,6 @@ READS = (2, 3)
 """Formats that can be read; of 2 nobody knows who was silenced."""
 MAX_LINE = 1 << 20
 """Bytes; the longest line is the first one, with the incidents."""
-MAX_WAITING = 100_000
-"""Lines that wait to be written; what comes then is dropped and counted."""
-FLUSH_SECONDS = 1.0
-TELL_SECONDS = 60.0
 MAX_STEP = timedelta(days=100 * 365)
 YEARS = range(1971, 9000)
 """Times that can be reckoned with, whatever is added to them."""
@@ -222,83 +216,6 @@ def _observed(seen: Observation) -> dict[str, Any]:
     if seen.out_of_turn:
         found["out_of_turn"] = True
     return found
-
-
-def create(path: Path) -> IO[str]:
-    """A new recording; raises RecordingError. A file that is there is kept, under a name with its time."""
-    try:
-        if path.is_file():
-            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            path.rename(path.with_name(f"{written:%Y%m%dT%H%M%S}-{path.name}"))
-        if path.name.endswith(".gz"):
-            return gzip.open(path, "wt", compresslevel=1, encoding="ascii")
-        return path.open("w", encoding="ascii")
-    except OSError as error:
-        raise RecordingError(
-            f"{path}: cannot be written: {error.strerror or error}; name a file in a folder of yours"
-        ) from error
-
-
-class Recorder:
-    """Takes entries from the event loop and lets a thread write them; a slow disk costs entries, never time."""
-
-    def __init__(self, path: Path, max_waiting: int = MAX_WAITING) -> None:
-        self._path, self._max = path, max_waiting
-        self._stream = create(path)
-        self._waiting: deque[Entry] = deque()
-        self._missing = 0
-        """Dropped since the last entry that was taken."""
-        self.dropped = 0
-        self.recorded = 0
-        self._told = 0
-        self._failed = False
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._write_all, name="recording", daemon=True)
-        self._thread.start()
-
-    def add(self, entry: Entry) -> None:
-        """Take an entry, or drop it when too many wait."""
-        if len(self._waiting) >= self._max or self._failed:
-            self._missing += 1
-            self.dropped += 1
-            return
-        if self._missing:
-            self._waiting.append(Dropped(self._missing))
-            self._missing = 0
-        self._waiting.append(entry)
-
-    def close(self) -> None:
-        """Write what waits and end the file."""
-        self._end.set()
-        self._thread.join()
-
-    def _write_all(self) -> None:
-        turns = 0
-        try:
-            while not self._end.wait(FLUSH_SECONDS):
-                self._write()
-                turns += 1
-                if self.dropped > self._told and turns * FLUSH_SECONDS >= TELL_SECONDS:
-                    turns = 0
-                    self._tell()
-            self._write()
-            self._stream.close()
-        except OSError as error:
-            self._failed = True
-            log.error("%s: the recording ends here: %s", self._path, error.strerror or error)  # noqa: TRY400
-        if self.dropped > self._told:
-            self._tell()
-
-    def _write(self) -> None:
-        waiting = self._waiting
-        for _ in range(len(waiting)):
-            self._stream.write(line_of(waiting.popleft()))
-            self.recorded += 1
-        self._stream.flush()
-
-    def _tell(self) -> None:
-        log.warning("%s: %d lines were dropped: the disk is too slow for them", self._path, self.dropped - self._told)
-        self._told = self.dropped
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

@@ -40,7 +40,8 @@ from monitor.core.model import (
 from monitor.core.ongoing import SETTLE, SETTLE_FACTOR
 from monitor.inventory.hours import parse_hours
 from monitor.pipeline import KEPT_CLOSED, Pipeline
-from monitor.recording import Recorder, read
+from monitor.recorder import Recorder
+from monitor.recording import read
 from monitor.replay import Replay
 from monitor.store import Store, read_history
 from probes.registry import Options
