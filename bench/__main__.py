@@ -38,6 +38,7 @@ PARTS = (
     "core",
     "month",
     "hold",
+    "usual",
     "inventory",
     "torture",
 )

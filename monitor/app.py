@@ -43,7 +43,8 @@ from monitor.lookback import LookBack
 from monitor.metrics import Metrics
 from monitor.parts import make_composer, make_mailer, make_signer, make_switch, make_trap_listener, make_webhook
 from monitor.pipeline import Pipeline
-from monitor.recording import Recorder, RecordingError
+from monitor.recorder import Recorder
+from monitor.recording import RecordingError
 from monitor.scheduler import Scheduler
 from monitor.store import Store
 from monitor.takeover import take_over
