@@ -18,9 +18,10 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 from alerts.links import KEY_BYTES, Link, Signer, silent_until
 from monitor.control import RefusedError
 from monitor.core.model import Acknowledgement, Incident, Notification, Silence
+from monitor.database import StoreError
 from monitor.inventory.schema import Line, Model, Span
 from monitor.pipeline import Pipeline
-from monitor.store import LinkUsedError, Store, StoreError
+from monitor.store import LinkUsedError, Store
 from monitor.web.acts import Offer, Refusal, RefusedLinkError
 from monitor.web.words import WORDS, machine_time
 from monitor.yamlfile import near
@@ -83,7 +84,7 @@ class Acts:
                 begins=now, ends=now + lasts, reason=asked.reason, by=_who(asked.by, login),
             )
         )  # fmt: skip
-        self._pipeline.silences.append(silence)
+        self._pipeline.silenced(silence)
         return _silence_json.dump_python(silence, mode="json")
 
     def _choose(self, asked: SilenceRequest) -> None:
@@ -108,7 +109,7 @@ class Acts:
         if found is None:
             raise RefusedError(f"no silence {id_} is in force")
         await self._store.unsilence(found, self._clock())
-        self._pipeline.silences.remove(found)
+        self._pipeline.unsilenced(found)
         return _silence_json.dump_python(found, mode="json")
 
     def silences(self) -> object:
@@ -193,7 +194,7 @@ class LinkActs:
         except StoreError as error:
             raise RefusedLinkError(Refusal.TROUBLE) from error
         if silence is not None:
-            self._pipeline.silences.append(silence)
+            self._pipeline.silenced(silence)
         else:  # nothing happens when the incident was closed while we wrote
             self._pipeline.acknowledge(offer.incident.id, Acknowledgement(by=offer.by, at=now))
         log.info("%s by the link of %s: %s", link.act, link.mail, offer.by, extra={"incident": offer.incident.id})
@@ -207,7 +208,7 @@ class LinkActs:
         if self._clock() >= link.expires:
             raise RefusedLinkError(Refusal.EXPIRED)
         try:
-            mail, used = await self._store.mail(link.mail), await self._store.link_used(link.id)
+            mail, used = await self._store.mails.mail(link.mail), await self._store.link_used(link.id)
         except StoreError as error:
             raise RefusedLinkError(Refusal.TROUBLE) from error
         if mail is None:

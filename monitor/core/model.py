@@ -216,6 +216,8 @@ class Site:
     longitude: float | None = None
     contact: str = ""
     """Whom to call at the site: one line, name and number."""
+    networks: tuple[str, ...] = ()
+    """Where its devices are, such as `10.64.17.0/24`; empty: anywhere."""
     formerly: tuple[str, ...] = ()
     """Ids that it had before."""
 

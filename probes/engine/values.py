@@ -35,6 +35,8 @@ class _Measure(NamedTuple):
     least: float = 0.0
     most: float = 1.0
     """What lies outside of these is no measurement: agents write -1, -2147483648 or 2147483647 for what they do not know."""
+    by_others: bool = False
+    """Whether other options bring it too."""
 
 
 _ANY = float(2**63)
@@ -42,17 +44,19 @@ MEASURES: Mapping[str, _Measure] = {
     "snmp_cpu_ratio": _Measure("How busy the processor is, 0 to 1."),
     "snmp_memory_ratio": _Measure("Part of the memory that is in use, 0 to 1."),
     "snmp_disk_ratio": _Measure("Part of the disk that is in use, 0 to 1.", "disk"),
-    "snmp_temperature_celsius": _Measure("What a sensor of the device tells.", "sensor", -60, 200),
+    "snmp_temperature_celsius": _Measure("What a sensor of the device tells.", "sensor", -60, 200, by_others=True),
     "snmp_supply_ratio": _Measure("What is left of toner or ink, 0 to 1.", "supply"),
     "snmp_poe_ratio": _Measure("Part of the power over Ethernet that is in use, 0 to 1.", most=2),
     "snmp_wireless_clients": _Measure("Devices that hang on it by radio.", most=1e6),
     "snmp_alarms": _Measure("How many of its parts the device itself tells to be in trouble.", "part", most=1e6),
-    "upsOnBattery": _Measure("1 when the output comes from the battery."),
-    "upsBatteryLow": _Measure("1 when the battery is low or depleted."),
-    "upsReplaceBattery": _Measure("1 when the battery must be replaced."),
-    "upsBatteryTemperature": _Measure("Temperature at the battery in degrees Celsius.", least=-60, most=200),
-    "upsEstimatedMinutesRemaining": _Measure("Minutes that the battery will last.", most=1e5),
-    "upsEstimatedChargeRemaining": _Measure("Charge of the battery in percent.", most=100),
+    "upsOnBattery": _Measure("1 when the output comes from the battery.", by_others=True),
+    "upsBatteryLow": _Measure("1 when the battery is low or depleted.", by_others=True),
+    "upsReplaceBattery": _Measure("1 when the battery must be replaced.", by_others=True),
+    "upsBatteryTemperature": _Measure(
+        "Temperature at the battery in degrees Celsius.", least=-60, most=200, by_others=True
+    ),
+    "upsEstimatedMinutesRemaining": _Measure("Minutes that the battery will last.", most=1e5, by_others=True),
+    "upsEstimatedChargeRemaining": _Measure("Charge of the battery in percent.", most=100, by_others=True),
     "upsOutputPercentLoad": _Measure("Load of the output in percent of what the UPS can carry.", most=1000),
     "snmp_value": _Measure("A value that the inventory names.", "name", -_ANY, _ANY),
 }
@@ -64,7 +68,8 @@ MetricName = Literal[
     "snmp_value",
 ]  # fmt: skip
 METRICS = tuple(
-    Metric(name=name, help=each.help, labels=(each.label,) if each.label else ()) for name, each in MEASURES.items()
+    Metric(name=name, help=each.help, labels=(each.label,) if each.label else (), asked_for=not each.by_others)
+    for name, each in MEASURES.items()
 )
 
 

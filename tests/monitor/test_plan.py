@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.monitor.daemon import MORE, Daemon, daemon
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon's files, not started."""
-    with daemon(tmp_path) as made:
-        yield made
 
 
 def planned(files: Daemon, *more: str) -> Any:
@@ -80,7 +71,7 @@ def test_what_a_reload_does_not_touch_keeps_its_state_its_counts_and_its_inciden
     state = next(each for each in files.api("targets")["targets"] if each["id"] == "center/portal")
     for more in (MORE, ""):
         files.write_inventory(more)
-        assert planned(files)["withdrawn"] == []
+        assert incident["id"] not in {each["id"] for each in planned(files)["withdrawn"]}  # that of xa-moi may be
         assert files.run("reload")[0] == 0
         now = next(each for each in files.api("targets")["targets"] if each["id"] == "center/portal")
         assert (now["state"], now["since"]) == (state["state"], state["since"])
