@@ -20,6 +20,7 @@ profiles:
   router: {kind: router, checks: {echo: {probe: icmp}}}
   router-of-pop: {kind: router, checks: {echo: {probe: icmp}}}
   switch: {kind: switch, checks: {echo: {probe: icmp}}}
+  page: {kind: website, checks: {echo: {probe: icmp}}}
   mikrotik: {kind: router, fits: {object_ids: [1.3.6.1.4.1.14988]}, checks: {echo: {probe: icmp}}}
   catalyst: {kind: switch, fits: {object_ids: [1.3.6.1.4.1.9], descriptions: [C2960]}, checks: {echo: {probe: icmp}}}
 providers:
@@ -29,7 +30,7 @@ templates:
     networks: ['10.64.{n}.0/24']
     links: {tslcd: {profile: line, address: '10.65.{n}.2', provider: vnpt, circuit: '{code}'}}
     devices: {router: {profile: router, address: '10.64.{n}.1'}}
-    services: {web: {profile: switch, address: '10.68.0.{n}'}}
+    services: {web: {profile: page, address: '10.68.0.{n}'}}
 sites:
   - {id: center, name: Trung tâm, kind: data-center, devices: {gateway: {profile: gateway, address: 10.69.0.1, vantage: true}}}
   - {id: xa-tan-thanh, like: commune, name: Xã Tân Thanh, code: '13444', area: Huyện Thanh Liêm, vars: {n: 17}}
@@ -139,6 +140,8 @@ def test_what_the_inventory_has_is_known_by_its_address(inventory: Inventory, ad
         ("127.0.0.1", "127.0.0.1 is no address of one host"),
         ("224.0.0.9", "224.0.0.9 is no address of one host"),
         ("fe80::1", "fe80::1 can only be reached from its own network"),
+        ("2001:db8::1%eth0", "2001:db8::1%eth0 can only be reached from its own network"),
+        ("::ffff:10.64.17.0", "10.64.17.0 is the address of a network"),
     ],
 )
 def test_an_address_that_cannot_be_asked_is_left_out(inventory: Inventory, address: str, reason: str) -> None:
@@ -180,6 +183,7 @@ def test_a_profile_of_another_kind_than_is_told_is_noted(inventory: Inventory) -
     [
         ({"kind": "toaster", "name": "t"}, "no profile fits: its kind is not known"),
         ({"kind": "ups"}, "no profile fits: it is called ups, but no profile is of kind ups"),
+        ({"kind": "tslcd", "name": "x"}, "no profile fits: its kind is not known"),
         ({"kind": "", "name": "x", "object_id": "1.3.6.1.4.1.9.1"}, "no profile fits: its kind is not known; sysObjectID 1.3.6.1.4.1.9.1"),
     ],
 )  # fmt: skip
@@ -204,6 +208,26 @@ def test_neighbours_become_what_it_is_behind(inventory: Inventory) -> None:
     added = propose(found, inventory).added
     assert [each.behind for each in added] == [("router",), ("sw01",), ("center/gateway",)]
     assert added[1].notes == ("hangs on gone, which nothing here is",)
+
+
+def test_a_neighbour_of_the_same_site_is_meant_before_one_of_another(inventory: Inventory) -> None:
+    found = [
+        replace(SWITCH, site="phuong-tan-thanh", address="10.64.18.9"),
+        SWITCH,
+        replace(SWITCH, name="sw02", address="10.64.17.10", neighbours=("sw01",)),
+        replace(SWITCH, name="sw03", address="10.64.17.11", neighbours=("router", "sw03")),
+        replace(SWITCH, name="sw04", site="xa-dong-da", address="10.64.19.11", neighbours=("sw01",)),
+    ]
+    *_, second, third, fourth = propose(found, inventory).added
+    assert (second.behind, third.behind, fourth.behind) == (("sw01",), ("router",), ())
+    assert fourth.notes == ("hangs on sw01, which may be several",)
+
+
+def test_two_places_that_would_get_one_id_are_not_thrown_together(inventory: Inventory) -> None:
+    first = replace(SWITCH, site="Xã Kim Bảng", address="192.0.2.1")
+    proposal = propose([first, replace(first, site="Xã Kim Bang", address="192.0.2.2")], inventory, new_sites=True)
+    assert [each.name for each in proposal.sites] == ["Xã Kim Bảng"]
+    assert why(proposal).startswith("Xã Kim Bang and Xã Kim Bảng would be one new site, `xa-kim-bang`")
 
 
 TEXT = st.one_of(
