@@ -156,7 +156,7 @@ def rows(data: bytes, file: str, *, need: str) -> list[Item]:
             if not any(map(str.strip, row)):
                 continue
             if not columns:
-                columns = [fold(each).replace(" ", "_") for each in row]
+                columns = [fold(each[:80])[:40].replace(" ", "_") for each in row]
                 if need not in columns:
                     refuse(file, f"no column `{need}`", near(need, columns), reader.line_num)
             elif len(found) < MAX_ENTRIES:
