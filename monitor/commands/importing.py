@@ -32,7 +32,7 @@ def _source(name: str, read: Read, what: str) -> None:
     """One command of the group."""
 
     @imports.command(name, help=f"Propose devices to add, from {what}.")
-    @click.argument("file", type=click.Path(path_type=Path))
+    @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
     @click.option(
         "--site",
         "said",
@@ -49,11 +49,11 @@ def _source(name: str, read: Read, what: str) -> None:
     @click.option("--without-secrets", is_flag=True, help="Check the result without reading the secrets.")
     @SETTINGS
     def command(
-        file: Path, said: Sequence[str], new_sites: bool, skipped: Sequence[str], diff: bool, do_write: bool,
+        files: Sequence[Path], said: Sequence[str], new_sites: bool, skipped: Sequence[str], diff: bool, do_write: bool,
         without_secrets: bool, path: Path,
     ) -> None:  # fmt: skip
         try:
-            listing = _without(read(_data(file), file.name), skipped)
+            listing = _without(_all(files, read), skipped)
             _, inventory, _ = load_all(path, with_secrets=not without_secrets)
             proposal = propose(listing.found, inventory, places=_places(said, inventory), new_sites=new_sites)
             changes = additions(proposal, named_files(path)[0], f"imported-{name}.yaml")
@@ -73,6 +73,14 @@ _source("librenms", librenms.read, "LibreNMS: the answer of its API to GET /api/
 _source("zabbix", zabbix.read, "Zabbix: hosts exported as YAML, JSON or XML")
 _source("netbox", netbox.read, "NetBox: the answer of its API to GET /api/dcim/devices/?limit=0, or its list as CSV")
 _source("file-sd", filesd.read, "Prometheus: a file of its file-based service discovery, JSON or YAML")
+
+
+def _all(files: Sequence[Path], read: Read) -> Listing:
+    """What all of them list, one after the other."""
+    listings = [read(_data(file), file.name) for file in files]
+    return Listing(
+        [each for one in listings for each in one.found], [each for one in listings for each in one.problems]
+    )
 
 
 def _data(file: Path) -> bytes:

@@ -155,7 +155,7 @@ class _Proposer:
         site, notes = self._site(found, address)
         profile, why, more = self._profile(found)
         if site.id not in self._inventory.sites:
-            self._sites.setdefault(site.id, site)
+            self._sites[site.id] = site
         name, same = self._name(found, site.id, self._inventory.profiles[profile].kind)
         self._taken[address] = found
         self._added.append(
@@ -190,13 +190,14 @@ class _Proposer:
         named = list(groups(found.site))
         id_, name = slug(found.site), one_line(found.site, 120)
         if self._new_sites and len(named) == 1 and id_:
-            latitude, longitude = found.location or (None, None)
-            made = Site(id=id_, name=name, latitude=latitude, longitude=longitude)
-            site = self._sites.get(id_, made)
+            site = self._sites.get(id_) or Site(id=id_, name=name)
             if site.name.casefold() != name.casefold():
                 raise _Refused(
                     f"{name} and {site.name} would be one new site, `{id_}`; write one of the two by hand first"
                 )
+            if found.location and site.latitude is None:
+                latitude, longitude = found.location
+                site = replace(site, latitude=latitude, longitude=longitude)
             return site
         self._unplaced.update(named)
         raise _Refused(f"no site is called {' or '.join(named)}" if named else "it is not told at which site it is")

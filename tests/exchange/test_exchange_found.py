@@ -104,8 +104,10 @@ def test_a_person_says_which_site_a_place_is(inventory: Inventory) -> None:
 
 
 def test_a_new_site_is_made_only_when_asked_for(inventory: Inventory) -> None:
-    found = replace(SWITCH, site="Xã Mới", address="192.0.2.1", location=(20.5, 105.9))
-    proposal = propose([found, replace(found, name="sw02", address="192.0.2.2")], inventory, new_sites=True)
+    found = replace(SWITCH, site="Xã Mới", address="192.0.2.1")
+    second = replace(found, name="sw02", address="192.0.2.2", location=(20.5, 105.9))
+    proposal = propose([found, second, replace(second, address="192.0.2.3", kind="")], inventory, new_sites=True)
+    assert len(proposal.left) == 0
     assert parse(as_yaml(proposal).encode(), "new.yaml").value == {
         "sites": [
             {
@@ -115,6 +117,7 @@ def test_a_new_site_is_made_only_when_asked_for(inventory: Inventory) -> None:
                 "devices": {
                     "sw01": {"profile": "switch", "address": "192.0.2.1"},
                     "sw02": {"profile": "switch", "address": "192.0.2.2"},
+                    "sw02-2": {"profile": "switch", "address": "192.0.2.3"},
                 },
             }
         ]

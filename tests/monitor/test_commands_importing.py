@@ -141,6 +141,15 @@ def test_a_result_that_is_not_well_is_refused_and_nothing_is_touched(folder: Pat
     assert held(folder) == before
 
 
+def test_several_files_are_read_as_one(folder: Path) -> None:
+    said = run(folder, "netbox", EXPORTS / "netbox-devices.json", str(EXPORTS / "netbox-devices.csv"))
+    assert (
+        "liemha-sw2 10.64.17.20 (netbox-devices.csv:2): netbox-devices.json: results[0] has the same address\n"
+        in said.stdout
+    )
+    assert "2 new, 0 known already, 1 not taken\n" in said.stdout
+
+
 def test_a_person_leaves_out_what_is_not_wanted(folder: Path) -> None:
     said = run(
         folder, "librenms", EXPORTS / "librenms-devices.json", "--skip", "10.64.17.31", "--skip", "RB4011-TanThanh"
