@@ -115,6 +115,8 @@ def _places(said: Sequence[str], inventory: Inventory) -> Mapping[str, str]:
     found = {}
     for each in said:
         place, _, site = each.rpartition("=")
+        if not place.strip():
+            fail(f"--site {each}: write PLACE=ID")
         if site not in inventory.sites:
             hint = near(site, inventory.sites)
             fail(f"--site {each}: there is no site `{site}`{f'; {hint}' if hint else ''}")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.core.model import Inventory
@@ -78,6 +78,14 @@ def test_where_no_site_is_told_the_address_tells_and_a_note_says_so(inventory: I
     assert added.notes == ("at xa-tan-thanh, for its address is in 10.64.17.0/24",)
 
 
+def test_of_sites_of_one_name_the_area_tells_which(inventory: Inventory) -> None:
+    for area in ("Nho Quan", "huyện Nho Quan"):
+        (added,) = propose([replace(SWITCH, site=f"Tan Thanh, {area}", address="10.64.18.9")], inventory).added
+        assert added.site == "phuong-tan-thanh"
+    proposal = propose([replace(SWITCH, site="Tan Thanh, Nho Quan")], inventory)
+    assert "outside of the networks of phuong-tan-thanh" in why(proposal)
+
+
 def test_of_sites_that_differ_by_a_diacritic_the_one_that_is_written_is_meant(inventory: Inventory) -> None:
     proposal = propose([replace(SWITCH, site="Tân Thành", address="192.0.2.1")], inventory)
     assert "outside of the networks of phuong-tan-thanh" in why(proposal)
@@ -99,6 +107,8 @@ def test_a_place_that_is_no_site_is_listed_with_what_looks_like_it(inventory: In
 
 def test_a_person_says_which_site_a_place_is(inventory: Inventory) -> None:
     (added,) = propose([replace(SWITCH, site="Kho 3; x")], inventory, places={"kho 3": "xa-tan-thanh"}).added
+    assert added.site == "xa-tan-thanh"
+    (added,) = propose([replace(SWITCH, site="***; -")], inventory, places={"***": "xa-tan-thanh"}).added
     assert added.site == "xa-tan-thanh"
     assert "no site `nowhere`" in why(propose([replace(SWITCH, site="Kho 3")], inventory, places={"Kho 3": "nowhere"}))
 
@@ -233,15 +243,17 @@ def test_two_places_that_would_get_one_id_are_not_thrown_together(inventory: Inv
     assert why(proposal).startswith("Xã Kim Bang and Xã Kim Bảng would be one new site, `xa-kim-bang`")
 
 
+UNHURRIED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 TEXT = st.one_of(
     st.text(max_size=30), st.sampled_from(["xa-tan-thanh", "10.64.17.9", "10.64.17.1", "switch", "2001:db8::1", "::"])
 )
 
 
+@UNHURRIED
 @given(
     st.lists(
         st.builds(Found, site=TEXT, name=TEXT, address=TEXT, source=TEXT, kind=TEXT, neighbours=st.tuples(TEXT)),
-        max_size=6,
+        max_size=4,
     )
 )
 def test_whatever_is_told_becomes_good_yaml(inventory: Inventory, found: list[Found]) -> None:
@@ -254,6 +266,7 @@ def test_whatever_is_told_becomes_good_yaml(inventory: Inventory, found: list[Fo
     assert all(line.isprintable() for line in tell(proposal))
 
 
+@UNHURRIED
 @given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1).map(str.strip).filter(bool))
 def test_a_text_is_read_as_it_was_written(text: str) -> None:
     assert parse(f"[{scalar(text)}, {{a: {scalar(text)}}}]".encode(), "x").value == [text, {"a": text}]

@@ -123,6 +123,7 @@ def test_places_are_told_apart_by_a_person_or_become_sites(folder: Path) -> None
     assert found.targets["xa-liem-ha/sw1"].address == "10.64.17.7"
     assert (found.sites["xa-liem-haa"].name, found.sites["xa-liem-haa"].latitude) == ("Xã Liêm Hàa", 20.5)
     assert "imported-librenms.yaml" in held(folder)
+    assert run(folder, "librenms", file, "--site", "=xa-liem-ha").stderr == "--site =xa-liem-ha: write PLACE=ID\n"
     wrong = run(folder, "librenms", file, "--site", "Kho=xa-liem-hà")
     assert (wrong.exit_code, wrong.stderr) == (
         1, "--site Kho=xa-liem-hà: there is no site `xa-liem-hà`; did you mean `xa-liem-ha` or `xa-liem-haa`?\n",
