@@ -164,7 +164,6 @@ class App:
             "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
             "watchdog": self._systemd.watch(self._health.stalled),
             "last hour": self._look_at_all(),
-            "loop lag": self.metrics.watch_loop(),
             "collector": spare_collector(lambda: self._inventory, lambda: self._live.ready()[0]),
             "reloads": self._reload_when_asked(),
             "stop": stop.wait(),
@@ -173,6 +172,7 @@ class App:
             works["traps"] = self._traps.run()
         if self._settings.watch:
             works["watch"] = self._watch_files()
+        self.metrics.watch_loop()
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         self.scheduler.adopt(self._inventory.checks())
         gc.collect()
