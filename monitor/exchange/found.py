@@ -290,7 +290,8 @@ def _address(found: Found) -> Address:
 
 
 def _fits(found: Found) -> str:
-    return f"it fits {' and '.join(_told(found))}"
+    told = _told(found)
+    return f"its {' and '.join(told)} {'fit' if len(told) > 1 else 'fits'}"
 
 
 def _told(found: Found) -> list[str]:

@@ -170,8 +170,8 @@ def test_of_two_with_one_address_the_first_is_taken(inventory: Inventory) -> Non
 @pytest.mark.parametrize(
     ("told", "profile", "reason"),
     [
-        ({"object_id": "1.3.6.1.4.1.14988.1"}, "mikrotik", "it fits sysObjectID 1.3.6.1.4.1.14988.1"),
-        ({"kind": "", "description": "Cisco IOS, C2960 Software"}, "catalyst", "it fits description Cisco IOS, C2960 Software"),
+        ({"object_id": "1.3.6.1.4.1.14988.1"}, "mikrotik", "its sysObjectID 1.3.6.1.4.1.14988.1 fits"),
+        ({"kind": "", "description": "Cisco IOS, C2960 Software"}, "catalyst", "its description Cisco IOS, C2960 Software fits"),
         ({"kind": "Access Switch"}, "switch", "it is called Access Switch"),
         ({"kind": "Bộ chuyển mạch"}, "switch", "it is called Bộ chuyển mạch"),
         ({"kind": "network", "name": "sw-01"}, "switch", "its name is sw-01"),
