@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.core.model import Inventory
 from monitor.exchange.found import Found, Proposal, propose
-from monitor.exchange.proposed import as_yaml, scalar, tell
+from monitor.exchange.proposed import as_yaml, tell
 from monitor.inventory.load import load_inventory
 from monitor.yamlfile import parse
 
@@ -264,9 +264,3 @@ def test_whatever_is_told_becomes_good_yaml(inventory: Inventory, found: list[Fo
     written = {f"{site['id']}/{name}": device for site in value["sites"] for name, device in site["devices"].items()}
     assert written.keys() == {each.id for each in proposal.added}
     assert all(line.isprintable() for line in tell(proposal))
-
-
-@UNHURRIED
-@given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1).map(str.strip).filter(bool))
-def test_a_text_is_read_as_it_was_written(text: str) -> None:
-    assert parse(f"[{scalar(text)}, {{a: {scalar(text)}}}]".encode(), "x").value == [text, {"a": text}]
