@@ -9,6 +9,7 @@ import logging
 import resource
 import signal
 import socket
+import sys
 import time
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
@@ -55,6 +56,10 @@ from monitor.yamlfile import ConfigError
 from probes import registry
 
 log = logging.getLogger(__name__)
+
+SWITCH_SECONDS = 0.0002
+"""How long a thread that reads files or the database may keep Python from the event loop, each time the loop has let go
+of it for a packet: with Python's own 0.005 a reload cost the whole province a turn of echoes."""
 T = TypeVar("T")
 
 DESCRIPTORS = 8192
@@ -70,6 +75,11 @@ def _raise_limit_of_descriptors() -> None:
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _prepare_process() -> None:
+    _raise_limit_of_descriptors()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def utc_now() -> datetime:
@@ -105,7 +115,7 @@ class App:
 
     async def run(self) -> None:
         """Watch until SIGTERM or SIGINT; raises StartError when a port or the database is not to be had."""
-        _raise_limit_of_descriptors()
+        _prepare_process()
         listener = self._bind()  # before anything is opened: another daemon of these settings may be running
         store = self._store = self._open_store()
         self.metrics = Metrics(self._kinds, lambda: self._live.present(), version("commune-monitor"))  # noqa: PLW0108  it is made later
