@@ -40,6 +40,7 @@ from monitor.archive import Archive, ArchiveError
 from monitor.commands.importing import imports
 from monitor.commands.shared import SETTINGS
 from monitor.commands.shared import fail as _fail
+from monitor.commands.sheets import exports
 from monitor.control import ask
 from monitor.core.explain import explain_all
 from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, read_span
@@ -122,6 +123,7 @@ def main() -> None:
 
 
 main.add_command(imports)
+main.add_command(exports)
 
 
 @main.command()
