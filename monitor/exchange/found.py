@@ -14,7 +14,7 @@ from monitor.exchange.kinds import kind_of
 from monitor.exchange.places import Address, Places, groups, is_address, one_line, slug
 
 LONGEST_NAME = 63
-HINTED = 100
+HINTED = 50
 """So many places that are no site get a hint; each costs a look at all names."""
 
 
@@ -273,8 +273,12 @@ def _is_edge(address: Address, network: ipaddress.IPv4Network | ipaddress.IPv6Ne
 
 
 def _fits(found: Found) -> str:
-    told = (("sysObjectID", found.object_id), ("description", found.description))
-    return "it fits " + " and ".join(f"{what} {text}" for what, text in told if text)
+    return f"it fits {' and '.join(_told(found))}"
+
+
+def _told(found: Found) -> list[str]:
+    told = (("sysObjectID", found.object_id), ("description", one_line(found.description, 60)))
+    return [f"{what} {text}" for what, text in told if text]
 
 
 def _or(names: Sequence[str]) -> tuple[str, ...]:
@@ -282,13 +286,8 @@ def _or(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _unfit(found: Found, said: str, kind: str) -> str:
-    told = [
-        f"{what} {text}"
-        for what, text in (("sysObjectID", found.object_id), ("description", found.description))
-        if text
-    ]
     known = f"{said}, but no profile is of kind {kind}" if kind else "its kind is not known"
-    return f"no profile fits: {'; '.join((known, *told))}; add `fits` to the profile that it should have"
+    return f"no profile fits: {'; '.join((known, *_told(found)))}; add `fits` to the profile that it should have"
 
 
 def _hung(addition: Addition, targets: Mapping[str, str], names: Mapping[str, str]) -> Addition:

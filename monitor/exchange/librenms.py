@@ -32,15 +32,18 @@ def _device(entry: Item) -> Found:
     host, system = entry.text("hostname"), entry.text("sysName")
     addresses = [entry.text("overwrite_ip"), entry.text("ip"), host]
     described = (entry.text(each) for each in ("hardware", "sysDescr", "os"))
+    place = (
+        entry.get("location") if isinstance(entry.get("location").value, dict) else entry
+    )  # an object in some versions
     return Found(
-        site=entry.text("location"),
+        site=place.text("location"),
         name=system if is_address(host) and system else host or system,
         address=next((each for each in addresses if is_address(each)), host),
         source=entry.source,
         object_id=object_id(entry.text("sysObjectID")),
         description="; ".join(dict.fromkeys(filter(None, described))),
         kind=entry.text("type"),
-        location=entry.place("lat", "lng"),
+        location=place.place("lat", "lng"),
         neighbours=tuple(filter(None, map(str.strip, entry.text("dependency_parent_hostname").split(",")))),
     )
 

@@ -94,8 +94,8 @@ class Places:
 
     def near(self, place: str) -> tuple[str, ...]:
         """Names of sites that look like it, the best first."""
-        names = {fold(site.name): site.name for site in self._sites.values()}
-        return tuple(names[each] for each in difflib.get_close_matches(_office(place), names, n=3, cutoff=0.7))
+        close = difflib.get_close_matches(_office(place), self._folded, n=3, cutoff=0.7)
+        return tuple(dict.fromkeys(self._sites[site].name for each in close for site in self._folded[each]))[:3]
 
 
 def is_address(text: str) -> bool:

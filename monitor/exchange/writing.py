@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def write(changes: Sequence[Change]) -> None:
     try:
         for each in changes:
             file = each.file
-            beside[file].write_bytes(each.after)
+            _write(beside[file], each.after)
             if each.before is not None:
                 shutil.copymode(file, beside[file])
         for file, made in beside.items():
@@ -60,6 +61,14 @@ def write(changes: Sequence[Change]) -> None:
         for made in beside.values():
             with contextlib.suppress(OSError):
                 made.unlink()
+
+
+def _write(file: Path, data: bytes) -> None:
+    """On disk for good, so that a power cut leaves the old contents or the new ones."""
+    with file.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def held(file: Path) -> bytes | None:

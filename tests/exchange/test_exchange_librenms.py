@@ -36,6 +36,13 @@ def test_the_answer_of_the_api_is_understood() -> None:
     ]
 
 
+def test_a_place_that_is_an_object_is_understood() -> None:
+    (found,) = read(
+        b'[{"hostname": "10.0.0.1", "location": {"location": "Kho", "lat": 20, "lng": "106"}}]', "x.json"
+    ).found
+    assert (found.site, found.location) == ("Kho", (20.0, 106.0))
+
+
 def test_a_table_with_the_same_columns_is_understood() -> None:
     first, second = read((EXPORTS / "librenms-devices.csv").read_bytes(), "devices.csv").found
     assert (first.name, first.address, first.source) == ("RB4011", "10.64.17.1", "devices.csv:2")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from monitor.core.model import Explanation, Held, HeldBack, Look, Role, State, W
 from monitor.core.usual import Learnt
 from monitor.store import Store, read_history
 from tests.alerts.sample import INCIDENT, NOW, event, notification
-from tests.monitor.daemon import Daemon, daemon
+from tests.monitor.daemon import Daemon
 from tests.monitor.making import rows
 
 HOUR = timedelta(hours=1)
@@ -32,11 +31,6 @@ def line(target: str, *formerly: str) -> Member:
 
 def held(target: str, state: State, hours: float) -> Held:
     return Held(target=target, state=state, since=NOW + hours * HOUR)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "state.db"
 
 
 async def availability(archive: Archive, by: By = By.TARGET) -> dict[str, tuple[float, float]]:
@@ -131,7 +125,7 @@ async def test_incidents_and_mails_that_wait_name_the_present_id_and_what_was_se
         ],
         NOW,
     )
-    await store.sent("sent", NOW, "250")
+    await store.mails.sent("sent", NOW, "250")
     await store.rename([line(NEW, OLD), line("xa-moi/router", "xa-kim-dong/router")])
 
     (found,) = await store.open_incidents()
@@ -140,23 +134,16 @@ async def test_incidents_and_mails_that_wait_name_the_present_id_and_what_was_se
     assert found.evidence == incident.evidence, "what was seen is told as it was"
     (told,) = read_history(str(file), INCIDENT.id)
     assert (told.incident.root, told.because and told.because.looks[0].of) == (NEW, (NEW,))
-    await store.release()
-    (waiting,) = await store.take(NOW, 9)
+    await store.mails.release()
+    (waiting,) = await store.mails.take(NOW, 9)
     assert waiting.notification.event.incident.root == NEW
-    (held,) = await store.held()
+    (held,) = await store.mails.held()
     assert held.event.incident.root == NEW
     ((body,),) = rows(file, "SELECT body FROM outbox WHERE id = 'sent'")
     assert f'"root":"{OLD}"' in str(body)
 
 
 # -- a daemon ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon's files, not started."""
-    with daemon(tmp_path) as made:
-        yield made
 
 
 RENAMED = (
