@@ -160,6 +160,9 @@ def _take(
         files = [each for each in made(asked, written, data) if each.before != each.after]
         for note in asked.notes:
             click.echo(note.text(lang))
+        if not files:
+            click.echo(TOLD[lang].nothing)
+            return
         _preview(files, asked, before[1:], path=path, lang=lang, with_secrets=not without_secrets)
         for line in differences(files) if diff else ():
             click.echo(line)
@@ -171,8 +174,7 @@ def _take(
         fail(error)
     for each in files:
         click.echo(f"{each.file}{': ' + _WORDS['written'][lang] if do_write else ''}")
-    if files:
-        click.echo(_WORDS["reload" if do_write else "say"][lang])
+    click.echo(_WORDS["reload" if do_write else "say"][lang])
 
 
 def _preview(

@@ -21,7 +21,7 @@ _LIKE_FORMULA = re.compile(r"[=@|]|[+-](?![\d (.])")
 _ID = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _BANDWIDTH = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:([kKmMgG])(?:bps|b/s|bit/s|bits/s|bit|b)?|(KBPS|MBPS|GBPS))?")
 """A large B in a small unit (`MB/s`) means bytes, so it is not taken."""
-_DEGREES = re.compile(r"-?\d{1,3}(?:[.,]\d+)?")
+_DEGREES = re.compile(r"-?\d{1,3}(?:[.,]\d+)?(?:[eE]-?\d{1,2})?")
 _LIMITS = {"latitude": 90.0, "longitude": 180.0}
 _SIZES = {"k": 1e3, "m": 1e6, "g": 1e9}
 
@@ -49,6 +49,8 @@ def meant(
     """
     if raw is None:
         return ""
+    if raw == now and isinstance(raw, str) and not isinstance(raw, Formula | Broken):
+        return now
     if column.form in ("bandwidth", "latitude", "longitude"):
         return _number(column, raw)
     text = _text(column, raw, now, digits)
@@ -64,11 +66,13 @@ def meant(
 
 def same(value: Value, now: Value) -> bool:
     """Whether it is what the inventory has, but for what a spreadsheet does to it."""
+    if value == now:
+        return True
     if isinstance(value, str) and isinstance(now, str):
         return clean(value) == clean(now)
     if isinstance(value, float | int) and isinstance(now, float | int):
         return abs(value - now) <= 1e-9 * max(abs(value), abs(now))
-    return value == now
+    return False
 
 
 def _text(column: Column, raw: Raw, now: Value, digits: int) -> str:
@@ -109,12 +113,7 @@ def _as_it_was(column: Column, text: str, now: Value, digits: int) -> str:
 
 
 def _number(column: Column, raw: Raw) -> Value:
-    if isinstance(raw, int | float) and not isinstance(raw, bool):
-        text = repr(raw)
-        text = text if _DEGREES.fullmatch(text) or column.form == "bandwidth" else cut(text)
-        text = f"{raw:f}" if "e" in text else text
-    else:
-        text = _text(column, raw, "", 0)
+    text = repr(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else _text(column, raw, "", 0)
     if not text:
         return ""
     return _bandwidth(text) if column.form == "bandwidth" else _degrees(column, text)

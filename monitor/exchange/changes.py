@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.exchange.cells import Wrong, clean, meant, same
-from monitor.exchange.columns import Column, Value, device_values, joined, parted, site_values
+from monitor.exchange.columns import Column, Value, device_values, joined, parted, site_values, target_values
 from monitor.exchange.draft import Draft
 from monitor.exchange.grid import Mistake, SheetError, cut, known, near
 from monitor.exchange.places import fold, slug
@@ -56,8 +56,8 @@ class _Changer:
         self._drafts: dict[str, Draft] = {}
         self._wishes: dict[str, dict[tuple[str, str], dict[str, Wish]]] = defaultdict(lambda: defaultdict(dict))
         """By site, by table and name of a target, by key."""
-        self._asked: list[tuple[str, str, str, Wish]] = []
-        """Site, device or "", key of the column: to hold the result against."""
+        self._asked: dict[tuple[str, str, str], Wish] = {}
+        """By site, device or "", and key of the column: to hold the result against."""
         self._rows: dict[tuple[str, str], int] = {}
         self._empty_lines: list[tuple[str, str]] = []
         self._gone: set[str] = set()
@@ -146,19 +146,29 @@ class _Changer:
 
     def _site_of(self, filled: Filled, row: Row) -> WrittenSite | None:
         """The site that a row is about, a new one, or None when that cannot be told."""
-        table, at = filled.table, filled.at(row, "id")
-        id_, name = (self._cell(filled, row, table.column(key), "") for key in ("id", "name"))
-        by_code = self._by_code.get(clean(str(row.cells.get("code", ""))))
-        if id_ is None or name is None:
+        id_ = self._cell(filled, row, filled.table.column("id"), "")
+        code = clean(str(row.cells.get("code", "")))
+        by_code = self._by_code.get(code)
+        if id_ is None:
             return None
         if id_ in self._written.sites:
             return self._written.sites[str(id_)]
         if by_code is not None and not id_:
             return by_code
         if by_code is not None:
-            self._wrong(filled.at(row, "code"), "code-of", given=by_code.own["code"], site=by_code.id)
+            self._wrong(filled.at(row, "code"), "code-of", given=code, site=by_code.id)
             return None
-        made = str(id_) or slug(str(name))
+        made = self._new_site(filled, row, str(id_))
+        if made is not None and code:
+            self._by_code[code] = made
+        return made
+
+    def _new_site(self, filled: Filled, row: Row, id_: str) -> WrittenSite | None:
+        table, at = filled.table, filled.at(row, "id")
+        name = self._cell(filled, row, table.column("name"), "")
+        if name is None:
+            return None
+        made = id_ or slug(str(name))
         alike = sorted(
             {made} & {*self._written.sites, *self._drafts} | (self._called[fold(str(name))] if not id_ else set())
         )
@@ -219,9 +229,8 @@ class _Changer:
     def _wish(self, site: WrittenSite, table: str, name: str, key: str, wish: Wish) -> None:
         self._draft(site)
         self._wishes[site.id][table, name][key] = wish
-        self._asked.append(
-            (site.id, name if table == "devices" else "", key if table == "devices" else f"{name}:{key}", wish)
-        )
+        column = (name, key) if table == "devices" else ("", f"{name}:{key}")
+        self._asked[site.id, *column] = wish
         if key == "behind":
             self._ways.append((site.id, wish))
 
@@ -231,6 +240,8 @@ class _Changer:
         for key in ("like", "name", "code", "area"):
             if key in wishes:
                 _set(draft, (key,), *wishes[key])
+        if site.file and (cause := next((wishes[key][1] for key in ("name", "code", "area") if key in wishes), "")):
+            self._keep(site, draft, cause)
         self._locate(filled, row, site, wishes)
         if "contact" in wishes or "phone" in wishes:
             contact, phone = parted(str(site.own.get("contact") or ""))
@@ -250,7 +261,16 @@ class _Changer:
             elif what:
                 self._wish(site, "links", what, name, (value, at))
                 continue
-            self._asked.append((site.id, "", key, (value, at)))
+            self._asked[site.id, "", key] = (value, at)
+
+    def _keep(self, site: WrittenSite, draft: Draft, cause: str) -> None:
+        """What its template makes of another code or name stays as it was: a circuit keeps its id; a cell may still ask for more."""
+        for table in ("links", "devices"):
+            for name in site.names(table):
+                before, after = (target_values(each.target(table, name)) for each in (site, draft.site))
+                for key, value in before.items():
+                    if not same(value, after[key]):
+                        self._wish(site, table, name, key, (value, cause))
 
     def _locate(self, filled: Filled, row: Row, site: WrittenSite, wishes: Mapping[str, Wish]) -> None:
         keys = ("latitude", "longitude")
@@ -322,7 +342,7 @@ class _Changer:
                 if key and draft.missing():
                     draft.solve(table, name, key, value)
         draft.order_words()
-        at = next((at for site, _, key, (_, at) in self._asked if site == id_ and key == "name"), id_)
+        at = self._asked.get((id_, "", "name"), ("", id_))[1]
         for word in draft.missing():
             self._wrong(at, "word", template=draft.site.own.get("like", ""), word=f"{{{word}}}", heading=_heading(word))
 
@@ -370,7 +390,7 @@ class _Changer:
 
     def _unmet(self) -> Iterator[Mistake]:
         """Cells that are not what came of them."""
-        for id_, device, key, (value, at) in self._asked:
+        for (id_, device, key), (value, at) in self._asked.items():
             site = self._drafts[id_].site
             column = Column(key=key, headers={}, notes={})
             came = (device_values(site, device, [column]) if device else site_values(site, [column]))[key]

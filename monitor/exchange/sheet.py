@@ -75,7 +75,7 @@ def _headed(sheet: Sheet, table: Table) -> tuple[int, dict[str, int], Table]:
     best: tuple[int, dict[str, int]] = (0, {})
     for number in sorted(sheet.rows)[:LOOKED_AT]:
         found: dict[str, int] = {}
-        for index, raw in sheet.rows[number].items():
+        for index, raw in sorted(sheet.rows[number].items()):
             key = names.get(_heading(raw))
             if key is not None:
                 found.setdefault(key, index)

@@ -12,6 +12,7 @@ from typing import Any
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.read_only import EMPTY_CELL
 from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter, range_boundaries
@@ -83,11 +84,13 @@ def _sheets(data: bytes, file: str) -> list[Sheet]:
 def _sheet(worksheet: Any, file: str) -> Sheet:
     worksheet.reset_dimensions()  # what a file says of its size is not always true
     rows: dict[int, dict[int, Raw]] = {}
-    for number, row in enumerate(worksheet.iter_rows(max_col=MAX_COLUMNS), 1):
+    for number, row in enumerate(worksheet.iter_rows(), 1):
         if number > MAX_ROWS:
             raise SheetError([Mistake(f"{file}: '{worksheet.title}'", "rows", {"limit": MAX_ROWS})])
         cells = {
-            column: raw for column, cell in enumerate(row, 1) if cell.value is not None and (raw := _raw(cell)) != ""
+            column: raw
+            for column, cell in enumerate(row[:MAX_COLUMNS], 1)
+            if cell is not EMPTY_CELL and cell.value is not None and (raw := _raw(cell)) != ""
         }
         if cells:
             rows[number] = cells
@@ -158,9 +161,9 @@ def _write_table(
         if column.choices and lists.get(column.choices):
             sheet.data_validations.append(_choice(column, letter, last, lists, choices, language))
     sheet.append([_heading(sheet, column, language) for column in table.columns])
-    formats = [_format(column) for column in table.columns]
-    for row in rows:
-        sheet.append([_cell(sheet, value, each) for value, each in zip(row, formats, strict=True)])
+    cells = [_cell(sheet, "-", _format(column)) for column in table.columns]
+    for row in rows:  # each is written before the next one, so that cells can be used again
+        sheet.append([_filled(cell, value) for cell, value in zip(cells, row, strict=True)])
 
 
 def _heading(sheet: Any, column: Column, language: Language) -> Any:
@@ -174,10 +177,15 @@ def _heading(sheet: Any, column: Column, language: Language) -> Any:
 
 
 def _cell(sheet: Any, value: str | float, form: str) -> Any:
+    cell = WriteOnlyCell(sheet)
+    cell.number_format = form
+    return _filled(cell, value)
+
+
+def _filled(cell: Any, value: str | float) -> Any:
     if value == "":
         return None
-    cell = WriteOnlyCell(sheet, value)
-    cell.number_format = form
+    cell.value = value
     if isinstance(value, str):
         cell.data_type = "s"  # also where it begins with `=`: never a formula
     return cell
