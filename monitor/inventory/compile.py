@@ -46,6 +46,7 @@ from monitor.inventory.schema import (
     TargetModel,
     TellModel,
 )
+from monitor.inventory.templates import BRACES, merge
 from monitor.trust import check_ca
 from monitor.yamlfile import Layers, Problem, Source, Where, fit, near, place
 from probes import registry
@@ -58,7 +59,6 @@ ROLES: tuple[tuple[str, Role, type[TargetModel]], ...] = (
     ("devices", Role.DEVICE, DeviceModel),
     ("services", Role.SERVICE, ServiceModel),
 )
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 V = TypeVar("V")
 Entry = tuple[Source, Where, SiteModel]
@@ -99,15 +99,6 @@ def compile_inventory(
     compiler = _Compiler(parts, read_secret, complete=complete)
     inventory = compiler.run()
     return inventory, compiler.problems
-
-
-def _merge(base: object, over: object) -> object:
-    """`over` wins, key by key; a null takes away."""
-    if isinstance(base, Mapping) and isinstance(over, Mapping):
-        merged = {key: _merge(base[key], over[key]) if key in base and key in over else over.get(key, base.get(key))
-                  for key in (*base, *(key for key in over if key not in base))}  # fmt: skip
-        return {key: value for key, value in merged.items() if value is not None}
-    return over
 
 
 class _Compiler:
@@ -262,7 +253,7 @@ class _Compiler:
                     layers = [*layers, (template[0], ("templates", model.like, table, name))]
                 if name in own and own[name] is None:
                     continue
-                value = _merge(inherited.get(name) or {}, own.get(name) or {})
+                value = merge(inherited.get(name) or {}, own.get(name) or {})
                 before = self._unfilled
                 filled, layers = self._fill_in(value, words, layers, (source, base, model))
                 if self._unfilled > before:
@@ -326,7 +317,7 @@ class _Compiler:
                 used[where] = name
             return words.get(name, "")
 
-        return _BRACES.sub(word, value)
+        return BRACES.sub(word, value)
 
     def _take_target(
         self, site: SiteModel, name: str, role: Role, kind: type[TargetModel], value: object, layers: Layers,
@@ -429,7 +420,7 @@ class _Compiler:
             if options is None:
                 where = ("profiles", model.profile, "checks", name, "options")
                 filled = self._fill(check.options, words, [(source, where)], ())
-                merged = _merge(filled, model.options.get(name, {}))
+                merged = merge(filled, model.options.get(name, {}))
                 both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
                 options, problems = fit(both, kind.options, merged, self._context)
                 self.problems += problems
