@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from monitor.core.model import Contact, Importance, Meeting, Session, Site, Target
-from monitor.core.words import LOCAL
+from monitor.core.words import LOCAL, ROOM
 from monitor.inventory.ical import Event
 from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import CalendarModel, MeetingBody, MeetingModel
 from monitor.yamlfile import Problem, Source, Where, near
 
-ROOM = "vc-endpoint"
-"""Kind of the targets that are rooms of video conferences."""
 EVERYWHERE = "all communes"
 LONGEST = timedelta(days=1)
 """Of one session."""
