@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from monitor.core.ledger import By, Report, Span, Totals, read_span
-from monitor.core.model import Acknowledgement, Incident, Inventory, Observation, Silence, State, Target, Window
+from monitor.core.model import Acknowledgement, Incident, Inventory, Observation, Silence, State, Target, Threat, Window
 from monitor.web.overview import case_of, site_of, view_of
 from monitor.web.view import TargetView, View
 from monitor.web.words import machine_time
@@ -225,6 +225,7 @@ def incident_json(incident: Incident, inventory: Inventory, states: Mapping[str,
         "impact": list(incident.impact),
         "why": incident.why,
         "times": incident.times,
+        "meetings": [threat_json(each) for each in incident.meetings],
         "shared": None if incident.shared is None else {**asdict(incident.shared), "by": dict(incident.shared.by)},
         "acknowledged": _acknowledged_json(incident.acknowledged),
         "silence": _silence_json(view_of(states, incident.root).silence) if incident.closed is None else None,
@@ -234,6 +235,18 @@ def incident_json(incident: Incident, inventory: Inventory, states: Mapping[str,
         "provider_name": case.provider.name if case.provider else None,
         "hotline": case.provider.hotline if case.provider else None,
         "circuit": case.target.circuit or None if case.target else None,
+    }
+
+
+def threat_json(threat: Threat) -> Json:
+    """A session of a meeting that an incident threatens."""
+    return {
+        "meeting": threat.meeting,
+        "title": threat.title,
+        "importance": threat.importance.value,
+        "begins": _time(threat.begins),
+        "ends": _time(threat.ends),
+        "rooms": list(threat.rooms),
     }
 
 

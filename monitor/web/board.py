@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from alerts.links import Act
 from monitor.core.explain import explain_all, explain_severity
 from monitor.core.ledger import Interval, total
-from monitor.core.model import Incident, IncidentEvent, State
+from monitor.core.model import Incident, IncidentEvent, Inventory, State
 from monitor.core.words import dialled
 from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.overview import (
@@ -50,6 +50,7 @@ MAX_EVIDENCE = 50
 MAX_TEXT = 400
 MAX_HEALTH = 16
 MAX_PAST = 10
+MAX_ROOMS = 12
 
 Past = Mapping[str, Sequence[Interval]]
 """Intervals by target."""
@@ -152,6 +153,7 @@ class Board:
             hurt_total=len(hurt),
             evidence=incident.evidence[:MAX_EVIDENCE],
             weighed=explain_severity(incident, words),
+            meetings=[(each, rooms_shown(each.rooms, inventory, words)) for each in incident.meetings],
             explained=explain_all(history, words),
             marks=marks(view_of(states, incident.root), words, incident),
         )
@@ -200,6 +202,14 @@ class Board:
             health=health_shown(health, words),
             warnings=warnings(view, health, words),
         )
+
+
+def rooms_shown(rooms: Sequence[str], inventory: Inventory, words: Words) -> str:
+    """Places of rooms, as many as fit a line."""
+    known = ((each, inventory.targets.get(each)) for each in rooms[:MAX_ROOMS])
+    names = [words.room(target, inventory.sites.get(site_of(each)), each) for each, target in known]
+    more = f", {words.page['and_more'].lower()}: {len(rooms) - MAX_ROOMS}" if len(rooms) > MAX_ROOMS else ""
+    return ", ".join(names) + more
 
 
 def not_well(intervals: Sequence[Interval]) -> list[Interval]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from monitor.core.ledger import LONGEST, By
-from monitor.core.model import Cause, Outcome, Reason, Role, Severity, State
+from monitor.core.model import Cause, Importance, Outcome, Reason, Role, Severity, State
 from monitor.web.api import MAX_ITEMS, MAX_OFFSET, SECONDS, Json
 
 TEXT: Json = {"type": "string"}
@@ -36,6 +36,7 @@ def description() -> Json:
                 "Target": _target(),
                 "Check": _check(),
                 "Incident": _incident(),
+                "Threat": _threat(),
                 "Availability": _totals(),
                 "Error": _error(),
             }
@@ -187,6 +188,17 @@ def _check() -> Json:
     )
 
 
+def _threat() -> Json:
+    return _object(
+        meeting={"type": "string", "description": "id of the meeting"},
+        title=TEXT,
+        importance=_one_of(Importance),
+        begins=TIME,
+        ends=TIME,
+        rooms={**TEXTS, "description": "ids of its rooms that the incident hurts"},
+    )
+
+
 def _incident() -> Json:
     return _object(
         id=TEXT,
@@ -206,6 +218,7 @@ def _incident() -> Json:
             "type": "integer",
             "description": "how often it has happened: more than once is a root that comes and goes",
         },
+        meetings={"type": "array", "items": _reference("Threat"), "description": "that it threatens, or disturbed"},
         shared={
             **_object(
                 kind=TEXT,
