@@ -294,7 +294,7 @@ class Composer:
         root = inventory.targets.get(incident.root)
         site = inventory.sites.get(root.site) if root else None
         if incident.shared is not None and root is not None and site is not None:  # no single one is what it is about
-            circuits = ", ".join(_circuits(incident, inventory))
+            circuits = ", ".join(each.id for each in circuits_of(incident, inventory) if each.id)
             provider = dict(incident.shared.by).get("provider", "")
             root = replace(root, label={}, address="", contact="", circuit=circuits, provider=provider)
             site = replace(site, name=words.place(incident.shared, inventory), contact="")
@@ -392,13 +392,6 @@ def _heaviest(incident: Incident, inventory: Inventory, words: Words) -> str:
         return ""
     target = inventory.targets.get(incident.weight.target)
     return f"{words.name(target)} – {inventory.sites[target.site].name}" if target else incident.weight.target
-
-
-def _circuits(incident: Incident, inventory: Inventory) -> list[str]:
-    """Circuits of the lines that failed together."""
-    targets = (inventory.targets.get(each) for each in _hurt_targets(incident))
-    kind = incident.shared.kind if incident.shared else ""
-    return [each.circuit for each in targets if each is not None and each.kind == kind and each.circuit]
 
 
 def _why(incident: Incident, words: Words) -> str:

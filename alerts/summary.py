@@ -60,15 +60,18 @@ class Circuit:
     site: str
 
 
-def circuits_of(incident: Incident, inventory: Inventory, provider: str) -> tuple[Circuit, ...]:
-    """The circuits of a provider that an incident is about: the root's, or those of the lines that have it in common."""
+def circuits_of(incident: Incident, inventory: Inventory, provider: str = "") -> tuple[Circuit, ...]:
+    """The circuits that an incident is about: the root's, or those of the lines that have it in common.
+
+    Only those of `provider`, where one is named.
+    """
     root = inventory.targets.get(incident.root)
-    if root is None or root.provider != provider:
+    if root is None:
         return ()
     about = (incident.root, *incident.impact) if incident.shared else (incident.root,)
     lines_of_it = (inventory.targets[each] for each in about if each in inventory.targets)
     return tuple(
         Circuit(id=each.circuit, site=inventory.sites[each.site].name)
         for each in lines_of_it
-        if each.provider == provider and each.kind == root.kind
+        if each.kind == root.kind and provider in ("", each.provider)
     )
