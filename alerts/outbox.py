@@ -24,6 +24,7 @@ UNSENT = ("queued", "sending", "deferred")
 """Statuses of what is to be handed over as soon as may be."""
 HELD = "held"
 """Status of what waits for a summary."""
+STATUSES = (*UNSENT, HELD, "summed", "sent", "failed", "superseded")
 POLL_SECONDS = 2.0
 AT_ONCE = 4
 """Mails that are being handed over at a time."""
