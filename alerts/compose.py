@@ -30,7 +30,7 @@ from alerts.chart import LEAST_POINTS, draw, facts
 from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
 from alerts.routing import OUTSIDER
-from alerts.samples import A_COST, OWN, notification_of, province, short_series
+from alerts.samples import A_COST, LETTERS, notification_of, province, short_series
 from alerts.subject import fit
 from alerts.summary import circuits_of, lines
 from alerts.tidy import LONGEST, MAX_TEXT, line, tidy
@@ -45,6 +45,7 @@ from monitor.core.model import (
     Incident,
     IncidentEvent,
     Inventory,
+    Letter,
     Notification,
     Role,
     Severity,
@@ -67,6 +68,8 @@ ROOM = "vc-endpoint"
 SHOWN_SITES = 12
 SHOWN_TARGETS = 12
 SHOWN_EVIDENCE = 6
+SHOWN_ITEMS = 40
+"""Incidents of a summary; the rest are counted, for Gmail cuts off what is longer than 102 kB."""
 
 
 class _Whole(UniqueUnstructuredHeader):
@@ -184,43 +187,50 @@ class Composer:
             self._add_picture(message, given["chart"]["src"], picture)
         return message
 
-    def own(
-        self, name: str, contact: Contact, id_: str, now: datetime, given: Mapping[str, object], answers: str = ""
-    ) -> EmailMessage:
-        """A mail of the monitor about itself, of the template `name`, as text alone; `answers` is the id of one before."""
-        given = {"words": WORDS[contact.language], "contact": contact, "board": self._board, **_tidied(given)}
+    def letter(
+        self,
+        name: str,
+        contact: Contact,
+        id_: str,
+        given: Mapping[str, object],
+        tables: tuple[tuple[str, str], ...] = (),
+    ) -> Letter:
+        """A mail that is about no single incident, of the template `name`."""
+        given = {**_tidied({**given, "contact": contact}), "board": self._board}
         try:
-            subject, text = self.render_own(name, contact.language, given)
+            subject, text, html = self.render_letter(name, contact.language, given)
         except Exception:
             log.exception("template %s failed, a plain mail goes out instead", name)
-            told = (f"{key}: {value}" for key, value in given.items() if key not in ("words", "contact"))
-            subject, text = f"commune-monitor: {name}", "\n".join(told) + "\n"
-        message = self._envelope(id_, contact, subject, now)
+            told = (f"{key}: {value}" for key, value in given.items() if key != "contact")
+            subject, text, html = f"commune-monitor: {name}", "\n".join(told) + "\n", ""
+        return Letter(id=id_, contact=contact, subject=subject, text=text, html=html, tables=tables)
+
+    def post(self, letter: Letter, now: datetime, answers: str = "") -> EmailMessage:
+        """A letter as it is sent; `answers` is the id of one before."""
+        message = self._envelope(letter.id, letter.contact, letter.subject, now)
         if answers:
             message["In-Reply-To"] = message["References"] = self._message_id(answers)
-        message.set_content(text, cte="quoted-printable")
+        _fill(message, letter.text, letter.html)
+        for name, table in letter.tables:
+            # The mark at its beginning tells a spreadsheet that it is UTF-8.
+            message.add_attachment(table.encode("utf-8-sig"), "text", "csv", filename=name, params={"charset": "utf-8"})
         return message
 
-    def render_own(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str]:
-        """Subject and text; raises what the template raises."""
+    def render_letter(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str, str]:
+        """Subject, text and HTML; raises what the templates raise. Without a page of its own the text is shown as one."""
+        given = {**given, "words": WORDS[language], "about": name}
+        subject, text = self._render_text(name, language, given)
+        page = self._html.select_template([f"{language}/{name}.html", "letter.html"])
+        return subject, text, page.render({**given, "subject": subject, "text": text})
+
+    def _render_text(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str]:
+        """Subject and text."""
         head, _, text = self._text.get_template(f"{language}/{name}.txt").render(given).lstrip().partition("\n")
         return fit(_clean(head), language), text.lstrip("\n")
 
     def subject(self, notification: Notification, inventory: Inventory) -> str:
         """What the mail of a notification is about, in a line."""
         return self._surely(notification, _tidied(self._given(notification, inventory)))[0]
-
-    def test(self, contact: Contact, now: datetime) -> EmailMessage:
-        """A mail that says that mail works; raises what the templates raise."""
-        subject, text, html = self.render_test(contact, now)
-        message = self._envelope(f"test-{now:%Y%m%d-%H%M%S-%f}.{contact.id}", contact, subject, now)
-        _fill(message, text, html)
-        return message
-
-    def render_test(self, contact: Contact, now: datetime) -> tuple[str, str, str]:
-        """Subject, text and HTML of a test mail; raises what the templates raise."""
-        given = {"contact": tidy(contact), "words": WORDS[contact.language], "board": self._board, "at": now}
-        return self._rendered("test", contact.language, given)
 
     def _envelope(self, mail: str, contact: Contact, subject: str, now: datetime) -> EmailMessage:
         """A mail without anything in it."""
@@ -278,7 +288,7 @@ class Composer:
         self.render(notification, _tidied(self._given(notification, inventory, short_series(), A_COST)))
 
     def _rendered(self, kind: str, language: str, given: Mapping[str, Any]) -> tuple[str, str, str]:
-        subject, text = self.render_own(kind, language, given)
+        subject, text = self._render_text(kind, language, given)
         html = self._html.get_template(f"{language}/{kind}.html").render({**given, "subject": subject})
         return subject, text, html
 
@@ -324,16 +334,22 @@ class Composer:
             "shown_sites": SHOWN_SITES,
             "shown_targets": SHOWN_TARGETS,
             "evidence": incident.evidence[:SHOWN_EVIDENCE],
-            "board": f"{self._board}/incidents/{incident.id}" if self._board else "",
+            "board": self._page(notification),
             "grafana": _grafana(self._grafana, root),
             "chart": self._chart(notification, series),
             "cost": _cost(cost, words),
             "act": self._links(notification),
             "circuits": circuits_of(incident, inventory, notification.contact.id.removeprefix(OUTSIDER)),
             "items": lines(notification.items, inventory, words, self._board),
+            "shown_items": SHOWN_ITEMS,
             "contact": notification.contact,
             "told_because": notification.reason,
         }
+
+    def _page(self, notification: Notification) -> str:
+        """Address of the incident on the board; of a summary that of the board."""
+        about_one = self._board and notification.event.what not in SUMMARIES
+        return f"{self._board}/incidents/{notification.event.incident.id}" if about_one else self._board
 
     def _chart(self, notification: Notification, series: Series | None) -> dict[str, Any]:
         """What a template says of the picture; empty when there is none."""
@@ -492,10 +508,9 @@ def _all_mails(composer: Composer) -> Iterator[Callable[[], object]]:
                 if what is Happening.RECOVERED:
                     yield partial(composer.try_out, replace(notification, catches_up=True), inventory)
         contact = notification_of(incidents[0], Happening.OPENED, language).contact
-        yield partial(composer.render_test, contact, incidents[0].began)
-        for name, own in OWN.items():
-            common: dict[str, object] = {"words": WORDS[language], "contact": contact, "board": "http://b"}
-            yield partial(composer.render_own, name, language, common | dict(own))
+        for name, given in LETTERS.items():
+            common: dict[str, object] = {"contact": contact, "board": "http://b"}
+            yield partial(composer.render_letter, name, language, common | dict(given))
 
 
 def _place(error: Exception, folder: Path | None) -> tuple[str, int]:

@@ -18,7 +18,7 @@ from alerts.compose import Composer
 from alerts.links import KEY_BYTES, Signer
 from alerts.reasons import REASONS
 from alerts.routing import Scope
-from alerts.samples import A_COST, an_hour, as_page, example
+from alerts.samples import A_COST, LETTERS, an_hour, as_page, example
 from lab.certificates import Authority
 from monitor.core.model import (
     SUMMARIES,
@@ -89,7 +89,8 @@ def mails(inventory: Inventory, language: str) -> Iterator[tuple[str, str]]:
         )
         cost = A_COST if event.what is Happening.RECOVERED else None
         yield name, as_page(composer.compose(notification, inventory, NOW, cost))
-    yield "test", as_page(composer.test(contact, NOW))
+    for name, given in LETTERS.items():
+        yield name, as_page(composer.post(composer.letter(name, contact, name, given), NOW))
 
 
 def bare(page: str) -> str:

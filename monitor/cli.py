@@ -654,7 +654,8 @@ def mail_test(contact: str, path: Path) -> None:
     if found is None:
         _fail(f"no contact {contact!r}; there are: {', '.join(routing.contacts)}")
         return
-    message = make_composer(settings).test(found, datetime.now(UTC))
+    composer, now = make_composer(settings), datetime.now(UTC)
+    message = composer.post(composer.letter("test", found, f"test-{now:%Y%m%d-%H%M%S-%f}.{found.id}", {"at": now}), now)
     outcome = asyncio.run(make_mailer(settings).send(message, found.email))
     if outcome.delivery is not Delivery.SENT:
         _fail(f"{found.email}: {outcome.delivery}: {outcome.answer}")

@@ -28,7 +28,7 @@ import lab
 import monitor
 import probes
 from alerts.compose import OURS, _grafana
-from alerts.samples import OWN
+from alerts.samples import LETTERS
 from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
 from monitor.cli import main
@@ -399,9 +399,9 @@ def test_every_name_that_a_template_may_use_is_on_the_page_of_mail() -> None:
     answer = next(each.value for each in ast.walk(given) if isinstance(each, ast.Return))
     assert isinstance(answer, ast.Dict)
     names = {key.value for key in answer.keys if isinstance(key, ast.Constant)}
-    names |= {name for own in OWN.values() for name in own}
+    names |= {name for letter in LETTERS.values() for name in letter}
     assert set(rows(section("docs/mail.md", "What a template may use"))) - names == {
-        "compose.SHOWN_SITES", "compose.SHOWN_TARGETS", "compose.SHOWN_EVIDENCE",
+        "compose.SHOWN_SITES", "compose.SHOWN_TARGETS", "compose.SHOWN_EVIDENCE", "compose.SHOWN_ITEMS",
     }  # fmt: skip
     assert names <= set(rows(section("docs/mail.md", "What a template may use")))
 

@@ -540,3 +540,18 @@ class Notification:
     """Ids of those held back that it tells of, and that will not leave any more."""
     items: tuple[IncidentEvent, ...] = ()
     """Of a summary: the last happening of each incident, the worst first; `event` then holds the worst."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One mail that is about no single incident: written when it was due, and sent as it is."""
+
+    id: str
+    """Stable: the Message-ID is made from it."""
+    contact: Contact
+    subject: str
+    text: str
+    html: str
+    """Empty: it has none."""
+    tables: tuple[tuple[str, str], ...] = ()
+    """Attached for a spreadsheet: names of files and their CSV."""
