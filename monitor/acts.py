@@ -18,9 +18,10 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 from alerts.links import KEY_BYTES, Link, Signer, silent_until
 from monitor.control import RefusedError
 from monitor.core.model import Acknowledgement, Incident, Notification, Silence
+from monitor.database import StoreError
 from monitor.inventory.schema import Line, Model, Span
 from monitor.pipeline import Pipeline
-from monitor.store import LinkUsedError, Store, StoreError
+from monitor.store import LinkUsedError, Store
 from monitor.web.acts import Offer, Refusal, RefusedLinkError
 from monitor.web.words import WORDS, machine_time
 from monitor.yamlfile import near
@@ -207,7 +208,7 @@ class LinkActs:
         if self._clock() >= link.expires:
             raise RefusedLinkError(Refusal.EXPIRED)
         try:
-            mail, used = await self._store.mail(link.mail), await self._store.link_used(link.id)
+            mail, used = await self._store.mails.mail(link.mail), await self._store.link_used(link.id)
         except StoreError as error:
             raise RefusedLinkError(Refusal.TROUBLE) from error
         if mail is None:

@@ -48,6 +48,7 @@ from monitor.core.model import (
     State,
 )
 from monitor.core.rename import renamed_targets
+from monitor.database import StoreError
 from monitor.files import declared, differing, files_of, load_all, without_collector
 from monitor.inventory.diff import compare, plan_json
 from monitor.metrics import Metrics, Present
@@ -55,7 +56,7 @@ from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
 from monitor.scheduler import Scheduler
 from monitor.settings import HeartbeatSettings, RelaySettings, Settings, TrapSettings, WebhookSettings
-from monitor.store import Store, StoreError
+from monitor.store import Store
 from monitor.traps import TrapListener, TrapUser, counted
 from monitor.watch import LOOK_SECONDS, Due, Watch
 from monitor.watchdog import READY, STOPPING, Systemd, reloading
@@ -241,15 +242,15 @@ async def _take_over(store: Store, now: datetime) -> _Before:
         open=await store.open_incidents(),
         recovered=await store.recovered(now - LATELY, now),
         closed=await store.recent_incidents(20),
-        told=await store.told(lately),
+        told=await store.mails.told(lately),
         begun=await store.begun(lately),
-        held=await store.held(),
+        held=await store.mails.held(),
         silences=await store.silences(now),
         untold=await store.untold(),
         last_beat=await store.last_beat(),
     )
     await store.begin(now)
-    log.info("taken over: %d open incidents, %d mails in sending", len(before.open), await store.release())
+    log.info("taken over: %d open incidents, %d mails in sending", len(before.open), await store.mails.release())
     return before
 
 
@@ -296,7 +297,7 @@ class App:
         composer = make_composer(self._settings, signer, self._series)
         self._mailer = make_mailer(self._settings, self.metrics.tried)
         self.outbox = Outbox(
-            queue=store,
+            queue=store.mails,
             composer=composer,
             mailer=self._mailer,
             webhooks=Webhooks(self._webhooks, self.metrics.tried),
@@ -469,7 +470,7 @@ class App:
         told = False
         while True:
             with contextlib.suppress(StoreError):  # shown by the counter of write errors
-                self._standing = await self._store.standing(utc_now())
+                self._standing = await self._store.mails.standing(utc_now())
             oldest = self._standing.longest_seconds(utc_now())
             if oldest > MAIL_LATE_SECONDS and not told:
                 log.error("mails are held up, the oldest for %.0f s; %s", oldest, self._standing.waits)

@@ -1,4 +1,4 @@
-"""Looking back: what the daemon wrote down, read for the ledger (with its store the only user of SQLAlchemy).
+"""Looking back: what the daemon wrote down, read for the ledger.
 
 It has its own connection that changes nothing and its own thread, so that a long look back keeps nothing from being
 written, and works while the daemon runs as well as after it has ended.
@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from monitor.core import ledger
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Member, Records, Report, Span, Totals, Turn
 from monitor.core.model import Incident, Role, State
 from monitor.core.seen import GRACE
+from monitor.tables import written
 
 ALIVE = timedelta(seconds=30)
 """After a sign of life that is not older the daemon is taken to run, and sums end there, without seconds of unknown."""
@@ -124,14 +125,10 @@ def _read_only(file: Path) -> sa.URL:
     return sa.URL.create("sqlite", database=name, query={"mode": "ro", "uri": "true", "timeout": "5"})
 
 
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
 def _past(connection: sa.Connection, span: Span, now: datetime) -> Span:
     """The part of a span that is over."""
-    written = connection.scalar(sa.text("SELECT max(beat) FROM run"))
-    beat = datetime.fromisoformat(written) if written else None
+    newest = connection.scalar(sa.text("SELECT max(beat) FROM run"))
+    beat = datetime.fromisoformat(newest) if newest else None
     end = beat if beat is not None and now - ALIVE <= beat <= now else now
     return Span(span.since, max(span.since, min(span.until, end)))
 
@@ -145,14 +142,14 @@ def _frame(
 ) -> tuple[Span, Records]:
     """The part of a span that is over, and all that was written about it but the states; None: of all targets."""
     past = _past(connection, span, now)
-    since, until = _text(past.since), _text(past.until)
+    since, until = written(past.since), written(past.until)
     runs = connection.execute(sa.select(_run.c.began, _run.c.beat).where(_run.c.beat >= since))
     stays = sa.select(_member).where(_member.c.since < until, _member.c.until.is_(None) | (_member.c.until > since))
     if targets is not None:
         stays = stays.where(_member.c.target.in_(targets))
     cuts = sa.select(_incident.c.body).where(
         _incident.c.body.contains('"cause":"power"'),
-        _incident.c.closed.is_(None) | (_incident.c.closed >= _text(past.since - GRACE)),
+        _incident.c.closed.is_(None) | (_incident.c.closed >= written(past.since - GRACE)),
     )
     return past, Records(
         runs=[Span(*map(datetime.fromisoformat, row)) for row in runs],
@@ -176,7 +173,7 @@ def _with_turns(connection: sa.Connection, known: Records, past: Span) -> Record
 def _decided(past: Span, targets: Collection[str]) -> sa.Select[Any]:
     """What was decided in the span, and long after it when it began before its end."""
     return sa.select(_change).where(
-        _change.c.target.in_(targets), _change.c.at >= _text(past.since), _change.c.since < _text(past.until)
+        _change.c.target.in_(targets), _change.c.at >= written(past.since), _change.c.since < written(past.until)
     )
 
 
@@ -186,7 +183,7 @@ def _last_before(past: Span, targets: Collection[str]) -> sa.Select[Any]:
     before = _change.alias()
     last = (
         sa.select(before.c.id)
-        .where(before.c.target == known.c.target, before.c.at < _text(past.since))
+        .where(before.c.target == known.c.target, before.c.at < written(past.since))
         .order_by(before.c.at.desc(), before.c.id.desc())
         .limit(1)
         .correlate(known)

@@ -56,6 +56,7 @@ from monitor.core.model import (
     Target,
 )
 from monitor.core.words import EN, LOCAL, WORDS, percent
+from monitor.database import StoreError
 from monitor.files import load_all, plan_between
 from monitor.inventory.contacts import load_contacts
 from monitor.inventory.diff import plan_json
@@ -65,7 +66,7 @@ from monitor.problems import FORMS
 from monitor.recording import RecordingError, read
 from monitor.replay import Replay
 from monitor.settings import load_settings, named_files
-from monitor.store import StoreError, read_history
+from monitor.store import read_history
 from monitor.web.api import report_json, totals_json
 from monitor.yamlfile import ConfigError, Problem
 from probes.registry import Request, load, run_once

@@ -16,7 +16,7 @@ from typing import Protocol
 import aiohttp
 from aiohttp import web
 
-from monitor.store import StoreError
+from monitor.database import StoreError
 
 Reload = Callable[[], Awaitable[str]]
 """Takes over the settings on disk; returns "" or what is wrong with them."""

@@ -1,4 +1,4 @@
-"""In the database, what is known of former ids goes on under the present ones (with store and archive the only user of SQLAlchemy).
+"""In the database, what is known of former ids goes on under the present ones.
 
 What a target's former ids have in the ledger is joined to its own where the two do not overlap: an id that lived beside
 another one was another target, as when two communes become one. So it may be done again at each start, changes nothing then,

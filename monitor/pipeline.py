@@ -33,8 +33,9 @@ from monitor.core.model import (
 )
 from monitor.core.rename import check_id, incident_as, renamed_targets, silence_as
 from monitor.core.seen import Decision
+from monitor.database import StoreError
 from monitor.recording import Acknowledged, ClockSet, Entry, Patient, Recorder, Tick, header
-from monitor.store import Store, StoreError
+from monitor.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,8 @@ from alerts.outbox import FIRST_RETRY, JITTER, LONGEST_RETRY, Outbox, backoff
 from alerts.webhook import Webhooks
 from lab.sink import HANG, Taken
 from monitor.core.model import Contact, Happening, Notification
-from monitor.store import LEASE, Store
+from monitor.mailqueue import LEASE
+from monitor.store import Store
 from tests.alerts.conftest import MakeSink
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, composer, inventory, notification
 
@@ -44,7 +45,7 @@ class Post:
 
     def __post_init__(self) -> None:
         self.outbox = Outbox(
-            queue=self.store, composer=composer(), mailer=Mailer([self.relay]),
+            queue=self.store.mails, composer=composer(), mailer=Mailer([self.relay]),
             webhooks=Webhooks({}, lambda *_: None), inventory=inventory,
             clock=lambda: self.now, on_result=self.results.append, chance=lambda: 0.0,
         )  # fmt: skip
@@ -65,7 +66,7 @@ class Post:
     async def until(self, **counts: int) -> None:
         """Until the mails stand so."""
         async with asyncio.timeout(GIVE_UP_SECONDS):
-            while (await self.store.standing(self.now)).counts != counts:
+            while (await self.store.mails.standing(self.now)).counts != counts:
                 self.outbox.wake()
                 await asyncio.sleep(0.01)
 
@@ -250,7 +251,7 @@ async def test_a_mail_that_is_being_handed_over_is_let_arrive_at_the_end(
     await post.queue(OPENED)
     async with post.running():
         await begun.wait()
-    assert (await post.store.standing(post.now)).counts == {"sent": 1}
+    assert (await post.store.mails.standing(post.now)).counts == {"sent": 1}
     assert len(sink.mails) == 1
 
 
@@ -291,7 +292,7 @@ async def test_a_mail_that_is_not_taken_is_tried_again_after_the_pause_and_not_b
             assert "451 later" in str(answer)
             due.append((datetime.fromisoformat(str(until)) - post.now).total_seconds())
             post.now = datetime.fromisoformat(str(until)) - timedelta(microseconds=1)
-            assert await post.store.take(post.now, 10) == []
+            assert await post.store.mails.take(post.now, 10) == []
             post.now += timedelta(microseconds=1)
     assert due[:3] == [5, 10, 20]
 
@@ -355,7 +356,7 @@ async def test_a_mail_whose_delivery_cannot_be_noted_yet_is_noted_later_and_not_
         post.mend_table()
         await post.until(sent=1)
         post.now += LEASE * 2
-        assert await post.store.take(post.now, 10) == []
+        assert await post.store.mails.take(post.now, 10) == []
     assert len(sink.mails) == 1
 
 
@@ -383,8 +384,8 @@ async def test_a_mistake_of_ours_in_one_mail_does_not_end_the_outbox(
 
 async def test_a_lease_that_ends_makes_a_mail_due_again(post: Post) -> None:
     await post.queue(OPENED)
-    assert len(await post.store.take(post.now, 10)) == 1
+    assert len(await post.store.mails.take(post.now, 10)) == 1
     post.now += LEASE - timedelta(seconds=1)
-    assert await post.store.take(post.now, 10) == []
+    assert await post.store.mails.take(post.now, 10) == []
     post.now += timedelta(seconds=1)
-    assert len(await post.store.take(post.now, 10)) == 1
+    assert len(await post.store.mails.take(post.now, 10)) == 1

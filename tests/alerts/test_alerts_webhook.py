@@ -114,14 +114,14 @@ async def test_it_waits_in_the_outbox_in_order_and_is_over_before_it_was_told_as
         return now
 
     outbox = Outbox(
-        queue=store, composer=composer(), mailer=Mailer([]), webhooks=webhooks(server.hook), inventory=inventory,
+        queue=store.mails, composer=composer(), mailer=Mailer([]), webhooks=webhooks(server.hook), inventory=inventory,
         clock=clock, on_result=lambda _: None,
     )  # fmt: skip
     task = asyncio.create_task(outbox.run())
 
     async def until(**counts: int) -> None:
         async with asyncio.timeout(GIVE_UP_SECONDS):
-            while (await store.standing(now)).counts != counts:
+            while (await store.mails.standing(now)).counts != counts:
                 outbox.wake()
                 await asyncio.sleep(0.01)
 

@@ -16,6 +16,11 @@ __all__ = ["authority", "certificate", "make_sink", "port"]
 
 
 @pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
 def store(file: Path) -> Iterator[Store]:
     made = Store(str(file))
     yield made

@@ -34,11 +34,6 @@ def held(target: str, state: State, hours: float) -> Held:
     return Held(target=target, state=state, since=NOW + hours * HOUR)
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "state.db"
-
-
 async def availability(archive: Archive, by: By = By.TARGET) -> dict[str, tuple[float, float]]:
     """Hours that were up and down, by key, of the first day."""
     report = await archive.availability(by, Span(NOW, NOW + 24 * HOUR), NOW + 9 * 24 * HOUR)
@@ -131,7 +126,7 @@ async def test_incidents_and_mails_that_wait_name_the_present_id_and_what_was_se
         ],
         NOW,
     )
-    await store.sent("sent", NOW, "250")
+    await store.mails.sent("sent", NOW, "250")
     await store.rename([line(NEW, OLD), line("xa-moi/router", "xa-kim-dong/router")])
 
     (found,) = await store.open_incidents()
@@ -140,10 +135,10 @@ async def test_incidents_and_mails_that_wait_name_the_present_id_and_what_was_se
     assert found.evidence == incident.evidence, "what was seen is told as it was"
     (told,) = read_history(str(file), INCIDENT.id)
     assert (told.incident.root, told.because and told.because.looks[0].of) == (NEW, (NEW,))
-    await store.release()
-    (waiting,) = await store.take(NOW, 9)
+    await store.mails.release()
+    (waiting,) = await store.mails.take(NOW, 9)
     assert waiting.notification.event.incident.root == NEW
-    (held,) = await store.held()
+    (held,) = await store.mails.held()
     assert held.event.incident.root == NEW
     ((body,),) = rows(file, "SELECT body FROM outbox WHERE id = 'sent'")
     assert f'"root":"{OLD}"' in str(body)

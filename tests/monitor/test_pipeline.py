@@ -124,11 +124,11 @@ class Line:
         self.begin(
             known,
             (*await store.open_incidents(), *await store.recovered(self.now - LATELY, self.now)),
-            await store.told(self.now - READ_BACK),
+            await store.mails.told(self.now - READ_BACK),
             await store.silences(self.now),
             await store.untold(),
             await store.begun(self.now - READ_BACK),
-            await store.held(),
+            await store.mails.held(),
             await store.recent_incidents(20),
         )
 
@@ -374,14 +374,14 @@ async def test_what_is_held_back_in_quiet_hours_comes_in_one_digest_over_a_resta
     line.see_for("north/portal", Outcome.FAILED, 5)
     line.see_for("south/portal", Outcome.FAILED, 5)
     await line.pipeline.flush()
-    assert (line.mails(), await line.store.take(line.now, 9)) == ([("opened", "all")] * 2, [])
+    assert (line.mails(), await line.store.mails.take(line.now, 9)) == ([("opened", "all")] * 2, [])
     await line.restart()
     line.see_for("south/portal", Outcome.OK, 12)
     await line.pipeline.flush()
-    (digest,) = await line.store.take(line.now, 9)
+    (digest,) = await line.store.mails.take(line.now, 9)
     assert (digest.notification.event.what, len(digest.notification.items)) == (Happening.DIGEST, 2)
-    assert (await line.store.standing(line.now)).counts == {"summed": 3, "sending": 1}
-    assert await line.store.held() == ()
+    assert (await line.store.mails.standing(line.now)).counts == {"summed": 3, "sending": 1}
+    assert await line.store.mails.held() == ()
 
 
 async def test_what_is_silenced_is_neither_escalated_nor_told_to_who_comes(line: Line) -> None:
@@ -662,7 +662,7 @@ async def test_what_was_being_written_at_the_end_is_on_disk_once_after_the_flush
     """A cancelled task must not take its batch with it."""
     gate = threading.Event()
     if not begun:
-        line.store._writer.submit(gate.wait, GIVE_UP_SECONDS)
+        line.store._database._writer.submit(gate.wait, GIVE_UP_SECONDS)
     async with line.running():
         line.see_for("south/portal", Outcome.FAILED)
         while line.pipeline._batch:

@@ -1,0 +1,204 @@
+"""The mails in the database until they are delivered: the queue that `alerts.outbox` takes from, and what was told and held back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from alerts.outbox import HELD, UNSENT, Queued, Standing
+from alerts.policy import BEGINS, ENDS
+from monitor.core.model import Notification
+from monitor.database import Database
+from monitor.tables import INCIDENTS, OUTBOX, notification_json, written
+
+LEASE = timedelta(minutes=5)
+"""A mail whose sending was not finished after this time (the process died) is due again. Nor is any mail ever put off by
+more: one that is due later was put off by a clock that has been set back since."""
+FAILED_SHOWN = timedelta(days=1)
+"""How long a mail that was given up is shown."""
+MAX_FAILED = 5
+"""Of those, the newest."""
+
+
+class MailQueue:
+    """The mails of a database (an `alerts.outbox.Queue`). Every method may be called from the event loop; none blocks it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def take(self, now: datetime, limit: int, busy: Collection[str] = ()) -> Sequence[Queued]:
+        """Mails that are due, leased to the caller; of one thread and recipient only the oldest unsent one.
+
+        What came to an end meanwhile is told in one mail: see `_supersede`.
+        """
+
+        def work(connection: sa.Connection) -> list[Queued]:
+            oldest = (
+                sa.select(sa.func.min(OUTBOX.c.seq))
+                .where(OUTBOX.c.status.in_(UNSENT))
+                .group_by(OUTBOX.c.thread, OUTBOX.c.contact)
+            )
+            due = (
+                sa.select(OUTBOX)
+                .where(OUTBOX.c.seq.in_(oldest))
+                .where(OUTBOX.c.id.not_in(busy))
+                .where((OUTBOX.c.due <= written(now)) | (OUTBOX.c.due > written(now + LEASE)))
+                .order_by(OUTBOX.c.seq)
+                .limit(limit)
+            )
+            rows = [_supersede(connection, row) for row in connection.execute(due).mappings().all()]
+            for row in rows:
+                connection.execute(
+                    OUTBOX.update()
+                    .where(OUTBOX.c.seq == row["seq"])
+                    .values(status="sending", due=written(now + LEASE), attempts=row["attempts"] + 1)
+                )
+            return [_queued(row) for row in rows]
+
+        return await self._database.run("take", work)
+
+    async def hasten(self, now: datetime) -> None:
+        """All that were put off are due."""
+        query = OUTBOX.update().where(OUTBOX.c.status == "deferred").values(due=written(now))
+        await self._database.run("mark", lambda connection: connection.execute(query).rowcount)
+
+    async def release(self) -> int:
+        """At start: what a process before us was sending when it ended is due at once; returns how many."""
+
+        def work(connection: sa.Connection) -> int:
+            stuck = OUTBOX.update().where(OUTBOX.c.status == "sending")
+            return connection.execute(stuck.values(status="deferred", due="")).rowcount
+
+        return await self._database.run("release", work)
+
+    async def sent(self, id: str, at: datetime, answer: str) -> None:  # noqa: A002  the Protocol's word
+        """The relay has taken it."""
+        await self._mark(id, status="sent", due=written(at), answer=answer)
+
+    async def defer(self, id: str, until: datetime, error: str) -> None:  # noqa: A002
+        """Try again later."""
+        await self._mark(id, status="deferred", due=written(until), answer=error)
+
+    async def fail(self, id: str, at: datetime, error: str) -> None:  # noqa: A002
+        """Given up: refused for good."""
+        await self._mark(id, status="failed", due=written(at), answer=error)
+
+    async def _mark(self, notification: str, **values: str) -> None:
+        query = OUTBOX.update().where(OUTBOX.c.id == notification).values(**values)
+        await self._database.run("mark", lambda connection: connection.execute(query).rowcount)
+
+    async def standing(self, now: datetime) -> Standing:
+        """How the mails stand."""
+        status, queued_at = OUTBOX.c.status, OUTBOX.c.queued_at
+        oldest = sa.select(status, sa.func.min(queued_at)).where(status.in_(UNSENT)).group_by(status)
+        told = sa.select(OUTBOX.c.contact, OUTBOX.c.answer)
+        waits = told.where(status.in_(UNSENT), OUTBOX.c.answer != "").order_by(OUTBOX.c.seq).limit(1)
+        failed = told.where(status == "failed", OUTBOX.c.due > written(now - FAILED_SHOWN)).order_by(
+            OUTBOX.c.due.desc()
+        )
+
+        def work(connection: sa.Connection) -> Standing:
+            counts = connection.execute(sa.select(status, sa.func.count()).group_by(status)).all()
+            return Standing(
+                counts={str(row[0]): int(row[1]) for row in counts},
+                oldest={str(row[0]): datetime.fromisoformat(row[1]) for row in connection.execute(oldest)},
+                waits=next((f"{contact}: {answer}" for contact, answer in connection.execute(waits)), ""),
+                failed=tuple(
+                    f"{contact}: {answer}" for contact, answer in connection.execute(failed.limit(MAX_FAILED))
+                ),
+            )
+
+        return await self._database.run("outbox", work)
+
+    async def told(self, since: datetime) -> tuple[Notification, ...]:
+        """What was told of incidents that are open or were closed since, and all that was decided since, oldest first."""
+        return await self._notifications(
+            OUTBOX.c.thread.in_(known_since(since)) | (OUTBOX.c.queued_at >= written(since))
+        )
+
+    async def held(self) -> tuple[Notification, ...]:
+        """What is held back until a summary, oldest first."""
+        return await self._notifications(OUTBOX.c.status == HELD)
+
+    async def _notifications(self, which: sa.ColumnElement[bool]) -> tuple[Notification, ...]:
+        query = sa.select(OUTBOX.c.body).where(which).order_by(OUTBOX.c.seq)
+        rows = await self._database.run("told", lambda connection: connection.scalars(query).all())
+        return tuple(notification_json.validate_json(row) for row in rows)
+
+    async def mail(self, id: str) -> Notification | None:  # noqa: A002
+        """The mail of this id, delivered or not; None when there is none."""
+        query = sa.select(OUTBOX.c.body).where(OUTBOX.c.id == id)
+        body = await self._database.run("told", lambda connection: connection.scalar(query))
+        return notification_json.validate_json(body) if body else None
+
+
+def known_since(since: datetime) -> sa.Select[tuple[str]]:
+    """Ids of the incidents that are open or were closed since."""
+    return sa.select(INCIDENTS.c.id).where(INCIDENTS.c.closed.is_(None) | (INCIDENTS.c.closed >= written(since)))
+
+
+def put(connection: sa.Connection, notifications: Sequence[Notification], at: datetime) -> None:
+    """Queue or hold back what is not known yet; what a summary tells of is summed."""
+    for each in notifications:
+        known = connection.scalar(sa.select(OUTBOX.c.seq).where(OUTBOX.c.id == each.id))
+        if known is None:
+            connection.execute(OUTBOX.insert().values(**_outbox_row(each, at)))
+        if each.instead_of:
+            told = OUTBOX.update().where(OUTBOX.c.id.in_(each.instead_of), OUTBOX.c.status == HELD)
+            connection.execute(told.values(status="summed"))
+
+
+def _outbox_row(notification: Notification, at: datetime) -> dict[str, Any]:
+    return {
+        "id": notification.id,
+        "thread": notification.thread,
+        "contact": notification.contact.id,
+        "status": HELD if notification.held else "queued",
+        "queued_at": written(at),
+        "due": written(at),
+        "attempts": 0,
+        "answer": "",
+        "body": notification_json.dump_json(notification).decode(),
+    }
+
+
+def _supersede(connection: sa.Connection, first: Any) -> Any:
+    """What to send of the unsent mails of a thread and contact, of which `first` is the oldest.
+
+    No mail says that something begins which is over: what was not sent before the last end is not sent any more. When
+    nothing follows that end, its own mail goes, and tells the beginning too if that was among the others.
+    """
+    rest = (
+        sa.select(OUTBOX)
+        .where(OUTBOX.c.thread == first["thread"], OUTBOX.c.contact == first["contact"])
+        .where(OUTBOX.c.status.in_(UNSENT))
+        .order_by(OUTBOX.c.seq)
+    )
+    rows = connection.execute(rest).mappings().all()
+    if len(rows) == 1:
+        return first
+    told = [notification_json.validate_json(row["body"]) for row in rows]
+    ends = [index for index, each in enumerate(told) if each.event.what in ENDS]
+    if not ends:
+        return first
+    keep = ends[-1] if ends[-1] == len(rows) - 1 else ends[-1] + 1
+    gone = [row["seq"] for row in rows[:keep]]
+    row = dict(rows[keep])
+    if told[keep].event.what in ENDS and any(each.event.what in BEGINS or each.catches_up for each in told[:keep]):
+        row["body"] = notification_json.dump_json(replace(told[keep], catches_up=True)).decode()
+    connection.execute(OUTBOX.update().where(OUTBOX.c.seq.in_(gone)).values(status="superseded"))
+    connection.execute(OUTBOX.update().where(OUTBOX.c.seq == row["seq"]).values(body=row["body"]))
+    return row
+
+
+def _queued(row: Any) -> Queued:
+    return Queued(
+        id=row["id"],
+        notification=notification_json.validate_json(row["body"]),
+        attempts=row["attempts"] + 1,
+        queued_at=datetime.fromisoformat(row["queued_at"]),
+    )

@@ -1,0 +1,203 @@
+"""Mails in the database: each is given out in its turn, once, and nothing is told to begin that is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from alerts.outbox import Standing
+from monitor.core.model import Happening, HeldBack, Notification
+from monitor.mailqueue import FAILED_SHOWN, LEASE
+from monitor.store import Store
+from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
+from tests.monitor.making import rows
+
+OPENED, CHANGED, RECOVERED = (notification(each) for each in (Happening.OPENED, Happening.CHANGED, Happening.RECOVERED))
+ACKNOWLEDGED, WITHDRAWN = notification(Happening.ACKNOWLEDGED), notification(Happening.WITHDRAWN)
+SECOND = notification(contact=replace(ON_CALL, id="second"))
+
+
+async def test_repeating_a_batch_does_not_send_a_mail_again(store: Store) -> None:
+    await store.record([], [event()], [OPENED], NOW)
+    await store.mails.take(NOW, 10)
+    await store.mails.sent(OPENED.id, NOW, "taken")
+    await store.record([], [event()], [OPENED], NOW)
+    assert (await store.mails.standing(NOW)).counts == {"sent": 1}
+
+
+async def test_what_is_held_back_does_not_leave_until_a_summary_tells_of_it_in_its_place(store: Store) -> None:
+    held = replace(OPENED, held=HeldBack.QUIET)
+    await store.record([], [event()], [held, SECOND], NOW)
+    assert (await store.mails.held(), [each.id for each in await store.mails.take(NOW, 9)]) == ((held,), [SECOND.id])
+    digest = replace(notification(Happening.DIGEST), instead_of=(held.id,))
+    for _ in range(2):  # a batch whose commit was in doubt
+        await store.record([], [], [digest], NOW)
+    assert (await store.mails.held(), [each.notification for each in await store.mails.take(NOW, 9)]) == ((), [digest])
+    assert (await store.mails.standing(NOW)).counts == {"summed": 1, "sending": 2}
+    assert [each.id for each in await store.mails.told(NOW)] == [held.id, SECOND.id, digest.id]
+
+
+async def test_a_mail_that_is_taken_is_leased_and_comes_whole(store: Store) -> None:
+    await store.record([], [event()], [OPENED], NOW)
+    (taken,) = await store.mails.take(NOW, 10)
+    assert (taken.id, taken.notification, taken.attempts, taken.queued_at) == (OPENED.id, OPENED, 1, NOW)
+    assert await store.mails.take(NOW + LEASE - timedelta(microseconds=1), 10) == []
+    (again,) = await store.mails.take(NOW + LEASE, 10)
+    assert again.attempts == 2
+
+
+async def test_of_a_thread_and_recipient_only_the_oldest_unsent_mail_is_given_out(store: Store) -> None:
+    await store.record([], [], [OPENED, CHANGED, SECOND, ACKNOWLEDGED], NOW)
+    order = []
+    for _ in range(3):
+        taken = await store.mails.take(NOW, 10)
+        order.append([each.id for each in taken])
+        for each in taken:
+            await store.mails.sent(each.id, NOW, "")
+    assert order == [[OPENED.id, SECOND.id], [CHANGED.id], [ACKNOWLEDGED.id]]
+
+
+async def test_a_mail_that_was_given_up_lets_the_next_of_its_thread_go(store: Store) -> None:
+    await store.record([], [], [OPENED, RECOVERED], NOW)
+    await store.mails.fail(OPENED.id, NOW, "550")
+    assert [each.id for each in await store.mails.take(NOW, 10)] == [RECOVERED.id]
+
+
+async def test_a_deferred_mail_is_due_at_its_time(store: Store) -> None:
+    await store.record([], [], [OPENED], NOW)
+    await store.mails.defer(OPENED.id, NOW + timedelta(seconds=5), "451")
+    assert await store.mails.take(NOW + timedelta(seconds=4.999999), 10) == []
+    assert len(await store.mails.take(NOW + timedelta(seconds=5), 10)) == 1
+
+
+async def test_a_clock_that_is_set_back_puts_no_mail_off(store: Store) -> None:
+    await store.record([], [], [OPENED, SECOND], NOW)
+    await store.mails.defer(OPENED.id, NOW + LEASE, "451")
+    before = NOW - timedelta(hours=1)
+    assert [each.id for each in await store.mails.take(before, 10)] == [OPENED.id, SECOND.id]
+    assert await store.mails.take(before + LEASE - timedelta(microseconds=1), 10) == [], (
+        "leased by the clock as it is now"
+    )
+
+
+async def test_no_more_mails_are_given_out_than_asked_for(store: Store) -> None:
+    await store.record([], [], [notification(contact=replace(ON_CALL, id=f"c{n}")) for n in range(5)], NOW)
+    assert [len(await store.mails.take(NOW, 2)) for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_after_a_crash_what_was_being_sent_is_due_at_once(file: Path) -> None:
+    before = Store(str(file))
+    await before.record([], [], [OPENED, SECOND], NOW)
+    await before.mails.take(NOW, 1)
+    before.close()
+    after = Store(str(file))
+    assert await after.mails.release() == 1
+    assert [each.id for each in await after.mails.take(NOW, 10)] == [OPENED.id, SECOND.id]
+    after.close()
+
+
+async def test_release_leaves_sent_refused_and_waiting_mails_alone(store: Store, file: Path) -> None:
+    await store.record([], [], [OPENED, SECOND, notification(incident=replace(INCIDENT, id="x"))], NOW)
+    await store.mails.sent(OPENED.id, NOW, "")
+    await store.mails.fail(SECOND.id, NOW, "")
+    before = rows(file, "SELECT * FROM outbox")
+    assert await store.mails.release() == 0
+    assert rows(file, "SELECT * FROM outbox") == before
+
+
+async def test_what_is_still_in_hand_is_not_given_out_again_whatever_the_clock_says(store: Store) -> None:
+    await store.record([], [], [OPENED, ACKNOWLEDGED, SECOND], NOW)
+    assert len(await store.mails.take(NOW, 10)) == 2
+    later = NOW + timedelta(days=1)
+    assert await store.mails.take(later, 10, (OPENED.id, SECOND.id)) == []
+    assert [each.id for each in await store.mails.take(later, 10, (OPENED.id,))] == [SECOND.id]
+
+
+async def test_what_was_put_off_is_due_at_once_when_it_is_hastened(store: Store) -> None:
+    await store.record([], [], [OPENED, SECOND], NOW)
+    await store.mails.defer(OPENED.id, NOW + timedelta(minutes=4), "451")
+    await store.mails.sent(SECOND.id, NOW, "")
+    await store.mails.hasten(NOW)
+    assert [each.id for each in await store.mails.take(NOW, 10)] == [OPENED.id]
+
+
+# -- what is over before it was told -------------------------------------------------------------------------------
+
+
+REOPENED = notification(Happening.REOPENED)
+AGAIN = notification(Happening.RECOVERED, step="recovered-2")
+ENDED = replace(RECOVERED, catches_up=True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "waiting", "goes", "superseded"),
+    [
+        ([], [OPENED, RECOVERED], [ENDED], [OPENED]),
+        ([], [OPENED, CHANGED, ACKNOWLEDGED, RECOVERED], [ENDED], [OPENED, CHANGED, ACKNOWLEDGED]),
+        ([OPENED], [CHANGED, RECOVERED], [RECOVERED], [CHANGED]),
+        ([OPENED], [RECOVERED], [RECOVERED], []),
+        ([OPENED], [RECOVERED, REOPENED], [REOPENED], [RECOVERED]),
+        ([], [OPENED, RECOVERED, REOPENED, CHANGED], [REOPENED, CHANGED], [OPENED, RECOVERED]),
+        ([OPENED, RECOVERED], [REOPENED, AGAIN], [replace(AGAIN, catches_up=True)], [REOPENED]),
+        ([], [OPENED, RECOVERED, REOPENED, AGAIN], [replace(AGAIN, catches_up=True)], [OPENED, RECOVERED, REOPENED]),
+        ([], [OPENED, CHANGED], [OPENED, CHANGED], []),
+        ([], [OPENED, WITHDRAWN], [replace(WITHDRAWN, catches_up=True)], [OPENED]),
+    ],
+)
+async def test_nothing_is_told_to_begin_that_is_over(
+    sent: list[Notification],
+    waiting: list[Notification],
+    goes: list[Notification],
+    superseded: list[Notification],
+    store: Store,
+    file: Path,
+) -> None:
+    await store.record([], [], [*sent, *waiting], NOW)
+    for each in sent:
+        await store.mails.sent(each.id, NOW, "")
+    went = []
+    while taken := await store.mails.take(NOW, 10):
+        (one,) = taken
+        went.append(one.notification)
+        await store.mails.sent(one.id, NOW, "")
+    assert went == goes
+    gone = rows(file, "SELECT id FROM outbox WHERE status = 'superseded' ORDER BY seq")
+    assert gone == [(each.id,) for each in superseded]
+
+
+async def test_a_mail_that_tells_the_whole_story_stays_so_when_it_must_be_sent_again(store: Store) -> None:
+    await store.record([], [], [OPENED, RECOVERED], NOW)
+    for _ in range(2):
+        (taken,) = await store.mails.take(NOW, 10)
+        assert taken.notification == ENDED
+        await store.mails.defer(RECOVERED.id, NOW, "451")
+    await store.record([], [], [REOPENED, AGAIN], NOW)
+    (taken,) = await store.mails.take(NOW, 10)
+    assert taken.notification == replace(AGAIN, catches_up=True)
+
+
+async def test_the_end_for_one_contact_is_not_the_end_for_another(store: Store) -> None:
+    await store.record([], [], [OPENED, SECOND, RECOVERED], NOW)
+    assert [each.notification for each in await store.mails.take(NOW, 10)] == [ENDED, SECOND]
+
+
+async def test_how_the_mails_stand_is_told_with_ages_and_what_stands_in_the_way(store: Store) -> None:
+    assert await store.mails.standing(NOW) == Standing()
+    await store.record([], [], [OPENED], NOW)
+    later = NOW + timedelta(minutes=1)
+    await store.record([], [], [SECOND, notification(incident=replace(INCIDENT, id="x"))], later)
+    standing = await store.mails.standing(later)
+    assert standing == Standing(counts={"queued": 3}, oldest={"queued": NOW})
+    assert standing.oldest_seconds(later) == {"queued": 60}
+    assert standing.oldest_seconds(NOW - timedelta(hours=1)) == {"queued": 0}
+    await store.mails.defer(SECOND.id, later, "mail:25: timeout at data: …")
+    await store.mails.fail(OPENED.id, later, "550 who?")
+    standing = await store.mails.standing(later)
+    assert standing.counts == {"queued": 1, "deferred": 1, "failed": 1}
+    assert standing.oldest == {"queued": later, "deferred": later}
+    assert standing.waits == "second: mail:25: timeout at data: …"
+    assert list(standing.failed) == ["on-call: 550 who?"]
+    assert not (await store.mails.standing(later + FAILED_SHOWN)).failed
