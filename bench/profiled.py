@@ -62,7 +62,7 @@ def counters(app: App) -> dict[str, Any]:
         "late": app.scheduler.late, "missed": app.scheduler.missed, "errors": app.scheduler.errors,
         "opened": happened["opened"],
         "states": Counter(held.state.value for held in app.pipeline.correlator.held.values()),
-        "targets": len(app.inventory().targets),
+        "targets": len(app.pipeline.inventory.targets),
         "lag": {bound: sample("monitor_loop_lag_seconds_bucket", {"le": bound}) or 0 for bound in lags},
     }  # fmt: skip
 

@@ -26,7 +26,7 @@ from monitor.core.model import (
 from monitor.core.ongoing import SETTLE_LONGEST
 from monitor.core.rename import incident_as, target_as
 from monitor.core.seen import GRACE, HOLD_SLOW
-from tests.core.test_core_correlate import province
+from tests.core.correlating import province
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 RUN = 10

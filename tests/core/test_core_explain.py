@@ -16,7 +16,7 @@ from monitor.core.ongoing import SETTLE
 from monitor.core.root import EXPLAINED_INCIDENTS, EXPLAINED_TARGETS, EXPLAINED_TEXT
 from monitor.core.seen import HOLD_DOWN
 from monitor.core.words import WORDS
-from tests.core.test_core_correlate import Replay, cut, mend, province
+from tests.core.correlating import Replay, cut, mend, province
 
 EVENTS = TypeAdapter(list[IncidentEvent])
 

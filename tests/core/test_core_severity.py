@@ -13,7 +13,7 @@ from monitor.core.model import Happening, Incident, Inventory, Look, Role, Sever
 from monitor.core.ongoing import RISE, SETTLE, SETTLE_LONGEST
 from monitor.core.seen import HOLD_DOWN, HOLD_PATH_DEGRADED
 from monitor.core.severity import MANY_COMMUNES, usual_severity
-from tests.core.test_core_correlate import Replay, cut, mend, province
+from tests.core.correlating import Replay, cut, mend, province
 
 MINOR, MAJOR, CRITICAL = Severity
 SEVEN = tuple("abcdefg")

@@ -1,4 +1,4 @@
-"""Mail servers as the alert tests have them, and the database `file` of a test, to write and to read."""
+"""Mail servers as the alert tests have them, the database `file` of a test, to write and to read, and a daemon's files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest_asyncio
 from monitor.archive import Archive
 from monitor.store import Store
 from tests.alerts.conftest import authority, certificate, make_sink, port
+from tests.monitor.daemon import Daemon, daemon
 
 __all__ = ["authority", "certificate", "make_sink", "port"]
 
@@ -32,3 +33,10 @@ async def archive(file: Path) -> AsyncIterator[Archive]:
     made = Archive(str(file))
     yield made
     made.close()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon's files, not started."""
+    with daemon(tmp_path) as made:
+        yield made

@@ -16,9 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
 from prometheus_client.parser import text_string_to_metric_families
 
 from lab.certificates import Authority
+from monitor.cli import main
 from tests.alerts.conftest import LOGIN, free_port
 from tests.monitor.making import ROOT, plain_rights
 
@@ -259,3 +261,8 @@ def daemon(folder: Path, authority_pem: str = "", relay: int | None = None) -> I
             made.process.kill()
             made.process.wait(GIVE_UP_SECONDS)
         made.close()
+
+
+def run(*arguments: str, files: Daemon) -> Result:
+    """A command within this process."""
+    return CliRunner().invoke(main, [*arguments, "--settings", str(files.settings)])

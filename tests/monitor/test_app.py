@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import signal
 import socket
@@ -15,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from lab.certificates import Authority
-from monitor.app import COLLECTOR_SHARE, FullRuns
 from monitor.archive import Archive
 from monitor.core.ledger import Span
 from monitor.core.model import State
@@ -27,13 +25,6 @@ from tests.monitor.making import rows
 STATE = 'monitor_target_state{{kind="public-portal",role="service",site="{site}",target="{site}/portal"}}'
 GATEWAY = 'monitor_target_state{kind="gateway",role="device",site="center",target="center/gateway"}'
 RELOAD_OK = "monitor_config_last_reload_successful"
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon's files, not started."""
-    with daemon(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -290,29 +281,6 @@ def test_every_mail_arrives_exactly_once_over_a_kill_in_the_middle(
     assert arrived == Counter(f"<{id_}@noc.example.org>" for id_ in written)
     assert {str(id_) for (id_,) in before} < written
     assert len(written) == 4
-
-
-def test_a_long_run_of_the_collector_puts_off_the_next_and_a_short_one_of_what_is_young_does_not() -> None:
-    usual = gc.get_threshold()
-    now = [100.0]
-    runs = FullRuns(lambda: now[0])
-    gc.callbacks.append(runs)
-    gc.callbacks.append(lambda phase, _: now.__setitem__(0, now[0] + 0.25) if phase == "start" else None)
-    try:
-        gc.collect(1)
-        assert gc.get_threshold() == usual
-        gc.collect()
-        assert gc.get_threshold()[:2] == usual[:2]
-        assert gc.get_threshold()[2] > 1_000_000
-        now[0] += 0.25 / COLLECTOR_SHARE - 1
-        runs.look()
-        assert gc.get_threshold() != usual, "not yet"
-        now[0] += 1
-        runs.look()
-        assert gc.get_threshold() == usual
-    finally:
-        del gc.callbacks[-2:]
-        gc.set_threshold(*usual)
 
 
 # -- recording -----------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ from monitor.core.model import Explanation, Held, HeldBack, Look, Role, State, W
 from monitor.core.usual import Learnt
 from monitor.store import Store, read_history
 from tests.alerts.sample import INCIDENT, NOW, event, notification
-from tests.monitor.daemon import Daemon, daemon
+from tests.monitor.daemon import Daemon
 from tests.monitor.making import rows
 
 HOUR = timedelta(hours=1)
@@ -145,13 +144,6 @@ async def test_incidents_and_mails_that_wait_name_the_present_id_and_what_was_se
 
 
 # -- a daemon ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon's files, not started."""
-    with daemon(tmp_path) as made:
-        yield made
 
 
 RENAMED = (

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.monitor.daemon import MORE, Daemon, daemon
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon's files, not started."""
-    with daemon(tmp_path) as made:
-        yield made
 
 
 def planned(files: Daemon, *more: str) -> Any:

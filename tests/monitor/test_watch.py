@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from monitor.watch import BROKEN_SECONDS, QUIET_SECONDS, Due, Watch, stamp
-from tests.monitor.daemon import MORE, Daemon, daemon
+from tests.monitor.daemon import MORE, Daemon
 
 OLD, NEW, NEWER = ((("a", 1, moment, 1),) for moment in range(3))
 OK = "monitor_config_last_reload_successful"
@@ -65,13 +62,6 @@ def test_a_stamp_tells_every_change_of_a_file(tmp_path: Path) -> None:
     file.unlink()
     seen.append(stamp([file, other]))
     assert len(set(seen)) == len(seen)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[Daemon]:
-    """A daemon's files, not started."""
-    with daemon(tmp_path) as made:
-        yield made
 
 
 def test_a_daemon_that_watches_takes_over_good_files_and_tells_of_bad_ones(files: Daemon) -> None:

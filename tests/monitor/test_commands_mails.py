@@ -1,9 +1,8 @@
-"""`mail preview` and `mail test` as a person runs them."""
+"""`mail preview`, `mail test` and `who` as a person runs them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,6 @@ from lab.certificates import Authority
 from monitor.core.model import SUMMARIES, Happening
 from tests.alerts.conftest import MakeSink
 from tests.monitor.daemon import Daemon, daemon
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[Daemon]:
-    """Settings, contacts and an inventory; no daemon runs."""
-    with daemon(tmp_path) as made:
-        yield made
 
 
 @pytest.mark.parametrize("what", Happening)
@@ -85,3 +77,15 @@ def test_a_test_mail_that_no_relay_takes_says_why(files: Daemon) -> None:
     assert (code, said) == (1, "")
     assert errors.startswith("truc@noc.example.org: retry: 127.0.0.1:"), errors
     assert files.run("mail", "test", "nobody")[2] == "no contact 'nobody'; there are: on-call, support, lines\n"
+
+
+def test_who_tells_from_the_files_alone_who_would_be_mailed_and_why(files: Daemon) -> None:
+    code, said, _ = files.run("who", "center/portal", "--at", "2026-12-01T02:10", "--lang", "en")
+    assert code == 0
+    assert said.startswith("Public-service portal – ")
+    assert "at 02:10 01/12/2026" in said
+    assert "  Support <support@systems.example>: is told of incidents with cause the service\n" in said
+    assert "  Lines <lines@systems.example>: wants only incidents with cause the line\n" in said
+    assert "Báo ngay:" in files.run("who", "center/portal")[1]
+    assert "mức Thấp" in files.run("who", "center/portal", "--severity", "minor")[1]
+    assert "did you mean: center/portal" in files.run("who", "portal")[2]

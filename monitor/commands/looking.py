@@ -1,0 +1,153 @@
+"""Commands that look at the present: at what the daemon holds, and at a target itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from monitor.commands.shared import SETTINGS, ask_daemon, fail, find_target, tell_daemon, told_at
+from monitor.core.model import Check, Inventory, Limit, Outcome, State, Target
+from monitor.core.words import EN
+from monitor.files import load_all
+from monitor.yamlfile import ConfigError
+from probes.registry import Request, load, run_once
+
+
+@click.command()
+@SETTINGS
+def status(path: Path) -> None:
+    """Show what the running daemon holds: targets by state, and the open incidents."""
+    targets = ask_daemon(path, "/api/v1/targets?limit=2000")["targets"]
+    incidents = ask_daemon(path, "/api/v1/incidents?open=true")["incidents"]
+    show_status(Console(), targets, incidents)
+
+
+def show_status(console: Console, targets: Sequence[Mapping[str, Any]], incidents: Sequence[Mapping[str, Any]]) -> None:
+    """Counts by state, then two lines an incident: what, since when and where; and the first evidence below."""
+    counts = Counter(each["state"] for each in targets)
+    console.print("  ".join(f"{state} {counts[state]}" for state in State))
+    if not incidents:
+        console.print("no open incident")
+        return
+    line = "{:<19}  {:<8}  {:<7}  {:>6}  {}"
+    console.print(line.format("since (Viet Nam)", "state", "cause", "impact", "root"))
+    for each in incidents:
+        since = EN.moment(datetime.fromisoformat(each["began"]))
+        said = line.format(since, each["state"], each["cause"], len(each["impact"]), each["root"])
+        console.print(said, soft_wrap=True, markup=False, highlight=False)
+        console.print(Padding(Text(each["evidence"][0] if each["evidence"] else "no evidence"), (0, 0, 0, 4)))
+
+
+@click.command()
+@SETTINGS
+def incidents(path: Path) -> None:
+    """List the open incidents with who has them."""
+    found = ask_daemon(path, "/api/v1/incidents?open=true")["incidents"]
+    for each in found:
+        since = f"{each['state']} since {told_at(each['began'])}"
+        click.echo(f"{each['id']}  {each['severity']}, {since}, {each['cause']}, {each['root']}")
+        if had := each["acknowledged"]:
+            click.echo(f"    {had['by']} has it since {told_at(had['at'])}{': ' if had['note'] else ''}{had['note']}")
+        if silent := each["silence"]:
+            click.echo(f"    silenced until {told_at(silent['ends'])}: {silent['reason']} ({silent['by']})")
+        if not had and not silent:
+            click.echo("    nobody has it")
+    if not found:
+        click.echo("no open incident")
+
+
+@click.command()
+@click.argument("incident")
+@SETTINGS
+def incident(path: Path, incident: str) -> None:
+    """Tell the life of INCIDENT (its id, or the root of an open one) from the database."""
+    life = json.loads(tell_daemon(path, "GET", f"/-/incidents/{quote(incident)}"))
+    click.echo(life["id"])
+    for each in life["events"]:
+        said = f"{told_at(each['at'])}  {each['what']}: {each['state']}, {each['cause']}, {each['root']}"
+        if each["what"] == "acknowledged":
+            said = f"{told_at(each['at'])}  acknowledged by {each['by']}{': ' if each['note'] else ''}{each['note']}"
+        click.echo(said)
+    for each in life["mails"]:
+        click.echo(f"{told_at(each['at'])}  mail {each['what']} to {each['contact']}: {each['status']}")
+
+
+@click.command()
+@SETTINGS
+def silences(path: Path) -> None:
+    """List the silences in force."""
+    found = json.loads(tell_daemon(path, "GET", "/-/silences"))
+    for each in found:
+        about = next(f"{name} {each[name]}" for name in ("target", "site", "area", "provider") if each[name])
+        click.echo(f"{each['id']:>4}  until {told_at(each['ends'])}  {about}: {each['reason']} ({each['by']})")
+    if not found:
+        click.echo("no silence")
+
+
+@click.command()
+@click.argument("target")
+@click.option("--check", "only", help="Only this check of the target.")
+@SETTINGS
+def probe(target: str, only: str | None, path: Path) -> None:
+    """Run the checks of TARGET (site/name) once and explain each step."""
+    try:
+        _, inventory, _ = load_all(path)
+    except ConfigError as error:
+        fail(error)
+        return
+    found = find_target(inventory, target)
+    if only is not None and only not in {each.name for each in found.checks}:
+        fail(f"no check {only!r} at {target}; it has: {', '.join(each.name for each in found.checks)}")
+        return
+    good = asyncio.run(_explain(inventory, found, only))
+    sys.exit(0 if good else 1)
+
+
+async def _explain(inventory: Inventory, target: Target, only: str | None) -> bool:
+    good = True
+    click.echo(f"{target.id}: {target.label.get('vi', target.kind)} at {inventory.sites[target.site].name}")
+    if target.behind:
+        click.echo(f"  behind {', '.join(target.behind)}")
+    for each in target.checks:
+        if only in (None, each.name):
+            good &= await _explain_check(each)
+    return good
+
+
+async def _explain_check(check: Check) -> bool:
+    started = asyncio.get_running_loop().time()
+
+    def trace(line: str) -> None:
+        click.echo(f"  {asyncio.get_running_loop().time() - started:7.3f} s  {line}")
+
+    click.echo(
+        f"check {check.name}: {check.probe} to {check.address or '(by name)'}, at most {check.timeout_seconds:g} s"
+    )
+    request: Request[Any] = Request(
+        address=check.address, options=check.options, timeout_seconds=check.timeout_seconds, trace=trace
+    )
+    result, seconds = await run_once(load()[check.probe], request)
+    click.echo(f"  {seconds:7.3f} s  {result.outcome.upper()} ({result.reason}): {result.evidence}")
+    for key, value in result.values.items():
+        click.echo(f"             {key} {value:.6g}")
+    for limit in check.limits:
+        click.echo(f"             degraded when {limit.value} is {_bound(limit)}")
+    return result.outcome is Outcome.OK
+
+
+def _bound(limit: Limit) -> str:
+    if limit.above_usual is not None:
+        return f"above {limit.above_usual:g} times what is usual at its hour, and above {limit.at_least:g}"
+    return f"above {limit.above:g}" if limit.above is not None else f"below {limit.below:g}"

@@ -1,0 +1,88 @@
+"""What the running daemon tells of the past: availability and intervals for the board and the API, cost for mails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar, cast
+
+from monitor.archive import Archive, ArchiveError
+from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, month_of
+from monitor.core.model import Happening, Inventory, Notification
+
+log = logging.getLogger(__name__)
+
+LOOK_KEPT = timedelta(seconds=60)
+"""What was read from the ledger is shown for this long."""
+COST_SECONDS = 5.0
+"""How long the mail of a recovery waits for what the incident took."""
+MAX_LOOKS_KEPT = 200
+
+T = TypeVar("T")
+
+
+class LookBack:
+    """The ledger of one running daemon, read by one at a time."""
+
+    def __init__(self, archive: Archive, inventory: Callable[[], Inventory], clock: Callable[[], datetime]) -> None:
+        self._archive, self._inventory, self._clock = archive, inventory, clock
+        self._looking = asyncio.Lock()
+        self._looks: dict[object, tuple[datetime, object]] = {}
+
+    def forget(self) -> None:
+        """What was read is read anew: another inventory is in force."""
+        self._looks.clear()
+
+    def close(self) -> None:
+        """Wait for the last look."""
+        self._archive.close()
+
+    async def availability(self, by: By, span: Span) -> Report | None:
+        """Sums from the ledger; None when the database cannot be read now."""
+        return await self._look(
+            (by, span), lambda: self._archive.availability(by, span, self._clock(), self._announced(span))
+        )
+
+    async def past(self, site: str, span: Span) -> Mapping[str, Sequence[Interval]] | None:
+        """The intervals of a site's targets; None when the database cannot be read now."""
+        targets = [each.id for each in self._inventory().targets.values() if each.site == site]
+        return await self._look(
+            (site, span), lambda: self._archive.history(targets, span, self._clock(), self._announced(span))
+        )
+
+    def _announced(self, span: Span) -> Sequence[Maintenance]:
+        return announced(self._inventory(), span)
+
+    async def _look(self, what: object, look: Callable[[], Awaitable[T]]) -> T | None:
+        """Look back, one after the other and the same at most once in `LOOK_KEPT`: however many ask, the probes go on."""
+        async with self._looking:
+            now = self._clock()
+            self._looks = {key: kept for key, kept in self._looks.items() if timedelta(0) <= now - kept[0] < LOOK_KEPT}
+            if what not in self._looks:
+                try:
+                    found = await look()
+                except ArchiveError as error:
+                    log.error("the ledger cannot be read: %s", error)  # noqa: TRY400
+                    return None
+                if len(self._looks) >= MAX_LOOKS_KEPT:
+                    del self._looks[next(iter(self._looks))]
+                self._looks[what] = (now, found)
+            return cast("T", self._looks[what][1])
+
+    async def cost(self, notification: Notification) -> Cost | None:
+        """What an incident that is over took from its root's availability; a mail does not wait for it for long."""
+        event = notification.event
+        incident = event.incident
+        if event.what is not Happening.RECOVERED or not incident.closed or incident.shared:
+            return None
+        try:
+            works = self._announced(month_of(incident.closed))
+            async with asyncio.timeout(COST_SECONDS), self._looking:
+                return await self._archive.cost(incident, self._clock(), works)
+        except (ArchiveError, TimeoutError) as error:
+            log.warning("what %s took is not known: %s", incident.id, error or "no answer in time")
+        except Exception:
+            log.exception("what %s took is not known by a mistake of ours", incident.id)
+        return None
