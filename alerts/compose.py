@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.header import Header
-from email.headerregistry import Address, HeaderRegistry, UniqueSingleAddressHeader, UniqueUnstructuredHeader
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
-from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +22,17 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.chart import LEAST_POINTS, draw, facts
-from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
+from alerts.headers import mail_policy
+from alerts.links import VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
 from alerts.routing import OUTSIDER
-from alerts.samples import A_COST, LETTERS, notification_of, province, short_series
+from alerts.samples import A_COST, short_series
 from alerts.subject import fit
 from alerts.summary import circuits_of, lines
 from alerts.tidy import LONGEST, MAX_TEXT, line, tidy
 from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
 from monitor.core.model import (
-    ONLY_MAILED,
     SUMMARIES,
     Cause,
     Contact,
@@ -70,54 +65,6 @@ SHOWN_TARGETS = 12
 SHOWN_EVIDENCE = 6
 SHOWN_ITEMS = 40
 """Incidents of a summary; the rest are counted, for Gmail cuts off what is longer than 102 kB."""
-
-
-class _Whole(UniqueUnstructuredHeader):
-    """A header that is never broken but between encoded words.
-
-    Identifiers are compared as they stand, and the folding of Python 3.11 loses a space between encoded words, which the
-    older `email.header` does not.
-    """
-
-    name: str
-
-    def fold(self, *, policy: EmailPolicy) -> str:
-        """The header on the wire."""
-        text = str(self)
-        if not text.isascii():
-            text = Header(text, "utf-8", header_name=self.name).encode(linesep=policy.linesep)
-        return f"{self.name}: {text}{policy.linesep}"
-
-
-class _Addressed(UniqueSingleAddressHeader):
-    """A header with one address, whose name never becomes anything else.
-
-    Where a quoted name is longer than a line, the folding of Python 3.11 leaves its quotes out (what was a comma in it then parts
-    addresses), so that a name that is more than plain words is encoded instead (RFC 2047 section 5, rule 3).
-    """
-
-    name: str
-
-    def fold(self, *, policy: EmailPolicy) -> str:
-        """The header on the wire."""
-        called, address = self.address.display_name, self.address.addr_spec
-        if not re.fullmatch(r"[A-Za-z0-9 ]{0,40}", called):
-            called = Header(called, "utf-8", header_name=self.name).encode(linesep=policy.linesep)
-        between = f"{policy.linesep} " if len(called) + len(address) > 70 else " "
-        return (
-            f"{self.name}: {called}{between}<{address}>{policy.linesep}"
-            if called
-            else f"{self.name}: {address}{policy.linesep}"
-        )
-
-
-def _policy() -> EmailPolicy:
-    headers = HeaderRegistry()
-    for name in ("from", "to"):
-        headers.map_to_type(name, _Addressed)  # type: ignore[arg-type]  # as below
-    for name in ("subject", "message-id", "content-id", "in-reply-to", "references", "x-commune-monitor-incident"):
-        headers.map_to_type(name, _Whole)  # type: ignore[arg-type]  # the stubs want what the registry makes of it
-    return SMTP.clone(header_factory=headers)  # type: ignore[return-value]  # the stubs disagree with each other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +106,7 @@ class Composer:
         name, address = parseaddr(sender)
         self._sender = Address(name, addr_spec=address)
         self._domain = message_id_domain
-        self._policy = _policy()
+        self._policy = mail_policy()
         self._board, self._grafana, self._signer = board, grafana, signer
         self._last_hour = last_hour
         self._text = _environment(template_folder, html=False)
@@ -470,55 +417,3 @@ def _clean(text: str) -> str:
     """
     plain = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in text.replace("=?", "= ?"))
     return " ".join(plain.split())
-
-
-# -- checking ------------------------------------------------------------------------------------------------------
-
-
-def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
-    """Render every mail once, with ours and the admin's templates; (file, line, what is wrong) of those that fail."""
-    composer = Composer(
-        sender="a@example.org",
-        message_id_domain="example.org",
-        board="http://b",
-        grafana="http://g",
-        template_folder=folder,
-        signer=Signer(bytes(KEY_BYTES)),
-    )
-    found: dict[tuple[str, int, str], None] = {}
-    for render in _all_mails(composer):
-        try:
-            render()
-        except jinja2.TemplateSyntaxError as error:
-            found[error.filename or error.name or "", error.lineno, error.message or ""] = None
-        except jinja2.TemplateNotFound as error:
-            found[str(error.name), 0, "there is no such template"] = None
-        except Exception as error:  # noqa: BLE001  an admin's template may raise anything
-            found[*_place(error, folder), f"{type(error).__name__}: {error}"] = None
-    return list(found)
-
-
-def _all_mails(composer: Composer) -> Iterator[Callable[[], object]]:
-    inventory, incidents = province()
-    for language in WORDS:
-        for what, incident, outsider in product(Happening, incidents, (False, True)):
-            if not (outsider and what in ONLY_MAILED):
-                notification = notification_of(incident, what, language, outsider=outsider)
-                yield partial(composer.try_out, notification, inventory)
-                if what is Happening.RECOVERED:
-                    yield partial(composer.try_out, replace(notification, catches_up=True), inventory)
-        contact = notification_of(incidents[0], Happening.OPENED, language).contact
-        for name, given in LETTERS.items():
-            common: dict[str, object] = {"contact": contact, "board": "http://b"}
-            yield partial(composer.render_letter, name, language, common | dict(given))
-
-
-def _place(error: Exception, folder: Path | None) -> tuple[str, int]:
-    """The last template line in the traceback: jinja2 rewrites tracebacks so that templates show."""
-    place, step = (str(folder or OURS), 0), error.__traceback__
-    while step is not None:
-        file = step.tb_frame.f_code.co_filename
-        if file.endswith((".txt", ".html")):
-            place = (file, step.tb_lineno)
-        step = step.tb_next
-    return place

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -95,18 +94,6 @@ def province() -> tuple[Inventory, list[Incident]]:
     return inventory, [*incidents, common, gone]
 
 
-_AT = datetime(2026, 1, 1, tzinfo=UTC)
-_OPEN = Incident(
-    id="sample", root="sample/tslcd", cause=Cause.LINK, state=State.DOWN, began=_AT, opened=_AT, reason=Reason.TIMEOUT
-)
-LETTERS: Mapping[str, Mapping[str, object]] = {
-    "unwritten": {"trouble": "the disk is full", "lines": ((_AT, "DOWN: sample"),), "more": 3},
-    "written": {"since": _AT},
-    "heartbeat": {"targets": 9, "unknown": 0, "started": _AT, "open": (_OPEN,), "shown": 40},
-    "missed": {"since": _AT, "started": _AT, "open": (_OPEN,), "new": (), "over": (_OPEN,), "shown": 40},
-    "test": {"at": _AT},
-}
-"""The mails about no single incident, with what each template is given beside `words`, `contact`, `board` and `about`."""
 A_COST = Cost(before=0.99981, after=0.99871, down=timedelta(minutes=53))
 
 

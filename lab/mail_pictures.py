@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from alerts.compose import Composer
+from alerts.letter_samples import letters
 from alerts.links import KEY_BYTES, Signer
 from alerts.reasons import REASONS
 from alerts.routing import Scope
-from alerts.samples import A_COST, LETTERS, an_hour, as_page, example
+from alerts.samples import A_COST, an_hour, as_page, example
 from lab.certificates import Authority
 from monitor.core.model import (
     SUMMARIES,
@@ -89,7 +90,7 @@ def mails(inventory: Inventory, language: str) -> Iterator[tuple[str, str]]:
         )
         cost = A_COST if event.what is Happening.RECOVERED else None
         yield name, as_page(composer.compose(notification, inventory, NOW, cost))
-    for name, given in LETTERS.items():
+    for name, given in letters(inventory, NOW, WORDS[language], "https://monitor.example.org").items():
         yield name, as_page(composer.post(composer.letter(name, contact, name, given), NOW))
 
 

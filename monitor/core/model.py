@@ -187,6 +187,8 @@ class Provider:
     email: str = ""
     tell: Tell | None = None
     """Of which incidents of its lines it is mailed itself; None: of none."""
+    promised_percent: float | None = None
+    """Of a month, that the contract promises each of its lines to be available; None: it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,7 +183,14 @@ class _Compiler:
         self._targets = self._former.resolve(sites, self._targets)
         self.problems += self._former.problems
         providers = {
-            name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email, tell=_told(each.tell))
+            name: Provider(
+                id=name,
+                name=each.name,
+                hotline=each.hotline,
+                email=each.email,
+                tell=_told(each.tell),
+                promised_percent=each.promised,
+            )
             for name, (_, each) in self._providers.items()
         }
         maintenance = tuple(
