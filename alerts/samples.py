@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -108,17 +107,6 @@ def _sample_meetings(at: datetime) -> tuple[Threat, ...]:
     )  # fmt: skip
 
 
-_AT = datetime(2026, 1, 1, tzinfo=UTC)
-_OPEN = Incident(
-    id="sample", root="sample/tslcd", cause=Cause.LINK, state=State.DOWN, began=_AT, opened=_AT, reason=Reason.TIMEOUT
-)
-OWN: Mapping[str, Mapping[str, object]] = {
-    "unwritten": {"trouble": "the disk is full", "lines": [(_AT, "DOWN: sample")], "more": 3},
-    "written": {"since": _AT},
-    "heartbeat": {"targets": 9, "unknown": 0, "started": _AT, "open": (_OPEN,)},
-    "missed": {"since": _AT, "started": _AT, "open": (_OPEN,), "new": (), "over": (_OPEN,)},
-}
-"""The mails of the monitor about itself, with what each template is given beside `words`, `contact` and `board`."""
 A_COST = Cost(before=0.99981, after=0.99871, down=timedelta(minutes=53))
 
 

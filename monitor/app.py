@@ -43,6 +43,7 @@ from monitor.metrics import Metrics
 from monitor.parts import make_composer, make_mailer, make_signer, make_switch, make_trap_listener, make_webhook
 from monitor.pipeline import Pipeline
 from monitor.recording import Recorder, RecordingError
+from monitor.regular import Regular
 from monitor.scheduler import Scheduler
 from monitor.store import Store
 from monitor.takeover import take_over
@@ -160,6 +161,7 @@ class App:
             "outbox": self.outbox.run(),
             "emergency": emergency.run(),
             "outbox figures": self._health.watch_outbox(),
+            "summaries": self._make_regular(composer).run(now.settled()),
             "alertmanager": self._make_alertmanager().run(),
             "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
             "watchdog": self._systemd.watch(self._health.stalled),
@@ -201,6 +203,13 @@ class App:
         return Heartbeat(
             make_switch(self._settings.heartbeat), trouble=self._health.unwell, figures=self._live.figures, composer=composer,
             mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), clock=utc_now, on_sign=self.metrics.beaten,
+        )  # fmt: skip
+
+    def _make_regular(self, composer: Composer) -> Regular:
+        return Regular(
+            letters=self._store.mails, past=self._look_back, held=lambda: self.pipeline.correlator.held,
+            routing=lambda: self._routing, inventory=lambda: self._inventory, composer=composer,
+            board=self._settings.links.board.rstrip("/"), clock=utc_now, written=self.outbox.wake,
         )  # fmt: skip
 
     def _make_alertmanager(self) -> Alertmanager:

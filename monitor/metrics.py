@@ -16,7 +16,7 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from alerts.outbox import UNSENT
+from alerts.outbox import STATUSES, UNSENT
 from monitor.core.judge import Judge
 from monitor.core.lasthour import ECHO_RTT
 from monitor.core.model import (
@@ -37,7 +37,6 @@ from probes.registry import COMMON_METRICS, Kind, Metric
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 LAG_EVERY_SECONDS = 0.1
-OUTBOX_STATUSES = (*UNSENT, "sent", "failed", "superseded")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -271,7 +270,7 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
         "monitor_incident_events_total", "What happened to incidents.",
         {labels(cause=cause, what=what): n for (cause, what), n in events.items()}, counter=True,
     )  # fmt: skip
-    statuses = {labels(status=status): present.outbox.get(status, 0) for status in OUTBOX_STATUSES}
+    statuses = {labels(status=status): present.outbox.get(status, 0) for status in STATUSES}
     yield family("monitor_outbox_mails", "Mails by status.", statuses)
     ages = {labels(status=status): present.outbox_oldest_seconds.get(status, 0.0) for status in UNSENT}
     yield family("monitor_outbox_oldest_seconds", "Age of the oldest unsent mail.", ages)

@@ -195,6 +195,8 @@ class Provider:
     email: str = ""
     tell: Tell | None = None
     """Of which incidents of its lines it is mailed itself; None: of none."""
+    promised_percent: float | None = None
+    """Of a month, that the contract promises each of its lines to be available; None: it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -592,3 +594,18 @@ class Notification:
     """Ids of those held back that it tells of, and that will not leave any more."""
     items: tuple[IncidentEvent, ...] = ()
     """Of a summary: the last happening of each incident, the worst first; `event` then holds the worst."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """One mail that is about no single incident: written when it was due, and sent as it is."""
+
+    id: str
+    """Stable: the Message-ID is made from it."""
+    contact: Contact
+    subject: str
+    text: str
+    html: str
+    """Empty: it has none."""
+    tables: tuple[tuple[str, str], ...] = ()
+    """Attached for a spreadsheet: names of files and their CSV."""

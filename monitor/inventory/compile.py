@@ -195,7 +195,14 @@ class _Compiler:
         self.problems += self._former.problems
         self._sum_up_words()
         providers = {
-            name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email, tell=_told(each.tell))
+            name: Provider(
+                id=name,
+                name=each.name,
+                hotline=each.hotline,
+                email=each.email,
+                tell=_told(each.tell),
+                promised_percent=each.promised,
+            )
             for name, (_, each) in self._providers.items()
         }
         maintenance = tuple(

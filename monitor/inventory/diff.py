@@ -219,7 +219,7 @@ _HIDDEN: Mapping[type, set[str]] = {
     Site: {"id", "formerly"},
 }
 """Fields that are told elsewhere."""
-_UNITS = {"_seconds": "s", "_bits": ""}
+_UNITS = {"_seconds": "s", "_bits": "", "_percent": "%"}
 """What the YAML leaves out of a name, and writes behind the value."""
 
 
@@ -430,12 +430,14 @@ def _people(routing: Routing) -> dict[str, object]:
 
 def _person(contact: Contact, routing: Routing) -> dict[str, object]:
     quiet, storm = routing.quiet.get(contact.id), routing.storms.get(contact.id)
+    summaries = routing.summaries.get(contact.id)
     return {
         "name": contact.name,
         "email": contact.email,
         "language": contact.language,
         "quiet": {"hours": quiet.hours.text, "at_once": quiet.at_once} if quiet else None,
         "storm": {"mails": storm.mails, "within": _span(storm.within)} if storm else None,
+        "summaries": _inside(summaries),
         **_ways(contact.id, routing),
     }
 

@@ -8,7 +8,7 @@ key by key. In a template's strings `{id}`, `{code}`, `{name}`, `{area}` and the
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, time
 from email.errors import MessageError
 from email.headerregistry import Address
 from typing import Annotated, Literal
@@ -402,6 +402,33 @@ class StormModel(Model):
     within: Annotated[Interval, AfterValidator(_an_hour)] = Field(description="in so long a time; at most 1h")
 
 
+def _time_of_day(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError(f"`{value}` is no time of day, such as 07:30")
+    return time.fromisoformat(value)
+
+
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_time_of_day),
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "examples": ["07:30"]}),
+]
+"""Of Viet Nam, such as `07:30`."""
+
+
+class SummariesModel(Model):
+    """Mails about a time and not about one incident."""
+
+    daily: TimeOfDay | None = Field(None, description="at this time each day: what happened since the day before")
+    monthly: TimeOfDay | None = Field(None, description="at this time on the first: how available all was last month")
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> SummariesModel:
+        if self.daily is None and self.monthly is None:
+            raise ValueError("say when: `daily`, `monthly` or both, each with a time of day such as 07:30")
+        return self
+
+
 class PersonModel(Model):
     """Somebody who gets mail when something names them."""
 
@@ -410,6 +437,7 @@ class PersonModel(Model):
     language: Literal["vi", "en"] = Field("vi", description="of the mails")
     quiet: QuietModel | None = Field(None, description="when only what is severe is mailed at once")
     storm: StormModel | None = Field(None, description="how many mails are too many; default: none are")
+    summaries: SummariesModel | None = Field(None, description="daily and monthly mails about the whole province")
 
 
 class TellModel(Model):
@@ -431,6 +459,9 @@ class ProviderModel(Model):
     name: Line = Field(min_length=1, max_length=120, description="what people call it")
     hotline: str = Field(min_length=1, max_length=60, description="whom to call about a line; shown in its mails")
     email: str = Field("", description="for the records; mailed only with `tell`")
+    promised: float | None = Field(
+        None, gt=0, le=100, description="percent of a month that the contract promises each line to be available"
+    )
     tell: Annotated[TellModel | None, BeforeValidator(_tell, json_schema_input_type=TellModel | bool | None)] = Field(
         None, description="true, or of which incidents: its own lines' are mailed to it, in words fit for an outsider"
     )
