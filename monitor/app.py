@@ -42,6 +42,7 @@ from monitor.lookback import LookBack
 from monitor.metrics import Metrics
 from monitor.parts import make_composer, make_mailer, make_signer, make_switch, make_trap_listener, make_webhook
 from monitor.pipeline import Pipeline
+from monitor.readiness import Outlooks, ReadinessReports
 from monitor.recording import Recorder, RecordingError
 from monitor.regular import Regular
 from monitor.scheduler import Scheduler
@@ -144,9 +145,13 @@ class App:
         self._health = Health(self.pipeline, self.scheduler, store, utc_now)
         emergency = self._make_emergency(composer)
         self._traps = self._listen_for_traps()
+        outlooks = Outlooks(
+            inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph, held=lambda: self.pipeline.correlator.held,
+            incidents=self.pipeline.correlator.incidents, clock=utc_now,
+        )  # fmt: skip
         self._live = Live(
             pipeline=self.pipeline, scheduler=self.scheduler, store=store, look_back=self._look_back, health=self._health,
-            metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, started=self._started,
+            metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, outlooks=outlooks, started=self._started,
             clock=utc_now,
         )  # fmt: skip
         heartbeat = self._make_heartbeat(composer)
@@ -169,6 +174,7 @@ class App:
             "loop lag": self.metrics.watch_loop(),
             "collector": spare_collector(lambda: self._inventory, lambda: self._live.ready()[0]),
             "reloads": self._reload_when_asked(),
+            "meetings": self._make_readiness_reports(outlooks, composer).run(lambda: self._live.ready()[0]),
             "stop": stop.wait(),
         }
         if self._traps is not None:
@@ -203,6 +209,13 @@ class App:
         return Heartbeat(
             make_switch(self._settings.heartbeat), trouble=self._health.unwell, figures=self._live.figures, composer=composer,
             mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), clock=utc_now, on_sign=self.metrics.beaten,
+        )  # fmt: skip
+
+    def _make_readiness_reports(self, outlooks: Outlooks, composer: Composer) -> ReadinessReports:
+        return ReadinessReports(
+            outlooks=outlooks, inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph,
+            letters=self._store.mails, composer=composer, on_duty=lambda: concerned(self._routing, utc_now()),
+            recheck=self.scheduler.recheck, clock=utc_now, written=self.outbox.wake,
         )  # fmt: skip
 
     def _make_regular(self, composer: Composer) -> Regular:

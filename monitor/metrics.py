@@ -31,6 +31,7 @@ from monitor.core.model import (
     Severity,
     State,
 )
+from monitor.core.readiness import Readiness
 from monitor.exposition import ECHO, Exposition, head, joined, labels
 from probes.registry import COMMON_METRICS, Kind, Metric
 
@@ -66,6 +67,8 @@ class Present:
     """Relays by place: whether they failed last time."""
     maintenance: Mapping[str, bool] = field(default_factory=dict)
     """Targets that have a window of maintenance now or later: whether it is now."""
+    meetings: Mapping[str, Mapping[Readiness, int]] = field(default_factory=dict)
+    """By meeting that runs or comes soon: how many of its rooms are how ready."""
 
 
 class Metrics:
@@ -188,6 +191,7 @@ class Metrics:
         yield from self._losses(present, openmetrics=openmetrics)
         yield from self._states(present, openmetrics=openmetrics)
         yield from self._maintenance(present, openmetrics=openmetrics)
+        yield from self._meetings(present, openmetrics=openmetrics)
         yield self._static
         yield from _own(present, self._observations, openmetrics=openmetrics)
 
@@ -206,6 +210,16 @@ class Metrics:
         yield from joined(
             f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if (held := present.held.get(target)) else State.UNKNOWN]}\n"
             for target, own in self._state_labels.items()
+        )
+
+    @staticmethod
+    def _meetings(present: Present, *, openmetrics: bool) -> Iterator[str]:
+        metric = Metric(name="monitor_meeting_rooms", help="Rooms of a meeting that runs or begins within a day.")
+        yield head(metric, openmetrics=openmetrics)
+        yield from joined(
+            f"monitor_meeting_rooms{{{labels(meeting=meeting, readiness=each)}}} {number}\n"
+            for meeting, counts in present.meetings.items()
+            for each, number in counts.items()
         )
 
     def _maintenance(self, present: Present, *, openmetrics: bool) -> Iterator[str]:

@@ -18,6 +18,8 @@ from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import CalendarModel, MeetingBody, MeetingModel
 from monitor.yamlfile import Problem, Source, Where, near
 
+OWNER = "owner."
+"""Before the id of a meeting it is that of its owner as a contact: no id in contacts.yaml has a dot."""
 EVERYWHERE = "all communes"
 LONGEST = timedelta(days=1)
 """Of one session."""
@@ -136,7 +138,7 @@ class MeetingReader:
         owner = model.owner
         self.meetings[id_] = Meeting(
             id=id_, title=title, importance=Importance(model.importance), rooms=tuple(dict.fromkeys(rooms)), sessions=sessions,
-            owner=Contact(id=f"owner:{id_}", name=owner.name, email=owner.email, language=owner.language) if owner else None,
+            owner=Contact(id=f"{OWNER}{id_}", name=owner.name, email=owner.email, language=owner.language) if owner else None,
             reports=tuple(timedelta(seconds=each) for each in sorted(set(model.reports), reverse=True)),
         )  # fmt: skip
 

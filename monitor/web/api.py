@@ -83,8 +83,8 @@ def targets(view: View, pairs: Collection[tuple[str, str]]) -> Json:
         and (not kinds or target.kind in kinds)
         and (not wanted or view_of(states, target.id).state.value in wanted)
     ]
-    page, rest = _page(found, query)
-    return {"targets": [target_json(target, view_of(states, target.id), inventory) for target in page], **rest}
+    shown, rest = page(found, query)
+    return {"targets": [target_json(target, view_of(states, target.id), inventory) for target in shown], **rest}
 
 
 def incidents(view: View, pairs: Collection[tuple[str, str]]) -> Json:
@@ -93,8 +93,8 @@ def incidents(view: View, pairs: Collection[tuple[str, str]]) -> Json:
     wanted = query.flag("open")
     inventory, states = view.inventory(), view.states()
     found = [incident for incident in view.incidents() if wanted is None or (incident.closed is None) == wanted]
-    page, rest = _page(found, query)
-    return {"incidents": [incident_json(incident, inventory, states) for incident in page], **rest}
+    shown, rest = page(found, query)
+    return {"incidents": [incident_json(incident, inventory, states) for incident in shown], **rest}
 
 
 def incident(view: View, wanted: str) -> Json | None:
@@ -107,12 +107,12 @@ async def availability(view: View, pairs: Collection[tuple[str, str]], now: date
     """Answer of /api/v1/availability; None when the ledger cannot be read now."""
     query = Query(pairs, ("by", "month", "from", "until", "limit", "offset"))
     by, span = _asked(query, now)
-    _page([], query)  # a mistake is told before the work
+    page([], query)  # a mistake is told before the work
     report = await view.availability(by, span)
     if report is None:
         return None
-    page, rest = _page(list(report.totals.items()), query)
-    return {**report_json(report), "items": [totals_json(key, each) for key, each in page], **rest}
+    shown, rest = page(list(report.totals.items()), query)
+    return {**report_json(report), "items": [totals_json(key, each) for key, each in shown], **rest}
 
 
 def _asked(query: Query, now: datetime) -> tuple[By, Span]:
@@ -143,7 +143,8 @@ def totals_json(key: str, totals: Totals) -> Json:
     }
 
 
-def _page(found: list[T], query: Query) -> tuple[list[T], Json]:
+def page(found: list[T], query: Query) -> tuple[list[T], Json]:
+    """The part that a query asks for, and how much there is."""
     offset = query.number("offset", 0, 0, MAX_OFFSET)
     limit = query.number("limit", MAX_ITEMS, 1, MAX_ITEMS)
     return found[offset : offset + limit], {"total": len(found), "offset": offset}

@@ -100,7 +100,7 @@ def test_rooms_are_targets_sites_areas_or_all_communes_once_each(
 def test_the_owner_and_when_the_rooms_are_told_of_are_written_beside_it(load: Load) -> None:
     more = "owner: {name: Văn phòng, email: vp@x.example, language: en}, reports: [15m, 1d, 15m], importance: high"
     found = only(load(f"meetings: [{WEEKLY}, {more}}}]"))
-    assert found.owner == Contact(id="owner:weekly", name="Văn phòng", email="vp@x.example", language="en")
+    assert found.owner == Contact(id="owner.weekly", name="Văn phòng", email="vp@x.example", language="en")
     assert found.reports == (timedelta(days=1), timedelta(minutes=15))
     assert found.importance is Importance.HIGH
 
