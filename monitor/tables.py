@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from monitor.core.model import Explanation, Incident, Notification, Silence
+from monitor.core.model import Explanation, Incident, Letter, Notification, Silence
 
 metadata = sa.MetaData()
 
@@ -112,6 +112,7 @@ LEARNT = sa.Table(
 incident_json = TypeAdapter(Incident)
 because_json = TypeAdapter(Explanation)
 notification_json = TypeAdapter(Notification)
+letter_json = TypeAdapter(Letter)
 silence_json = TypeAdapter(Silence)
 
 

@@ -28,7 +28,8 @@ import lab
 import monitor
 import probes
 from alerts.compose import OURS, _grafana
-from alerts.samples import OWN
+from alerts.letter_samples import LETTERS, letters
+from alerts.samples import province
 from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
 from monitor.cli import main
@@ -236,6 +237,7 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Step": (schema.StepModel,),
     "Quiet": (schema.QuietModel,),
     "Storm": (schema.StormModel,),
+    "Summaries": (schema.SummariesModel,),
     "Rota": (schema.RotaModel,),
     "Override": (schema.OverrideModel,),
 }
@@ -406,9 +408,12 @@ def test_every_name_that_a_template_may_use_is_on_the_page_of_mail() -> None:
     answer = next(each.value for each in ast.walk(given) if isinstance(each, ast.Return))
     assert isinstance(answer, ast.Dict)
     names = {key.value for key in answer.keys if isinstance(key, ast.Constant)}
-    names |= {name for own in OWN.values() for name in own}
+    inventory, incidents = province()
+    sent = letters(inventory, incidents[0].began, VI, "")
+    assert set(sent) == set(LETTERS)
+    names |= {name for letter in sent.values() for name in letter}
     assert set(rows(section("docs/mail.md", "What a template may use"))) - names == {
-        "compose.SHOWN_SITES", "compose.SHOWN_TARGETS", "compose.SHOWN_EVIDENCE",
+        "compose.SHOWN_SITES", "compose.SHOWN_TARGETS", "compose.SHOWN_EVIDENCE", "compose.SHOWN_ITEMS",
     }  # fmt: skip
     assert names <= set(rows(section("docs/mail.md", "What a template may use")))
 

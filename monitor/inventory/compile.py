@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -31,13 +32,17 @@ from monitor.core.model import (
 from monitor.core.severity import usual_severity
 from monitor.inventory.addresses import Network, check_address, is_name, read_networks
 from monitor.inventory.former import Former
+from monitor.inventory.ical import Event
+from monitor.inventory.meetings import MeetingReader
 from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import (
+    CalendarModel,
     CheckModel,
     DeviceModel,
     LimitModel,
     LinkModel,
     MaintenanceModel,
+    MeetingModel,
     ProfileModel,
     ProviderModel,
     ServiceModel,
@@ -80,6 +85,8 @@ class Part:
     sites: Mapping[int, SiteModel]
     """By position in the file."""
     maintenance: Mapping[int, MaintenanceModel] = field(default_factory=dict)
+    meetings: Mapping[int, MeetingModel] = field(default_factory=dict)
+    calendars: Mapping[int, tuple[CalendarModel, Path, Sequence[Event]]] = field(default_factory=dict)
     lost: frozenset[Name] = frozenset()
     complete: bool = True
     """Whether every entry is at least in `lost`."""
@@ -180,7 +187,14 @@ class _Compiler:
         self.problems += self._former.problems
         self._sum_up_words()
         providers = {
-            name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email, tell=_told(each.tell))
+            name: Provider(
+                id=name,
+                name=each.name,
+                hotline=each.hotline,
+                email=each.email,
+                tell=_told(each.tell),
+                promised_percent=each.promised,
+            )
             for name, (_, each) in self._providers.items()
         }
         maintenance = tuple(
@@ -189,8 +203,15 @@ class _Compiler:
             for index, model in part.maintenance.items()
             if (entry := self._maintenance(part.source, index, model, sites)) is not None
         )
+        meetings = MeetingReader(sites, self._targets, complete=self._complete and not self._lost)
+        for part in self._parts:
+            for index, meeting in part.meetings.items():
+                meetings.take(part.source, index, meeting)
+            for index, (calendar, file, events) in part.calendars.items():
+                meetings.take_calendar(part.source, index, calendar, events, str(file))
+        self.problems += meetings.problems
         return Inventory(
-            sites=sites, targets=self._targets, providers=providers, maintenance=maintenance,
+            sites=sites, targets=self._targets, providers=providers, maintenance=maintenance, meetings=meetings.meetings,
             profiles={name: _profile(name, each) for name, (_, each) in self._profiles.items()},
         )  # fmt: skip
 
