@@ -264,7 +264,8 @@ class App:
     async def _serve_control(self, door: Door) -> web.AppRunner:
         path = self._settings.path(self._settings.control)
         try:
-            return await serve(make_control(self.reload, self.plan, Acts(self.pipeline, self._store, utc_now)), path)
+            acts = Acts(self.pipeline, self._store, utc_now, lambda: self._routing.contacts)
+            return await serve(make_control(self.reload, self.plan, acts), path)
         except OSError as error:
             await door.close()
             raise StartError(
