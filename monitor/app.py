@@ -139,6 +139,7 @@ class App:
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
             silences=before.silences, untold=before.untold, begun=before.begun, held=before.held, closed=before.closed,
+            resumed=before.resumed,
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._health = Health(self.pipeline, self.scheduler, store, utc_now)

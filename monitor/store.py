@@ -146,6 +146,12 @@ class Store:
         beat = await self._database.run("told", lambda connection: connection.scalar(query))
         return datetime.fromisoformat(beat) if beat else None
 
+    async def runs(self, most: int) -> list[tuple[datetime, datetime]]:
+        """Beginning and last sign of life of the last runs, in their order."""
+        query = sa.select(RUNS.c.began, RUNS.c.beat).order_by(RUNS.c.id.desc()).limit(most)
+        rows = await self._database.run("told", lambda connection: connection.execute(query).all())
+        return [(datetime.fromisoformat(began), datetime.fromisoformat(beat)) for began, beat in reversed(rows)]
+
     async def open_incidents(self) -> tuple[Incident, ...]:
         """Incidents that were open when the daemon last wrote."""
         query = sa.select(INCIDENTS.c.body).where(INCIDENTS.c.closed.is_(None)).order_by(INCIDENTS.c.opened)
