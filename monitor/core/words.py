@@ -92,6 +92,11 @@ class Words:
         """The same in short, for lists: hour and minute, day and month."""
         return at.astimezone(LOCAL).strftime("%H:%M %d/%m")
 
+    def times(self, since: datetime, until: datetime) -> str:
+        """From when to when, in short."""
+        same = since.astimezone(LOCAL).date() == until.astimezone(LOCAL).date()
+        return f"{self.hour(since)[:5] if same else self.hour(since)} – {self.hour(until)}"
+
     def name(self, target: Target | None, fallback: str = "") -> str:
         """What a person calls a target."""
         if target is None:
