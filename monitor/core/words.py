@@ -111,7 +111,8 @@ class Words:
         """What an incident is about, and where."""
         root = inventory.targets.get(incident.root)
         if incident.cause is Cause.VANTAGE:
-            return self.causes[Cause.VANTAGE]
+            said = self.causes[Cause.VANTAGE]
+            return said[:1].upper() + said[1:]
         if root is not None and incident.shared is not None:
             return f"{self.name(replace(root, label={}))} – {self.place(incident.shared, inventory)}"
         return self.at_place(root, inventory) if root is not None else incident.root
