@@ -150,6 +150,7 @@ class App:
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
             silences=before.silences, untold=before.untold, begun=before.begun, held=before.held, closed=before.closed,
+            resumed=before.resumed,
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._health = Health(self.pipeline, self.scheduler, store, utc_now)
@@ -286,7 +287,8 @@ class App:
     async def _serve_control(self, door: Door) -> web.AppRunner:
         path = self._settings.path(self._settings.control)
         try:
-            return await serve(make_control(self.reload, self.plan, Acts(self.pipeline, self._store, utc_now)), path)
+            acts = Acts(self.pipeline, self._store, utc_now, lambda: self._routing.contacts)
+            return await serve(make_control(self.reload, self.plan, acts), path)
         except OSError as error:
             await door.close()
             raise StartError(
