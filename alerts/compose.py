@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.header import Header
-from email.headerregistry import Address, HeaderRegistry, UniqueSingleAddressHeader, UniqueUnstructuredHeader
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
-from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +22,18 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.chart import LEAST_POINTS, draw, facts
-from alerts.links import KEY_BYTES, VALID, Act, Link, Signer
+from alerts.headers import mail_policy
+from alerts.links import VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
 from alerts.routing import OUTSIDER
-from alerts.samples import A_COST, OWN, notification_of, province, short_series
+from alerts.samples import A_COST, short_series
 from alerts.subject import fit
 from alerts.summary import circuits_of, lines
+from alerts.threatened import meetings_of
 from alerts.tidy import LONGEST, MAX_TEXT, line, tidy
 from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
 from monitor.core.model import (
-    ONLY_MAILED,
     SUMMARIES,
     Cause,
     Contact,
@@ -45,13 +41,14 @@ from monitor.core.model import (
     Incident,
     IncidentEvent,
     Inventory,
+    Letter,
     Notification,
     Role,
     Severity,
     Site,
     Target,
 )
-from monitor.core.words import VI, WORDS, Words, dialled
+from monitor.core.words import ROOM, VI, WORDS, Words, dialled
 
 log = logging.getLogger(__name__)
 
@@ -62,59 +59,11 @@ WITHOUT_PICTURE = SUMMARIES | {*ACTS, Happening.WITHDRAWN}
 """They are not about how the root is now."""
 OURS_ALONE = frozenset({"words", "board", "grafana", "chart", "act"})
 """Of what a template may use: made of our own words and ids, and whole."""
-ROOM = "vc-endpoint"
-"""Kind of the targets that are rooms of video conferences."""
 SHOWN_SITES = 12
 SHOWN_TARGETS = 12
 SHOWN_EVIDENCE = 6
-
-
-class _Whole(UniqueUnstructuredHeader):
-    """A header that is never broken but between encoded words.
-
-    Identifiers are compared as they stand, and the folding of Python 3.11 loses a space between encoded words, which the
-    older `email.header` does not.
-    """
-
-    name: str
-
-    def fold(self, *, policy: EmailPolicy) -> str:
-        """The header on the wire."""
-        text = str(self)
-        if not text.isascii():
-            text = Header(text, "utf-8", header_name=self.name).encode(linesep=policy.linesep)
-        return f"{self.name}: {text}{policy.linesep}"
-
-
-class _Addressed(UniqueSingleAddressHeader):
-    """A header with one address, whose name never becomes anything else.
-
-    Where a quoted name is longer than a line, the folding of Python 3.11 leaves its quotes out (what was a comma in it then parts
-    addresses), so that a name that is more than plain words is encoded instead (RFC 2047 section 5, rule 3).
-    """
-
-    name: str
-
-    def fold(self, *, policy: EmailPolicy) -> str:
-        """The header on the wire."""
-        called, address = self.address.display_name, self.address.addr_spec
-        if not re.fullmatch(r"[A-Za-z0-9 ]{0,40}", called):
-            called = Header(called, "utf-8", header_name=self.name).encode(linesep=policy.linesep)
-        between = f"{policy.linesep} " if len(called) + len(address) > 70 else " "
-        return (
-            f"{self.name}: {called}{between}<{address}>{policy.linesep}"
-            if called
-            else f"{self.name}: {address}{policy.linesep}"
-        )
-
-
-def _policy() -> EmailPolicy:
-    headers = HeaderRegistry()
-    for name in ("from", "to"):
-        headers.map_to_type(name, _Addressed)  # type: ignore[arg-type]  # as below
-    for name in ("subject", "message-id", "content-id", "in-reply-to", "references", "x-commune-monitor-incident"):
-        headers.map_to_type(name, _Whole)  # type: ignore[arg-type]  # the stubs want what the registry makes of it
-    return SMTP.clone(header_factory=headers)  # type: ignore[return-value]  # the stubs disagree with each other
+SHOWN_ITEMS = 40
+"""Incidents of a summary; the rest are counted, for Gmail cuts off what is longer than 102 kB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +105,7 @@ class Composer:
         name, address = parseaddr(sender)
         self._sender = Address(name, addr_spec=address)
         self._domain = message_id_domain
-        self._policy = _policy()
+        self._policy = mail_policy()
         self._board, self._grafana, self._signer = board, grafana, signer
         self._last_hour = last_hour
         self._text = _environment(template_folder, html=False)
@@ -184,43 +133,50 @@ class Composer:
             self._add_picture(message, given["chart"]["src"], picture)
         return message
 
-    def own(
-        self, name: str, contact: Contact, id_: str, now: datetime, given: Mapping[str, object], answers: str = ""
-    ) -> EmailMessage:
-        """A mail of the monitor about itself, of the template `name`, as text alone; `answers` is the id of one before."""
-        given = {"words": WORDS[contact.language], "contact": contact, "board": self._board, **_tidied(given)}
+    def letter(
+        self,
+        name: str,
+        contact: Contact,
+        id_: str,
+        given: Mapping[str, object],
+        tables: tuple[tuple[str, str], ...] = (),
+    ) -> Letter:
+        """A mail that is about no single incident, of the template `name`."""
+        given = {**_tidied({**given, "contact": contact}), "board": self._board}
         try:
-            subject, text = self.render_own(name, contact.language, given)
+            subject, text, html = self.render_letter(name, contact.language, given)
         except Exception:
             log.exception("template %s failed, a plain mail goes out instead", name)
-            told = (f"{key}: {value}" for key, value in given.items() if key not in ("words", "contact"))
-            subject, text = f"commune-monitor: {name}", "\n".join(told) + "\n"
-        message = self._envelope(id_, contact, subject, now)
+            told = (f"{key}: {value}" for key, value in given.items() if key != "contact")
+            subject, text, html = f"commune-monitor: {name}", "\n".join(told) + "\n", ""
+        return Letter(id=id_, contact=contact, subject=subject, text=text, html=html, tables=tables)
+
+    def post(self, letter: Letter, now: datetime, answers: str = "") -> EmailMessage:
+        """A letter as it is sent; `answers` is the id of one before."""
+        message = self._envelope(letter.id, letter.contact, letter.subject, now)
         if answers:
             message["In-Reply-To"] = message["References"] = self._message_id(answers)
-        message.set_content(text, cte="quoted-printable")
+        _fill(message, letter.text, letter.html)
+        for name, table in letter.tables:
+            # The mark at its beginning tells a spreadsheet that it is UTF-8.
+            message.add_attachment(table.encode("utf-8-sig"), "text", "csv", filename=name, params={"charset": "utf-8"})
         return message
 
-    def render_own(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str]:
-        """Subject and text; raises what the template raises."""
+    def render_letter(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str, str]:
+        """Subject, text and HTML; raises what the templates raise. Without a page of its own the text is shown as one."""
+        given = {**given, "words": WORDS[language], "about": name}
+        subject, text = self._render_text(name, language, given)
+        page = self._html.select_template([f"{language}/{name}.html", "letter.html"])
+        return subject, text, page.render({**given, "subject": subject, "text": text})
+
+    def _render_text(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str]:
+        """Subject and text."""
         head, _, text = self._text.get_template(f"{language}/{name}.txt").render(given).lstrip().partition("\n")
         return fit(_clean(head), language), text.lstrip("\n")
 
     def subject(self, notification: Notification, inventory: Inventory) -> str:
         """What the mail of a notification is about, in a line."""
         return self._surely(notification, _tidied(self._given(notification, inventory)))[0]
-
-    def test(self, contact: Contact, now: datetime) -> EmailMessage:
-        """A mail that says that mail works; raises what the templates raise."""
-        subject, text, html = self.render_test(contact, now)
-        message = self._envelope(f"test-{now:%Y%m%d-%H%M%S-%f}.{contact.id}", contact, subject, now)
-        _fill(message, text, html)
-        return message
-
-    def render_test(self, contact: Contact, now: datetime) -> tuple[str, str, str]:
-        """Subject, text and HTML of a test mail; raises what the templates raise."""
-        given = {"contact": tidy(contact), "words": WORDS[contact.language], "board": self._board, "at": now}
-        return self._rendered("test", contact.language, given)
 
     def _envelope(self, mail: str, contact: Contact, subject: str, now: datetime) -> EmailMessage:
         """A mail without anything in it."""
@@ -278,7 +234,7 @@ class Composer:
         self.render(notification, _tidied(self._given(notification, inventory, short_series(), A_COST)))
 
     def _rendered(self, kind: str, language: str, given: Mapping[str, Any]) -> tuple[str, str, str]:
-        subject, text = self.render_own(kind, language, given)
+        subject, text = self._render_text(kind, language, given)
         html = self._html.get_template(f"{language}/{kind}.html").render({**given, "subject": subject})
         return subject, text, html
 
@@ -294,7 +250,7 @@ class Composer:
         root = inventory.targets.get(incident.root)
         site = inventory.sites.get(root.site) if root else None
         if incident.shared is not None and root is not None and site is not None:  # no single one is what it is about
-            circuits = ", ".join(_circuits(incident, inventory))
+            circuits = ", ".join(each.id for each in circuits_of(incident, inventory) if each.id)
             provider = dict(incident.shared.by).get("provider", "")
             root = replace(root, label={}, address="", contact="", circuit=circuits, provider=provider)
             site = replace(site, name=words.place(incident.shared, inventory), contact="")
@@ -321,19 +277,26 @@ class Composer:
             "communes": sum(each.site.kind == "commune" for each in hurt),
             "rooms": sum(each.kind == ROOM for each in things),
             "services": sum(each.role is Role.SERVICE for each in things),
+            "meetings": meetings_of(incident, inventory, words, notification.event.at),
             "shown_sites": SHOWN_SITES,
             "shown_targets": SHOWN_TARGETS,
             "evidence": incident.evidence[:SHOWN_EVIDENCE],
-            "board": f"{self._board}/incidents/{incident.id}" if self._board else "",
+            "board": self._page(notification),
             "grafana": _grafana(self._grafana, root),
             "chart": self._chart(notification, series),
             "cost": _cost(cost, words),
             "act": self._links(notification),
             "circuits": circuits_of(incident, inventory, notification.contact.id.removeprefix(OUTSIDER)),
             "items": lines(notification.items, inventory, words, self._board),
+            "shown_items": SHOWN_ITEMS,
             "contact": notification.contact,
             "told_because": notification.reason,
         }
+
+    def _page(self, notification: Notification) -> str:
+        """Address of the incident on the board; of a summary that of the board."""
+        about_one = self._board and notification.event.what not in SUMMARIES
+        return f"{self._board}/incidents/{notification.event.incident.id}" if about_one else self._board
 
     def _chart(self, notification: Notification, series: Series | None) -> dict[str, Any]:
         """What a template says of the picture; empty when there is none."""
@@ -392,13 +355,6 @@ def _heaviest(incident: Incident, inventory: Inventory, words: Words) -> str:
         return ""
     target = inventory.targets.get(incident.weight.target)
     return f"{words.name(target)} – {inventory.sites[target.site].name}" if target else incident.weight.target
-
-
-def _circuits(incident: Incident, inventory: Inventory) -> list[str]:
-    """Circuits of the lines that failed together."""
-    targets = (inventory.targets.get(each) for each in _hurt_targets(incident))
-    kind = incident.shared.kind if incident.shared else ""
-    return [each.circuit for each in targets if each is not None and each.kind == kind and each.circuit]
 
 
 def _why(incident: Incident, words: Words) -> str:
@@ -461,56 +417,3 @@ def _clean(text: str) -> str:
     """
     plain = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in text.replace("=?", "= ?"))
     return " ".join(plain.split())
-
-
-# -- checking ------------------------------------------------------------------------------------------------------
-
-
-def check_templates(folder: Path | None) -> list[tuple[str, int, str]]:
-    """Render every mail once, with ours and the admin's templates; (file, line, what is wrong) of those that fail."""
-    composer = Composer(
-        sender="a@example.org",
-        message_id_domain="example.org",
-        board="http://b",
-        grafana="http://g",
-        template_folder=folder,
-        signer=Signer(bytes(KEY_BYTES)),
-    )
-    found: dict[tuple[str, int, str], None] = {}
-    for render in _all_mails(composer):
-        try:
-            render()
-        except jinja2.TemplateSyntaxError as error:
-            found[error.filename or error.name or "", error.lineno, error.message or ""] = None
-        except jinja2.TemplateNotFound as error:
-            found[str(error.name), 0, "there is no such template"] = None
-        except Exception as error:  # noqa: BLE001  an admin's template may raise anything
-            found[*_place(error, folder), f"{type(error).__name__}: {error}"] = None
-    return list(found)
-
-
-def _all_mails(composer: Composer) -> Iterator[Callable[[], object]]:
-    inventory, incidents = province()
-    for language in WORDS:
-        for what, incident, outsider in product(Happening, incidents, (False, True)):
-            if not (outsider and what in ONLY_MAILED):
-                notification = notification_of(incident, what, language, outsider=outsider)
-                yield partial(composer.try_out, notification, inventory)
-                if what is Happening.RECOVERED:
-                    yield partial(composer.try_out, replace(notification, catches_up=True), inventory)
-        contact = notification_of(incidents[0], Happening.OPENED, language).contact
-        yield partial(composer.render_test, contact, incidents[0].began)
-        for name, own in OWN.items():
-            common: dict[str, object] = {"words": WORDS[language], "contact": contact, "board": "http://b"}
-            yield partial(composer.render_own, name, language, common | dict(own))
-
-
-def _place(error: Exception, folder: Path | None) -> tuple[str, int]:
-    """The last template line in the traceback: jinja2 rewrites tracebacks so that templates show."""
-    place, step = (str(folder or OURS), 0), error.__traceback__
-    while step is not None:
-        file = step.tb_frame.f_code.co_filename
-        if file.endswith((".txt", ".html")):
-            place = (file, step.tb_lineno)
-        step = step.tb_next
-    return place

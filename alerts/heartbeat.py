@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 300
 SETTLE_SECONDS = 15.0
 """… and after it, for what failed to be decided."""
 SHOWN = 40
-"""Incidents in a list."""
+"""Incidents in a list; the rest are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +123,9 @@ class Heartbeat:
         given: dict[str, object] = {
             "since": since,
             "started": started,
-            "over": [each for each in before if each.id not in still][:SHOWN],
-            "open": [each for each in still.values() if each.id in known][:SHOWN],
-            "new": [each for each in still.values() if each.id not in known][:SHOWN],
+            "over": tuple(each for each in before if each.id not in still),
+            "open": tuple(each for each in still.values() if each.id in known),
+            "new": tuple(each for each in still.values() if each.id not in known),
         }
         log.warning("nothing was watched from %s to %s", since.isoformat(), started.isoformat())
         await self.tell("missed", f"{started:%Y%m%d-%H%M%S}.missed", given)
@@ -141,7 +141,8 @@ class Heartbeat:
         log.error("mail `%s` was given up for %s", name, ", ".join(each.id for each in waits))
 
     async def _sent(self, name: str, id_: str, contact: Contact, given: dict[str, object]) -> bool:
-        message = self._composer.own(name, contact, f"{id_}.{contact.id}", self._clock(), given)
+        letter = self._composer.letter(name, contact, f"{id_}.{contact.id}", {**given, "shown": SHOWN})
+        message = self._composer.post(letter, self._clock())
         outcome = await self._mailer.send(message, contact.email)
         sent = outcome.delivery is Delivery.SENT
         self._on_sign("mail", "sent" if sent else "failed")

@@ -19,6 +19,8 @@ from typing import Literal
 
 import aiosmtplib
 
+from alerts.tidy import line
+
 REST_SECONDS = 60.0
 """A relay that failed is tried after the others for so long; then one mail tries it first again."""
 QUIT_SECONDS = 1.0
@@ -170,7 +172,7 @@ class Mailer:
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # ValueError: a host name that is none
             result = _result(dialogue.step, error)
             return _Tried(result=result, step=dialogue.step, said=_said(error))
-        return _Tried(result=Result.SENT, step=dialogue.step, said=_one_line(said))
+        return _Tried(result=Result.SENT, step=dialogue.step, said=line(said))
 
     async def _own_name(self) -> str:
         """What we call ourselves: asked once, for the DNS may be what is broken when a mail is wanted most."""
@@ -272,11 +274,5 @@ def _context(relay: Relay) -> ssl.SSLContext | None:
 
 def _said(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return _one_line(f"{error.code} {error.message}")
-    return _one_line(str(error) or type(error).__name__)
-
-
-def _one_line(text: str) -> str:
-    """What a relay said, fit for log and database: aiosmtplib leaves bytes that are no UTF-8 as half surrogate pairs."""
-    readable = "".join(each if each.isprintable() else " " for each in text)
-    return " ".join(readable.split())[:300]
+        return line(f"{error.code} {error.message}")
+    return line(str(error) or type(error).__name__)

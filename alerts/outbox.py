@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from functools import partial
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from alerts.compose import Composer
 from alerts.mailer import Delivery, Mailer, Outcome
 from alerts.webhook import PREFIX, Webhooks
 from monitor.core.ledger import Cost
-from monitor.core.model import Inventory, Notification
+from monitor.core.model import Inventory, Letter, Notification
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ UNSENT = ("queued", "sending", "deferred")
 """Statuses of what is to be handed over as soon as may be."""
 HELD = "held"
 """Status of what waits for a summary."""
+STATUSES = (*UNSENT, HELD, "summed", "sent", "failed", "superseded")
 POLL_SECONDS = 2.0
 AT_ONCE = 4
 """Mails that are being handed over at a time."""
@@ -43,10 +45,10 @@ class QueueError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """A notification that is due."""
+    """A mail that is due."""
 
     id: str
-    notification: Notification
+    mail: Notification | Letter
     attempts: int
     """Which try this is, from 1."""
     queued_at: datetime
@@ -188,21 +190,21 @@ class Outbox:
             pass
 
     async def _deliver(self, queued: Queued) -> None:
-        if queued.notification.contact.id.startswith(PREFIX):
-            outcome = await self._webhooks.send(queued.notification, self._clock())
+        mail = queued.mail
+        if isinstance(mail, Notification) and mail.contact.id.startswith(PREFIX):
+            outcome = await self._webhooks.send(mail, self._clock())
         else:
-            outcome = await self._mail(queued)
+            outcome = await self._mail(mail)
         self._on_result(outcome.delivery.value)
         await self._mark(queued, outcome)
 
-    async def _mail(self, queued: Queued) -> Outcome:
-        contact = queued.notification.contact
+    async def _mail(self, mail: Notification | Letter) -> Outcome:
+        contact = mail.contact
         try:
-            cost = await self._cost(queued.notification)
-            message = self._composer.compose(queued.notification, self._inventory(), self._clock(), cost)
+            message = await self._message(mail)
         except Exception as error:
             # An address that the e-mail package cannot write: it would not be better next time, nor after a restart.
-            log.exception("mail %s to %s cannot be written", queued.id, contact.id)
+            log.exception("mail %s to %s cannot be written", mail.id, contact.id)
             return Outcome(delivery=Delivery.REFUSED, answer=f"cannot be written: {error}")
         outcome = await self._mailer.send(message, contact.email)
         self._stuck, was_stuck = outcome.relays_failed, self._stuck
@@ -210,6 +212,12 @@ class Outbox:
             with suppress(QueueError):
                 await self._queue.hasten(self._clock())  # what waits longest would wait for minutes still
         return outcome
+
+    async def _message(self, mail: Notification | Letter) -> EmailMessage:
+        if isinstance(mail, Letter):
+            return self._composer.post(mail, self._clock())
+        cost = await self._cost(mail)
+        return self._composer.compose(mail, self._inventory(), self._clock(), cost)
 
     async def _mark(self, queued: Queued, outcome: Outcome) -> None:
         """Write down how it ended, however long the database takes: what is not marked sent is sent again."""
@@ -223,7 +231,7 @@ class Outbox:
                 return
 
     async def _mark_once(self, queued: Queued, outcome: Outcome) -> None:
-        now, contact = self._clock(), queued.notification.contact
+        now, contact = self._clock(), queued.mail.contact
         if outcome.delivery is Delivery.SENT:
             await self._queue.sent(queued.id, now, outcome.answer)
             log.info(
@@ -231,7 +239,7 @@ class Outbox:
                 queued.id,
                 contact.id,
                 outcome.relay,
-                extra={"incident": queued.notification.thread},
+                extra={"incident": queued.mail.thread} if isinstance(queued.mail, Notification) else None,
             )
         elif outcome.delivery is Delivery.REFUSED:
             await self._queue.fail(queued.id, now, outcome.answer)

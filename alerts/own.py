@@ -110,7 +110,7 @@ class Emergency:
             return
         last = {each.thread: each for each in waiting}  # of each incident only what happened last
         lines = [(each.event.at, self._composer.subject(each, self._inventory())) for each in last.values()]
-        given = {"trouble": self._trouble(), "lines": lines[-SHOWN:], "more": max(0, len(lines) - SHOWN)}
+        given = {"trouble": self._trouble(), "lines": tuple(lines[-SHOWN:]), "more": max(0, len(lines) - SHOWN)}
         if await self._send("unwritten", told, given):
             told.listed, told.at = ids, now
 
@@ -130,9 +130,8 @@ class Emergency:
         thread = f"{self._began:%Y%m%d-%H%M%S}.unwritten"
         first = f"{thread}.0.{told.contact.id}"
         id_ = f"{thread}.{told.mails}.{told.contact.id}"
-        message = self._composer.own(
-            name, told.contact, id_, self._clock(), given, answers="" if id_ == first else first
-        )
+        letter = self._composer.letter(name, told.contact, id_, given)
+        message = self._composer.post(letter, self._clock(), answers="" if id_ == first else first)
         outcome = await self._mailer.send(message, told.contact.email)
         if outcome.delivery is not Delivery.SENT:
             told.tried = now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from monitor.core.model import Cause, Contact, Incident, Inventory, Severity
 from monitor.core.severity import RANK
@@ -155,6 +155,15 @@ class Storm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Summaries:
+    """When somebody wants to hear of the whole province, as times of day in Viet Nam; None: never."""
+
+    daily: time | None = None
+    monthly: time | None = None
+    """On the first, about the month before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
     """All of contacts.yaml, as one immutable snapshot."""
 
@@ -165,6 +174,8 @@ class Routing:
     """By contact."""
     storms: Mapping[str, Storm] = field(default_factory=dict)
     """By contact; who is not in it gets every mail, however many."""
+    summaries: Mapping[str, Summaries] = field(default_factory=dict)
+    """By contact."""
 
     def and_all(self, *contacts: Contact) -> Routing:
         """The same, and each of these is told of every incident."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -19,6 +18,7 @@ from monitor.core.model import (
     Cause,
     Contact,
     Happening,
+    Importance,
     Incident,
     IncidentEvent,
     Inventory,
@@ -31,6 +31,7 @@ from monitor.core.model import (
     Site,
     State,
     Target,
+    Threat,
     Weight,
 )
 
@@ -86,7 +87,7 @@ def province() -> tuple[Inventory, list[Incident]]:
     ]  # fmt: skip
     common = replace(
         incidents[0], id="common", cause=Cause.SHARED, why="in-common", times=3,
-        acknowledged=Acknowledgement(by="Hoa", at=at),
+        acknowledged=Acknowledgement(by="Hoa", at=at), meetings=_sample_meetings(at),
         shared=Shared(kind="tslcd", by=(("provider", "sample"), ("area", "Huyện Mẫu")), hurt=6, of=6, elsewhere=0, others=9),
     )  # fmt: skip
     gone = Incident(
@@ -95,17 +96,17 @@ def province() -> tuple[Inventory, list[Incident]]:
     return inventory, [*incidents, common, gone]
 
 
-_AT = datetime(2026, 1, 1, tzinfo=UTC)
-_OPEN = Incident(
-    id="sample", root="sample/tslcd", cause=Cause.LINK, state=State.DOWN, began=_AT, opened=_AT, reason=Reason.TIMEOUT
-)
-OWN: Mapping[str, Mapping[str, object]] = {
-    "unwritten": {"trouble": "the disk is full", "lines": [(_AT, "DOWN: sample")], "more": 3},
-    "written": {"since": _AT},
-    "heartbeat": {"targets": 9, "unknown": 0, "started": _AT, "open": (_OPEN,)},
-    "missed": {"since": _AT, "started": _AT, "open": (_OPEN,), "new": (), "over": (_OPEN,)},
-}
-"""The mails of the monitor about itself, with what each template is given beside `words`, `contact` and `board`."""
+def _sample_meetings(at: datetime) -> tuple[Threat, ...]:
+    """More than a mail shows, the first of which runs."""
+    return tuple(
+        Threat(
+            meeting=f"m{number}", title="Giao ban", importance=Importance.HIGH, begins=at + timedelta(hours=number),
+            ends=at + timedelta(hours=number + 2), rooms=tuple(f"sample/room-{room}" for room in range(9)),
+        )
+        for number in range(5)
+    )  # fmt: skip
+
+
 A_COST = Cost(before=0.99981, after=0.99871, down=timedelta(minutes=53))
 
 

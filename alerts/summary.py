@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.model import Cause, Happening, Incident, IncidentEvent, Inventory
+from monitor.core.model import Happening, Incident, IncidentEvent, Inventory
 from monitor.core.words import Words
 
 
@@ -37,14 +37,8 @@ def lines(items: Iterable[IncidentEvent], inventory: Inventory, words: Words, bo
 
 def _line(event: IncidentEvent, inventory: Inventory, words: Words, board: str) -> Line:
     incident = event.incident
-    root = inventory.targets.get(incident.root)
-    name = words.name(root, incident.root)
-    if root is not None and incident.shared is not None:
-        name = f"{words.name(replace(root, label={}))} – {words.place(incident.shared, inventory)}"
-    elif root is not None:
-        name = f"{name} – {inventory.sites[root.site].name}"
     return Line(
-        name=words.causes[Cause.VANTAGE] if incident.cause is Cause.VANTAGE else name,
+        name=words.root(incident, inventory),
         state=words.states[incident.state], severity=words.severities[incident.severity], cause=words.causes[incident.cause],
         since=incident.began, until=incident.closed, withdrawn=event.what is Happening.WITHDRAWN,
         by=incident.acknowledged.by if incident.acknowledged else "",
@@ -60,15 +54,18 @@ class Circuit:
     site: str
 
 
-def circuits_of(incident: Incident, inventory: Inventory, provider: str) -> tuple[Circuit, ...]:
-    """The circuits of a provider that an incident is about: the root's, or those of the lines that have it in common."""
+def circuits_of(incident: Incident, inventory: Inventory, provider: str = "") -> tuple[Circuit, ...]:
+    """The circuits that an incident is about: the root's, or those of the lines that have it in common.
+
+    Only those of `provider`, where one is named.
+    """
     root = inventory.targets.get(incident.root)
-    if root is None or root.provider != provider:
+    if root is None:
         return ()
     about = (incident.root, *incident.impact) if incident.shared else (incident.root,)
     lines_of_it = (inventory.targets[each] for each in about if each in inventory.targets)
     return tuple(
         Circuit(id=each.circuit, site=inventory.sites[each.site].name)
         for each in lines_of_it
-        if each.provider == provider and each.kind == root.kind
+        if each.kind == root.kind and provider in ("", each.provider)
     )

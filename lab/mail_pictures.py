@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from alerts.compose import Composer
+from alerts.letter_samples import letters
 from alerts.links import KEY_BYTES, Signer
 from alerts.reasons import REASONS
 from alerts.routing import Scope
@@ -89,7 +90,8 @@ def mails(inventory: Inventory, language: str) -> Iterator[tuple[str, str]]:
         )
         cost = A_COST if event.what is Happening.RECOVERED else None
         yield name, as_page(composer.compose(notification, inventory, NOW, cost))
-    yield "test", as_page(composer.test(contact, NOW))
+    for name, given in letters(inventory, NOW, WORDS[language], "https://monitor.example.org").items():
+        yield name, as_page(composer.post(composer.letter(name, contact, name, given), NOW))
 
 
 def bare(page: str) -> str:

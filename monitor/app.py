@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
-import gc
 import logging
 import resource
 import signal
@@ -28,7 +27,7 @@ from alerts.routing import Routing
 from alerts.webhook import Webhooks
 from monitor.acts import Acts, LinkActs
 from monitor.archive import Archive
-from monitor.collector import spare_collector
+from monitor.collector import leave_alone, spare_collector
 from monitor.control import RefusedError, make_control, serve
 from monitor.core.lasthour import EVERY, LastHour, Series
 from monitor.core.ledger import members
@@ -43,8 +42,10 @@ from monitor.lookback import LookBack
 from monitor.metrics import Metrics
 from monitor.parts import make_composer, make_mailer, make_signer, make_switch, make_trap_listener, make_webhook
 from monitor.pipeline import Pipeline
+from monitor.readiness import Outlooks, ReadinessReports
 from monitor.recorder import Recorder
 from monitor.recording import RecordingError
+from monitor.regular import Regular
 from monitor.scheduler import Scheduler
 from monitor.store import Store
 from monitor.takeover import take_over
@@ -149,14 +150,19 @@ class App:
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
             silences=before.silences, untold=before.untold, begun=before.begun, held=before.held, closed=before.closed,
+            resumed=before.resumed,
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._health = Health(self.pipeline, self.scheduler, store, utc_now)
         emergency = self._make_emergency(composer)
         self._traps = self._listen_for_traps()
+        outlooks = Outlooks(
+            inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph, held=lambda: self.pipeline.correlator.held,
+            incidents=self.pipeline.correlator.incidents, clock=utc_now,
+        )  # fmt: skip
         self._live = Live(
             pipeline=self.pipeline, scheduler=self.scheduler, store=store, look_back=self._look_back, health=self._health,
-            metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, started=self._started,
+            metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, outlooks=outlooks, started=self._started,
             clock=utc_now,
         )  # fmt: skip
         heartbeat = self._make_heartbeat(composer)
@@ -171,12 +177,14 @@ class App:
             "outbox": self.outbox.run(),
             "emergency": emergency.run(),
             "outbox figures": self._health.watch_outbox(),
+            "summaries": self._make_regular(composer).run(now.settled()),
             "alertmanager": self._make_alertmanager().run(),
             "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
             "watchdog": self._systemd.watch(self._health.stalled),
             "last hour": self._look_at_all(),
             "collector": spare_collector(lambda: self._inventory, lambda: self._live.ready()[0]),
             "reloads": self._reload_when_asked(),
+            "meetings": self._make_readiness_reports(outlooks, composer).run(lambda: self._live.ready()[0]),
             "stop": stop.wait(),
         }
         if self._traps is not None:
@@ -186,8 +194,7 @@ class App:
         self.metrics.watch_loop()
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         self.scheduler.adopt(self._inventory.checks())
-        gc.collect()
-        gc.freeze()  # the rest when all was seen once
+        leave_alone()  # the rest when all was seen once
         self.scheduler.start()
         self._systemd.say(READY)
         log.info("watching %d targets with %d checks", len(self._inventory.targets), len(self._inventory.checks()))
@@ -212,6 +219,20 @@ class App:
         return Heartbeat(
             make_switch(self._settings.heartbeat), trouble=self._health.unwell, figures=self._live.figures, composer=composer,
             mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), clock=utc_now, on_sign=self.metrics.beaten,
+        )  # fmt: skip
+
+    def _make_readiness_reports(self, outlooks: Outlooks, composer: Composer) -> ReadinessReports:
+        return ReadinessReports(
+            outlooks=outlooks, inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph,
+            letters=self._store.mails, composer=composer, on_duty=lambda: concerned(self._routing, utc_now()),
+            recheck=self.scheduler.recheck, clock=utc_now, written=self.outbox.wake,
+        )  # fmt: skip
+
+    def _make_regular(self, composer: Composer) -> Regular:
+        return Regular(
+            letters=self._store.mails, past=self._look_back, held=lambda: self.pipeline.correlator.held,
+            routing=lambda: self._routing, inventory=lambda: self._inventory, composer=composer,
+            board=self._settings.links.board.rstrip("/"), clock=utc_now, written=self.outbox.wake,
         )  # fmt: skip
 
     def _make_alertmanager(self) -> Alertmanager:
@@ -266,7 +287,8 @@ class App:
     async def _serve_control(self, door: Door) -> web.AppRunner:
         path = self._settings.path(self._settings.control)
         try:
-            return await serve(make_control(self.reload, self.plan, Acts(self.pipeline, self._store, utc_now)), path)
+            acts = Acts(self.pipeline, self._store, utc_now, lambda: self._routing.contacts)
+            return await serve(make_control(self.reload, self.plan, acts), path)
         except OSError as error:
             await door.close()
             raise StartError(

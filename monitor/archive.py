@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from monitor.core import ledger
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Member, Records, Report, Span, Totals, Turn
-from monitor.core.model import Incident, Role, State
+from monitor.core.model import Happening, Incident, Role, State
 from monitor.core.seen import GRACE
 from monitor.database import StoreError, engine_of
 from monitor.tables import written
@@ -35,7 +35,8 @@ TARGETS_AT_ONCE = 50
 _run = sa.table("run", sa.column("began"), sa.column("beat"))
 _member = sa.table("member", *map(sa.column, ("target", "role", "kind", "provider", "commune", "since", "until")))
 _change = sa.table("state_change", *map(sa.column, ("id", "target", "state", "since", "at")))
-_incident = sa.table("incident", *map(sa.column, ("body", "closed")))
+_incident = sa.table("incident", *map(sa.column, ("id", "body", "opened", "closed")))
+_event = sa.table("incident_event", *map(sa.column, ("incident", "what", "at")))
 
 _incident_json = TypeAdapter(Incident)
 _STATES = {each.value: each for each in State}
@@ -93,6 +94,23 @@ class Archive:
             return ledger.history(_with_turns(connection, known, past), past)
 
         return await self._run(work)
+
+    async def incidents(self, span: Span) -> list[Incident]:
+        """Those that were open at some time of a span and turned out no part of others, oldest first; raises ArchiveError."""
+        withdrawn = sa.exists().where(
+            _event.c.incident == _incident.c.id,
+            _event.c.at == _incident.c.closed,
+            _event.c.what == Happening.WITHDRAWN.value,
+        )
+        query = (
+            sa.select(_incident.c.body)
+            .where(_incident.c.opened < written(span.until))
+            .where(_incident.c.closed.is_(None) | ((_incident.c.closed >= written(span.since)) & ~withdrawn))
+            .order_by(_incident.c.opened)
+        )
+        return await self._run(
+            lambda connection: [_incident_json.validate_json(body) for body in connection.scalars(query)]
+        )
 
     async def cost(self, incident: Incident, now: datetime, maintenance: Sequence[Maintenance] = ()) -> Cost | None:
         """What an incident that is over cost; None when nothing is known of its root. Raises ArchiveError."""

@@ -98,7 +98,7 @@ def files_of(path: Path) -> Stamp:
     """How settings, inventory and contacts are on disk now."""
     try:
         folder, contacts = named_files(path)
-        return stamp([path, contacts, *sorted(folder.glob("*.yaml"))])
+        return stamp([path, contacts, *sorted((*folder.glob("*.yaml"), *folder.glob("*.ics")))])
     except (ConfigError, OSError):  # who reads them tells it
         return stamp([path])
 

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from monitor.archive import Archive, ArchiveError
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, month_of
-from monitor.core.model import Happening, Inventory, Notification
+from monitor.core.model import Happening, Incident, Inventory, Notification
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,11 @@ class LookBack:
         return await self._look(
             (by, span), lambda: self._archive.availability(by, span, self._clock(), self._announced(span))
         )
+
+    async def incidents(self, span: Span) -> Sequence[Incident]:
+        """Those that were open in a span; raises ArchiveError."""
+        async with self._looking:
+            return await self._archive.incidents(span)
 
     async def past(self, site: str, span: Span) -> Mapping[str, Sequence[Interval]] | None:
         """The intervals of a site's targets; None when the database cannot be read now."""

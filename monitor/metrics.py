@@ -16,7 +16,7 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from alerts.outbox import UNSENT
+from alerts.outbox import STATUSES, UNSENT
 from monitor.core.judge import Judge
 from monitor.core.lasthour import ECHO_RTT
 from monitor.core.model import (
@@ -31,13 +31,13 @@ from monitor.core.model import (
     Severity,
     State,
 )
+from monitor.core.readiness import Readiness
 from monitor.exposition import ECHO, Exposition, head, joined, labels
 from probes.engine.lag import lag
 from probes.registry import COMMON_METRICS, Kind, Metric
 
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
-OUTBOX_STATUSES = (*UNSENT, "sent", "failed", "superseded")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +67,8 @@ class Present:
     """Relays by place: whether they failed last time."""
     maintenance: Mapping[str, bool] = field(default_factory=dict)
     """Targets that have a window of maintenance now or later: whether it is now."""
+    meetings: Mapping[str, Mapping[Readiness, int]] = field(default_factory=dict)
+    """By meeting that runs or comes soon: how many of its rooms are how ready."""
 
 
 class Metrics:
@@ -185,6 +187,7 @@ class Metrics:
         yield from self._losses(present, openmetrics=openmetrics)
         yield from self._states(present, openmetrics=openmetrics)
         yield from self._maintenance(present, openmetrics=openmetrics)
+        yield from self._meetings(present, openmetrics=openmetrics)
         yield self._static
         yield from _own(present, self._observations, openmetrics=openmetrics)
 
@@ -203,6 +206,16 @@ class Metrics:
         yield from joined(
             f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if (held := present.held.get(target)) else State.UNKNOWN]}\n"
             for target, own in self._state_labels.items()
+        )
+
+    @staticmethod
+    def _meetings(present: Present, *, openmetrics: bool) -> Iterator[str]:
+        metric = Metric(name="monitor_meeting_rooms", help="Rooms of a meeting that runs or begins within a day.")
+        yield head(metric, openmetrics=openmetrics)
+        yield from joined(
+            f"monitor_meeting_rooms{{{labels(meeting=meeting, readiness=each)}}} {number}\n"
+            for meeting, counts in present.meetings.items()
+            for each, number in counts.items()
         )
 
     def _maintenance(self, present: Present, *, openmetrics: bool) -> Iterator[str]:
@@ -267,7 +280,7 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
         "monitor_incident_events_total", "What happened to incidents.",
         {labels(cause=cause, what=what): n for (cause, what), n in events.items()}, counter=True,
     )  # fmt: skip
-    statuses = {labels(status=status): present.outbox.get(status, 0) for status in OUTBOX_STATUSES}
+    statuses = {labels(status=status): present.outbox.get(status, 0) for status in STATUSES}
     yield family("monitor_outbox_mails", "Mails by status.", statuses)
     ages = {labels(status=status): present.outbox_oldest_seconds.get(status, 0.0) for status in UNSENT}
     yield family("monitor_outbox_oldest_seconds", "Age of the oldest unsent mail.", ages)

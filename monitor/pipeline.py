@@ -90,8 +90,9 @@ class Pipeline:
         begun: Mapping[str, datetime] | None = None,
         held: Iterable[Notification] = (),
         closed: Iterable[Incident] = (),
+        resumed: datetime | None = None,
     ) -> None:
-        """`known` are the incidents that may go on: open ones, and those that recovered lately; `closed` are for the board."""
+        """`resumed`: when a daemon came back that had been away. `known` are the incidents that may go on: open ones, and those that recovered lately; `closed` are for the board."""
         self.inventory = inventory
         self._store, self._clock, self._steady = store, clock, steady
         self._recheck, self._stored, self._clock_set = recheck, stored, clock_set
@@ -104,7 +105,7 @@ class Pipeline:
         self.last: dict[str, Observation] = {}
         self.closed = list(closed)
         """The newest first."""
-        self._policy = Policy(routing, inventory, told, begun, held)
+        self._policy = Policy(routing, inventory, told, begun, held, now=self._looked, resumed=resumed)
         self._look_again = True
         """Something happened since time was last asked what is due."""
         self._settled = steady() + SETTLE_SECONDS

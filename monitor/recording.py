@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +44,8 @@ READS = (2, 3)
 """Formats that can be read; of 2 nobody knows who was silenced."""
 MAX_LINE = 1 << 20
 """Bytes; the longest line is the first one, with the incidents."""
+SESSIONS_HASHED = 500
+"""Of each meeting; a recurrence may have thousands."""
 MAX_STEP = timedelta(days=100 * 365)
 YEARS = range(1971, 9000)
 """Times that can be reckoned with, whatever is added to them."""
@@ -145,7 +148,11 @@ def fingerprint(inventory: Inventory) -> str:
 
     sites = {site.id: (site.area, site.kind) for site in inventory.sites.values()}
     targets = [plain(inventory.targets[each]) for each in sorted(inventory.targets)]
-    whole = json.dumps([sites, targets], sort_keys=True, default=str)
+    meetings = [
+        (each.id, each.importance, each.rooms, list(islice(each.sessions, SESSIONS_HASHED)))
+        for each in inventory.meetings.values()
+    ]
+    whole = json.dumps([sites, targets, *([meetings] if meetings else [])], sort_keys=True, default=str)
     return hashlib.sha256(whole.encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
-from monitor.core.model import Explanation, Incident, Notification, Silence
+from monitor.core.model import Explanation, Incident, Letter, Notification, Silence
 
 metadata = sa.MetaData()
 
@@ -84,6 +84,15 @@ OUTBOX = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 
+RETRIES = sa.Table(
+    "mail_retry",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("mail", sa.String, nullable=False, index=True),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("by", sa.String, nullable=False),
+)
+
 SILENCES = sa.Table(
     "silence",
     metadata,
@@ -112,6 +121,7 @@ LEARNT = sa.Table(
 incident_json = TypeAdapter(Incident)
 because_json = TypeAdapter(Explanation)
 notification_json = TypeAdapter(Notification)
+letter_json = TypeAdapter(Letter)
 silence_json = TypeAdapter(Silence)
 
 

@@ -303,15 +303,6 @@ def _holder(layers: Layers, where: Where, *, at_key: bool = False) -> tuple[Sour
     return source, (*base, *where)
 
 
-def merge(base: object, over: object) -> object:
-    """`over` laid over `base`: it wins, key by key; a null takes away."""
-    if isinstance(base, Mapping) and isinstance(over, Mapping):
-        merged = {key: merge(base[key], over[key]) if key in base and key in over else over.get(key, base.get(key))
-                  for key in (*base, *(key for key in over if key not in base))}  # fmt: skip
-        return {key: value for key, value in merged.items() if value is not None}
-    return over
-
-
 def validate(source: Source, model: type[M], context: Mapping[str, Any] | None = None) -> M:
     """The whole file as `model`; raises ConfigError with every mistake."""
     value = {} if source.value is None else source.value

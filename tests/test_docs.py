@@ -28,7 +28,8 @@ import lab
 import monitor
 import probes
 from alerts.compose import OURS, _grafana
-from alerts.samples import OWN
+from alerts.letter_samples import LETTERS, letters
+from alerts.samples import province
 from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
 from monitor import yamlfile
@@ -38,6 +39,7 @@ from monitor.core.ledger import By, Totals
 from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity, State, Target
 from monitor.core.seen import BATTERY_SAYS, PATH_SAYS
 from monitor.core.words import EN, VI
+from monitor.exchange import filesd
 from monitor.inventory import schema
 from monitor.inventory.contacts import load_contacts
 from monitor.inventory.load import load_inventory
@@ -238,6 +240,7 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Step": (schema.StepModel,),
     "Quiet": (schema.QuietModel,),
     "Storm": (schema.StormModel,),
+    "Summaries": (schema.SummariesModel,),
     "Rota": (schema.RotaModel,),
     "Override": (schema.OverrideModel,),
 }
@@ -412,6 +415,11 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     assert shown_options <= known | {"--help"}
 
 
+def test_every_label_that_an_import_understands_is_on_the_page_of_exchange() -> None:
+    labels = {*filesd.SITE, *filesd.NAME, *filesd.KIND, *filesd.DESCRIBED}
+    assert labels <= words(section("docs/exchange.md", "What is read"))
+
+
 def test_every_metric_of_the_daemon_is_on_the_page_of_metrics_and_no_other() -> None:
     source = "".join((ROOT / "monitor" / each).read_text(encoding="utf-8") for each in ("metrics.py", "exposition.py"))
     names = {name.rstrip("_") for name in re.findall(r'"f?(monitor_[a-z_]+)', source)}
@@ -462,9 +470,12 @@ def test_every_name_that_a_template_may_use_is_on_the_page_of_mail() -> None:
     answer = next(each.value for each in ast.walk(given) if isinstance(each, ast.Return))
     assert isinstance(answer, ast.Dict)
     names = {key.value for key in answer.keys if isinstance(key, ast.Constant)}
-    names |= {name for own in OWN.values() for name in own}
+    inventory, incidents = province()
+    sent = letters(inventory, incidents[0].began, VI, "")
+    assert set(sent) == set(LETTERS)
+    names |= {name for letter in sent.values() for name in letter}
     assert set(rows(section("docs/mail.md", "What a template may use"))) - names == {
-        "compose.SHOWN_SITES", "compose.SHOWN_TARGETS", "compose.SHOWN_EVIDENCE",
+        "compose.SHOWN_SITES", "compose.SHOWN_TARGETS", "compose.SHOWN_EVIDENCE", "compose.SHOWN_ITEMS",
     }  # fmt: skip
     assert names <= set(rows(section("docs/mail.md", "What a template may use")))
 

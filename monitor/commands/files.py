@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from alerts.compose import check_templates
+from alerts.trial import check_templates
 from monitor import editor
 from monitor.commands.shared import SETTINGS, fail, tell_daemon
 from monitor.files import load_all, plan_between

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
 
 import click
 
+from alerts import monthly
+from alerts.letter_samples import LETTERS, a_month, letters
 from alerts.links import KEY_BYTES, Signer
 from alerts.mailer import Delivery
 from alerts.reasons import REASONS
@@ -17,15 +21,25 @@ from alerts.routing import Scope
 from alerts.samples import A_COST, an_hour, as_page, example
 from alerts.who import supposed
 from alerts.who import who as explain_who
-from monitor.commands.shared import SETTINGS, fail, find_target, moment
-from monitor.core.model import SUMMARIES, Cause, Contact, Happening, IncidentEvent, Notification, Severity, State
+from monitor.commands.shared import SETTINGS, fail, find_target, moment, tell_daemon, told_at
+from monitor.core.model import (
+    SUMMARIES,
+    Cause,
+    Contact,
+    Happening,
+    IncidentEvent,
+    Inventory,
+    Notification,
+    Severity,
+    State,
+)
 from monitor.core.words import WORDS
 from monitor.database import StoreError
 from monitor.files import load_all
 from monitor.inventory.contacts import load_contacts
 from monitor.inventory.load import load_inventory
 from monitor.parts import make_composer, make_mailer
-from monitor.settings import named_files
+from monitor.settings import Settings, named_files
 from monitor.store import read_history
 from monitor.yamlfile import ConfigError
 
@@ -66,35 +80,55 @@ def mail() -> None:
 
 
 @mail.command("preview")
-@click.argument("event", type=click.Choice([each.value for each in Happening]))
+@click.argument("event", metavar="EVENT", type=click.Choice([*(each.value for each in Happening), *LETTERS]))
 @click.option("--lang", type=click.Choice(list(WORDS)), default="vi", show_default=True)
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write the HTML here, for a browser.")
 @click.option("--incident", help="Id of a real one in the database, instead of an example.")
 @SETTINGS
 def mail_preview(event: str, lang: str, page: Path | None, incident: str | None, path: Path) -> None:
     """Show the mail of EVENT as it would be sent now, with your templates; nothing is sent, its links do nothing."""
-    now, what = datetime.now(UTC), Happening(event)
+    contact = Contact(id="preview", name="Preview", email="preview@example.org", language=lang)
     try:
         settings, inventory, _ = load_all(path, with_secrets=False)
-        shown = _real(settings.database_url, incident, what) if incident else example(inventory, what, now)
+        message = (
+            _letter(event, settings, inventory, contact)
+            if event in LETTERS
+            else _mail_of(Happening(event), incident, settings, inventory, contact)
+        )
     except (ConfigError, StoreError, ValueError) as error:
         fail(error)
         return
-    contact = Contact(id="preview", name="Preview", email="preview@example.org", language=lang)
-    notification = Notification(
-        id=f"{shown.incident.id}.{event}.preview", thread=shown.incident.id, contact=contact, event=shown,
-        reason=REASONS[lang].wanted(Scope()), items=(shown,) if what in SUMMARIES else (),
-    )  # fmt: skip
-    series = None if incident else an_hour(shown)  # what was measured is not kept
-    composer = make_composer(settings, Signer(os.urandom(KEY_BYTES)), lambda _: series)
-    cost = A_COST if what is Happening.RECOVERED and not incident else None
-    message = composer.compose(notification, inventory, now, cost)
     for name, value in message.items():
         click.echo(f"{name}: {value}")
     text = message.get_body(("plain",))
     click.echo(f"\n{text.get_content() if text else ''}")
     if page is not None:
         page.write_text(as_page(message), encoding="utf-8")
+
+
+def _letter(name: str, settings: Settings, inventory: Inventory, contact: Contact) -> EmailMessage:
+    """An example of a mail that is about no single incident."""
+    now, words, board = datetime.now(UTC), WORDS[contact.language], settings.links.board.rstrip("/")
+    tables = monthly.tables(a_month(inventory, now), inventory, words) if name == "monthly" else ()
+    composer = make_composer(settings)
+    given = letters(inventory, now, words, board)[name]
+    return composer.post(composer.letter(name, contact, f"{name}.preview", given, tables), now)
+
+
+def _mail_of(
+    what: Happening, incident: str | None, settings: Settings, inventory: Inventory, contact: Contact
+) -> EmailMessage:
+    """The mail of a real incident, or of an example."""
+    now = datetime.now(UTC)
+    shown = _real(settings.database_url, incident, what) if incident else example(inventory, what, now)
+    notification = Notification(
+        id=f"{shown.incident.id}.{what}.preview", thread=shown.incident.id, contact=contact, event=shown,
+        reason=REASONS[contact.language].wanted(Scope()), items=(shown,) if what in SUMMARIES else (),
+    )  # fmt: skip
+    series = None if incident else an_hour(shown)  # what was measured is not kept
+    composer = make_composer(settings, Signer(os.urandom(KEY_BYTES)), lambda _: series)
+    cost = A_COST if what is Happening.RECOVERED and not incident else None
+    return composer.compose(notification, inventory, now, cost)
 
 
 def _real(url: str, incident: str, what: Happening) -> IncidentEvent:
@@ -105,6 +139,28 @@ def _real(url: str, incident: str, what: Happening) -> IncidentEvent:
             f"the database has no incident {incident!r}; its id is in the mail, on the board and in the API"
         )
     return next((each for each in reversed(events) if each.what is what), replace(events[-1], what=what))
+
+
+@mail.command("retry")
+@click.argument("id", required=False)
+@click.option("--all-failed", is_flag=True, help="All of them.")
+@click.option("--by", help="Your name; your login is kept beside it.")
+@SETTINGS
+def mail_retry(id: str | None, all_failed: bool, by: str | None, path: Path) -> None:  # noqa: A002  the argument's name
+    """Send a mail that was refused for good once more, by its ID; without one, list those."""
+    if id is None and not all_failed:
+        failed = json.loads(tell_daemon(path, "GET", "/-/mails/failed"))
+        for each in failed:
+            click.echo(f"{each['id']}\n    to {each['contact']}, failed at {told_at(each['at'])}: {each['answer']}")
+        if not failed:
+            click.echo("no mail has failed")
+        return
+    body = {"id": id or "", "all_failed": all_failed, "by": by or ""}
+    queued = json.loads(tell_daemon(path, "POST", "/-/mails/retry", body))
+    for each in queued:
+        click.echo(f"queued again: {each}")
+    if not queued:
+        click.echo("no mail has failed that was not told by a later one")
 
 
 @mail.command("test")
@@ -121,7 +177,9 @@ def mail_test(contact: str, path: Path) -> None:
     if found is None:
         fail(f"no contact {contact!r}; there are: {', '.join(routing.contacts)}")
         return
-    message = make_composer(settings).test(found, datetime.now(UTC))
+    composer, now = make_composer(settings), datetime.now(UTC)
+    letter = composer.letter("test", found, f"test-{now:%Y%m%d-%H%M%S-%f}.{found.id}", {"at": now})
+    message = composer.post(letter, now)
     outcome = asyncio.run(make_mailer(settings).send(message, found.email))
     if outcome.delivery is not Delivery.SENT:
         fail(f"{found.email}: {outcome.delivery}: {outcome.answer}")

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
-from monitor.core.model import Inventory, Reason, Shared, Target
+from monitor.core.model import Cause, Incident, Inventory, Reason, Shared, Site, Target
 
+ROOM = "vc-endpoint"
+"""Kind of the targets that are rooms of video conferences."""
 LOCAL = timezone(timedelta(hours=7), "ICT")
 """Viet Nam has one zone and no summer time, so no time-zone data is needed on the host."""
 
@@ -88,11 +90,46 @@ class Words:
         """A time of day in Viet Nam with its date."""
         return at.astimezone(LOCAL).strftime("%H:%M:%S %d/%m/%Y")
 
+    def session(self, begins: datetime, ends: datetime) -> str:
+        """When a meeting is held, in Viet Nam: `14:00–16:00 27/11/2026`."""
+        first, last = begins.astimezone(LOCAL), ends.astimezone(LOCAL)
+        until = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%H:%M %d/%m/%Y}"
+        return f"{first:%H:%M}–{until} {first:%d/%m/%Y}" if len(until) < 6 else f"{first:%H:%M %d/%m/%Y} – {until}"
+
+    def room(self, target: Target | None, site: Site | None, fallback: str = "") -> str:
+        """What a person calls a room of a meeting: by its place, and what else a meeting needs by its name too."""
+        if target is None or site is None:
+            return fallback
+        return site.name if target.kind == ROOM else f"{self.name(target)} – {site.name}"
+
+    def hour(self, at: datetime) -> str:
+        """The same in short, for lists: hour and minute, day and month."""
+        return at.astimezone(LOCAL).strftime("%H:%M %d/%m")
+
+    def times(self, since: datetime, until: datetime) -> str:
+        """From when to when, in short."""
+        same = since.astimezone(LOCAL).date() == until.astimezone(LOCAL).date()
+        return f"{self.hour(since)[:5] if same else self.hour(since)} – {self.hour(until)}"
+
     def name(self, target: Target | None, fallback: str = "") -> str:
         """What a person calls a target."""
         if target is None:
             return fallback
         return target.label.get(self.language) or self.kinds.get(target.kind) or target.name
+
+    def at_place(self, target: Target, inventory: Inventory) -> str:
+        """The same with its site."""
+        return f"{self.name(target)} – {inventory.sites[target.site].name}"
+
+    def root(self, incident: Incident, inventory: Inventory) -> str:
+        """What an incident is about, and where."""
+        root = inventory.targets.get(incident.root)
+        if incident.cause is Cause.VANTAGE:
+            said = self.causes[Cause.VANTAGE]
+            return said[:1].upper() + said[1:]
+        if root is not None and incident.shared is not None:
+            return f"{self.name(replace(root, label={}))} – {self.place(incident.shared, inventory)}"
+        return self.at_place(root, inventory) if root is not None else incident.root
 
     def place(self, shared: Shared, inventory: Inventory) -> str:
         """What targets have in common, such as `VNPT, Huyện Hải Hậu`."""

@@ -23,6 +23,8 @@ _LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _BOM = "\ufeff"
 WIDTH = 110
 """Signs of the longest mapping that is written in one line."""
+_LIKE_NUMBER = re.compile(r"[-+]?(0[xob])?[0-9a-fA-F_]*[0-9][0-9a-fA-F_]*|[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?")
+"""Some reader of YAML or other takes it for a number: codes with leading zeros above all."""
 _REST = re.compile(r"[ \t]*(#[^\n]*)?(\n|\Z)")
 """What may stand behind the last value of a line."""
 
@@ -289,7 +291,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = "'" if not isinstance(plain(value), str) else None
+    style = "'" if not isinstance(plain(value), str) or _LIKE_NUMBER.fullmatch(value) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -31,14 +32,18 @@ from monitor.core.model import (
 from monitor.core.severity import usual_severity
 from monitor.inventory.addresses import Network, check_address, is_name, read_networks
 from monitor.inventory.former import Former
+from monitor.inventory.ical import Event
+from monitor.inventory.meetings import MeetingReader
 from monitor.inventory.profiles import Raw, Written, read_profiles
 from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import (
+    CalendarModel,
     CheckModel,
     DeviceModel,
     LimitModel,
     LinkModel,
     MaintenanceModel,
+    MeetingModel,
     ProfileModel,
     ProviderModel,
     ServiceModel,
@@ -47,8 +52,9 @@ from monitor.inventory.schema import (
     TargetModel,
     TellModel,
 )
+from monitor.inventory.templates import BRACES, merge
 from monitor.trust import check_ca
-from monitor.yamlfile import Layers, Problem, Source, Where, fit, merge, near, place
+from monitor.yamlfile import Layers, Problem, Source, Where, fit, near, place
 from probes import registry
 
 CLEAR_MARGIN = 0.2
@@ -59,7 +65,6 @@ ROLES: tuple[tuple[str, Role, type[TargetModel]], ...] = (
     ("devices", Role.DEVICE, DeviceModel),
     ("services", Role.SERVICE, ServiceModel),
 )
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 V = TypeVar("V")
 Entry = tuple[Source, Where, SiteModel]
@@ -82,6 +87,8 @@ class Part:
     sites: Mapping[int, SiteModel]
     """By position in the file."""
     maintenance: Mapping[int, MaintenanceModel] = field(default_factory=dict)
+    meetings: Mapping[int, MeetingModel] = field(default_factory=dict)
+    calendars: Mapping[int, tuple[CalendarModel, Path, Sequence[Event]]] = field(default_factory=dict)
     lost: frozenset[Name] = frozenset()
     complete: bool = True
     """Whether every entry is at least in `lost`."""
@@ -181,7 +188,14 @@ class _Compiler:
         self.problems += self._former.problems
         self._sum_up_words()
         providers = {
-            name: Provider(id=name, name=each.name, hotline=each.hotline, email=each.email, tell=_told(each.tell))
+            name: Provider(
+                id=name,
+                name=each.name,
+                hotline=each.hotline,
+                email=each.email,
+                tell=_told(each.tell),
+                promised_percent=each.promised,
+            )
             for name, (_, each) in self._providers.items()
         }
         maintenance = tuple(
@@ -190,8 +204,15 @@ class _Compiler:
             for index, model in part.maintenance.items()
             if (entry := self._maintenance(part.source, index, model, sites)) is not None
         )
+        meetings = MeetingReader(sites, self._targets, complete=self._complete and not self._lost)
+        for part in self._parts:
+            for index, meeting in part.meetings.items():
+                meetings.take(part.source, index, meeting)
+            for index, (calendar, file, events) in part.calendars.items():
+                meetings.take_calendar(part.source, index, calendar, events, str(file))
+        self.problems += meetings.problems
         return Inventory(
-            sites=sites, targets=self._targets, providers=providers, maintenance=maintenance,
+            sites=sites, targets=self._targets, providers=providers, maintenance=maintenance, meetings=meetings.meetings,
             profiles={name: _profile(name, each.model) for name, each in self._profiles.items()},
         )  # fmt: skip
 
@@ -329,7 +350,7 @@ class _Compiler:
                 used[where] = name
             return words.get(name, "")
 
-        return _BRACES.sub(word, value)
+        return BRACES.sub(word, value)
 
     def _take_target(
         self, site: SiteModel, name: str, role: Role, kind: type[TargetModel], value: object, layers: Layers,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from alerts.routing import OUTSIDER, Override, Quiet, Rota, Route, Routing, Scope, Storm
+from alerts.routing import OUTSIDER, Override, Quiet, Rota, Route, Routing, Scope, Storm, Summaries
 from monitor.core.graph import find_loop
 from monitor.core.model import Cause, Contact, Inventory, Severity
 from monitor.inventory.hours import parse_hours
@@ -42,6 +42,11 @@ def load_contacts(path: Path, inventory: Inventory | None = None) -> Routing:
             id_: Storm(mails=each.storm.mails, within=timedelta(seconds=each.storm.within))
             for id_, each in people.items()
             if each.storm
+        },
+        summaries={
+            id_: Summaries(daily=each.summaries.daily, monthly=each.summaries.monthly)
+            for id_, each in people.items()
+            if each.summaries
         },
         rotas={id_: _rota(id_, each) for id_, each in found.rotas.items()},
         routes=(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from monitor.inventory.schema import ProfileModel
-from monitor.yamlfile import Key, Layers, Problem, Source, fit, merge
+from monitor.inventory.templates import merge
+from monitor.yamlfile import Key, Layers, Problem, Source, fit
 
 Raw = Mapping[str, tuple[Source, Mapping[str, object]]]
 """By name: where it is written, and what."""

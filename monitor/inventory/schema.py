@@ -8,7 +8,7 @@ key by key. In a template's strings `{id}`, `{code}`, `{name}`, `{area}` and the
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime, time
 from email.errors import MessageError
 from email.headerregistry import Address
 from typing import Annotated, Literal
@@ -332,6 +332,25 @@ class MaintenanceModel(Model):
         return self
 
 
+_DAY = re.compile(r"20\d\d-\d\d-\d\d")
+
+
+def _day(value: object) -> object:
+    if isinstance(value, str):
+        if not _DAY.fullmatch(value):
+            raise ValueError("expected a day such as 2026-12-28")
+        return date.fromisoformat(value)
+    return value
+
+
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DAY.pattern}$", "examples": ["2026-12-28"]}),
+]
+"""ISO 8601, in Viet Nam."""
+
+
 def _mail_address(value: str) -> str:
     try:
         address = Address(addr_spec=value)
@@ -411,6 +430,33 @@ class StormModel(Model):
     within: Annotated[Interval, AfterValidator(_an_hour)] = Field(description="in so long a time; at most 1h")
 
 
+def _time_of_day(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError(f"`{value}` is no time of day, such as 07:30")
+    return time.fromisoformat(value)
+
+
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_time_of_day),
+    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "examples": ["07:30"]}),
+]
+"""Of Viet Nam, such as `07:30`."""
+
+
+class SummariesModel(Model):
+    """Mails about a time and not about one incident."""
+
+    daily: TimeOfDay | None = Field(None, description="at this time each day: what happened since the day before")
+    monthly: TimeOfDay | None = Field(None, description="at this time on the first: how available all was last month")
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> SummariesModel:
+        if self.daily is None and self.monthly is None:
+            raise ValueError("say when: `daily`, `monthly` or both, each with a time of day such as 07:30")
+        return self
+
+
 class PersonModel(Model):
     """Somebody who gets mail when something names them."""
 
@@ -419,6 +465,7 @@ class PersonModel(Model):
     language: Literal["vi", "en"] = Field("vi", description="of the mails")
     quiet: QuietModel | None = Field(None, description="when only what is severe is mailed at once")
     storm: StormModel | None = Field(None, description="how many mails are too many; default: none are")
+    summaries: SummariesModel | None = Field(None, description="daily and monthly mails about the whole province")
 
 
 class TellModel(Model):
@@ -440,6 +487,9 @@ class ProviderModel(Model):
     name: Line = Field(min_length=1, max_length=120, description="what people call it")
     hotline: str = Field(min_length=1, max_length=60, description="whom to call about a line; shown in its mails")
     email: str = Field("", description="for the records; mailed only with `tell`")
+    promised: float | None = Field(
+        None, gt=0, le=100, description="percent of a month that the contract promises each line to be available"
+    )
     tell: Annotated[TellModel | None, BeforeValidator(_tell, json_schema_input_type=TellModel | bool | None)] = Field(
         None, description="true, or of which incidents: its own lines' are mailed to it, in words fit for an outsider"
     )
@@ -449,6 +499,93 @@ class ProviderModel(Model):
         if self.tell is not None:
             _mail_address(self.email)
         return self
+
+
+class OwnerModel(Model):
+    """Who answers for a meeting."""
+
+    name: Line = Field(min_length=1, max_length=120, description="what people call them")
+    email: MailAddress = Field(description="where the mails go that say which rooms are ready")
+    language: Literal["vi", "en"] = Field("vi", description="of these mails")
+
+
+EARLIEST_REPORT = 7 * 86_400.0
+
+
+def _before(value: float) -> float:
+    if not SHORTEST_INTERVAL <= value <= EARLIEST_REPORT:
+        raise ValueError("must be between 1m and 7d")
+    return value
+
+
+Before = Annotated[Span, AfterValidator(_before)]
+
+
+def _some(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+RoomName = Annotated[str, Field(min_length=1, max_length=160)]
+Rooms = Annotated[
+    list[RoomName],
+    BeforeValidator(_some, json_schema_input_type=list[RoomName] | str),
+    Field(min_length=1, max_length=10_000),
+]
+"""Names of rooms, each a target, a site, an area, or all communes."""
+ROOMS_SAY = "`site/name` of a target, a site or area (all its rooms), or `all communes`; one of these or a list"
+
+
+class MeetingBody(Model):
+    """What meetings have in common, wherever their times are written."""
+
+    owner: OwnerModel | None = Field(None, description="who is mailed, beside those on duty, which rooms are ready")
+    importance: Literal["normal", "high"] = Field(
+        "normal", description="high: an incident that threatens it soon is one step more severe"
+    )
+    reports: list[Before] = Field(
+        default=[86_400.0, 3600.0, 900.0], max_length=10,
+        description="how long before it begins its rooms are looked at and told of; empty: never",
+    )  # fmt: skip
+
+
+class MeetingModel(MeetingBody):
+    """A video conference, held once or again and again."""
+
+    id: Slug = Field(description="stands in addresses and metrics", examples=["giao-ban-tuan"])
+    title: Line = Field(min_length=1, max_length=120, description="what people call it", examples=["Giao ban tuần"])
+    rooms: Rooms = Field(description=ROOMS_SAY)
+    start: Moment = Field(description="when it first begins; without a zone it is Viet Nam's time")
+    for_: Duration | None = Field(None, alias="for", description="how long it lasts; at most 24h")
+    end: Moment | None = Field(None, description="when it first ends; either this or `for`")
+    repeat: str | None = Field(None, max_length=400, description="RRULE of RFC 5545, such as FREQ=WEEKLY;BYDAY=MO")
+    except_: list[Day] = Field(
+        default_factory=list, alias="except", max_length=1000, description="days on which it is not held"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> MeetingModel:
+        if (self.for_ is None) == (self.end is None):
+            raise ValueError("write exactly one of `for` and `end`")
+        if self.except_ and self.repeat is None:
+            raise ValueError("`except` belongs to `repeat`: a meeting that is held once has no other days")
+        return self
+
+
+def _calendar_file(value: str) -> str:
+    if "/" in value or "\\" in value or not value.endswith(".ics") or value.startswith("."):
+        raise ValueError(f"`{value}` is not the plain name of an .ics file in the folder of the inventory")
+    return value
+
+
+class CalendarModel(MeetingBody):
+    """An iCalendar file whose events are meetings, where they name a room."""
+
+    file: Annotated[str, AfterValidator(_calendar_file)] = Field(
+        max_length=120, description="name of the .ics file, which lies in the folder of the inventory"
+    )
+    rooms: dict[Annotated[str, Field(max_length=200)], Rooms] = Field(
+        default_factory=dict, description=f"place or address as the events write it → {ROOMS_SAY}"
+    )
 
 
 class Document(Model):
@@ -461,6 +598,8 @@ class Document(Model):
     templates: dict[Slug, SiteBody] = Field(default_factory=dict, description="what many sites have, by name")
     sites: list[SiteModel] = Field(default_factory=list, description="communes, points of presence, data centres")
     maintenance: list[MaintenanceModel] = Field(default_factory=list, description="planned work")
+    meetings: list[MeetingModel] = Field(default_factory=list, description="video conferences")
+    calendars: list[CalendarModel] = Field(default_factory=list, description="iCalendar files with more of them")
 
 
 class RemindedModel(ScopeModel):

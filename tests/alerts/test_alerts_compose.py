@@ -20,10 +20,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerts import compose
-from alerts.compose import URGENT, check_templates
+from alerts.compose import URGENT
 from alerts.policy import ACTS
 from alerts.subject import SUBJECT_LENGTH, fit
 from alerts.tidy import LONGEST, line
+from alerts.trial import check_templates
 from monitor.core.ledger import Cost
 from monitor.core.model import (
     SUMMARIES,

@@ -5,21 +5,26 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from enum import Enum
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.compose import SHOWN_ITEMS
+from alerts.letter_samples import LETTERS, letters
 from alerts.links import Signer
 from alerts.samples import A_COST, an_hour
 from alerts.subject import SUBJECT_LENGTH
 from alerts.tidy import MAX_TEXT, line, tidy
 from monitor.core.model import Acknowledgement, Cause, Contact, Happening, Incident, Inventory, Notification, Severity
+from monitor.core.words import WORDS
 from tests.alerts.sample import COMMON, INCIDENT, KEY, NOW, composer, event, inventory, notification
 from tests.alerts.test_alerts_compose import part
 
@@ -133,6 +138,23 @@ def test_a_mail_stays_what_it_is(text: str, what: Happening, cause: Cause, langu
     assert len(begins) <= 1, "a line that looks like ours"
 
 
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_the_summary_of_a_nation_in_a_storm_is_not_clipped(language: str) -> None:
+    long = "Xã" * 5000
+    one = event(Happening.OPENED, replace(INCIDENT, acknowledged=Acknowledgement(by=long, at=NOW, note=long)))
+    told = notification(
+        Happening.STORM, Contact(id="on-call", name=long, email="truc@noc.example.org", language=language)
+    )
+    mail = compose(replace(told, items=(one,) * 3000, reason=long), province(long))
+    assert len(part(mail, "html").encode()) < GMAIL_CLIPS * 0.9
+    assert len(part(mail, "plain").encode()) < GMAIL_CLIPS * 0.9
+    rest = 3000 - SHOWN_ITEMS
+    more = {"vi": f"và {rest} sự cố khác, {rest} chưa khắc phục", "en": f"and {rest} more, {rest} still open"}[language]
+    for kind in ("plain", "html"):
+        assert more in part(mail, kind)
+    assert 'href="http://board.example' in part(mail, "html")
+
+
 def _headers_are_ours(mail: EmailMessage) -> None:
     assert set(mail.keys()) <= HEADERS
     assert not mail.defects
@@ -151,7 +173,7 @@ def _page_is_ours(page: str) -> None:
     for name, value in seen.attributes:
         assert not name.startswith("on")
         if name == "href":
-            assert re.match(r"(http://board\.example/|http://g\.example/|tel:\+?\d{3,20}$)", value), value
+            assert re.match(r"(http://board\.example(/|\?|$)|http://g\.example/|tel:\+?\d{3,20}$)", value), value
         if name == "src":
             assert value.startswith("cid:chart."), value
     assert "evil.example" not in "".join(value for name, value in seen.attributes if name in ("href", "src", "style"))
@@ -183,14 +205,30 @@ def test_the_plain_mail_is_as_safe(text: str, what: Happening) -> None:
     _headers_are_ours(mail)
 
 
+def _made_of(value: Any, text: str) -> Any:
+    """The same value with this as every text in it."""
+    if isinstance(value, str):
+        return value if isinstance(value, Enum) else text
+    if isinstance(value, tuple):
+        return tuple(_made_of(each, text) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: _made_of(getattr(value, each.name), text) for each in fields(value)})
+    return value
+
+
 @settings(deadline=None)
-@given(evil)
-def test_the_test_mail_is_as_safe(text: str) -> None:
-    made = composer().test(Contact(id="on-call", name=text, email="truc@noc.example.org"), NOW)
+@given(evil, st.sampled_from(LETTERS), st.sampled_from(sorted(WORDS)))
+def test_letters_are_as_safe(text: str, name: str, language: str) -> None:
+    contact = Contact(id="on-call", name=text, email="truc@noc.example.org", language=language)
+    given_to_it = {
+        key: _made_of(each, text)
+        for key, each in letters(province("Xã"), NOW, WORDS[language], "http://board.example")[name].items()
+    }
+    made = composer().post(composer().letter(name, contact, name, given_to_it), NOW)
     mail = message_from_bytes(made.as_bytes(), policy=default)
     assert isinstance(mail, EmailMessage)
     _headers_are_ours(mail)
-    assert Page(part(mail, "html")).tags <= TAGS
+    _page_is_ours(part(mail, "html"))
 
 
 @given(st.text(), st.integers(1, 500))

@@ -10,10 +10,10 @@ import pytest_asyncio
 
 from monitor.archive import Archive
 from monitor.store import Store
-from tests.alerts.conftest import authority, certificate, make_sink, port
+from tests.alerts.conftest import authority, certificate, make_sink, port, relay
 from tests.monitor.daemon import Daemon, daemon
 
-__all__ = ["authority", "certificate", "make_sink", "port"]
+__all__ = ["authority", "certificate", "make_sink", "port", "relay"]
 
 
 @pytest.fixture

@@ -32,6 +32,15 @@ def test_every_mail_can_be_looked_at_before_it_is_needed(what: Happening, files:
     assert ("data:image/png;base64," in html) is (what not in WITHOUT_PICTURE)
 
 
+@pytest.mark.parametrize("name", ["heartbeat", "monthly"])
+def test_a_letter_can_be_looked_at_too(name: str, files: Daemon, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    code, said, errors = files.run("mail", "preview", name, "--html", str(page))
+    assert (code, errors) == (0, "")
+    assert said.startswith("Subject: ")
+    assert "Thư" in page.read_text(encoding="utf-8")
+
+
 def test_a_preview_shows_an_admins_own_template_and_needs_no_secret(files: Daemon) -> None:
     own = files.folder / "own" / "vi"
     own.mkdir(parents=True)

@@ -136,7 +136,7 @@ async def test_incidents_and_mails_that_wait_name_the_present_id_and_what_was_se
     assert (told.incident.root, told.because and told.because.looks[0].of) == (NEW, (NEW,))
     await store.mails.release()
     (waiting,) = await store.mails.take(NOW, 9)
-    assert waiting.notification.event.incident.root == NEW
+    assert waiting.mail.event.incident.root == NEW
     (held,) = await store.mails.held()
     assert held.event.incident.root == NEW
     ((body,),) = rows(file, "SELECT body FROM outbox WHERE id = 'sent'")

@@ -35,7 +35,7 @@ async def test_what_is_held_back_does_not_leave_until_a_summary_tells_of_it_in_i
     digest = replace(notification(Happening.DIGEST), instead_of=(held.id,))
     for _ in range(2):  # a batch whose commit was in doubt
         await store.record([], [], [digest], NOW)
-    assert (await store.mails.held(), [each.notification for each in await store.mails.take(NOW, 9)]) == ((), [digest])
+    assert (await store.mails.held(), [each.mail for each in await store.mails.take(NOW, 9)]) == ((), [digest])
     assert (await store.mails.standing(NOW)).counts == {"summed": 1, "sending": 2}
     assert [each.id for each in await store.mails.told(NOW)] == [held.id, SECOND.id, digest.id]
 
@@ -43,7 +43,7 @@ async def test_what_is_held_back_does_not_leave_until_a_summary_tells_of_it_in_i
 async def test_a_mail_that_is_taken_is_leased_and_comes_whole(store: Store) -> None:
     await store.record([], [event()], [OPENED], NOW)
     (taken,) = await store.mails.take(NOW, 10)
-    assert (taken.id, taken.notification, taken.attempts, taken.queued_at) == (OPENED.id, OPENED, 1, NOW)
+    assert (taken.id, taken.mail, taken.attempts, taken.queued_at) == (OPENED.id, OPENED, 1, NOW)
     assert await store.mails.take(NOW + LEASE - timedelta(microseconds=1), 10) == []
     (again,) = await store.mails.take(NOW + LEASE, 10)
     assert again.attempts == 2
@@ -161,7 +161,7 @@ async def test_nothing_is_told_to_begin_that_is_over(
     went = []
     while taken := await store.mails.take(NOW, 10):
         (one,) = taken
-        went.append(one.notification)
+        went.append(one.mail)
         await store.mails.sent(one.id, NOW, "")
     assert went == goes
     gone = rows(file, "SELECT id FROM outbox WHERE status = 'superseded' ORDER BY seq")
@@ -172,16 +172,16 @@ async def test_a_mail_that_tells_the_whole_story_stays_so_when_it_must_be_sent_a
     await store.record([], [], [OPENED, RECOVERED], NOW)
     for _ in range(2):
         (taken,) = await store.mails.take(NOW, 10)
-        assert taken.notification == ENDED
+        assert taken.mail == ENDED
         await store.mails.defer(RECOVERED.id, NOW, "451")
     await store.record([], [], [REOPENED, AGAIN], NOW)
     (taken,) = await store.mails.take(NOW, 10)
-    assert taken.notification == replace(AGAIN, catches_up=True)
+    assert taken.mail == replace(AGAIN, catches_up=True)
 
 
 async def test_the_end_for_one_contact_is_not_the_end_for_another(store: Store) -> None:
     await store.record([], [], [OPENED, SECOND, RECOVERED], NOW)
-    assert [each.notification for each in await store.mails.take(NOW, 10)] == [ENDED, SECOND]
+    assert [each.mail for each in await store.mails.take(NOW, 10)] == [ENDED, SECOND]
 
 
 async def test_how_the_mails_stand_is_told_with_ages_and_what_stands_in_the_way(store: Store) -> None:

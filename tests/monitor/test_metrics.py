@@ -416,7 +416,7 @@ def test_every_status_cause_and_happening_has_its_series_from_the_start() -> Non
     pairs = {(labels["cause"], labels["what"]) for name, labels, _ in found if name == "monitor_incident_events_total"}
     assert pairs == {(cause.value, what.value) for cause in Cause for what in set(Happening) - ONLY_MAILED}
     statuses = {labels["status"] for name, labels, _ in found if name == "monitor_outbox_mails"}
-    assert statuses == {"queued", "sending", "deferred", "sent", "failed", "superseded"}
+    assert statuses == {"queued", "sending", "deferred", "held", "summed", "sent", "failed", "superseded"}
 
 
 def test_the_daemons_own_figures_are_those_of_the_present() -> None:

@@ -380,7 +380,7 @@ async def test_what_is_held_back_in_quiet_hours_comes_in_one_digest_over_a_resta
     line.see_for("south/portal", Outcome.OK, 12)
     await line.pipeline.flush()
     (digest,) = await line.store.mails.take(line.now, 9)
-    assert (digest.notification.event.what, len(digest.notification.items)) == (Happening.DIGEST, 2)
+    assert (digest.mail.event.what, len(digest.mail.items)) == (Happening.DIGEST, 2)
     assert (await line.store.mails.standing(line.now)).counts == {"summed": 3, "sending": 1}
     assert await line.store.mails.held() == ()
 

@@ -1,0 +1,51 @@
+"""PURE: availability as mails show it: one row for each line, provider, commune or service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from monitor.core.ledger import Totals
+from monitor.core.model import Inventory
+from monitor.core.words import Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """How available something was."""
+
+    key: str
+    """Id of the target, provider or site."""
+    name: str
+    provider: str
+    """Name of the line's provider; else empty."""
+    circuit: str
+    percent: str
+    """Of the known time, in words."""
+    net: str
+    """The same without power cuts and maintenance."""
+    promised: str
+    """What the contract promises, in words; empty: it is not known."""
+    below: bool
+    """Whether it was less than promised, without power cuts and maintenance."""
+    down: timedelta
+    """How long it was down or cut off."""
+
+
+def row_of(key: str, totals: Totals, inventory: Inventory, words: Words) -> Row:
+    """The row of a sum; what has left the inventory has its id as name."""
+    target, site = inventory.targets.get(key), inventory.sites.get(key)
+    provider = inventory.providers.get(target.provider if target else key)
+    promised = provider.promised_percent if provider and target else None
+    net = totals.availability_net
+    return Row(
+        key=key,
+        name=words.at_place(target, inventory) if target else site.name if site else provider.name if provider else key,
+        provider=provider.name if provider and target else "",
+        circuit=target.circuit if target else "",
+        percent=words.percent(totals.availability),
+        net=words.percent(net),
+        promised="" if promised is None else words.percent(promised / 100),
+        below=promised is not None and net is not None and net < promised / 100,
+        down=totals.down + totals.unreachable,
+    )

@@ -1,0 +1,137 @@
+"""Letters that never were: what their templates are tried with, and what previews show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from alerts import daily, monthly, rooms
+from alerts.regular import last_day, last_month
+from monitor.core.ledger import By, Span, Totals, members, merged
+from monitor.core.model import (
+    Cause,
+    Held,
+    Incident,
+    Inventory,
+    Meeting,
+    Reason,
+    Role,
+    Session,
+    Severity,
+    State,
+    Target,
+)
+from monitor.core.readiness import Outlook, Readiness, Room
+from monitor.core.words import ROOM, Words
+
+LETTERS = ("unwritten", "written", "heartbeat", "missed", "test", "daily", "monthly", "readiness")
+"""Names of their templates."""
+HURT = 5
+"""So many of each role were hurt, each twice as long as the one before."""
+SHOWN = 40
+_CAUSES = {Role.LINK: Cause.LINK, Role.DEVICE: Cause.DEVICE, Role.SERVICE: Cause.SERVICE}
+
+
+def letters(inventory: Inventory, now: datetime, words: Words, board: str) -> Mapping[str, Mapping[str, object]]:
+    """The mails about no single incident, with what each template is given beside `words`, `contact`, `board` and `about`."""
+    day, before = a_day(inventory, now), now - timedelta(hours=2)
+    still = tuple(each for each in day.incidents if each.closed is None)
+    return {
+        "unwritten": {
+            "trouble": "the disk is full",
+            "lines": tuple((each.began, each.root) for each in still),
+            "more": 3,
+        },
+        "written": {"since": before},
+        "heartbeat": {
+            "targets": len(inventory.targets),
+            "unknown": 0,
+            "started": before,
+            "open": still,
+            "shown": SHOWN,
+        },
+        "missed": {"since": before, "started": now, "open": still[:1], "new": still[1:], "over": (), "shown": SHOWN},
+        "test": {"at": now},
+        "daily": daily.told(day, inventory, words, board),
+        "monthly": monthly.told(a_month(inventory, now), inventory, words),
+        "readiness": rooms.told(an_outlook(inventory, now), inventory, words, now),
+    }
+
+
+def an_outlook(inventory: Inventory, now: datetime) -> Outlook:
+    """How ready the rooms of this inventory could be in an hour: a line is cut, one is lossy, one room is off."""
+    targets = inventory.targets.values()
+    places = tuple(each.id for each in targets if each.kind == ROOM) or tuple(each.id for each in targets)[:1]
+    lines = {each.site: each for each in targets if each.role is Role.LINK}
+    begins = now + timedelta(hours=1)
+    session = Session(begins, begins + timedelta(hours=2), "giao-ban-tuan")
+    meeting = Meeting(id=session.meeting, title="Giao ban trực tuyến", rooms=places, sessions=(session,))
+    hurt = {
+        0: ("cut-off", Readiness.NOT_READY, Reason.TIMEOUT, ""), 1: ("down", Readiness.NOT_READY, Reason.REFUSED, ""),
+        2: ("bad-way", Readiness.AT_RISK, Reason.LIMIT, "loss"),
+    }  # fmt: skip
+    made = []
+    for number, place in enumerate(places):
+        line = lines.get(inventory.targets[place].site)
+        because, readiness, reason, says = hurt.get(number, ("ready", Readiness.READY, Reason.OK, ""))
+        of = line.id if line and because in ("cut-off", "bad-way") else place
+        made.append(Room(target=place, readiness=readiness, because=because, of=of, reason=reason, says=says))
+    return Outlook(meeting=meeting, session=session, rooms=tuple(made))
+
+
+def a_day(inventory: Inventory, now: datetime) -> daily.Day:
+    """What could have happened in this inventory since yesterday."""
+    span = last_day(now, None)
+    hurt = list(_hurt(inventory))
+    held = {
+        each.id: Held(
+            target=each.id, state=State.DEGRADED, since=now - timedelta(hours=2), reason=Reason.LIMIT, says="loss"
+        )
+        for each in hurt[1::3]
+    }
+    lines = merged(By.LINK, span, [_totals(inventory, By.LINK, span)])
+    return daily.Day(span=span, incidents=_incidents(hurt, span), held=held, lines=lines)
+
+
+def a_month(inventory: Inventory, now: datetime) -> monthly.Month:
+    """What could have happened in this inventory in the month that is over."""
+    span = last_month(now)
+    hurt = [*_hurt(inventory)]
+    reports = {by: merged(by, span, [_totals(inventory, by, span)]) for by in monthly.SUMMED}
+    return monthly.Month(span=span, reports=reports, incidents=_incidents(hurt, span))
+
+
+def _hurt(inventory: Inventory) -> Iterable[Target]:
+    for role in Role:
+        yield from [each for each in inventory.targets.values() if each.role is role and each.checks][:HURT]
+
+
+def _lasted(index: int, span: Span) -> timedelta:
+    """As large a part of a month as of a day."""
+    return (span.until - span.since) * (1 << index) / 200
+
+
+def _incidents(hurt: Iterable[Target], span: Span) -> list[Incident]:
+    """The first of each role is still open."""
+    found = []
+    for number, each in enumerate(hurt):
+        lasted = _lasted(number % HURT, span)
+        began = span.until - lasted if number % HURT == 0 else span.since + timedelta(hours=1 + number)
+        found.append(
+            Incident(
+                id=f"{began:%Y%m%d-%H%M%S}-{each.id.replace('/', '.')}", root=each.id, cause=_CAUSES[each.role],
+                state=State.DOWN, began=began, opened=began, closed=None if number % HURT == 0 else began + lasted,
+                reason=Reason.TIMEOUT, severity=Severity.MAJOR if each.role is Role.LINK else Severity.MINOR,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _totals(inventory: Inventory, by: By, span: Span) -> dict[str, Totals]:
+    hurt = {each.id: _lasted(number % HURT, span) for number, each in enumerate(_hurt(inventory))}
+    found: dict[str, Totals] = {}
+    for each in members(inventory, span.since):
+        if key := each.key(by):
+            down = hurt.get(each.target, timedelta())
+            found.setdefault(key, Totals()).join(Totals(up=span.until - span.since - down, down=down, power=down / 4))
+    return found

@@ -1,0 +1,141 @@
+"""Makes the daily and monthly summaries when they are due, and puts them into the outbox; each once, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from alerts import daily, monthly
+from alerts.compose import Composer
+from alerts.regular import Due, Every, due, last_day, last_month
+from alerts.routing import Routing
+from monitor.archive import ArchiveError
+from monitor.core.ledger import By, Report, Span
+from monitor.core.model import Held, Incident, Inventory, Letter
+from monitor.core.words import WORDS
+from monitor.database import StoreError
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 15.0
+RETRY_SECONDS = 120.0
+"""Pause after a summary could not be made."""
+
+
+class Letters(Protocol):
+    """Where summaries wait to be sent; each method raises StoreError when it cannot."""
+
+    async def known(self, ids: Collection[str]) -> set[str]:
+        """Those that were written before."""
+
+    async def last(self, every: str, contact: str) -> datetime | None:
+        """When the last of them for a contact was written."""
+
+    async def write(self, letters: Sequence[Letter], at: datetime) -> None:
+        """Queue them, all or none; what is known already changes nothing."""
+
+
+class Past(Protocol):
+    """What was written down."""
+
+    async def availability(self, by: By, span: Span) -> Report | None:
+        """Sums of the ledger; None when it cannot be read now."""
+
+    async def incidents(self, span: Span) -> Sequence[Incident]:
+        """That were open in a span; raises ArchiveError."""
+
+
+class Regular:
+    """Looks what is due."""
+
+    def __init__(
+        self,
+        *,
+        letters: Letters,
+        past: Past,
+        held: Callable[[], Mapping[str, Held]],
+        routing: Callable[[], Routing],
+        inventory: Callable[[], Inventory],
+        composer: Composer,
+        board: str,
+        clock: Callable[[], datetime],
+        written: Callable[[], None],
+    ) -> None:
+        """`held` says what every target is held to be now; `written` is told when there is something to send."""
+        self._letters, self._past, self._held = letters, past, held
+        self._routing, self._inventory, self._composer, self._board = routing, inventory, composer, board
+        self._clock, self._written = clock, written
+        self._done: set[str] = set()
+        """Those that are due and need not be looked up any more."""
+
+    async def run(self, settled: Awaitable[None]) -> None:
+        """Look until cancelled; not before everything was seen, or a daily summary would call it unknown."""
+        await settled
+        while True:
+            done = await self.look()
+            await asyncio.sleep(LOOK_SECONDS if done else RETRY_SECONDS)
+
+    async def look(self) -> bool:
+        """Write what is due; whether nothing of it is left."""
+        now = self._clock()
+        wanted = {each.id: each for each in due(self._routing(), now)}
+        self._done &= wanted.keys()
+        try:
+            if wanted.keys() - self._done:
+                fresh = wanted.keys() - await self._letters.known(wanted.keys())
+                await self._write([wanted[id_] for id_ in sorted(fresh)], now)
+        except (StoreError, ArchiveError) as error:
+            log.error("summaries could not be made, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
+        except Exception:
+            log.exception("summaries could not be made by a mistake of ours, tried again in %g s", RETRY_SECONDS)
+        else:
+            self._done |= wanted.keys()
+            return True
+        return False
+
+    async def _write(self, wanted: Sequence[Due], now: datetime) -> None:
+        if not wanted:
+            return
+        month = await self._month(last_month(now)) if any(each.every is Every.MONTHLY for each in wanted) else None
+        made = []
+        for each in wanted:
+            if each.every is Every.DAILY:
+                day = await self._day(each, now)
+                made.append(await asyncio.to_thread(self._daily, each, day))  # thousands of lines of a nation
+            elif month is not None:
+                made.append(await asyncio.to_thread(self._monthly, each, month))
+        await self._letters.write(made, now)
+        log.info("summaries written: %s", ", ".join(each.id for each in made))
+        self._written()
+
+    def _daily(self, wanted: Due, day: daily.Day) -> Letter:
+        given = daily.told(day, self._inventory(), WORDS[wanted.contact.language], self._board)
+        return self._composer.letter(wanted.every.value, wanted.contact, wanted.id, given)
+
+    def _monthly(self, wanted: Due, month: monthly.Month) -> Letter:
+        inventory, words = self._inventory(), WORDS[wanted.contact.language]
+        given, tables = monthly.told(month, inventory, words), monthly.tables(month, inventory, words)
+        return self._composer.letter(wanted.every.value, wanted.contact, wanted.id, given, tables)
+
+    async def _day(self, wanted: Due, now: datetime) -> daily.Day:
+        span = last_day(now, await self._letters.last(wanted.every.value, wanted.contact.id))
+        held = dict(self._held())
+        return daily.Day(
+            span=span,
+            incidents=await self._past.incidents(span),
+            held=held,
+            lines=await self._report(By.LINK, span),
+        )
+
+    async def _month(self, span: Span) -> monthly.Month:
+        reports = {by: await self._report(by, span) for by in monthly.SUMMED}
+        return monthly.Month(span=span, reports=reports, incidents=await self._past.incidents(span))
+
+    async def _report(self, by: By, span: Span) -> Report:
+        found = await self._past.availability(by, span)
+        if found is None:
+            raise ArchiveError("the ledger cannot be read")
+        return found
