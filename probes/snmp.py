@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from monitor.core.model import Reason
+from probes.engine import sensors
 from probes.engine import values as vendor
 from probes.engine.snmp import Auth, Device, Login, Session, V3User, text
 from probes.registry import Bandwidth, Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
@@ -26,8 +27,6 @@ from probes.wire.text import one_line
 
 PLACES = 4096
 """Places of ports that are shared between devices: about 5 KiB each."""
-MOST_SENSORS = 16
-"""Of a device, by their numbers: each makes a series."""
 _RATES = {
     "snmp_if_in_bits_per_second": "in_bits_per_second",
     "snmp_if_out_bits_per_second": "out_bits_per_second",
@@ -204,7 +203,7 @@ async def _poll(request: Request[SnmpOptions], session: Session) -> _Answers:
             break
         request.trace(f"moved: {', '.join(each.wanted for each in places if each.name not in ports)}")
         request.memory.pop("places", None)
-    temperatures = await _temperatures(request, session) if request.options.temperatures else {}
+    temperatures = await sensors.read(request, session) if request.options.temperatures else {}
     told = await vendor.read(request, session, request.options.values) if request.options.values else vendor.NOTHING
     return _Answers(
         scalars=scalars, places=places, ports=ports, alarms=alarms, temperatures=temperatures, values=told
@@ -250,31 +249,6 @@ def _place(wanted: str, name: str, index: str, by: str, columns: Sequence[str]) 
         reads={column: f"{_COLUMNS[column]}.{index}" for column in columns},
         keys={column: labelled(column, ifName=name) for column in (*columns, *mib.WIDE.values(), *_COMPUTED)},
     )
-
-
-async def _temperatures(request: Request[SnmpOptions], session: Session) -> Mapping[str, float | None]:
-    """Degrees Celsius by sensor; where the sensors are is known from the first run on."""
-    sensors: Mapping[str, str] = request.memory.get("sensors") or await _find_sensors(request, session)
-    reads = {name: [f"{column}.{index}" for column in mib.SENSOR_COLUMNS] for name, index in sensors.items()}
-    got = await session.rows(list(reads.values()))
-    is_there = all(got.get(oids[0]) == mib.CELSIUS for oids in reads.values())
-    request.memory["sensors"] = sensors if is_there else None  # else they are looked for in the next run
-    return {name: mib.celsius([got.get(oid) for oid in oids]) for name, oids in reads.items()}
-
-
-async def _find_sensors(request: Request[SnmpOptions], session: Session) -> Mapping[str, str]:
-    """Index by name of those that measure a temperature."""
-    request.trace("walking entPhySensorType for the temperatures")
-    kinds = await session.walk(mib.SENSOR_TYPE, certain=False)
-    found = [index for index, kind in kinds.items() if kind == str(mib.CELSIUS)][:MOST_SENSORS]
-    named = (mib.ENT_PHYSICAL_NAME, mib.ENT_PHYSICAL_DESCR)
-    got = await session.rows([[f"{column}.{index}" for column in (mib.SENSOR_TYPE, *named)] for index in found])
-    sensors: dict[str, str] = {}
-    for index in found:
-        told = (one_line(text(got.get(f"{column}.{index}", b"")), 64) for column in named)
-        name = next(filter(None, told), index)
-        sensors[f"{name} ({index})" if name in sensors else name] = index
-    return sensors
 
 
 def _narrow(place: _Place, port: mib.Port) -> _Place:

@@ -14,9 +14,9 @@ import pydantic
 import pytest
 
 from monitor.core.model import Outcome, Reason
+from probes.engine.sensors import MOST_SENSORS
 from probes.engine.snmp import MAX_ROWS
 from probes.registry import Memory
-from probes.snmp import MOST_SENSORS
 from probes.wire import mib
 from probes.wire.room import MOST_VALUES
 from tests.probes.agent import GEN_ERR, GET, GET_BULK, NULL, TOO_BIG, Agent, Question, Value, number, oid, parse, text
