@@ -99,7 +99,7 @@ class Pipeline:
         """The wall clock at the last look, and the seconds of the clock that nobody sets."""
         self.recorder, known = recorder, tuple(known)
         self._silencing = Silencing(inventory, silences, untold)
-        self._record(header(inventory, self._looked, known, self._silencing.in_force, self._silencing.untold))
+        self._record_header(inventory, self._looked, known, self._silencing)
         self._decider = Decider(inventory, self._looked, known)
         self.last: dict[str, Observation] = {}
         self.closed = list(closed)
@@ -129,7 +129,7 @@ class Pipeline:
     def adopt(self, inventory: Inventory, routing: Routing) -> None:
         """Go on with a new inventory and new routing; whatever did not change keeps its state and its incident."""
         now, names = self._look_at_clocks(), renamed_targets(self.inventory, inventory)
-        self._record(header(inventory, now))
+        self._record_header(inventory, now)
         ended, changed = self._decider.adopt(inventory, now)
         self.last = {
             check: seen._replace(check=check, target=names.get(seen.target, seen.target))
@@ -159,6 +159,14 @@ class Pipeline:
     def _record(self, entry: Entry) -> None:
         if self.recorder is not None:
             self.recorder.add(entry)
+
+    def _record_header(
+        self, inventory: Inventory, now: datetime, known: Iterable[Incident] = (), silencing: Silencing | None = None
+    ) -> None:
+        if self.recorder is None:
+            return  # for the fingerprint of a province takes a third of a second
+        silences, untold = (silencing.in_force, silencing.untold) if silencing else ((), None)
+        self.recorder.add(header(inventory, now, known, silences, untold))
 
     def _take(self, decision: Decision) -> None:
         for target in decision.recheck:

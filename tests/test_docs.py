@@ -224,6 +224,7 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Device": (schema.DeviceModel,),
     "Link": (schema.LinkModel,),
     "Profile": (schema.ProfileModel,),
+    "Fits": (schema.FitsModel,),
     "Check": (schema.CheckModel,),
     "Limit": (schema.LimitModel,),
     "Provider": (schema.ProviderModel,),
@@ -341,7 +342,7 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|plan|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
+            r"commune-monitor (?:run|check|plan|import|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
             pages,
         )
         for option in re.findall(r"(--[a-z-]+)", line)
