@@ -84,7 +84,7 @@ loss-against-usual loss-without-window maintenance-ends-before-it-starts mainten
 maintenance-longer-than-its-period maintenance-no-recurrence maintenance-of-nothing maintenance-on-another-day
 maintenance-too-often maintenance-unknown-site maintenance-until-before-start missing-circuit name-for-a-device no-address
 not-an-address timeout-longer-than-interval unfilled-variable unknown-check-in-options unknown-measurement unknown-parent
-unknown-profile unknown-provider unknown-template unreadable-secret
+profile-like-itself profile-like-nothing unknown-profile unknown-provider unknown-template unreadable-secret
 """
 """Mistakes that only the whole inventory, the profile of a target or reckoning can tell: `check` does."""
 
