@@ -9,6 +9,7 @@ import logging
 import resource
 import signal
 import socket
+import sys
 import time
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
@@ -42,7 +43,8 @@ from monitor.lookback import LookBack
 from monitor.metrics import Metrics
 from monitor.parts import make_composer, make_mailer, make_signer, make_switch, make_trap_listener, make_webhook
 from monitor.pipeline import Pipeline
-from monitor.recording import Recorder, RecordingError
+from monitor.recorder import Recorder
+from monitor.recording import RecordingError
 from monitor.scheduler import Scheduler
 from monitor.store import Store
 from monitor.takeover import take_over
@@ -55,6 +57,10 @@ from monitor.yamlfile import ConfigError
 from probes import registry
 
 log = logging.getLogger(__name__)
+
+SWITCH_SECONDS = 0.0002
+"""How long a thread that reads files or the database may keep Python from the event loop, each time the loop has let go
+of it for a packet: with Python's own 0.005 a reload cost the whole province a turn of echoes."""
 T = TypeVar("T")
 
 DESCRIPTORS = 8192
@@ -70,6 +76,11 @@ def _raise_limit_of_descriptors() -> None:
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _prepare_process() -> None:
+    _raise_limit_of_descriptors()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def utc_now() -> datetime:
@@ -105,7 +116,7 @@ class App:
 
     async def run(self) -> None:
         """Watch until SIGTERM or SIGINT; raises StartError when a port or the database is not to be had."""
-        _raise_limit_of_descriptors()
+        _prepare_process()
         listener = self._bind()  # before anything is opened: another daemon of these settings may be running
         store = self._store = self._open_store()
         self.metrics = Metrics(self._kinds, lambda: self._live.present(), version("commune-monitor"))  # noqa: PLW0108  it is made later
@@ -164,7 +175,6 @@ class App:
             "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
             "watchdog": self._systemd.watch(self._health.stalled),
             "last hour": self._look_at_all(),
-            "loop lag": self.metrics.watch_loop(),
             "collector": spare_collector(lambda: self._inventory, lambda: self._live.ready()[0]),
             "reloads": self._reload_when_asked(),
             "stop": stop.wait(),
@@ -173,6 +183,7 @@ class App:
             works["traps"] = self._traps.run()
         if self._settings.watch:
             works["watch"] = self._watch_files()
+        self.metrics.watch_loop()
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         self.scheduler.adopt(self._inventory.checks())
         gc.collect()

@@ -54,10 +54,8 @@ async def spare_collector(inventory: Callable[[], Inventory], ready: Callable[[]
     try:
         while True:
             if not (settled and known is inventory()) and ready():
-                if known is not inventory():
-                    gc.unfreeze()  # what a reload has made garbage
                 known, settled = inventory(), True
-                gc.collect()
+                gc.collect()  # of what is new; what a reload replaces has no cycles, and goes by itself
                 gc.freeze()
             runs.look()
             await asyncio.sleep(LOOK_SECONDS)

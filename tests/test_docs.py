@@ -37,6 +37,7 @@ from monitor.core.ledger import By, Totals
 from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity, State, Target
 from monitor.core.seen import BATTERY_SAYS, PATH_SAYS
 from monitor.core.words import EN, VI
+from monitor.exchange import filesd
 from monitor.inventory import schema
 from monitor.inventory.contacts import load_contacts
 from monitor.inventory.load import load_inventory
@@ -348,6 +349,11 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
         for option in re.findall(r"(--[a-z-]+)", line)
     }
     assert shown_options <= known | {"--help"}
+
+
+def test_every_label_that_an_import_understands_is_on_the_page_of_exchange() -> None:
+    labels = {*filesd.SITE, *filesd.NAME, *filesd.KIND, *filesd.DESCRIBED}
+    assert labels <= words(section("docs/exchange.md", "What is read"))
 
 
 def test_every_metric_of_the_daemon_is_on_the_page_of_metrics_and_no_other() -> None:

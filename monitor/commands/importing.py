@@ -20,6 +20,7 @@ from monitor.settings import named_files
 from monitor.yamlfile import ConfigError, Problem, near
 
 Read = Callable[[bytes, str], Listing]
+WRITTEN = "written; `commune-monitor plan` tells what it means, `commune-monitor reload` takes it over"
 
 
 @click.group("import")
@@ -31,7 +32,7 @@ def _source(name: str, read: Read, what: str) -> None:
     """One command of the group."""
 
     @imports.command(name, help=f"Propose devices to add, from {what}.")
-    @click.argument("file", type=click.Path(path_type=Path))
+    @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
     @click.option(
         "--site",
         "said",
@@ -40,36 +41,46 @@ def _source(name: str, read: Read, what: str) -> None:
         help="This place, group or location there is that site here.",
     )
     @click.option("--new-sites", is_flag=True, help="Make a site of each place that is none yet.")
+    @click.option(
+        "--skip", "skipped", multiple=True, metavar="ADDRESS", help="Leave this one out: its address or name there."
+    )
     @click.option("--diff", is_flag=True, help="Show the lines of the files that would come and go.")
     @click.option("--write", "do_write", is_flag=True, help="Write it into the inventory, if the result is well.")
     @click.option("--without-secrets", is_flag=True, help="Check the result without reading the secrets.")
     @SETTINGS
     def command(
-        file: Path, said: Sequence[str], new_sites: bool, diff: bool, do_write: bool, without_secrets: bool, path: Path
-    ) -> None:
+        files: Sequence[Path], said: Sequence[str], new_sites: bool, skipped: Sequence[str], diff: bool, do_write: bool,
+        without_secrets: bool, path: Path,
+    ) -> None:  # fmt: skip
         try:
-            listing = read(_data(file), file.name)
+            listing = _without(_all(files, read), skipped)
             _, inventory, _ = load_all(path, with_secrets=not without_secrets)
             proposal = propose(listing.found, inventory, places=_places(said, inventory), new_sites=new_sites)
             changes = additions(proposal, named_files(path)[0], f"imported-{name}.yaml")
             for line in (*_told(listing, proposal, changes), *(differences(changes) if diff else ())):
                 click.echo(line)
             if changes:
-                load_all(path, with_secrets=not without_secrets, changed=contents(changes))
+                _check(path, changes, with_secrets=not without_secrets)
             if changes and do_write:
                 write(changes)
         except ConfigError as error:
             fail(error)
         if changes:
-            click.echo(
-                "written; `commune-monitor plan` tells what it means" if do_write else "nothing is written: say --write"
-            )
+            click.echo(WRITTEN if do_write else "nothing is written: say --write")
 
 
 _source("librenms", librenms.read, "LibreNMS: the answer of its API to GET /api/v0/devices, or a CSV table of them")
 _source("zabbix", zabbix.read, "Zabbix: hosts exported as YAML, JSON or XML")
 _source("netbox", netbox.read, "NetBox: the answer of its API to GET /api/dcim/devices/?limit=0, or its list as CSV")
 _source("file-sd", filesd.read, "Prometheus: a file of its file-based service discovery, JSON or YAML")
+
+
+def _all(files: Sequence[Path], read: Read) -> Listing:
+    """What all of them list, one after the other."""
+    listings = [read(_data(file), file.name) for file in files]
+    return Listing(
+        [each for one in listings for each in one.found], [each for one in listings for each in one.problems]
+    )
 
 
 def _data(file: Path) -> bytes:
@@ -80,11 +91,32 @@ def _data(file: Path) -> bytes:
         raise ConfigError([Problem(str(file), 0, 0, f"cannot be read: {error.strerror}")]) from error
 
 
+def _without(listing: Listing, skipped: Sequence[str]) -> Listing:
+    """Without what a person leaves out."""
+    for each in skipped:
+        if not any(each in (found.address, found.name) for found in listing.found):
+            fail(f"--skip {each}: nothing there has this address or name")
+    return Listing(
+        [found for found in listing.found if not {found.address, found.name} & set(skipped)], listing.problems
+    )
+
+
+def _check(path: Path, changes: Sequence[Change], *, with_secrets: bool) -> None:
+    try:
+        load_all(path, with_secrets=with_secrets, changed=contents(changes))
+    except ConfigError as error:
+        fail(
+            f"the inventory would not be well, so nothing is written; lines are those that the files would have:\n{error}"
+        )
+
+
 def _places(said: Sequence[str], inventory: Inventory) -> Mapping[str, str]:
     """Sites by the places that they are there."""
     found = {}
     for each in said:
         place, _, site = each.rpartition("=")
+        if not place.strip():
+            fail(f"--site {each}: write PLACE=ID")
         if site not in inventory.sites:
             hint = near(site, inventory.sites)
             fail(f"--site {each}: there is no site `{site}`{f'; {hint}' if hint else ''}")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from monitor.core.model import Site
-from monitor.exchange.found import Addition, Proposal
+from monitor.exchange.found import Proposal
 from monitor.exchange.writing import Change, held
 from monitor.exchange.yamledit import Append, Edit, EditError, Put, edited
 from monitor.yamlfile import ConfigError, Problem, Where, parse
@@ -18,29 +19,30 @@ def additions(proposal: Proposal, folder: Path, new_file: str) -> list[Change]:
     """What the files of the folder become; `new_file` is the one for new sites. Raises ConfigError."""
     before = {file: held(file) for file in (*sorted(folder.glob("*.yaml")), folder / new_file)}
     places = _places(before)
-    devices: dict[str, dict[str, object]] = defaultdict(dict)
-    for each in proposal.added:
-        devices[each.site][each.name] = device(each)
-    new = {site.id: site for site in proposal.sites}
     edits: dict[Path, list[Edit]] = defaultdict(list)
-    for id_, added in devices.items():
-        if id_ in new:
-            edits[folder / new_file].append(Append(("sites",), _site(new[id_]) | {"devices": added}))
-        else:
+    for id_, told in by_site(proposal).items():
+        if id_ in places:
             file, where = places[id_]
-            edits[file] += [Put((*where, "devices", name), each) for name, each in added.items()]
+            edits[file] += [Put((*where, "devices", name), each) for name, each in told["devices"].items()]
+        else:
+            edits[folder / new_file].append(Append(("sites",), {"id": id_, **told}))
     return [Change(file=file, before=before[file], after=_edited(file, before[file], edits[file])) for file in edits]
 
 
-def device(addition: Addition) -> dict[str, object]:
-    """As the YAML has it."""
-    behind = {"behind": list(addition.behind)} if addition.behind else {}
-    return {"profile": addition.profile, "address": addition.address, **behind}
+def by_site(proposal: Proposal) -> dict[str, dict[str, Any]]:
+    """What to add by site, as the YAML has it: `devices`, and of a new site the rest too."""
+    sites: dict[str, dict[str, Any]] = {site.id: _site(site) for site in proposal.sites}
+    for each in proposal.added:
+        devices = sites.setdefault(each.site, {}).setdefault("devices", {})
+        behind = {"behind": list(each.behind)} if each.behind else {}
+        devices[each.name] = {"profile": each.profile, "address": each.address, **behind}
+    return sites
 
 
 def _site(site: Site) -> dict[str, object]:
-    known = site.latitude is not None and site.longitude is not None
-    return {"id": site.id, "name": site.name, **({"location": [site.latitude, site.longitude]} if known else {})}
+    if site.latitude is None or site.longitude is None:
+        return {"name": site.name}
+    return {"name": site.name, "location": [round(site.latitude, 6), round(site.longitude, 6)]}
 
 
 def _places(files: dict[Path, bytes | None]) -> dict[str, tuple[Path, Where]]:

@@ -13,10 +13,10 @@ from monitor.exchange.formats import Item, LeftOut, Listing, entries, listing, t
 from monitor.exchange.found import Found
 from monitor.exchange.places import is_address
 
-_SITE = ("site", "commune", "location", "place", "group")
-_NAME = ("target", "name", "device", "hostname", "nodename", "instance")
-_KIND = ("kind", "type", "role", "device_type", "job")
-_DESCRIBED = ("description", "vendor", "model", "os")
+SITE = ("site", "commune", "location", "place", "group")
+NAME = ("target", "name", "device", "hostname", "nodename", "instance")
+KIND = ("kind", "type", "role", "device_type", "job")
+DESCRIBED = ("description", "vendor", "model", "os")
 _WITHOUT_PORT = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:\[([^\]]*)\]|([^/:]*))(?::\d+)?(?:/.*)?", re.IGNORECASE)
 
 
@@ -41,14 +41,14 @@ def _target(entry: Item) -> Found:
         return next(filter(None, map(labels.text, names)), "")
 
     address = host(entry.text("target"))
-    name = told(_NAME)
+    name = told(NAME)
     return Found(
-        site=told(_SITE),
+        site=told(SITE),
         name=address if not name or is_address(host(name)) else name.rpartition("/")[2],
         address=address,
         source=entry.source,
-        description="; ".join(filter(None, map(labels.text, _DESCRIBED))),
-        kind=told(_KIND),
+        description="; ".join(filter(None, map(labels.text, DESCRIBED))),
+        kind=told(KIND),
     )
 
 

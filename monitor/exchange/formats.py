@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import NoReturn
 from xml.etree.ElementTree import Element, ParseError
 
@@ -49,10 +50,9 @@ class Item:
 
     def text(self, *keys: str) -> str:
         """Text or number on the way along the keys, on one line."""
-        for key in keys:
-            self = self.get(key)  # noqa: PLW0642  a walk
-        told = self.value if isinstance(self.value, (str, int, float)) and not isinstance(self.value, bool) else ""
-        return one_line(str(told))
+        item = reduce(Item.get, keys, self)
+        told = isinstance(item.value, (str, int, float)) and not isinstance(item.value, bool)
+        return one_line(str(item.value)) if told else ""
 
     def is_set(self, key: str) -> bool:
         """Whether it is 1 or true."""
@@ -110,7 +110,7 @@ def refuse(file: str, message: str, hint: str = "", line: int = 0, column: int =
 
 def is_tree(data: bytes) -> bool:
     """Whether it begins as JSON or XML does, and is no table."""
-    return data.decode("utf-8", "ignore").lstrip("\ufeff \t\r\n\0")[:1] in ("{", "[", "<")
+    return data[:4096].decode("utf-8", "ignore").lstrip("\ufeff \t\r\n\0")[:1] in ("{", "[", "<")
 
 
 def tree(data: bytes, file: str) -> Item:
@@ -156,7 +156,7 @@ def rows(data: bytes, file: str, *, need: str) -> list[Item]:
             if not any(map(str.strip, row)):
                 continue
             if not columns:
-                columns = [fold(each).replace(" ", "_") for each in row]
+                columns = [fold(each[:80])[:40].replace(" ", "_") for each in row]
                 if need not in columns:
                     refuse(file, f"no column `{need}`", near(need, columns), reader.line_num)
             elif len(found) < MAX_ENTRIES:

@@ -12,6 +12,7 @@ from monitor.core.fitting import best_profiles
 from monitor.core.model import Inventory, Role, Site
 from monitor.exchange.kinds import kind_of
 from monitor.exchange.places import Address, Places, groups, is_address, one_line, slug
+from monitor.inventory.addresses import is_edge
 
 LONGEST_NAME = 63
 HINTED = 50
@@ -126,6 +127,7 @@ class _Proposer:
         self._inventory = inventory
         self._places = Places(inventory, places)
         self._new_sites = new_sites
+        self._kinds = _kinds_of_devices(inventory)
         self._by_address = _by_address(inventory)
         self._taken: dict[Address, Found] = {}
         self._names: dict[str, set[str]] = defaultdict(set)
@@ -153,7 +155,7 @@ class _Proposer:
         site, notes = self._site(found, address)
         profile, why, more = self._profile(found)
         if site.id not in self._inventory.sites:
-            self._sites.setdefault(site.id, site)
+            self._sites[site.id] = site
         name, same = self._name(found, site.id, self._inventory.profiles[profile].kind)
         self._taken[address] = found
         self._added.append(
@@ -180,18 +182,23 @@ class _Proposer:
                 f"{address} is outside of the networks of {site.id} ({', '.join(site.networks)}); "
                 "name its network at the site, or say which site it is at"
             )
-        if any(_is_edge(address, each) for each in around):
+        if any(is_edge(address, each) for each in around):
             raise _Refused(f"{address} is the address of a network, not of a host")
         return site, () if named else (f"at {site.id}, for its address is in {', '.join(site.networks)}",)
 
     def _new_site(self, found: Found) -> Site:
         named = list(groups(found.site))
-        id_ = slug(found.site)
+        id_, name = slug(found.site), one_line(found.site, 120)
         if self._new_sites and len(named) == 1 and id_:
-            latitude, longitude = found.location or (None, None)
-            return self._sites.get(id_) or Site(
-                id=id_, name=one_line(found.site, 120), latitude=latitude, longitude=longitude
-            )
+            site = self._sites.get(id_) or Site(id=id_, name=name)
+            if site.name.casefold() != name.casefold():
+                raise _Refused(
+                    f"{name} and {site.name} would be one new site, `{id_}`; write one of the two by hand first"
+                )
+            if found.location and site.latitude is None:
+                latitude, longitude = found.location
+                site = replace(site, latitude=latitude, longitude=longitude)
+            return site
         self._unplaced.update(named)
         raise _Refused(f"no site is called {' or '.join(named)}" if named else "it is not told at which site it is")
 
@@ -200,15 +207,14 @@ class _Proposer:
     def _profile(self, found: Found) -> tuple[str, str, tuple[str, ...]]:
         """Profile, why, and what a person should look at."""
         profiles = self._inventory.profiles.values()
-        kinds = {each.kind for each in profiles}
-        kind, said = kind_of(found.kind, found.name, kinds)
+        kind, said = kind_of(found.kind, found.name, self._kinds)
         for only in dict.fromkeys((kind, "")):
             best = best_profiles(profiles, object_id=found.object_id, description=found.description, kind=only)
             if best:
                 other = () if only == kind else (f"{said}, but the profile is not of kind {kind}",)
                 return best[0], _fits(found), (*other, *_or(best))
         same = sorted((each.id for each in profiles if each.kind == kind), key=lambda name: (name != kind, name))
-        if not same:
+        if kind not in self._kinds:
             raise _Refused(_unfit(found, said, kind))
         return same[0], said, () if same[0] == kind else _or(same)
 
@@ -227,15 +233,20 @@ class _Proposer:
     # -- behind what -----------------------------------------------------------------------------------------------
 
     def done(self) -> Proposal:
-        targets = {str(address): target for address, target in self._by_address.items()}
-        targets |= {each.address: each.id for each in self._added}
-        names = {target.id: target.id for target in self._inventory.targets.values()}
-        called = [(each.found, each.target) for each in self._known] + [(each.found, each.id) for each in self._added]
-        for found, target in called:
-            names.setdefault(found.name.casefold(), target)
+        called: dict[str, list[str]] = defaultdict(list)
+        for target in self._inventory.targets.values():
+            for name in (target.id, target.name):
+                called[name].append(target.id)
+        for address, id_ in self._by_address.items():
+            called[str(address)].append(id_)
+        for known in self._known:
+            called[known.found.name.casefold()].append(known.target)
+        for added in self._added:
+            for name in (added.found.name.casefold(), added.address):
+                called[name].append(added.id)
         return Proposal(
             known=tuple(self._known),
-            added=tuple(_hung(each, targets, names) for each in self._added),
+            added=tuple(_hung(each, called) for each in self._added),
             left=tuple(self._left),
             sites=tuple(self._sites.values()),
             unplaced=tuple(
@@ -254,26 +265,33 @@ def _by_address(inventory: Inventory) -> dict[Address, str]:
     return found
 
 
+def _kinds_of_devices(inventory: Inventory) -> set[str]:
+    """Those of the profiles, without what only lines or services have."""
+    roles: dict[str, set[Role]] = defaultdict(set)
+    for target in inventory.targets.values():
+        roles[target.kind].add(target.role)
+    kinds = {each.kind for each in inventory.profiles.values()}
+    return {each for each in kinds if Role.DEVICE in roles[each] or not roles[each]}
+
+
 def _address(found: Found) -> Address:
     try:
         address = ipaddress.ip_address(found.address.strip())
     except ValueError:
         told = f"`{found.address}` is no address" if found.address else "no address is told"
         raise _Refused(f"{told}; equipment is asked by its number") from None
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
     if address.is_multicast or address.is_unspecified or address.is_loopback or str(address) == "255.255.255.255":
         raise _Refused(f"{address} is no address of one host")
-    if address.is_link_local:
+    if address.is_link_local or getattr(address, "scope_id", None):
         raise _Refused(f"{address} can only be reached from its own network")
     return address
 
 
-def _is_edge(address: Address, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    edges = (network.network_address, network.broadcast_address)
-    return network.version == 4 and network.num_addresses > 2 and address in edges
-
-
 def _fits(found: Found) -> str:
-    return f"it fits {' and '.join(_told(found))}"
+    told = _told(found)
+    return f"its {' and '.join(told)} {'fit' if len(told) > 1 else 'fits'}"
 
 
 def _told(found: Found) -> list[str]:
@@ -290,15 +308,16 @@ def _unfit(found: Found, said: str, kind: str) -> str:
     return f"no profile fits: {'; '.join((known, *_told(found)))}; add `fits` to the profile that it should have"
 
 
-def _hung(addition: Addition, targets: Mapping[str, str], names: Mapping[str, str]) -> Addition:
-    """With what it is behind, where that can be told."""
+def _hung(addition: Addition, called: Mapping[str, Sequence[str]]) -> Addition:
+    """With what it is behind, where that can be told: one of its own site before those of others."""
     behind: list[str] = []
     lost: list[str] = []
     for each in addition.found.neighbours:
-        target = targets.get(each) or names.get(each.casefold())
-        if target is None:
-            lost.append(each)
-        elif target != addition.id:
-            behind.append(target.removeprefix(f"{addition.site}/"))
-    notes = (*addition.notes, f"hangs on {', '.join(lost)}, which nothing here is") if lost else addition.notes
+        targets = set(called.get(each.casefold(), ())) - {addition.id}
+        targets = {target for target in targets if target.startswith(f"{addition.site}/")} or targets
+        if len(targets) == 1:
+            behind.append(targets.pop().removeprefix(f"{addition.site}/"))
+        elif targets or each.casefold() != addition.found.name.casefold():
+            lost.append(f"{each}, which {'may be several' if targets else 'nothing here is'}")
+    notes = (*addition.notes, *(f"hangs on {each}" for each in lost))
     return replace(addition, behind=tuple(dict.fromkeys(behind)), notes=notes)

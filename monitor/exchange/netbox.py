@@ -21,7 +21,7 @@ def read(data: bytes, file: str) -> Listing:
     top = tree(data, file)
     result = listing(entries(top, "results"), _device)
     if top.text("next"):
-        text = f"only {len(result.found)} of {top.text('count')} devices are in this file; ask the API with ?limit=0"
+        text = f"one page of {top.text('count')} devices; the next is {top.text('next')}: name its file as well"
         result.problems.append(Problem(file, 0, 0, text, warning=True))
     return result
 

@@ -16,7 +16,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _SEPARATORS = ("", ";", r"[;/>|\\]", r"[;/>|\\,]")
 """A place may be several groups (`;`), a path of groups, or have its district behind a comma: the most that names a site counts."""
 _OFFICE = re.compile(r"^(ubnd|uy ban nhan dan) ")
-_UNIT = re.compile(r"^(xa|phuong|thi tran|dac khu|commune|ward) ")
+_UNIT = re.compile(r"^(xa|phuong|thi tran|dac khu|commune|ward|huyen|quan|thi xa|thanh pho|tinh) ")
 _WRITTEN_UNIT = re.compile(r"^(xã|phường|thị trấn|đặc khu) ")
 
 
@@ -37,7 +37,7 @@ class Places:
     def __init__(self, inventory: Inventory, also: Mapping[str, str]) -> None:
         """`also` has what a person says: a place as the other system calls it, and the id of its site."""
         self._sites = inventory.sites
-        self._also = {fold(place): site for place, site in also.items()}
+        self._also = {_key(place): site for place, site in also.items()}
         self._exact: dict[str, list[str]] = defaultdict(list)
         self._folded: dict[str, list[str]] = defaultdict(list)
         self._bare: dict[str, list[str]] = defaultdict(list)
@@ -75,7 +75,7 @@ class Places:
         )
 
     def _called(self, part: str) -> Iterable[str]:
-        also = self._also.get(fold(part))
+        also = self._also.get(_key(part))
         if also is not None:
             return (also,)
         return self._exact.get(_exact(part)) or self._folded.get(_office(part)) or self._bare.get(_bare(part)) or ()
@@ -83,9 +83,9 @@ class Places:
     def _narrowed(self, sites: tuple[str, ...], place: str, address: Address | None) -> tuple[str, ...]:
         """Of several alike the one whose area is named too, in whose networks the address is, or that has the same diacritics."""
         if len(sites) > 1:
-            said, words = _exact(place), fold(place)
+            said, words = _exact(place), f" {fold(place)} "
             around = self.around(address) if address is not None else ()
-            areas = [each for each in sites if self._sites[each].area and _bare(self._sites[each].area) in words]
+            areas = [each for each in sites if f" {_bare(self._sites[each].area)} " in words]
             alike = [each for each in sites if _WRITTEN_UNIT.sub("", _exact(self._sites[each].name)) in said]
             for fewer in (areas, [each for each in sites if each in around], alike):
                 if len(fewer) == 1:
@@ -120,6 +120,10 @@ def groups(place: str) -> Iterator[str]:
 
 def _exact(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(text.split())).casefold()
+
+
+def _key(text: str) -> str:
+    return fold(text) or _exact(text)
 
 
 def _office(text: str) -> str:

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from monitor.exchange.found import Addition, Found, Proposal
+from monitor.exchange.adding import by_site
+from monitor.exchange.found import Found, Proposal
 from monitor.exchange.places import one_line
+from monitor.exchange.yamledit import Put, edited
 
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ./À-ỹ-]*[A-Za-z0-9À-ỹ]|\d+(\.\d+){3}")
-_WORDS = frozenset({"true", "false", "null"})
-"""Plain text that YAML takes for something else."""
 NAMED = 12
 """So many that share a reason are named; the rest are counted."""
 
 
 def as_yaml(proposal: Proposal) -> str:
     """What to add, as a file of the inventory; at a site that is known already, these are devices to add there."""
-    devices: dict[str, list[Addition]] = defaultdict(list)
-    for each in proposal.added:
-        devices[each.site].append(each)
-    new = {site.id: site for site in proposal.sites}
-    lines = ["sites:"] if devices else []
-    for id_, added in devices.items():
-        lines.append(f"  - id: {scalar(id_)}")
-        if site := new.get(id_):
-            lines.append(f"    name: {scalar(site.name)}")
-            if site.latitude is not None and site.longitude is not None:
-                lines.append(f"    location: [{site.latitude:.6f}, {site.longitude:.6f}]")
-        lines.append("    devices:")
-        lines += [f"      {scalar(each.name)}: {_device(each)}" for each in added]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _device(addition: Addition) -> str:
-    behind = f", behind: [{', '.join(map(scalar, addition.behind))}]" if addition.behind else ""
-    return f"{{profile: {scalar(addition.profile)}, address: {scalar(addition.address)}{behind}}}"
-
-
-def scalar(text: str) -> str:
-    """A text of one line as YAML that is read as that text again."""
-    quoted = "'" + text.replace("'", "''") + "'"
-    return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else quoted
+    sites = [{"id": id_, **told} for id_, told in by_site(proposal).items()]
+    return edited(b"", "proposed.yaml", [Put(("sites",), sites)]).decode() if sites else ""
 
 
 def tell(proposal: Proposal) -> Iterator[str]:

@@ -12,7 +12,7 @@ from probes.registry import Request
 from probes.wire import identity, lldp
 from probes.wire.identity import Identity
 
-FIRST_SECONDS = 3.0
+FIRST_SECONDS = 2.0
 """For the first answer, both tries together: most addresses that answer an echo have no agent."""
 TABLES_SECONDS = 30.0
 MOST_NEIGHBOURS = 256

@@ -85,15 +85,17 @@ def _address(family: int, value: bytes) -> str:
 
 
 def neighbours(columns: Columns) -> tuple[Neighbour, ...]:
-    """One for each row of lldpRemTable, in the order of the ports."""
+    """One for each port and number of lldpRemTable, in the order of the ports.
+
+    The time mark before them is a TimeFilter (RFC 2021 section 6): some agents tell a row again for many of them.
+    """
     addresses = _addresses(columns.get(REMOTE_ADDRESS, {}))
-    found = []
+    found: dict[tuple[int, str], Neighbour] = {}
     for index, chassis in columns.get(REMOTE_CHASSIS, {}).items():
         row = {column: columns.get(column, {}).get(index) for column in COLUMNS}
-        _, _, rest = index.partition(".")  # the time mark tells nothing that lasts
-        port, _, _ = rest.partition(".")
+        port, _, number = index.partition(".")[2].partition(".")
         if port.isdecimal():
-            heard = Neighbour(
+            found[int(port), number] = Neighbour(
                 port=_local_port(columns, port),
                 name=identity(None, row[REMOTE_NAME]),
                 chassis=identity(row[REMOTE_CHASSIS_SUBTYPE], chassis),
@@ -101,8 +103,7 @@ def neighbours(columns: Columns) -> tuple[Neighbour, ...]:
                 kind=_kind(row[REMOTE_CAPABILITIES]),
                 addresses=tuple(addresses.get(index, ())),
             )
-            found.append((int(port), heard))
-    return tuple(heard for _, heard in sorted(found, key=lambda each: each[0]))
+    return tuple(found[each] for each in sorted(found))
 
 
 def _local_port(columns: Columns, port: str) -> str:

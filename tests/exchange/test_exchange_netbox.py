@@ -26,7 +26,8 @@ def test_a_page_of_the_api_is_understood_and_that_it_is_not_all() -> None:
     ]  # fmt: skip
     assert list(map(str, listing.problems)) == [
         "devices.json: results[1]: warning: left out: Cisco ISR (12) is planned in NetBox",
-        "devices.json: warning: only 2 of 120 devices are in this file; ask the API with ?limit=0",
+        "devices.json: warning: one page of 120 devices; the next is https://netbox.example/api/dcim/devices/?limit=3&offset=3: "
+        "name its file as well",
     ]
 
 

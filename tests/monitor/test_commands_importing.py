@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitor.cli import main
+from monitor.commands.importing import WRITTEN
 from monitor.inventory.load import load_inventory
 
 ROOT = Path(__file__).parent.parent.parent
@@ -75,7 +76,7 @@ def test_what_is_written_stands_at_its_site_and_is_known_the_next_time(folder: P
     said = run(folder, "librenms", EXPORTS / "librenms-devices.json", "--write", "--diff")
     assert said.exit_code == 0
     assert "+      sw-tang2: {profile: switch, address: 10.64.17.20, behind: [router]}\n" in said.stdout
-    assert said.stdout.endswith("written; `commune-monitor plan` tells what it means\n")
+    assert said.stdout.endswith(f"{WRITTEN}\n")
     assert held(folder)["sites.yaml"].decode() == SITES + (
         "      sw-tang2: {profile: switch, address: 10.64.17.20, behind: [router]}\n"
         "      ups: {profile: ups, address: 10.64.17.31, behind: [sw-tang2, router]}\n"
@@ -122,6 +123,7 @@ def test_places_are_told_apart_by_a_person_or_become_sites(folder: Path) -> None
     assert found.targets["xa-liem-ha/sw1"].address == "10.64.17.7"
     assert (found.sites["xa-liem-haa"].name, found.sites["xa-liem-haa"].latitude) == ("Xã Liêm Hàa", 20.5)
     assert "imported-librenms.yaml" in held(folder)
+    assert run(folder, "librenms", file, "--site", "=xa-liem-ha").stderr == "--site =xa-liem-ha: write PLACE=ID\n"
     wrong = run(folder, "librenms", file, "--site", "Kho=xa-liem-hà")
     assert (wrong.exit_code, wrong.stderr) == (
         1, "--site Kho=xa-liem-hà: there is no site `xa-liem-hà`; did you mean `xa-liem-ha` or `xa-liem-haa`?\n",
@@ -129,14 +131,33 @@ def test_places_are_told_apart_by_a_person_or_become_sites(folder: Path) -> None
 
 
 def test_a_result_that_is_not_well_is_refused_and_nothing_is_touched(folder: Path) -> None:
-    """A room needs its number, which a site made of an import has not."""
+    """A room needs its number, which this site has not."""
     file = folder / "sd.yml"
     file.write_text("[{targets: [10.64.17.50], labels: {site: xa-liem-ha, kind: vc-endpoint}}]")
     before = held(folder)
     said = run(folder, "file-sd", file, "--write")
     assert said.exit_code == 1
+    assert said.stderr.startswith("the inventory would not be well, so nothing is written")
     assert "nothing fills {n} of site `xa-liem-ha`" in said.stderr
     assert held(folder) == before
+
+
+def test_several_files_are_read_as_one(folder: Path) -> None:
+    said = run(folder, "netbox", EXPORTS / "netbox-devices.json", str(EXPORTS / "netbox-devices.csv"))
+    assert (
+        "liemha-sw2 10.64.17.20 (netbox-devices.csv:2): netbox-devices.json: results[0] has the same address\n"
+        in said.stdout
+    )
+    assert "2 new, 0 known already, 1 not taken\n" in said.stdout
+
+
+def test_a_person_leaves_out_what_is_not_wanted(folder: Path) -> None:
+    said = run(
+        folder, "librenms", EXPORTS / "librenms-devices.json", "--skip", "10.64.17.31", "--skip", "RB4011-TanThanh"
+    )
+    assert "1 new, 0 known already, 0 not taken\n" in said.stdout
+    said = run(folder, "librenms", EXPORTS / "librenms-devices.json", "--skip", "10.64.17.3")
+    assert (said.exit_code, said.stderr) == (1, "--skip 10.64.17.3: nothing there has this address or name\n")
 
 
 @pytest.mark.parametrize(

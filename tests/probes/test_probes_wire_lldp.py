@@ -50,6 +50,13 @@ def test_neighbours_are_told_with_port_name_kind_and_addresses() -> None:
     )  # fmt: skip
 
 
+def test_a_row_that_is_told_again_under_another_time_mark_is_one_neighbour() -> None:
+    again = {f"{mark}.24.1": ROUTER for mark in range(200)} | {"7.24.2": b"other"}
+    assert [each.chassis for each in lldp.neighbours({lldp.REMOTE_CHASSIS: again, lldp.REMOTE_CHASSIS_SUBTYPE: {}})] == [
+        lldp.identity(None, ROUTER), "other",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("index", "why"),
     [
