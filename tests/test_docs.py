@@ -407,7 +407,7 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|plan|import|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
+            r"commune-monitor (?:run|check|plan|import|export|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
             pages,
         )
         for option in re.findall(r"(--[a-z-]+)", line)
