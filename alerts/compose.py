@@ -29,6 +29,7 @@ from alerts.routing import OUTSIDER
 from alerts.samples import A_COST, short_series
 from alerts.subject import fit
 from alerts.summary import circuits_of, lines
+from alerts.threatened import meetings_of
 from alerts.tidy import LONGEST, MAX_TEXT, line, tidy
 from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
@@ -47,7 +48,7 @@ from monitor.core.model import (
     Site,
     Target,
 )
-from monitor.core.words import VI, WORDS, Words, dialled
+from monitor.core.words import ROOM, VI, WORDS, Words, dialled
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,6 @@ WITHOUT_PICTURE = SUMMARIES | {*ACTS, Happening.WITHDRAWN}
 """They are not about how the root is now."""
 OURS_ALONE = frozenset({"words", "board", "grafana", "chart", "act"})
 """Of what a template may use: made of our own words and ids, and whole."""
-ROOM = "vc-endpoint"
-"""Kind of the targets that are rooms of video conferences."""
 SHOWN_SITES = 12
 SHOWN_TARGETS = 12
 SHOWN_EVIDENCE = 6
@@ -278,6 +277,7 @@ class Composer:
             "communes": sum(each.site.kind == "commune" for each in hurt),
             "rooms": sum(each.kind == ROOM for each in things),
             "services": sum(each.role is Role.SERVICE for each in things),
+            "meetings": meetings_of(incident, inventory, words, notification.event.at),
             "shown_sites": SHOWN_SITES,
             "shown_targets": SHOWN_TARGETS,
             "evidence": incident.evidence[:SHOWN_EVIDENCE],

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from alerts import daily, monthly
+from alerts import daily, monthly, rooms
 from alerts.regular import last_day, last_month
 from monitor.core.ledger import By, Span, Totals, members, merged
-from monitor.core.model import Cause, Held, Incident, Inventory, Reason, Role, Severity, State, Target
-from monitor.core.words import Words
+from monitor.core.model import (
+    Cause,
+    Held,
+    Incident,
+    Inventory,
+    Meeting,
+    Reason,
+    Role,
+    Session,
+    Severity,
+    State,
+    Target,
+)
+from monitor.core.readiness import Outlook, Readiness, Room
+from monitor.core.words import ROOM, Words
 
-LETTERS = ("unwritten", "written", "heartbeat", "missed", "test", "daily", "monthly")
+LETTERS = ("unwritten", "written", "heartbeat", "missed", "test", "daily", "monthly", "readiness")
 """Names of their templates."""
 HURT = 5
 """So many of each role were hurt, each twice as long as the one before."""
@@ -41,7 +54,29 @@ def letters(inventory: Inventory, now: datetime, words: Words, board: str) -> Ma
         "test": {"at": now},
         "daily": daily.told(day, inventory, words, board),
         "monthly": monthly.told(a_month(inventory, now), inventory, words),
+        "readiness": rooms.told(an_outlook(inventory, now), inventory, words, now),
     }
+
+
+def an_outlook(inventory: Inventory, now: datetime) -> Outlook:
+    """How ready the rooms of this inventory could be in an hour: a line is cut, one is lossy, one room is off."""
+    targets = inventory.targets.values()
+    places = tuple(each.id for each in targets if each.kind == ROOM) or tuple(each.id for each in targets)[:1]
+    lines = {each.site: each for each in targets if each.role is Role.LINK}
+    begins = now + timedelta(hours=1)
+    session = Session(begins, begins + timedelta(hours=2), "giao-ban-tuan")
+    meeting = Meeting(id=session.meeting, title="Giao ban trực tuyến", rooms=places, sessions=(session,))
+    hurt = {
+        0: ("cut-off", Readiness.NOT_READY, Reason.TIMEOUT, ""), 1: ("down", Readiness.NOT_READY, Reason.REFUSED, ""),
+        2: ("bad-way", Readiness.AT_RISK, Reason.LIMIT, "loss"),
+    }  # fmt: skip
+    made = []
+    for number, place in enumerate(places):
+        line = lines.get(inventory.targets[place].site)
+        because, readiness, reason, says = hurt.get(number, ("ready", Readiness.READY, Reason.OK, ""))
+        of = line.id if line and because in ("cut-off", "bad-way") else place
+        made.append(Room(target=place, readiness=readiness, because=because, of=of, reason=reason, says=says))
+    return Outlook(meeting=meeting, session=session, rooms=tuple(made))
 
 
 def a_day(inventory: Inventory, now: datetime) -> daily.Day:

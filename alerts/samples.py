@@ -18,6 +18,7 @@ from monitor.core.model import (
     Cause,
     Contact,
     Happening,
+    Importance,
     Incident,
     IncidentEvent,
     Inventory,
@@ -30,6 +31,7 @@ from monitor.core.model import (
     Site,
     State,
     Target,
+    Threat,
     Weight,
 )
 
@@ -85,13 +87,24 @@ def province() -> tuple[Inventory, list[Incident]]:
     ]  # fmt: skip
     common = replace(
         incidents[0], id="common", cause=Cause.SHARED, why="in-common", times=3,
-        acknowledged=Acknowledgement(by="Hoa", at=at),
+        acknowledged=Acknowledgement(by="Hoa", at=at), meetings=_sample_meetings(at),
         shared=Shared(kind="tslcd", by=(("provider", "sample"), ("area", "Huyện Mẫu")), hurt=6, of=6, elsewhere=0, others=9),
     )  # fmt: skip
     gone = Incident(
         id="gone", root="no/longer", cause=Cause.DEVICE, state=State.DOWN, began=at, opened=at, reason=Reason.STALE
     )
     return inventory, [*incidents, common, gone]
+
+
+def _sample_meetings(at: datetime) -> tuple[Threat, ...]:
+    """More than a mail shows, the first of which runs."""
+    return tuple(
+        Threat(
+            meeting=f"m{number}", title="Giao ban", importance=Importance.HIGH, begins=at + timedelta(hours=number),
+            ends=at + timedelta(hours=number + 2), rooms=tuple(f"sample/room-{room}" for room in range(9)),
+        )
+        for number in range(5)
+    )  # fmt: skip
 
 
 A_COST = Cost(before=0.99981, after=0.99871, down=timedelta(minutes=53))

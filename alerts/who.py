@@ -9,6 +9,7 @@ from datetime import datetime
 from alerts.reasons import REASONS
 from alerts.routing import Route, Routing, Shift
 from monitor.core.graph import Graph
+from monitor.core.meetings import Calendar, threats
 from monitor.core.model import Cause, Incident, Inventory, Reason, Role, Severity, State, Target
 from monitor.core.severity import weigh
 
@@ -68,7 +69,10 @@ def supposed(
         id=f"{at:%Y%m%d-%H%M%S}-{target.id.replace('/', '.')}", root=target.id, cause=cause or _usual(target, graph),
         state=state, began=at, opened=at, reason=Reason.TIMEOUT, impact=graph.behind(target.id) if state is State.DOWN else (),
     )  # fmt: skip
-    weighed, weight = weigh(incident, inventory, lambda _: State.UNREACHABLE)
+    near = Calendar(inventory.meetings).near(at)
+    meetings = threats(incident, inventory.meetings, near, graph, lambda _: State.UNREACHABLE, at)
+    incident = replace(incident, meetings=meetings)
+    weighed, weight = weigh(incident, inventory, lambda _: State.UNREACHABLE, at)
     return replace(incident, severity=severity or weighed, weight=weight)
 
 

@@ -99,7 +99,7 @@ class Acts:
                 begins=now, ends=now + lasts, reason=asked.reason, by=_who(asked.by, login),
             )
         )  # fmt: skip
-        self._pipeline.silences.append(silence)
+        self._pipeline.silenced(silence)
         return _silence_json.dump_python(silence, mode="json")
 
     def _choose(self, asked: SilenceRequest) -> None:
@@ -124,7 +124,7 @@ class Acts:
         if found is None:
             raise RefusedError(f"no silence {id_} is in force")
         await self._store.unsilence(found, self._clock())
-        self._pipeline.silences.remove(found)
+        self._pipeline.unsilenced(found)
         return _silence_json.dump_python(found, mode="json")
 
     def silences(self) -> object:
@@ -232,7 +232,7 @@ class LinkActs:
         except StoreError as error:
             raise RefusedLinkError(Refusal.TROUBLE) from error
         if silence is not None:
-            self._pipeline.silences.append(silence)
+            self._pipeline.silenced(silence)
         else:  # nothing happens when the incident was closed while we wrote
             self._pipeline.acknowledge(offer.incident.id, Acknowledgement(by=offer.by, at=now))
         log.info("%s by the link of %s: %s", link.act, link.mail, offer.by, extra={"incident": offer.incident.id})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
-import gc
 import logging
 import resource
 import signal
 import socket
+import sys
 import time
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from alerts.routing import Routing
 from alerts.webhook import Webhooks
 from monitor.acts import Acts, LinkActs
 from monitor.archive import Archive
-from monitor.collector import spare_collector
+from monitor.collector import leave_alone, spare_collector
 from monitor.control import RefusedError, make_control, serve
 from monitor.core.lasthour import EVERY, LastHour, Series
 from monitor.core.ledger import members
@@ -42,7 +42,9 @@ from monitor.lookback import LookBack
 from monitor.metrics import Metrics
 from monitor.parts import make_composer, make_mailer, make_signer, make_switch, make_trap_listener, make_webhook
 from monitor.pipeline import Pipeline
-from monitor.recording import Recorder, RecordingError
+from monitor.readiness import Outlooks, ReadinessReports
+from monitor.recorder import Recorder
+from monitor.recording import RecordingError
 from monitor.regular import Regular
 from monitor.scheduler import Scheduler
 from monitor.store import Store
@@ -56,6 +58,10 @@ from monitor.yamlfile import ConfigError
 from probes import registry
 
 log = logging.getLogger(__name__)
+
+SWITCH_SECONDS = 0.0002
+"""How long a thread that reads files or the database may keep Python from the event loop, each time the loop has let go
+of it for a packet: with Python's own 0.005 a reload cost the whole province a turn of echoes."""
 T = TypeVar("T")
 
 DESCRIPTORS = 8192
@@ -71,6 +77,11 @@ def _raise_limit_of_descriptors() -> None:
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _prepare_process() -> None:
+    _raise_limit_of_descriptors()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def utc_now() -> datetime:
@@ -106,7 +117,7 @@ class App:
 
     async def run(self) -> None:
         """Watch until SIGTERM or SIGINT; raises StartError when a port or the database is not to be had."""
-        _raise_limit_of_descriptors()
+        _prepare_process()
         listener = self._bind()  # before anything is opened: another daemon of these settings may be running
         store = self._store = self._open_store()
         self.metrics = Metrics(self._kinds, lambda: self._live.present(), version("commune-monitor"))  # noqa: PLW0108  it is made later
@@ -145,9 +156,13 @@ class App:
         self._health = Health(self.pipeline, self.scheduler, store, utc_now)
         emergency = self._make_emergency(composer)
         self._traps = self._listen_for_traps()
+        outlooks = Outlooks(
+            inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph, held=lambda: self.pipeline.correlator.held,
+            incidents=self.pipeline.correlator.incidents, clock=utc_now,
+        )  # fmt: skip
         self._live = Live(
             pipeline=self.pipeline, scheduler=self.scheduler, store=store, look_back=self._look_back, health=self._health,
-            metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, started=self._started,
+            metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, outlooks=outlooks, started=self._started,
             clock=utc_now,
         )  # fmt: skip
         heartbeat = self._make_heartbeat(composer)
@@ -167,19 +182,19 @@ class App:
             "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
             "watchdog": self._systemd.watch(self._health.stalled),
             "last hour": self._look_at_all(),
-            "loop lag": self.metrics.watch_loop(),
             "collector": spare_collector(lambda: self._inventory, lambda: self._live.ready()[0]),
             "reloads": self._reload_when_asked(),
+            "meetings": self._make_readiness_reports(outlooks, composer).run(lambda: self._live.ready()[0]),
             "stop": stop.wait(),
         }
         if self._traps is not None:
             works["traps"] = self._traps.run()
         if self._settings.watch:
             works["watch"] = self._watch_files()
+        self.metrics.watch_loop()
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         self.scheduler.adopt(self._inventory.checks())
-        gc.collect()
-        gc.freeze()  # the rest when all was seen once
+        leave_alone()  # the rest when all was seen once
         self.scheduler.start()
         self._systemd.say(READY)
         log.info("watching %d targets with %d checks", len(self._inventory.targets), len(self._inventory.checks()))
@@ -204,6 +219,13 @@ class App:
         return Heartbeat(
             make_switch(self._settings.heartbeat), trouble=self._health.unwell, figures=self._live.figures, composer=composer,
             mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), clock=utc_now, on_sign=self.metrics.beaten,
+        )  # fmt: skip
+
+    def _make_readiness_reports(self, outlooks: Outlooks, composer: Composer) -> ReadinessReports:
+        return ReadinessReports(
+            outlooks=outlooks, inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph,
+            letters=self._store.mails, composer=composer, on_duty=lambda: concerned(self._routing, utc_now()),
+            recheck=self.scheduler.recheck, clock=utc_now, written=self.outbox.wake,
         )  # fmt: skip
 
     def _make_regular(self, composer: Composer) -> Regular:

@@ -10,11 +10,13 @@ from alerts.mailer import Mailer
 from alerts.own import Emergency
 from monitor.core.ledger import By, Interval, Report, Span
 from monitor.core.model import Incident, IncidentEvent, Inventory, State
+from monitor.core.readiness import Outlook
 from monitor.database import StoreError
 from monitor.health import Health
 from monitor.lookback import LookBack
 from monitor.metrics import Metrics, Present
 from monitor.pipeline import Pipeline
+from monitor.readiness import Outlooks, soon
 from monitor.scheduler import Scheduler
 from monitor.store import Store
 from monitor.traps import TrapListener, counted
@@ -39,12 +41,13 @@ class Live:
         mailer: Mailer,
         emergency: Emergency,
         traps: TrapListener | None,
+        outlooks: Outlooks,
         started: datetime,
         clock: Callable[[], datetime],
     ) -> None:
         self._pipeline, self._scheduler, self._store, self._look_back = pipeline, scheduler, store, look_back
         self._health, self._metrics, self._mailer, self._emergency = health, metrics, mailer, emergency
-        self._traps, self._started, self._clock = traps, started, clock
+        self._traps, self._outlooks, self._started, self._clock = traps, outlooks, started, clock
         self.reload_ok = True
         """Whether the files on disk were taken over when they were last read."""
 
@@ -87,6 +90,10 @@ class Live:
     async def past(self, site: str, span: Span) -> Mapping[str, Sequence[Interval]] | None:
         """The intervals of a site's targets; None when the database cannot be read now."""
         return await self._look_back.past(site, span)
+
+    def meetings(self) -> Sequence[Outlook]:
+        """The sessions of the next days with their rooms as they are now, a few seconds old at most."""
+        return self._outlooks.all()
 
     def ready(self) -> tuple[bool, str]:
         """Whether nearly every check was observed once."""
@@ -149,4 +156,5 @@ class Live:
             recording_dropped=self._pipeline.recorder.dropped if self._pipeline.recorder else 0,
             relays=self._mailer.failing(),
             maintenance=self._pipeline.correlator.planned.known(self._clock()),
+            meetings=soon(self._outlooks.all(), self._clock()),
         )

@@ -31,12 +31,13 @@ from monitor.core.model import (
     Severity,
     State,
 )
+from monitor.core.readiness import Readiness
 from monitor.exposition import ECHO, Exposition, head, joined, labels
+from probes.engine.lag import lag
 from probes.registry import COMMON_METRICS, Kind, Metric
 
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
-LAG_EVERY_SECONDS = 0.1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +67,8 @@ class Present:
     """Relays by place: whether they failed last time."""
     maintenance: Mapping[str, bool] = field(default_factory=dict)
     """Targets that have a window of maintenance now or later: whether it is now."""
+    meetings: Mapping[str, Mapping[Readiness, int]] = field(default_factory=dict)
+    """By meeting that runs or comes soon: how many of its rooms are how ready."""
 
 
 class Metrics:
@@ -156,13 +159,9 @@ class Metrics:
         """All observations since the start."""
         return sum(self._observations.values())
 
-    async def watch_loop(self) -> None:
-        """Measure the lag of the event loop until cancelled."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            due = clock() + LAG_EVERY_SECONDS
-            await asyncio.sleep(LAG_EVERY_SECONDS)
-            self._lag.observe(max(0.0, clock() - due))
+    def watch_loop(self) -> None:
+        """Take down the lag of the running event loop."""
+        lag().told = self._lag.observe
 
     # -- exposition ----------------------------------------------------------------------------------------------
 
@@ -188,6 +187,7 @@ class Metrics:
         yield from self._losses(present, openmetrics=openmetrics)
         yield from self._states(present, openmetrics=openmetrics)
         yield from self._maintenance(present, openmetrics=openmetrics)
+        yield from self._meetings(present, openmetrics=openmetrics)
         yield self._static
         yield from _own(present, self._observations, openmetrics=openmetrics)
 
@@ -206,6 +206,16 @@ class Metrics:
         yield from joined(
             f"monitor_target_state{{{own}}} {STATE_NUMBER[held.state if (held := present.held.get(target)) else State.UNKNOWN]}\n"
             for target, own in self._state_labels.items()
+        )
+
+    @staticmethod
+    def _meetings(present: Present, *, openmetrics: bool) -> Iterator[str]:
+        metric = Metric(name="monitor_meeting_rooms", help="Rooms of a meeting that runs or begins within a day.")
+        yield head(metric, openmetrics=openmetrics)
+        yield from joined(
+            f"monitor_meeting_rooms{{{labels(meeting=meeting, readiness=each)}}} {number}\n"
+            for meeting, counts in present.meetings.items()
+            for each, number in counts.items()
         )
 
     def _maintenance(self, present: Present, *, openmetrics: bool) -> Iterator[str]:

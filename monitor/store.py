@@ -20,7 +20,7 @@ from monitor import mailqueue
 from monitor.core.ledger import Member
 from monitor.core.model import Happening, Held, Incident, IncidentEvent, Notification, Silence
 from monitor.core.usual import Learnt
-from monitor.database import Database, StoreError
+from monitor.database import Database, StoreError, engine_of
 from monitor.former import put_names
 from monitor.mailqueue import MailQueue, known_since
 from monitor.tables import (
@@ -320,7 +320,7 @@ def read_history(url: str, incident: str) -> tuple[IncidentEvent, ...]:
         if not Path(url).is_file():
             raise StoreError(f"{url}: there is no such database; name the daemon's settings")
         url = f"sqlite:///file:{quote(url)}?mode=ro&uri=true"
-    engine = sa.create_engine(url, poolclass=NullPool)
+    engine = engine_of(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
             return _history(connection, incident)

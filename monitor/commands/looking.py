@@ -18,8 +18,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from monitor.commands.shared import SETTINGS, ask_daemon, fail, find_target, tell_daemon, told_at
-from monitor.core.model import Check, Inventory, Limit, Outcome, State, Target
-from monitor.core.words import EN
+from monitor.core.model import Check, Importance, Inventory, Limit, Outcome, State, Target
+from monitor.core.readiness import Readiness
+from monitor.core.words import EN, WORDS
 from monitor.files import load_all
 from monitor.yamlfile import ConfigError
 from probes.registry import Request, load, run_once
@@ -66,6 +67,42 @@ def incidents(path: Path) -> None:
             click.echo("    nobody has it")
     if not found:
         click.echo("no open incident")
+
+
+@click.command()
+@click.argument("meeting", required=False)
+@click.option(
+    "--lang", type=click.Choice(list(WORDS)), default="en", show_default=True, help="Of what is said of rooms."
+)
+@SETTINGS
+def meetings(meeting: str | None, lang: str, path: Path) -> None:
+    """List the meetings of the next days with how ready their rooms are; of MEETING (its id) room by room."""
+    if meeting is None:
+        found = ask_daemon(path, "/api/v1/meetings")["meetings"]
+        for each in found:
+            click.echo(_meeting_line(each))
+        if not found:
+            click.echo("no meeting in the next 7 days")
+        return
+    shown = ask_daemon(path, f"/api/v1/meetings/{quote(meeting, safe='')}?lang={lang}")
+    if "error" in shown:
+        fail(f"{shown['error']}; `meetings` lists those that come")
+    click.echo(_meeting_line(shown))
+    for room in shown["rooms"]:
+        if room["readiness"] == Readiness.READY:
+            continue
+        click.echo(f"  {room['readiness']}: {room['name']} ({room['target']}): {room['why']}")
+        if room["todo"]:
+            click.echo(f"      {room['todo']}")
+        if room["call"]:
+            click.echo(f"      {room['call']}{', ' if room['circuit'] else ''}{room['circuit'] or ''}")
+
+
+def _meeting_line(meeting: Mapping[str, Any]) -> str:
+    begins, ends = (datetime.fromisoformat(meeting[each]) for each in ("begins", "ends"))
+    rooms = ", ".join(f"{number} {each}" for each, number in meeting["readiness"].items() if number) or "no rooms"
+    important = " (important)" if meeting["importance"] == Importance.HIGH else ""
+    return f"{meeting['id']}  {EN.session(begins, ends)}  {meeting['title']}{important}: {rooms}"
 
 
 @click.command()

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from monitor.core import shared as in_common
 from monitor.core.graph import Graph
 from monitor.core.impact import EVIDENCE_LINES, hurt_by, known_of
+from monitor.core.meetings import Calendar, threats
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -25,6 +26,7 @@ from monitor.core.model import (
     Inventory,
     Look,
     Role,
+    Session,
     State,
     StateChange,
     Window,
@@ -63,6 +65,9 @@ class Correlator:
     def __init__(self, inventory: Inventory, known: Iterable[Incident] = ()) -> None:
         """`known` are the incidents of before: open ones, and those that recovered LATELY, the oldest first."""
         self.seen = Seen(inventory)
+        self._calendar = Calendar(inventory.meetings)
+        self._near: tuple[Session, ...] = ()
+        """Sessions of meetings that ran or came at the last tick."""
         before = [known_before(each) for each in known]
         self._closed = {each.incident.root: each for each in before if each.incident.closed is not None}
         """By root: its last incident that is over."""
@@ -73,7 +78,7 @@ class Correlator:
         """Whether time alone may change something: a hold, a grace, an incident that is to be weighed or about to end."""
         return (
             bool(self.seen.due)
-            or (self.seen.turned and bool(self.open))
+            or ((self.seen.turned or self._calendar.pending) and bool(self.open))
             or any(
                 each.well_since or each.rose or self.seen.is_up(each.incident.root) or self._is_worse(each.incident)
                 for each in self.open.values()
@@ -121,6 +126,7 @@ class Correlator:
     def adopt(self, inventory: Inventory, now: datetime) -> Decision:
         """Take over a new inventory: targets that stay keep their states, incidents of roots that are gone end."""
         self.seen.adopt(inventory)
+        self._calendar = Calendar(inventory.meetings)
         self._closed = {root: entry for root, entry in self._closed.items() if root in inventory.targets}
         decision = Decision()
         self._withdraw_gone(now, decision)
@@ -158,9 +164,11 @@ class Correlator:
         self._withdraw_gone(now, decision)
         for problem in self.seen.waited(now):
             self._decide(problem, now, decision)
+        near = self._calendar.near(now)
+        weigh_anew, self._near = self.seen.turned or near is not self._near, near
         for entry in list(self.open.values()):
-            if self.seen.turned:
-                entry.incident = self._weighed(entry.incident)
+            if weigh_anew:
+                entry.incident = self._weighed(entry.incident, now)
             self._mend(entry, now, decision)
         for entry in self.open.values():
             self._tell_of_rise(entry, now, decision)
@@ -179,7 +187,7 @@ class Correlator:
             self.seen.put_off(problem, window, now)
             return
         if entry is not None:
-            self._join(entry, problem.target)
+            self._join(entry, problem.target, now)
             return
         found = Found(root, cause, why)
         commons: list[Common] = []
@@ -242,19 +250,22 @@ class Correlator:
         parts = (entry for entry in self.open.values() if is_of_it(entry.incident))
         return sorted(parts, key=lambda entry: entry.incident.opened)
 
-    def _join(self, entry: Ongoing, target: str) -> None:
+    def _join(self, entry: Ongoing, target: str, now: datetime) -> None:
         entry.members.add(target)
         incident = entry.incident
         impact = hurt_by(self.seen, incident.root, entry.members)
         evidence = known_of(self.seen, incident.evidence, [target])
-        entry.incident = self._weighed(replace(incident, impact=impact, evidence=evidence))
+        entry.incident = self._weighed(replace(incident, impact=impact, evidence=evidence), now)
 
-    def _weighed(self, incident: Incident) -> Incident:
-        """The same with what it hurts now weighed.
+    def _weighed(self, incident: Incident, now: datetime) -> Incident:
+        """The same with what it hurts now weighed, and the meetings that it threatens.
 
         It is no less severe than its weight made it before: that a part is mended already makes it no lesser incident.
         """
-        severity, weight = weigh(incident, self.seen.inventory, self.seen.state)
+        inventory, near = self.seen.inventory, self._calendar.near(now)
+        meetings = threats(incident, inventory.meetings, near, self.graph, self.seen.state, now)
+        incident = replace(incident, meetings=meetings)
+        severity, weight = weigh(incident, inventory, self.seen.state, now)
         if incident.weight is not None and RANK[severity] <= RANK[incident.severity]:
             return incident
         return replace(incident, severity=severity, weight=weight)
@@ -291,7 +302,7 @@ class Correlator:
             why=found.why,
             shared=found.shared,
         )
-        incident = self._weighed(incident)
+        incident = self._weighed(incident, now)
         entry, what = Ongoing(incident=incident, members=members), Happening.OPENED
         past = self._closed.pop(root, None)
         if past is not None and self._comes_back(past.incident, incident):
@@ -343,7 +354,8 @@ class Correlator:
                 root=root, cause=found.cause, why=found.why, shared=found.shared, weight=None,
                 evidence=known_of(self.seen, (), [root, *sorted(first.members)]),
                 impact=hurt_by(self.seen, root, first.members),
-            )
+            ),
+            now,
         )  # fmt: skip
         first.well_since = None
         decision.events.append(first.tell(Happening.CHANGED, now, because))
@@ -404,7 +416,8 @@ class Correlator:
                 replace(
                     incident, state=root.state, reason=root.reason, says=root.says, evidence=evidence,
                     impact=hurt_by(self.seen, root.target, entry.members),
-                )
+                ),
+                now,
             )  # fmt: skip
             because = explanation(self.seen, root, now, [yes("worse", "down", root.target)], incidents=self.incidents())
             decision.events.append(entry.tell(Happening.CHANGED, now, because))

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
-from monitor.core.model import Common, Explanation, Held, Incident, IncidentEvent
+from monitor.core.model import Common, Explanation, Held, Incident, IncidentEvent, Threat
 from monitor.core.words import Words
+
+EXPLAINED_ROOMS = 12
+"""Rooms of a meeting that are listed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,10 @@ class Sentences:
     hurt: str
     lowered: str
     raised: str
+    hurried: str
+    meeting: str
+    runs: str
+    more: str
 
 
 VI = Sentences(
@@ -128,6 +136,10 @@ VI = Sentences(
     hurt="theo {target} bị ảnh hưởng nặng nhất",
     lowered=", hạ một bậc vì chỉ suy giảm",
     raised=", nâng một bậc vì {communes} xã, phường bị ảnh hưởng",
+    hurried=", nâng một bậc vì cuộc họp quan trọng {meeting} đang diễn ra hoặc bắt đầu trong vòng một giờ",
+    meeting="Đe doạ cuộc họp {title} ({meeting}), {when}{runs}: {rooms}",
+    runs=", khi đó đang họp",
+    more=" và {count} phòng nữa",
 )
 
 EN = Sentences(
@@ -215,6 +227,10 @@ EN = Sentences(
     hurt="{target}, which matters most of what it hurts",
     lowered=", one step less, for it is only degraded",
     raised=", one step more, for {communes} communes are hurt",
+    hurried=", one step more, for the important meeting {meeting} runs or begins within an hour",
+    meeting="Threatens the meeting {title} ({meeting}), {when}{runs}: {rooms}",
+    runs=", which ran then",
+    more=" and {count} more rooms",
 )
 
 SENTENCES: Mapping[str, Sentences] = {"vi": VI, "en": EN}
@@ -229,6 +245,7 @@ def explain(event: IncidentEvent, words: Words) -> Iterator[str]:
     )  # fmt: skip
     if incident.weight is not None:
         yield f"  {explain_severity(incident, words)}"
+    yield from (f"  {_threat(each, event.at, said, words)}" for each in incident.meetings)
     if because is None:
         yield f"  {said.nothing}"
         return
@@ -267,8 +284,18 @@ def explain_severity(incident: Incident, words: Words) -> str:
         severity=words.severities[incident.severity].lower(),
         from_=(said.root if weight.target == incident.root else said.hurt).format(target=weight.target),
         lowered=said.lowered if weight.lowered else "",
-        raised=said.raised.format(communes=weight.communes) if weight.communes else "",
+        raised=(said.raised.format(communes=weight.communes) if weight.communes else "")
+        + (said.hurried.format(meeting=weight.meeting) if weight.meeting else ""),
     )
+
+
+def _threat(threat: Threat, at: datetime, said: Sentences, words: Words) -> str:
+    more = len(threat.rooms) - EXPLAINED_ROOMS
+    return said.meeting.format(
+        title=threat.title, meeting=threat.meeting, when=words.session(threat.begins, threat.ends),
+        runs=said.runs if threat.begins <= at < threat.ends else "",
+        rooms=", ".join(threat.rooms[:EXPLAINED_ROOMS]) + (said.more.format(count=more) if more > 0 else ""),
+    )  # fmt: skip
 
 
 def _around(because: Explanation, said: Sentences, words: Words) -> Iterator[str]:

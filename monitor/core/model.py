@@ -45,6 +45,14 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class Importance(StrEnum):
+    """How much a meeting matters."""
+
+    NORMAL = "normal"
+    HIGH = "high"
+    """An incident that threatens it is one step more severe while it runs or is about to begin."""
+
+
 class Outcome(StrEnum):
     """How one run of a check ended."""
 
@@ -192,6 +200,19 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A kind of equipment, line or service, as far as it is told from others; its checks are those of its targets."""
+
+    id: str
+    kind: str
+    model: str = ""
+    object_ids: tuple[str, ...] = ()
+    """What is recognised as such: its sysObjectID (RFC 3418) is one of these, or below one."""
+    descriptions: tuple[str, ...] = ()
+    """… and its sysDescr, or its model, holds one of these, in small letters or capitals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A commune, ward, provincial data centre or point of presence."""
 
@@ -205,6 +226,8 @@ class Site:
     longitude: float | None = None
     contact: str = ""
     """Whom to call at the site: one line, name and number."""
+    networks: tuple[str, ...] = ()
+    """Where its devices are, such as `10.64.17.0/24`; empty: anywhere."""
     formerly: tuple[str, ...] = ()
     """Ids that it had before."""
 
@@ -229,6 +252,45 @@ class Window:
     reason: str
 
 
+class Session(NamedTuple):
+    """One time that a meeting is held: from `begins` on, and at `ends` no more."""
+
+    begins: datetime
+    ends: datetime
+    meeting: str
+    """Its id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meeting:
+    """A video conference, held once or again and again."""
+
+    id: str
+    title: str
+    importance: Importance = Importance.NORMAL
+    rooms: tuple[str, ...]
+    """Targets without which somebody cannot take part: the rooms, and what else the inventory names."""
+    sessions: Iterable[Session]
+    """When it is held, the first begin first; each iteration begins anew, and may be long."""
+    owner: Contact | None = None
+    """Who is mailed which of its rooms are ready."""
+    reports: tuple[timedelta, ...] = ()
+    """How long before its begin that is told, the longest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threat:
+    """A session of a meeting that an incident threatens, or disturbed."""
+
+    meeting: str
+    title: str
+    importance: Importance
+    begins: datetime
+    ends: datetime
+    rooms: tuple[str, ...]
+    """Those of its rooms that the incident hurts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """Everything that is watched, as one immutable snapshot; a reload makes a new one."""
@@ -237,6 +299,8 @@ class Inventory:
     targets: Mapping[str, Target]
     providers: Mapping[str, Provider]
     maintenance: tuple[Maintenance, ...] = ()
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    meetings: Mapping[str, Meeting] = field(default_factory=dict)
 
     def checks(self) -> dict[str, Check]:
         """All checks by id."""
@@ -383,6 +447,8 @@ class Weight:
     """Whether it counts one step less, for it is only degraded."""
     communes: int = 0
     """How many hurt communes raised it one step; 0: too few to do so, or it was highest already."""
+    meeting: str = ""
+    """Id of the meeting that raised it one step, for it runs or is about to begin; "": none did."""
     rose_from: Severity | None = None
     """What was told before, where that it rose is all that changed last."""
 
@@ -418,6 +484,8 @@ class Incident:
     """The highest since its root was recognised."""
     weight: Weight | None = None
     """Why it is so severe; None: of a version that did not weigh it."""
+    meetings: tuple[Threat, ...] = ()
+    """Sessions of meetings that it threatens, the first begin first, and those that ran while it was open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

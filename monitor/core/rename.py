@@ -68,9 +68,12 @@ def incident_as(incident: Incident, names: Names) -> Incident:
         shared = replace(shared, by=by)
     if weight is not None:
         weight = replace(weight, target=names.get(weight.target, weight.target))
+    meetings = tuple(
+        replace(each, rooms=tuple(names.get(room, room) for room in each.rooms)) for each in incident.meetings
+    )
     return replace(
         incident, root=names.get(incident.root, incident.root),
-        impact=tuple(names.get(each, each) for each in incident.impact), shared=shared, weight=weight,
+        impact=tuple(names.get(each, each) for each in incident.impact), shared=shared, weight=weight, meetings=meetings,
     )  # fmt: skip
 
 

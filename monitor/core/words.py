@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
-from monitor.core.model import Cause, Incident, Inventory, Reason, Shared, Target
+from monitor.core.model import Cause, Incident, Inventory, Reason, Shared, Site, Target
 
+ROOM = "vc-endpoint"
+"""Kind of the targets that are rooms of video conferences."""
 LOCAL = timezone(timedelta(hours=7), "ICT")
 """Viet Nam has one zone and no summer time, so no time-zone data is needed on the host."""
 
@@ -87,6 +89,18 @@ class Words:
     def moment(self, at: datetime) -> str:
         """A time of day in Viet Nam with its date."""
         return at.astimezone(LOCAL).strftime("%H:%M:%S %d/%m/%Y")
+
+    def session(self, begins: datetime, ends: datetime) -> str:
+        """When a meeting is held, in Viet Nam: `14:00–16:00 27/11/2026`."""
+        first, last = begins.astimezone(LOCAL), ends.astimezone(LOCAL)
+        until = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%H:%M %d/%m/%Y}"
+        return f"{first:%H:%M}–{until} {first:%d/%m/%Y}" if len(until) < 6 else f"{first:%H:%M %d/%m/%Y} – {until}"
+
+    def room(self, target: Target | None, site: Site | None, fallback: str = "") -> str:
+        """What a person calls a room of a meeting: by its place, and what else a meeting needs by its name too."""
+        if target is None or site is None:
+            return fallback
+        return site.name if target.kind == ROOM else f"{self.name(target)} – {site.name}"
 
     def hour(self, at: datetime) -> str:
         """The same in short, for lists: hour and minute, day and month."""

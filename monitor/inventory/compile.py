@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import SecretStr
@@ -19,6 +20,7 @@ from monitor.core.model import (
     Inventory,
     Limit,
     Maintenance,
+    Profile,
     Provider,
     Role,
     Severity,
@@ -30,13 +32,17 @@ from monitor.core.model import (
 from monitor.core.severity import usual_severity
 from monitor.inventory.addresses import Network, check_address, is_name, read_networks
 from monitor.inventory.former import Former
+from monitor.inventory.ical import Event
+from monitor.inventory.meetings import MeetingReader
 from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import (
+    CalendarModel,
     CheckModel,
     DeviceModel,
     LimitModel,
     LinkModel,
     MaintenanceModel,
+    MeetingModel,
     ProfileModel,
     ProviderModel,
     ServiceModel,
@@ -45,6 +51,7 @@ from monitor.inventory.schema import (
     TargetModel,
     TellModel,
 )
+from monitor.inventory.templates import BRACES, merge
 from monitor.trust import check_ca
 from monitor.yamlfile import Layers, Problem, Source, Where, fit, near, place
 from probes import registry
@@ -57,9 +64,10 @@ ROLES: tuple[tuple[str, Role, type[TargetModel]], ...] = (
     ("devices", Role.DEVICE, DeviceModel),
     ("services", Role.SERVICE, ServiceModel),
 )
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 V = TypeVar("V")
+Entry = tuple[Source, Where, SiteModel]
+"""A site, and where it is written."""
 
 
 Name = tuple[str, str]
@@ -77,6 +85,8 @@ class Part:
     sites: Mapping[int, SiteModel]
     """By position in the file."""
     maintenance: Mapping[int, MaintenanceModel] = field(default_factory=dict)
+    meetings: Mapping[int, MeetingModel] = field(default_factory=dict)
+    calendars: Mapping[int, tuple[CalendarModel, Path, Sequence[Event]]] = field(default_factory=dict)
     lost: frozenset[Name] = frozenset()
     complete: bool = True
     """Whether every entry is at least in `lost`."""
@@ -96,15 +106,6 @@ def compile_inventory(
     compiler = _Compiler(parts, read_secret, complete=complete)
     inventory = compiler.run()
     return inventory, compiler.problems
-
-
-def _merge(base: object, over: object) -> object:
-    """`over` wins, key by key; a null takes away."""
-    if isinstance(base, Mapping) and isinstance(over, Mapping):
-        merged = {key: _merge(base[key], over[key]) if key in base and key in over else over.get(key, base.get(key))
-                  for key in (*base, *(key for key in over if key not in base))}  # fmt: skip
-        return {key: value for key, value in merged.items() if value is not None}
-    return over
 
 
 class _Compiler:
@@ -136,6 +137,8 @@ class _Compiler:
         self._cas: set[SecretStr] = set()
         """Looked at: one file is a `ca` of many checks."""
         self._told: set[tuple[str, int, int]] = set()
+        self._words: set[tuple[str, int, int]] = set()
+        """Where sites write what fills templates."""
         self._of_site: dict[str, list[Target]] = {}
         self._places: dict[str, Layers] = {}
         self._former = Former()
@@ -174,14 +177,15 @@ class _Compiler:
                     )
                 )
                 continue
-            sites[model.id] = _site(model, self._site_kind(model))
             self._former.name_site(source, index, model)
             self._take_site(source, index, model)
+            sites[model.id] = _site(model, self._site_kind(model), self._networks)
         self._resolve()
         if self._complete and not self._lost:
             self._warn(sites)
         self._targets = self._former.resolve(sites, self._targets)
         self.problems += self._former.problems
+        self._sum_up_words()
         providers = {
             name: Provider(
                 id=name,
@@ -199,7 +203,17 @@ class _Compiler:
             for index, model in part.maintenance.items()
             if (entry := self._maintenance(part.source, index, model, sites)) is not None
         )
-        return Inventory(sites=sites, targets=self._targets, providers=providers, maintenance=maintenance)
+        meetings = MeetingReader(sites, self._targets, complete=self._complete and not self._lost)
+        for part in self._parts:
+            for index, meeting in part.meetings.items():
+                meetings.take(part.source, index, meeting)
+            for index, (calendar, file, events) in part.calendars.items():
+                meetings.take_calendar(part.source, index, calendar, events, str(file))
+        self.problems += meetings.problems
+        return Inventory(
+            sites=sites, targets=self._targets, providers=providers, maintenance=maintenance, meetings=meetings.meetings,
+            profiles={name: _profile(name, each) for name, (_, each) in self._profiles.items()},
+        )  # fmt: skip
 
     def _site_models(self) -> Iterator[tuple[Source, int, SiteModel]]:
         for part in self._parts:
@@ -250,42 +264,64 @@ class _Compiler:
                 self._lost.add(("site", model.id))
         words = {"id": model.id, "name": model.name, "code": model.code, "area": model.area}
         words |= {key: str(value) for key, value in model.vars.items()}
-        self._networks = self._networks_of(source, base, model, template, words)
+        self._networks = self._networks_of((source, base, model), template, words)
         for table, role, kind in ROLES:
             inherited = getattr(template[1], table) if template else {}
             own = getattr(model, table)
             for name in dict.fromkeys((*inherited, *own)):
-                layers: list[tuple[Source, Where]] = [(source, (*base, table, name))]
+                layers: Layers = [(source, (*base, table, name))]
                 if template is not None and model.like is not None and name in inherited:
-                    layers.append((template[0], ("templates", model.like, table, name)))
+                    layers = [*layers, (template[0], ("templates", model.like, table, name))]
                 if name in own and own[name] is None:
                     continue
-                value = _merge(inherited.get(name) or {}, own.get(name) or {})
+                value = merge(inherited.get(name) or {}, own.get(name) or {})
                 before = self._unfilled
-                filled = self._fill(value, words, layers, ())
+                filled, layers = self._fill_in(value, words, layers, (source, base, model))
                 if self._unfilled > before:
                     self._lost.add(("target", f"{model.id}/{name}"))
                     continue
                 self._take_target(model, name, role, kind, filled, layers, words, commune=commune)
 
     def _networks_of(
-        self, source: Source, base: Where, model: SiteModel, template: tuple[Source, SiteBody] | None, words: Mapping[str, str]
-    ) -> list[Network]:  # fmt: skip
+        self, site: Entry, template: tuple[Source, SiteBody] | None, words: Mapping[str, str]
+    ) -> list[Network]:
+        source, base, model = site
         layers: Layers = [(source, base)]
         written = model.networks
         if template is not None and "networks" not in model.model_fields_set:
             layers = [(template[0], ("templates", str(model.like)))]
             written = template[1].networks
-        found, problems = read_networks(self._fill(written, words, layers, ("networks",)), layers, ("networks",))
+        filled, layers = self._fill_in({"networks": written}, words, layers, site)
+        found, problems = read_networks(filled["networks"], layers, ("networks",))
         for each in problems:
             self._once(each)
         return found
 
-    def _fill(self, value: object, words: Mapping[str, str], layers: Layers, where: Where) -> Any:
+    def _fill_in(self, value: object, words: Mapping[str, str], layers: Layers, site: Entry) -> tuple[Any, Layers]:
+        """`value` with the words filled in, and the layers with the site's own words: there a mistake is mended."""
+        source, base, model = site
+        used: dict[Where, str] = {}
+        filled = self._fill(value, words, layers, (), used)
+        marks = {where: source.marks[*base, "vars", word] for where, word in used.items() if word in model.vars}
+        if not marks:
+            return filled, layers
+        self._words |= {(source.file, *mark) for mark in marks.values()}
+        own, inherited = ([each for each in layers if (each[1][0] == "sites") is mine] for mine in (True, False))
+        return filled, [*own, (replace(source, marks=marks, key_marks={}, plain={}), ()), *inherited]
+
+    def _fill(
+        self,
+        value: object,
+        words: Mapping[str, str],
+        layers: Layers,
+        where: Where,
+        used: dict[Where, str] | None = None,
+    ) -> Any:
+        """`value` with the words filled in; `used` is told of a word of each text."""
         if isinstance(value, dict):
-            return {key: self._fill(each, words, layers, (*where, key)) for key, each in value.items()}
+            return {key: self._fill(each, words, layers, (*where, key), used) for key, each in value.items()}
         if isinstance(value, list):
-            return [self._fill(each, words, layers, (*where, index)) for index, each in enumerate(value)]
+            return [self._fill(each, words, layers, (*where, index), used) for index, each in enumerate(value)]
         if not isinstance(value, str) or "{" not in value:
             return value
 
@@ -298,9 +334,11 @@ class _Compiler:
                 hint = f"write `vars: {{{name}: …}}` at the site; it knows {', '.join(sorted(words))}"
                 self._unfilled += 1
                 self._once(place(layers, where, text, hint))
+            if used is not None:
+                used[where] = name
             return words.get(name, "")
 
-        return _BRACES.sub(word, value)
+        return BRACES.sub(word, value)
 
     def _take_target(
         self, site: SiteModel, name: str, role: Role, kind: type[TargetModel], value: object, layers: Layers,
@@ -361,6 +399,20 @@ class _Compiler:
             self._told.add(at)
             self.problems.append(problem)
 
+    def _sum_up_words(self) -> None:
+        """One mistake in a word of a site makes many in what it fills: the first is told, the others counted."""
+        repeated = Counter(at for each in self.problems if (at := (each.file, each.line, each.column)) in self._words)
+        kept: list[Problem] = []
+        for each in self.problems:
+            count = repeated.get((each.file, each.line, each.column))
+            if count is None:
+                kept.append(each)
+            elif count:
+                repeated[each.file, each.line, each.column] = 0
+                more = f" (and {count - 1} more that come of it)" if count > 1 else ""
+                kept.append(replace(each, message=each.message + more))
+        self.problems[:] = kept
+
     def _checks(
         self,
         target: str,
@@ -389,7 +441,7 @@ class _Compiler:
             if options is None:
                 where = ("profiles", model.profile, "checks", name, "options")
                 filled = self._fill(check.options, words, [(source, where)], ())
-                merged = _merge(filled, model.options.get(name, {}))
+                merged = merge(filled, model.options.get(name, {}))
                 both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
                 options, problems = fit(both, kind.options, merged, self._context)
                 self.problems += problems
@@ -559,6 +611,13 @@ def _labels(*tables: Mapping[Any, str]) -> dict[str, str]:
     return {str(language): text for table in tables for language, text in table.items()}
 
 
+def _profile(name: str, model: ProfileModel) -> Profile:
+    object_ids, descriptions = (model.fits.object_ids, model.fits.descriptions) if model.fits else ((), ())
+    return Profile(
+        id=name, kind=model.kind, model=model.model, object_ids=tuple(object_ids), descriptions=tuple(descriptions)
+    )
+
+
 def _told(model: TellModel | None) -> Tell | None:
     if model is None:
         return None
@@ -568,7 +627,7 @@ def _told(model: TellModel | None) -> Tell | None:
     )  # fmt: skip
 
 
-def _site(model: SiteModel, kind: str) -> Site:
+def _site(model: SiteModel, kind: str, networks: Iterable[Network]) -> Site:
     return Site(
         id=model.id,
         name=model.name,
@@ -578,6 +637,7 @@ def _site(model: SiteModel, kind: str) -> Site:
         latitude=model.location[0] if model.location else None,
         longitude=model.location[1] if model.location else None,
         contact=model.contact,
+        networks=tuple(map(str, networks)),
         formerly=tuple(model.formerly),
     )
 

@@ -22,19 +22,25 @@ from monitor.core.model import (
     Inventory,
     Limit,
     Maintenance,
+    Meeting,
     Reason,
+    Session,
     Site,
     State,
     Target,
 )
 from monitor.core.rename import Names, check_id, renamed_sites, renamed_targets, target_as
+from monitor.core.words import LOCAL
 from monitor.exposition import series_of
+from monitor.inventory.meetings import Sessions
 
 LONGEST_TEXT = 80
 """Characters of a value."""
 MOMENT = "%Y-%m-%dT%H:%M%z"
 STARTS_COMPARED = 3
-"""Windows of maintenance that begin at the same few times and last as long are the same."""
+"""Windows of maintenance, and meetings, that begin at the same few times and last as long are the same."""
+ROOMS_LISTED = 20
+"""Rooms of a meeting that are told one by one when they differ; of more how many they are."""
 
 Values = Mapping[str, int]
 """How many measurements the last run of a check had, by check id."""
@@ -91,6 +97,7 @@ class Plan:
     providers: Changes
     targets: Changes
     maintenance: Changes
+    meetings: Changes
     contacts: Changes
     rotas: Changes
     duty: Mapping[str, tuple[str, str]]
@@ -112,7 +119,7 @@ class Plan:
     @property
     def empty(self) -> bool:
         """Whether nothing would change."""
-        tables = (self.sites, self.providers, self.targets, self.maintenance, self.contacts, self.rotas)
+        tables = (self.sites, self.providers, self.targets, self.maintenance, self.meetings, self.contacts, self.rotas)
         return not (any(tables) or self.audience or self.steps or self.restart)
 
 
@@ -145,6 +152,7 @@ def compare(
         providers=_changes(old.providers, new.providers),
         targets=replace(_changes(old.targets, new.targets), renamed=names),
         maintenance=_changes(_by_reason(old.maintenance), _by_reason(new.maintenance)),
+        meetings=_changes(_meetings(old), _meetings(new)),
         contacts=_changes(_people(old_routing), _people(new_routing)),
         rotas=_changes(_rotas(old_routing), _rotas(new_routing)),
         duty=_duty(old_routing, new_routing, at),
@@ -176,6 +184,10 @@ def _under_present_ids(inventory: Inventory, names: Names, sites: Names) -> Inve
             replace(each, targets=frozenset(names.get(target, target) for target in each.targets))
             for each in inventory.maintenance
         ),
+        meetings={
+            id_: replace(each, rooms=tuple(names.get(room, room) for room in each.rooms))
+            for id_, each in inventory.meetings.items()
+        },
     )
 
 
@@ -270,6 +282,31 @@ def _by_reason(works: Iterable[Maintenance]) -> dict[str, object]:
         starts = tuple(f"{start:{MOMENT}}" for start in islice(each.starts, STARTS_COMPARED))
         found[name] = _Work(starts, str(each.lasts), each.targets)
     return found
+
+
+def _meetings(inventory: Inventory) -> dict[str, object]:
+    return {id_: _meeting(each) for id_, each in inventory.meetings.items()}
+
+
+def _meeting(meeting: Meeting) -> dict[str, object]:
+    """As it is written, but for its rule: of what that gives the first few can be compared."""
+    first = tuple(_session(each) for each in islice(meeting.sessions, STARTS_COMPARED))
+    apart = meeting.sessions if isinstance(meeting.sessions, Sessions) else Sessions(meeting.id, (), timedelta(0))
+    rooms = sorted(meeting.rooms)
+    return {
+        "title": meeting.title,
+        "importance": meeting.importance,
+        "rooms": dict.fromkeys(rooms, "yes") if len(rooms) <= ROOMS_LISTED else f"{len(rooms)}: {', '.join(rooms)}",
+        "sessions": first,
+        "except": {f"{each.astimezone(LOCAL):{MOMENT}}": "yes" for each in sorted(apart.without)},
+        "also": {_session(each): "yes" for each in apart.others},
+        "owner": f"{meeting.owner.name} <{meeting.owner.email}>" if meeting.owner else "",
+        "reports": tuple(_span(each) for each in meeting.reports),
+    }
+
+
+def _session(session: Session) -> str:
+    return f"{session.begins.astimezone(LOCAL):{MOMENT}} {_span(session.ends - session.begins)}"
 
 
 def _free(name: str, taken: Container[str]) -> str:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from monitor.core.model import Inventory
 from monitor.inventory.compile import Name, Part, compile_inventory
+from monitor.inventory.ical import Event, read_calendar
 from monitor.inventory.schema import (
+    CalendarModel,
     Document,
     MaintenanceModel,
+    MeetingModel,
     ProfileModel,
     ProviderModel,
     SiteBody,
     SiteModel,
 )
-from monitor.yamlfile import ConfigError, Problem, Source, fit, read
+from monitor.yamlfile import ConfigError, Problem, Source, fit, near, parse, read
 
 ReadSecret = Callable[[str, str], str]
 MAX_SECRET_BYTES = 65536
+NO_CHANGE: Mapping[Path, bytes] = MappingProxyType({})
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -45,6 +50,10 @@ class SecretReader:
             self._known[where, name] = ""
             known = self._known[where, name] = self._from_env(name) if where == "env" else self._from_file(name)
         return known
+
+    def place(self, text: str) -> str:
+        """Where a secret was read that reads so, to tell people of it without telling it."""
+        return next((f"{where} {name}" for (where, name), known in self._known.items() if known == text), "nowhere")
 
     @staticmethod
     def _from_env(name: str) -> str:
@@ -72,9 +81,17 @@ class SecretReader:
         return text.rstrip("\r\n")
 
 
-def load_inventory(folder: Path, read_secret: ReadSecret | None, warnings: list[Problem] | None = None) -> Inventory:
-    """All `*.yaml` files of a folder as one inventory; what may be meant is added to `warnings`."""
-    files = sorted(folder.glob("*.yaml"))
+def load_inventory(
+    folder: Path,
+    read_secret: ReadSecret | None,
+    warnings: list[Problem] | None = None,
+    changed: Mapping[Path, bytes] = NO_CHANGE,
+) -> Inventory:
+    """All `*.yaml` files of a folder as one inventory; what may be meant is added to `warnings`.
+
+    It is as if `changed` were written already, of old files and new ones of that folder.
+    """
+    files = sorted({*folder.glob("*.yaml"), *changed})
     if not files:
         raise ConfigError(
             [Problem(str(folder), 0, 0, "no *.yaml file here", "point `inventory` at the folder of YAML files")]
@@ -84,12 +101,12 @@ def load_inventory(folder: Path, read_secret: ReadSecret | None, warnings: list[
     complete = True
     for file in files:
         try:
-            source = read(file)
+            source = parse(changed[file], str(file)) if file in changed else read(file)
         except ConfigError as error:
             problems += error.problems
             complete = False
         else:
-            part, more = _part(source)
+            part, more = _part(source, folder)
             parts.append(part)
             problems += more
     inventory, more = compile_inventory(parts, read_secret, complete=complete)
@@ -101,15 +118,17 @@ def load_inventory(folder: Path, read_secret: ReadSecret | None, warnings: list[
     return inventory
 
 
-def _part(source: Source) -> tuple[Part, list[Problem]]:
+def _part(source: Source, folder: Path) -> tuple[Part, list[Problem]]:
     """What of a file is in form, so that a mistake in one entry hides none in others, and what is wrong with the rest."""
     value = {} if source.value is None else source.value
     whole, problems = fit([(source, ())], Document, value)
     if whole is not None:
+        calendars, problems = _calendars(source, folder, dict(enumerate(whole.calendars)))
         return Part(
             source=source, providers=whole.providers, profiles=whole.profiles, templates=whole.templates,
             sites=dict(enumerate(whole.sites)), maintenance=dict(enumerate(whole.maintenance)),
-        ), []  # fmt: skip
+            meetings=dict(enumerate(whole.meetings)), calendars=calendars,
+        ), problems  # fmt: skip
     tables = _tables(value)
     lost: set[Name] = set()
 
@@ -124,16 +143,42 @@ def _part(source: Source) -> tuple[Part, list[Problem]]:
                 lost.add((table.removesuffix("s"), str(name)))
         return found
 
+    calendars, more = _calendars(source, folder, good("calendars", CalendarModel))
     return Part(
         source=source, providers=good("providers", ProviderModel), profiles=good("profiles", ProfileModel),
         templates=good("templates", SiteBody), sites=good("sites", SiteModel),
-        maintenance=good("maintenance", MaintenanceModel), lost=frozenset(lost), complete=tables == value,
-    ), problems  # fmt: skip
+        maintenance=good("maintenance", MaintenanceModel), meetings=good("meetings", MeetingModel), calendars=calendars,
+        lost=frozenset(lost), complete=tables == value,
+    ), [*problems, *more]  # fmt: skip
+
+
+def _calendars(
+    source: Source, folder: Path, models: dict[int, CalendarModel]
+) -> tuple[dict[int, tuple[CalendarModel, Path, list[Event]]], list[Problem]]:
+    """The events of the calendars that a file names, and what is wrong with the others."""
+    found: dict[int, tuple[CalendarModel, Path, list[Event]]] = {}
+    problems: list[Problem] = []
+    for index, model in models.items():
+        file = folder / model.file
+        try:
+            if not file.is_file():
+                here = sorted(each.name for each in folder.glob("*.ics"))
+                text = f"there is no calendar `{model.file}` in the folder of the inventory"
+                hint = near(model.file, here) or "put it there, or leave the entry out"
+                problems.append(source.problem(("calendars", index, "file"), text, hint))
+                continue
+            found[index] = (model, file, read_calendar(file))
+        except ConfigError as error:
+            problems += error.problems
+    return found, problems
+
+
+_LISTS = ("sites", "maintenance", "meetings", "calendars")
 
 
 def _tables(value: object) -> dict[str, Any]:
     """The tables of a file that are at least tables."""
-    kinds = {name: list if name in ("sites", "maintenance") else dict for name in Document.model_fields}
+    kinds = {name: list if name in _LISTS else dict for name in Document.model_fields}
     if not isinstance(value, dict):
         return {}
     return {name: value[name] for name, kind in kinds.items() if isinstance(value.get(name), kind)}

@@ -8,7 +8,7 @@ key by key. In a template's strings `{id}`, `{code}`, `{name}`, `{area}` and the
 from __future__ import annotations
 
 import re
-from datetime import datetime, time
+from datetime import date, datetime, time
 from email.errors import MessageError
 from email.headerregistry import Address
 from typing import Annotated, Literal
@@ -179,6 +179,45 @@ class CheckModel(Model):
 SeverityName = Literal["minor", "major", "critical"]
 
 
+_OBJECT_ID = re.compile(r"[0-2](\.(0|[1-9]\d{0,9}))+")
+
+
+def _object_id(value: str) -> str:
+    if not _OBJECT_ID.fullmatch(value):
+        raise ValueError(
+            f"`{value}` is not an object id: write numbers with dots between them, such as 1.3.6.1.4.1.14988"
+        )
+    return value
+
+
+ObjectId = Annotated[
+    str, AfterValidator(_object_id), Field(max_length=128, json_schema_extra={"pattern": f"^{_OBJECT_ID.pattern}$"})
+]
+"""Dotted OBJECT IDENTIFIER (RFC 2578 section 3.5)."""
+DescriptionPart = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class FitsModel(Model):
+    """By what equipment is recognised that nobody has written down yet; where both are written, both must fit."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    object_ids: list[ObjectId] = Field(
+        default_factory=list,
+        description="its sysObjectID is one of these, or below one",
+        examples=[["1.3.6.1.4.1.14988"]],
+    )
+    descriptions: list[DescriptionPart] = Field(
+        default_factory=list, description="its sysDescr, or model, holds one of these, in small letters or capitals"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> FitsModel:
+        if not self.object_ids and not self.descriptions:
+            raise ValueError("write `object_ids` or `descriptions`")
+        return self
+
+
 class ProfileModel(Model):
     """One kind of equipment, line or service: which checks it gets."""
 
@@ -186,6 +225,7 @@ class ProfileModel(Model):
     label: dict[Literal["vi", "en"], str] = Field(default_factory=dict, description="human name by language")
     model: str = Field("", max_length=80, description="make and model, for shared-fault hints")
     severity: SeverityName | None = Field(None, description="how much it matters; default: by what it is")
+    fits: FitsModel | None = Field(None, description="by what equipment is recognised that it is meant for")
     checks: dict[Slug, CheckModel] = Field(description="by name: what is measured, and how often")
 
 
@@ -302,6 +342,25 @@ class MaintenanceModel(Model):
         if self.for_ is not None and self.for_ > LONGEST_WINDOW_SECONDS:
             raise ValueError("longer than a year: take what is not watched any more out of the inventory")
         return self
+
+
+_DAY = re.compile(r"20\d\d-\d\d-\d\d")
+
+
+def _day(value: object) -> object:
+    if isinstance(value, str):
+        if not _DAY.fullmatch(value):
+            raise ValueError("expected a day such as 2026-12-28")
+        return date.fromisoformat(value)
+    return value
+
+
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DAY.pattern}$", "examples": ["2026-12-28"]}),
+]
+"""ISO 8601, in Viet Nam."""
 
 
 def _mail_address(value: str) -> str:
@@ -454,6 +513,93 @@ class ProviderModel(Model):
         return self
 
 
+class OwnerModel(Model):
+    """Who answers for a meeting."""
+
+    name: Line = Field(min_length=1, max_length=120, description="what people call them")
+    email: MailAddress = Field(description="where the mails go that say which rooms are ready")
+    language: Literal["vi", "en"] = Field("vi", description="of these mails")
+
+
+EARLIEST_REPORT = 7 * 86_400.0
+
+
+def _before(value: float) -> float:
+    if not SHORTEST_INTERVAL <= value <= EARLIEST_REPORT:
+        raise ValueError("must be between 1m and 7d")
+    return value
+
+
+Before = Annotated[Span, AfterValidator(_before)]
+
+
+def _some(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+RoomName = Annotated[str, Field(min_length=1, max_length=160)]
+Rooms = Annotated[
+    list[RoomName],
+    BeforeValidator(_some, json_schema_input_type=list[RoomName] | str),
+    Field(min_length=1, max_length=10_000),
+]
+"""Names of rooms, each a target, a site, an area, or all communes."""
+ROOMS_SAY = "`site/name` of a target, a site or area (all its rooms), or `all communes`; one of these or a list"
+
+
+class MeetingBody(Model):
+    """What meetings have in common, wherever their times are written."""
+
+    owner: OwnerModel | None = Field(None, description="who is mailed, beside those on duty, which rooms are ready")
+    importance: Literal["normal", "high"] = Field(
+        "normal", description="high: an incident that threatens it soon is one step more severe"
+    )
+    reports: list[Before] = Field(
+        default=[86_400.0, 3600.0, 900.0], max_length=10,
+        description="how long before it begins its rooms are looked at and told of; empty: never",
+    )  # fmt: skip
+
+
+class MeetingModel(MeetingBody):
+    """A video conference, held once or again and again."""
+
+    id: Slug = Field(description="stands in addresses and metrics", examples=["giao-ban-tuan"])
+    title: Line = Field(min_length=1, max_length=120, description="what people call it", examples=["Giao ban tuần"])
+    rooms: Rooms = Field(description=ROOMS_SAY)
+    start: Moment = Field(description="when it first begins; without a zone it is Viet Nam's time")
+    for_: Duration | None = Field(None, alias="for", description="how long it lasts; at most 24h")
+    end: Moment | None = Field(None, description="when it first ends; either this or `for`")
+    repeat: str | None = Field(None, max_length=400, description="RRULE of RFC 5545, such as FREQ=WEEKLY;BYDAY=MO")
+    except_: list[Day] = Field(
+        default_factory=list, alias="except", max_length=1000, description="days on which it is not held"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> MeetingModel:
+        if (self.for_ is None) == (self.end is None):
+            raise ValueError("write exactly one of `for` and `end`")
+        if self.except_ and self.repeat is None:
+            raise ValueError("`except` belongs to `repeat`: a meeting that is held once has no other days")
+        return self
+
+
+def _calendar_file(value: str) -> str:
+    if "/" in value or "\\" in value or not value.endswith(".ics") or value.startswith("."):
+        raise ValueError(f"`{value}` is not the plain name of an .ics file in the folder of the inventory")
+    return value
+
+
+class CalendarModel(MeetingBody):
+    """An iCalendar file whose events are meetings, where they name a room."""
+
+    file: Annotated[str, AfterValidator(_calendar_file)] = Field(
+        max_length=120, description="name of the .ics file, which lies in the folder of the inventory"
+    )
+    rooms: dict[Annotated[str, Field(max_length=200)], Rooms] = Field(
+        default_factory=dict, description=f"place or address as the events write it → {ROOMS_SAY}"
+    )
+
+
 class Document(Model):
     """One file of the inventory; a folder of files is read as one."""
 
@@ -464,6 +610,8 @@ class Document(Model):
     templates: dict[Slug, SiteBody] = Field(default_factory=dict, description="what many sites have, by name")
     sites: list[SiteModel] = Field(default_factory=list, description="communes, points of presence, data centres")
     maintenance: list[MaintenanceModel] = Field(default_factory=list, description="planned work")
+    meetings: list[MeetingModel] = Field(default_factory=list, description="video conferences")
+    calendars: list[CalendarModel] = Field(default_factory=list, description="iCalendar files with more of them")
 
 
 class RemindedModel(ScopeModel):

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from monitor.core.ledger import By, Report, Span, Totals, read_span
-from monitor.core.model import Acknowledgement, Incident, Inventory, Observation, Silence, State, Target, Window
+from monitor.core.model import Acknowledgement, Incident, Inventory, Observation, Silence, State, Target, Threat, Window
 from monitor.web.overview import case_of, site_of, view_of
 from monitor.web.view import TargetView, View
 from monitor.web.words import machine_time
@@ -83,8 +83,8 @@ def targets(view: View, pairs: Collection[tuple[str, str]]) -> Json:
         and (not kinds or target.kind in kinds)
         and (not wanted or view_of(states, target.id).state.value in wanted)
     ]
-    page, rest = _page(found, query)
-    return {"targets": [target_json(target, view_of(states, target.id), inventory) for target in page], **rest}
+    shown, rest = page(found, query)
+    return {"targets": [target_json(target, view_of(states, target.id), inventory) for target in shown], **rest}
 
 
 def incidents(view: View, pairs: Collection[tuple[str, str]]) -> Json:
@@ -93,8 +93,8 @@ def incidents(view: View, pairs: Collection[tuple[str, str]]) -> Json:
     wanted = query.flag("open")
     inventory, states = view.inventory(), view.states()
     found = [incident for incident in view.incidents() if wanted is None or (incident.closed is None) == wanted]
-    page, rest = _page(found, query)
-    return {"incidents": [incident_json(incident, inventory, states) for incident in page], **rest}
+    shown, rest = page(found, query)
+    return {"incidents": [incident_json(incident, inventory, states) for incident in shown], **rest}
 
 
 def incident(view: View, wanted: str) -> Json | None:
@@ -107,12 +107,12 @@ async def availability(view: View, pairs: Collection[tuple[str, str]], now: date
     """Answer of /api/v1/availability; None when the ledger cannot be read now."""
     query = Query(pairs, ("by", "month", "from", "until", "limit", "offset"))
     by, span = _asked(query, now)
-    _page([], query)  # a mistake is told before the work
+    page([], query)  # a mistake is told before the work
     report = await view.availability(by, span)
     if report is None:
         return None
-    page, rest = _page(list(report.totals.items()), query)
-    return {**report_json(report), "items": [totals_json(key, each) for key, each in page], **rest}
+    shown, rest = page(list(report.totals.items()), query)
+    return {**report_json(report), "items": [totals_json(key, each) for key, each in shown], **rest}
 
 
 def _asked(query: Query, now: datetime) -> tuple[By, Span]:
@@ -143,7 +143,8 @@ def totals_json(key: str, totals: Totals) -> Json:
     }
 
 
-def _page(found: list[T], query: Query) -> tuple[list[T], Json]:
+def page(found: list[T], query: Query) -> tuple[list[T], Json]:
+    """The part that a query asks for, and how much there is."""
     offset = query.number("offset", 0, 0, MAX_OFFSET)
     limit = query.number("limit", MAX_ITEMS, 1, MAX_ITEMS)
     return found[offset : offset + limit], {"total": len(found), "offset": offset}
@@ -225,6 +226,7 @@ def incident_json(incident: Incident, inventory: Inventory, states: Mapping[str,
         "impact": list(incident.impact),
         "why": incident.why,
         "times": incident.times,
+        "meetings": [threat_json(each) for each in incident.meetings],
         "shared": None if incident.shared is None else {**asdict(incident.shared), "by": dict(incident.shared.by)},
         "acknowledged": _acknowledged_json(incident.acknowledged),
         "silence": _silence_json(view_of(states, incident.root).silence) if incident.closed is None else None,
@@ -234,6 +236,18 @@ def incident_json(incident: Incident, inventory: Inventory, states: Mapping[str,
         "provider_name": case.provider.name if case.provider else None,
         "hotline": case.provider.hotline if case.provider else None,
         "circuit": case.target.circuit or None if case.target else None,
+    }
+
+
+def threat_json(threat: Threat) -> Json:
+    """A session of a meeting that an incident threatens."""
+    return {
+        "meeting": threat.meeting,
+        "title": threat.title,
+        "importance": threat.importance.value,
+        "begins": _time(threat.begins),
+        "ends": _time(threat.ends),
+        "rooms": list(threat.rooms),
     }
 
 

@@ -14,11 +14,13 @@ from datetime import datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from alerts.links import Act
+from monitor.core.advice import SENTENCES
 from monitor.core.explain import explain_all, explain_severity
 from monitor.core.ledger import Interval, total
-from monitor.core.model import Incident, IncidentEvent, State
+from monitor.core.model import Incident, IncidentEvent, Inventory, State
 from monitor.core.words import dialled
 from monitor.web.acts import MAX_NAME, Offer, Refusal
+from monitor.web.meetings import LEVELS, advices, level_of, outlook_of
 from monitor.web.overview import (
     HURT,
     WORST_FIRST,
@@ -50,6 +52,8 @@ MAX_EVIDENCE = 50
 MAX_TEXT = 400
 MAX_HEALTH = 16
 MAX_PAST = 10
+MAX_ROOMS = 12
+MAX_MEETINGS = 3
 
 Past = Mapping[str, Sequence[Interval]]
 """Intervals by target."""
@@ -96,6 +100,9 @@ class Board:
             cases=cases[:MAX_CARDS],
             open=len(cases),
             closed=closed[:MAX_CLOSED],
+            meetings=[(each, level_of(each)) for each in view.meetings()[:MAX_MEETINGS]],
+            readiness=SENTENCES[words.language].readiness,
+            levels=LEVELS,
             map=draw_map(sites.values()),
             areas=by_area(ours),
             services=central_services(sites.values()),
@@ -152,9 +159,29 @@ class Board:
             hurt_total=len(hurt),
             evidence=incident.evidence[:MAX_EVIDENCE],
             weighed=explain_severity(incident, words),
+            meetings=[(each, rooms_shown(each.rooms, inventory, words)) for each in incident.meetings],
             explained=explain_all(history, words),
             marks=marks(view_of(states, incident.root), words, incident),
         )
+
+    def meetings(self, view: View, words: Words, now: datetime) -> str:
+        """The meetings of the next days."""
+        found = view.meetings()
+        return self._render(
+            "meetings.html", words, now, view=view, found=[(each, level_of(each)) for each in found[:MAX_IMPACT]],
+            total=len(found), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
+        )  # fmt: skip
+
+    def meeting(self, view: View, meeting: str, words: Words, now: datetime) -> str | None:
+        """One meeting, the session that runs or comes next, with its rooms; None when none comes soon."""
+        found = outlook_of(view, meeting)
+        if found is None:
+            return None
+        rooms = advices(found, view.inventory(), words)
+        return self._render(
+            "meeting.html", words, now, view=view, found=found, level=level_of(found), rooms=rooms[:MAX_IMPACT],
+            rooms_total=len(rooms), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
+        )  # fmt: skip
 
     def act(self, view: View, offer: Offer | Refusal, words: Words, now: datetime, *, done: bool) -> str:
         """What a link of a mail would do (or, `done`, has done), or why it does nothing; without the rest of the board."""
@@ -200,6 +227,14 @@ class Board:
             health=health_shown(health, words),
             warnings=warnings(view, health, words),
         )
+
+
+def rooms_shown(rooms: Sequence[str], inventory: Inventory, words: Words) -> str:
+    """Places of rooms, as many as fit a line."""
+    known = ((each, inventory.targets.get(each)) for each in rooms[:MAX_ROOMS])
+    names = [words.room(target, inventory.sites.get(site_of(each)), each) for each, target in known]
+    more = f", {words.page['and_more'].lower()}: {len(rooms) - MAX_ROOMS}" if len(rooms) > MAX_ROOMS else ""
+    return ", ".join(names) + more
 
 
 def not_well(intervals: Sequence[Interval]) -> list[Interval]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 from monitor.core.ledger import LONGEST, By
-from monitor.core.model import Cause, Outcome, Reason, Role, Severity, State
+from monitor.core.model import Cause, Importance, Outcome, Reason, Role, Severity, State
+from monitor.core.readiness import Readiness
+from monitor.core.words import WORDS
 from monitor.web.api import MAX_ITEMS, MAX_OFFSET, SECONDS, Json
 
 TEXT: Json = {"type": "string"}
@@ -29,6 +31,8 @@ def description() -> Json:
             "/api/v1/targets": {"get": _list("targets", "Target", _target_parameters())},
             "/api/v1/incidents": {"get": _list("incidents", "Incident", [_parameter("open", {"type": "boolean"})])},
             "/api/v1/incidents/{id}": {"get": _one_incident()},
+            "/api/v1/meetings": {"get": _list("meetings", "Meeting", [])},
+            "/api/v1/meetings/{id}": {"get": _one_meeting()},
             "/api/v1/availability": {"get": _availability()},
         },
         "components": {
@@ -36,6 +40,9 @@ def description() -> Json:
                 "Target": _target(),
                 "Check": _check(),
                 "Incident": _incident(),
+                "Threat": _threat(),
+                "Meeting": _meeting(),
+                "Room": _room(),
                 "Availability": _totals(),
                 "Error": _error(),
             }
@@ -187,6 +194,61 @@ def _check() -> Json:
     )
 
 
+def _one_meeting() -> Json:
+    return {
+        "summary": "The session of a meeting that runs or comes next, with its rooms",
+        "parameters": [
+            {"name": "id", "in": "path", "required": True, "schema": TEXT},
+            {"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(WORDS), "default": "vi"}},
+        ],
+        "responses": {
+            "200": _answer("The meeting, its rooms the worst first", _with_rooms()),
+            "400": _answer("A parameter that is not understood", _reference("Error")),
+            "404": _answer("None of this id comes soon", _reference("Error")),
+        },
+    }
+
+
+def _with_rooms() -> Json:
+    rooms = _object(rooms={"type": "array", "items": _reference("Room")})
+    return {"allOf": [_reference("Meeting"), rooms]}
+
+
+def _meeting() -> Json:
+    return _object(
+        id=TEXT,
+        title=TEXT,
+        importance=_one_of(Importance),
+        begins=TIME,
+        ends=TIME,
+        readiness={**_object(**{each.value: COUNT for each in Readiness}), "description": "how many of its rooms"},
+    )
+
+
+def _room() -> Json:
+    return _object(
+        target=TEXT,
+        name=TEXT,
+        readiness=_one_of(Readiness),
+        why={"type": "string", "description": "in the language asked for, as what follows"},
+        todo={"type": "string", "description": "empty: nothing"},
+        call={"type": "string", "description": "whom to call; empty: nobody is known"},
+        circuit=TEXT_OR_NONE,
+        incident={**TEXT_OR_NONE, "description": "id of the open incident that hurts it"},
+    )
+
+
+def _threat() -> Json:
+    return _object(
+        meeting={"type": "string", "description": "id of the meeting"},
+        title=TEXT,
+        importance=_one_of(Importance),
+        begins=TIME,
+        ends=TIME,
+        rooms={**TEXTS, "description": "ids of its rooms that the incident hurts"},
+    )
+
+
 def _incident() -> Json:
     return _object(
         id=TEXT,
@@ -206,6 +268,7 @@ def _incident() -> Json:
             "type": "integer",
             "description": "how often it has happened: more than once is a root that comes and goes",
         },
+        meetings={"type": "array", "items": _reference("Threat"), "description": "that it threatens, or disturbed"},
         shared={
             **_object(
                 kind=TEXT,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import hdrs, web
 
 from monitor.core.ledger import month_of
-from monitor.web import acts, api
+from monitor.web import acts, api, meetings
 from monitor.web.board import Board, words_for
 from monitor.web.openapi import description
 from monitor.web.view import View
@@ -125,11 +125,15 @@ class _Routes:
             web.get("/api/v1/targets", self._targets),
             web.get("/api/v1/incidents", self._incidents),
             web.get("/api/v1/incidents/{id:.+}", self._incident),
+            web.get("/api/v1/meetings", self._meetings),
+            web.get("/api/v1/meetings/{id}", self._meeting),
             web.get("/api/v1/availability", self._availability),
             web.get("/api/v1/openapi.json", self._description),
             web.get("/", self._wall_page),
             web.get("/sites/{id}", self._site_page),
             web.get("/incidents/{id:.+}", self._incident_page),
+            web.get("/meetings", self._meetings_page),
+            web.get("/meetings/{id}", self._meeting_page),
         ]
 
     async def _show_metrics(self, request: web.Request) -> web.StreamResponse:
@@ -169,6 +173,18 @@ class _Routes:
             return _answer({"error": "no incident has this id"}, status=404)
         return _answer(found)
 
+    async def _meetings(self, request: web.Request) -> web.Response:
+        return _json(lambda: meetings.meetings(self._view, list(request.query.items())))
+
+    async def _meeting(self, request: web.Request) -> web.Response:
+        try:
+            found = meetings.meeting(self._view, request.match_info["id"], list(request.query.items()))
+        except api.BadQueryError as error:
+            return _answer({"error": str(error)}, status=400)
+        if found is None:
+            return _answer({"error": "no meeting of this id comes soon"}, status=404)
+        return _answer(found)
+
     async def _availability(self, request: web.Request) -> web.Response:
         try:
             found = await api.availability(self._view, list(request.query.items()), self._clock())
@@ -202,6 +218,14 @@ class _Routes:
         known = any(each.id == id_ for each in self._view.incidents())
         page = self._board.incident(self._view, id_, words, now, await self._view.history(id_)) if known else None
         return self._page(page) if page else self._missing("no_incident", words, now)
+
+    async def _meetings_page(self, request: web.Request) -> web.Response:
+        return self._page(self._board.meetings(self._view, _words(request), self._clock()))
+
+    async def _meeting_page(self, request: web.Request) -> web.Response:
+        words, now = _words(request), self._clock()
+        page = self._board.meeting(self._view, request.match_info["id"], words, now)
+        return self._page(page) if page else self._missing("no_meeting", words, now)
 
     def show_act(self, request: web.Request, offer: acts.Offer | acts.Refusal, done: bool) -> web.Response:
         """The page behind a link of a mail: the only one with a form, which goes to where it came from."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from monitor.core.ledger import By, Interval, Report, Span
 from monitor.core.model import Incident, IncidentEvent, Inventory, Observation, Reason, Silence, State, Window
+from monitor.core.readiness import Outlook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,9 @@ class View(Protocol):
 
     async def history(self, incident: str) -> Sequence[IncidentEvent]:
         """What happened to an incident and why, oldest first; the only look into the database."""
+
+    def meetings(self) -> Sequence[Outlook]:
+        """The sessions of the next days with their rooms as they are now, the first begin first."""
 
     def ready(self) -> tuple[bool, str]:
         """Whether the daemon watches, and if not, why."""

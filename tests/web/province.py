@@ -22,6 +22,7 @@ from monitor.core.model import (
     State,
     Target,
 )
+from monitor.core.readiness import Outlook
 from monitor.web.view import TargetView
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
@@ -104,6 +105,7 @@ class Province:
     records: Records | None = field(default_factory=Records)
     """What the ledger is made of; None: it cannot be read."""
     asked: list[Span] = field(default_factory=list)
+    outlooks: list[Outlook] = field(default_factory=list)
     figures: dict[str, object] = field(default_factory=lambda: {"checks": 9, "reload_ok": True, "started": NOW})
 
     def inventory(self) -> Inventory:
@@ -117,6 +119,9 @@ class Province:
 
     async def history(self, incident: str) -> Sequence[IncidentEvent]:
         return [each for each in self.told if each.incident.id == incident]
+
+    def meetings(self) -> Sequence[Outlook]:
+        return self.outlooks
 
     def ready(self) -> tuple[bool, str]:
         return self.is_ready

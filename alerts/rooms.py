@@ -1,0 +1,103 @@
+"""PURE: which rooms are ready for a meeting, as a letter tells it: the worst first, what is alike together, the well ones counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.core.advice import Advice, advise
+from monitor.core.model import Contact, Inventory, Meeting, Session
+from monitor.core.readiness import Outlook, Readiness
+from monitor.core.words import LOCAL, Words
+
+LETTER = "readiness"
+"""Name of its template."""
+SHOWN_GROUPS = 40
+SHOWN_NAMES = 20
+"""Rooms that are named for one reason; the rest are counted, so that a mail for a whole nation stays one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Rooms of which the same is to be said."""
+
+    says: str
+    bad: bool
+    """Not ready, rather than at risk."""
+    why: str
+    todo: str
+    call: str
+    names: tuple[str, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A report that should have been made by now."""
+
+    id: str
+    """The same for the same session, moment and contact, so that it is made once."""
+    session: Session
+    contact: Contact
+
+
+def moment_of(meeting: Meeting, session: Session, now: datetime) -> timedelta | None:
+    """The last of the moments before a session at which its rooms are told of, that has come; None before the first and after
+    the begin.
+    """
+    if now >= session.begins:
+        return None
+    return min((each for each in meeting.reports if session.begins - each <= now), default=None)
+
+
+def due(meeting: Meeting, session: Session, on_duty: Iterable[Contact], now: datetime) -> Iterator[Due]:
+    """To whom the rooms should have been told by now: the owner and those on duty, each address once."""
+    before = moment_of(meeting, session, now)
+    if before is None:
+        return
+    told: set[str] = set()
+    for contact in (*([meeting.owner] if meeting.owner else []), *on_duty):
+        if contact.email not in told:
+            told.add(contact.email)
+            minutes = round(before.total_seconds() / 60)
+            id_ = f"{LETTER}-{meeting.id}-{session.begins:%Y%m%d%H%M}-{minutes}.{contact.id}"
+            yield Due(id=id_, session=session, contact=contact)
+
+
+def told(outlook: Outlook, inventory: Inventory, words: Words, now: datetime) -> dict[str, object]:
+    """What the template is given."""
+    groups = tuple(_groups(outlook, inventory, words))
+    begins, counts = outlook.session.begins.astimezone(LOCAL), outlook.counts()
+    today = begins.date() == now.astimezone(LOCAL).date()
+    return {
+        "meeting": outlook.meeting.id,
+        "title": outlook.meeting.title,
+        "when": words.session(outlook.session.begins, outlook.session.ends),
+        "at": f"{begins:%H:%M}" if today else f"{begins:%H:%M %d/%m}",
+        "wait": words.lasted(now, outlook.session.begins),
+        "rooms": len(outlook.rooms),
+        "not_ready": counts[Readiness.NOT_READY],
+        "at_risk": counts[Readiness.AT_RISK],
+        "ready": counts[Readiness.READY],
+        "groups": groups[:SHOWN_GROUPS],
+        "more": sum(len(each.names) + each.more for each in groups[SHOWN_GROUPS:]),
+    }
+
+
+def _named(said: Advice) -> str:
+    return f"{said.name} ({said.circuit})" if said.circuit else said.name
+
+
+def _groups(outlook: Outlook, inventory: Inventory, words: Words) -> Iterator[Group]:
+    """What is not ready; of the rest there is nothing to say."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for each in outlook.rooms:
+        if each.readiness is not Readiness.READY:
+            said = advise(each, inventory, words)
+            found.setdefault((each.readiness.value, said.says, said.why, said.todo, said.call), []).append(_named(said))
+    for (readiness, says, why, todo, call), names in found.items():
+        yield Group(
+            says=says, bad=readiness == Readiness.NOT_READY.value, why=why, todo=todo, call=call,
+            names=tuple(names[:SHOWN_NAMES]), more=max(0, len(names) - SHOWN_NAMES),
+        )  # fmt: skip

@@ -1,0 +1,134 @@
+"""What people are told of a room: why it is not ready, what to do, and whom to call; for mails, pages and commands alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.core.model import Inventory, Role, Target
+from monitor.core.readiness import Readiness, Room
+from monitor.core.words import Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentences:
+    """The texts of one language."""
+
+    readiness: Mapping[str, str]
+    because: Mapping[str, str]
+    todo: Mapping[str, str]
+    """By `because`, or by `because/role` of what is the reason."""
+
+
+SENTENCES: Mapping[str, Sentences] = {
+    "vi": Sentences(
+        readiness={"not-ready": "Chưa sẵn sàng", "at-risk": "Có nguy cơ", "ready": "Sẵn sàng"},
+        because={
+            "ready": "sẵn sàng",
+            "down": "phòng họp không kết nối được: {trouble}",
+            "cut-off": "bị cắt do {name} ngừng: {trouble}",
+            "unknown": "chưa có số liệu về phòng họp",
+            "degraded": "phòng họp hoạt động không ổn định: {trouble}",
+            "bad-way": "{name} không ổn định: {trouble}",
+            "one-way-left": "{name} ngừng, chỉ còn đường dự phòng",
+            "on-battery": "mất điện lưới, đang chạy bằng ắc quy",
+            "planned": "{name} có lịch bảo trì trong giờ họp",
+        },
+        todo={
+            "down": "Xem thiết bị họp đã bật chưa, dây mạng đã cắm chưa; khởi động lại thiết bị.",
+            "cut-off/link": "Gọi nhà cung cấp đường truyền; tại xã xem nguồn điện và đèn của bộ chuyển đổi quang.",
+            "cut-off/device": "Xem nguồn điện và dây của thiết bị này; khởi động lại.",
+            "cut-off/service": "Báo bộ phận quản trị hệ thống này.",
+            "unknown": "Gọi phòng họp để thử kết nối bằng tay.",
+            "degraded": "Thử một cuộc gọi ngắn với phòng họp.",
+            "bad-way/link": "Gọi nhà cung cấp đường truyền; trong giờ họp tắt bớt việc tải nặng.",
+            "bad-way": "Xem thiết bị này; thử một cuộc gọi ngắn.",
+            "one-way-left": "Gọi nhà cung cấp để nối lại trước giờ họp.",
+            "on-battery": "Gọi điện lực hỏi giờ có điện; chuẩn bị máy phát hoặc phòng khác.",
+            "planned": "Xin dời lịch bảo trì hoặc dời cuộc họp.",
+        },
+    ),
+    "en": Sentences(
+        readiness={"not-ready": "Not ready", "at-risk": "At risk", "ready": "Ready"},
+        because={
+            "ready": "ready",
+            "down": "the room cannot be reached: {trouble}",
+            "cut-off": "cut off, for {name} is down: {trouble}",
+            "unknown": "nothing is known of the room yet",
+            "degraded": "the room does not work as it should: {trouble}",
+            "bad-way": "{name} does not work as it should: {trouble}",
+            "one-way-left": "{name} is down, only the other line is left",
+            "on-battery": "mains power is off, it runs on battery",
+            "planned": "{name} has planned work while the meeting is held",
+        },
+        todo={
+            "down": "See that the endpoint is switched on and plugged in; restart it.",
+            "cut-off/link": "Call the provider of the line; on site look at power and the lights of the converter.",
+            "cut-off/device": "See power and cables of this device; restart it.",
+            "cut-off/service": "Tell those who run this system.",
+            "unknown": "Call the room and try a connection by hand.",
+            "degraded": "Try a short call with the room.",
+            "bad-way/link": "Call the provider of the line; keep heavy traffic off it during the meeting.",
+            "bad-way": "Look at this device; try a short call.",
+            "one-way-left": "Call the provider to have it back before the meeting.",
+            "on-battery": "Ask the power company when mains is back; have a generator or another room ready.",
+            "planned": "Have the work moved, or the meeting.",
+        },
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """A room, in words."""
+
+    target: str
+    name: str
+    """Its place."""
+    readiness: Readiness
+    says: str
+    """The readiness, as a heading."""
+    why: str
+    todo: str
+    """Empty: nothing."""
+    call: str
+    """Whom to call, one line with a number; empty: nobody is known."""
+    circuit: str
+    """Of the line that is the reason, which the provider asks for; empty: it is none."""
+    incident: str
+
+
+def advise(room: Room, inventory: Inventory, words: Words) -> Advice:
+    """What people are told of it."""
+    said = SENTENCES[words.language]
+    target, of = inventory.targets[room.target], inventory.targets.get(room.of)
+    site = inventory.sites[target.site]
+    sentence = said.because.get(room.because, room.because)
+    role = of.role.value if of else ""
+    return Advice(
+        target=room.target,
+        name=words.room(target, site),
+        readiness=room.readiness,
+        says=said.readiness[room.readiness],
+        why=sentence.format(name=_named(of, target, inventory, words), trouble=words.trouble(room.reason, room.says)),
+        todo=said.todo.get(f"{room.because}/{role}") or said.todo.get(room.because, ""),
+        call=_call(of, target, inventory) if room.readiness is not Readiness.READY else "",
+        circuit=of.circuit if of else "",
+        incident=room.incident,
+    )
+
+
+def _named(of: Target | None, room: Target, inventory: Inventory, words: Words) -> str:
+    """What is the reason; with its place where that is another than the room's."""
+    if of is None:
+        return ""
+    return words.name(of) if of.site == room.site else f"{words.name(of)} – {inventory.sites[of.site].name}"
+
+
+def _call(of: Target | None, room: Target, inventory: Inventory) -> str:
+    """The provider of a line; else who has the target; else who is at its site, or at the room's."""
+    of = of or room
+    provider = inventory.providers.get(of.provider) if of.role is Role.LINK else None
+    if provider is not None:
+        return f"{provider.name}: {provider.hotline}"
+    return of.contact or inventory.sites[of.site].contact or inventory.sites[room.site].contact

@@ -1,0 +1,217 @@
+"""Before each meeting: its rooms are asked anew, spread over some minutes, and who must know is told which are ready.
+
+The reports go through the outbox, so each is mailed once, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from alerts.compose import Composer
+from alerts.rooms import LETTER, Due, due, told
+from monitor.core.graph import Graph
+from monitor.core.meetings import Calendar
+from monitor.core.model import Contact, Held, Incident, Inventory, Letter, Meeting, Session
+from monitor.core.readiness import Outlook, Readiness, Sight, hurt_by_incident, needed_by, outlook, works_during
+from monitor.core.words import WORDS
+from monitor.database import StoreError
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0
+AHEAD = timedelta(days=7)
+"""Meetings that begin within this time are shown; no report comes earlier."""
+ASKED_BEFORE = timedelta(minutes=5)
+"""So long before a report its rooms begin to be asked anew, …"""
+ANSWERED_BEFORE = timedelta(seconds=20)
+"""… and so long before it the last of them is: what fails then is asked again until it is sure."""
+IDLE_SECONDS = 1.0
+FASTEST = 20.0
+"""Checks a second that are asked at most, however many meetings there are: a nation's rooms take longer, and no line is flooded."""
+MEASURED_AHEAD, MEASURED = timedelta(days=1), 20
+"""How far ahead, and how many at most, the meetings are whose rooms are counted in metrics."""
+KEPT = timedelta(seconds=3)
+"""How ready the rooms are is reckoned at most this often, however many look at it."""
+
+
+class Letters(Protocol):
+    """Where reports wait to be sent; each method raises StoreError when it cannot."""
+
+    async def known(self, ids: Collection[str]) -> set[str]:
+        """Those that were written before."""
+
+    async def write(self, letters: Sequence[Letter], at: datetime) -> None:
+        """Queue them, all or none; what is known already changes nothing."""
+
+
+class Outlooks:
+    """The meetings of the next days with their rooms as they are now."""
+
+    def __init__(
+        self,
+        inventory: Callable[[], Inventory],
+        graph: Callable[[], Graph],
+        held: Callable[[], Mapping[str, Held]],
+        incidents: Callable[[], Iterable[Incident]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._inventory, self._graph, self._held, self._incidents, self._clock = (
+            inventory,
+            graph,
+            held,
+            incidents,
+            clock,
+        )
+        self._of: Inventory | None = None
+        self._calendar = Calendar()
+        self._works: dict[Session, frozenset[str]] = {}
+        self._kept: tuple[datetime, tuple[Outlook, ...]] | None = None
+
+    def sessions(self) -> tuple[Session, ...]:
+        """Those that run or come, the first begin first."""
+        inventory = self._inventory()
+        if self._of is not inventory:
+            self._of, self._calendar, self._kept = inventory, Calendar(inventory.meetings, AHEAD), None
+            self._works.clear()
+        return self._calendar.near(self._clock())
+
+    def all(self) -> tuple[Outlook, ...]:
+        """All of them, a few seconds old at most."""
+        sessions, now = self.sessions(), self._clock()
+        if self._kept is None or not timedelta(0) <= now - self._kept[0] < KEPT:
+            self._kept = (now, self.look(sessions))
+        return self._kept[1]
+
+    def look(self, sessions: Sequence[Session]) -> tuple[Outlook, ...]:
+        """How ready the rooms are for these sessions."""
+        inventory, found = self._inventory(), []
+        self._works = {each: works for each, works in self._works.items() if each.ends > self._clock()}
+        hurt = hurt_by_incident(self._incidents()) if sessions else {}
+        for each in sessions:
+            if each not in self._works:
+                self._works[each] = works_during(inventory.maintenance, each.begins, each.ends)
+            sight = Sight(
+                inventory=inventory, graph=self._graph(), held=self._held(), incidents=hurt, works=self._works[each]
+            )
+            found.append(outlook(inventory.meetings[each.meeting], each, sight))
+        return tuple(found)
+
+
+def soon(found: Iterable[Outlook], now: datetime) -> dict[str, Mapping[Readiness, int]]:
+    """How ready the rooms are of the first meetings that run or come within a day, by id: what is shown as metrics."""
+    first: dict[str, Mapping[Readiness, int]] = {}
+    for each in found:
+        if each.session.begins <= now + MEASURED_AHEAD and len(first) < MEASURED:
+            first.setdefault(each.meeting.id, each.counts())
+    return first
+
+
+class ReadinessReports:
+    """Looks which meetings come, has their rooms asked, and writes the reports."""
+
+    def __init__(
+        self,
+        *,
+        outlooks: Outlooks,
+        inventory: Callable[[], Inventory],
+        graph: Callable[[], Graph],
+        letters: Letters,
+        composer: Composer,
+        on_duty: Callable[[], Sequence[Contact]],
+        recheck: Callable[[str], None],
+        clock: Callable[[], datetime],
+        written: Callable[[], None],
+    ) -> None:
+        """`recheck` asks a check anew; `written` is told when there is something to send."""
+        self._outlooks, self._inventory, self._graph = outlooks, inventory, graph
+        self._letters, self._composer, self._on_duty = letters, composer, on_duty
+        self._recheck, self._clock, self._written = recheck, clock, written
+        self._asked: set[tuple[Session, timedelta]] = set()
+        """Sessions and moments for which the rooms were asked."""
+        self.to_ask: dict[str, None] = {}
+        """Checks that wait to be asked anew, in this order, …"""
+        self._ask_until = clock()
+        """… and when the last of them should be."""
+        self._done: set[str] = set()
+        """Reports that are due and need not be looked up any more."""
+
+    async def run(self, ready: Callable[[], bool]) -> None:
+        """Look until cancelled; not before nearly everything was seen, or what was not would be told as unknown."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._ask())
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                if ready():
+                    await self.look()
+
+    async def look(self) -> None:
+        """Plan what is to be asked, and tell what is due now."""
+        now = self._clock()
+        sessions = [each for each in self._outlooks.sessions() if now < each.begins]
+        self._asked = {each for each in self._asked if each[0] in sessions}
+        for session in sessions:
+            self._plan(session, now)
+        try:
+            await self._tell(sessions, now)
+        except StoreError as error:
+            log.error("reports before meetings could not be written, tried again soon: %s", error)  # noqa: TRY400
+        except Exception:
+            log.exception("reports before meetings could not be made by a mistake of ours, tried again soon")
+
+    def _plan(self, session: Session, now: datetime) -> None:
+        """Have everything asked that a report will tell of, once for each report."""
+        meeting = self._inventory().meetings[session.meeting]
+        for before in meeting.reports:
+            until = session.begins - before - ANSWERED_BEFORE
+            if until - ASKED_BEFORE <= now < until and (session, before) not in self._asked:
+                self._asked.add((session, before))
+                self.to_ask.update(dict.fromkeys(self._checks(meeting)))
+                self._ask_until = until
+                log.info("meeting %s: %d checks are asked anew", meeting.id, len(self.to_ask))
+
+    def _checks(self, meeting: Meeting) -> Iterator[str]:
+        """The checks that a meeting depends on; those of one target are not asked one after the other."""
+        targets = [self._inventory().targets[each] for each in needed_by(meeting.rooms, self._graph())]
+        for number in range(max((len(each.checks) for each in targets), default=0)):
+            yield from (each.checks[number].id for each in targets if number < len(each.checks))
+
+    async def _ask(self) -> None:
+        """Ask what waits, a little apart, so that tests do not load the lines."""
+        while True:
+            if self.to_ask:
+                check = next(iter(self.to_ask))
+                del self.to_ask[check]
+                self._recheck(check)
+            await asyncio.sleep(self.apart_seconds())
+
+    def apart_seconds(self) -> float:
+        """How long to wait before the next check is asked, so that the last is asked in time."""
+        if not self.to_ask:
+            return IDLE_SECONDS
+        left = (self._ask_until - self._clock()).total_seconds()
+        return min(IDLE_SECONDS, max(1 / FASTEST, left / len(self.to_ask)))
+
+    async def _tell(self, sessions: Sequence[Session], now: datetime) -> None:
+        meetings, on_duty = self._inventory().meetings, self._on_duty()
+        wanted = {each.id: each for one in sessions for each in due(meetings[one.meeting], one, on_duty, now)}
+        self._done &= wanted.keys()
+        if not wanted.keys() - self._done:
+            return
+        known = await self._letters.known(wanted.keys())
+        fresh = [each for id_, each in wanted.items() if id_ not in known]
+        if fresh:
+            looks = {
+                each.session: each for each in self._outlooks.look(list(dict.fromkeys(one.session for one in fresh)))
+            }
+            await self._letters.write([self._letter(each, looks[each.session], now) for each in fresh], now)
+            log.info("reports before meetings written: %s", ", ".join(each.id for each in fresh))
+            self._written()
+        self._done |= wanted.keys()
+
+    def _letter(self, wanted: Due, found: Outlook, now: datetime) -> Letter:
+        given = told(found, self._inventory(), WORDS[wanted.contact.language], now)
+        return self._composer.letter(LETTER, wanted.contact, wanted.id, given)

@@ -1,0 +1,75 @@
+"""Meetings on the board and in the API: which come, and how ready their rooms are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from monitor.core.advice import Advice, advise
+from monitor.core.model import Inventory
+from monitor.core.readiness import Outlook, Readiness
+from monitor.core.words import WORDS
+from monitor.web.api import BadQueryError, Json, Query, page
+from monitor.web.view import View
+from monitor.web.words import Words, machine_time
+
+LEVELS = {Readiness.NOT_READY: "down", Readiness.AT_RISK: "degraded", Readiness.READY: "up"}
+"""Colour and shape of a room, as of a target."""
+
+
+def level_of(found: Outlook) -> str:
+    """That of a meeting: of the worst of its rooms."""
+    return LEVELS[found.rooms[0].readiness] if found.rooms else "unknown"
+
+
+def outlook_of(view: View, meeting: str) -> Outlook | None:
+    """The session of a meeting that runs, or the next; None when none comes soon."""
+    return next((each for each in view.meetings() if each.meeting.id == meeting), None)
+
+
+def advices(found: Outlook, inventory: Inventory, words: Words) -> list[Advice]:
+    """The rooms in words, the worst first."""
+    return [advise(each, inventory, words) for each in found.rooms]
+
+
+def meetings(view: View, pairs: Collection[tuple[str, str]]) -> Json:
+    """Answer of /api/v1/meetings: the sessions of the next days."""
+    found, rest = page(list(view.meetings()), Query(pairs, ("limit", "offset")))
+    return {"meetings": [outlook_json(each) for each in found], **rest}
+
+
+def meeting(view: View, wanted: str, pairs: Collection[tuple[str, str]]) -> Json | None:
+    """Answer of /api/v1/meetings/{id}; None when none of this id comes soon."""
+    language = Query(pairs, ("lang",)).last("lang") or "vi"
+    if language not in WORDS:
+        raise BadQueryError(f"lang must be one of {', '.join(WORDS)}")
+    found = outlook_of(view, wanted)
+    if found is None:
+        return None
+    inventory = view.inventory()
+    rooms = [advise(each, inventory, WORDS[language]) for each in found.rooms]
+    return outlook_json(found) | {"rooms": [_room_json(each) for each in rooms]}
+
+
+def outlook_json(found: Outlook) -> Json:
+    """A session with how many of its rooms are how ready."""
+    return {
+        "id": found.meeting.id,
+        "title": found.meeting.title,
+        "importance": found.meeting.importance.value,
+        "begins": machine_time(found.session.begins),
+        "ends": machine_time(found.session.ends),
+        "readiness": {each.value: number for each, number in found.counts().items()},
+    }
+
+
+def _room_json(room: Advice) -> Json:
+    return {
+        "target": room.target,
+        "name": room.name,
+        "readiness": room.readiness.value,
+        "why": room.why,
+        "todo": room.todo,
+        "call": room.call,
+        "circuit": room.circuit or None,
+        "incident": room.incident or None,
+    }

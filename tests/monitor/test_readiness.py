@@ -1,0 +1,191 @@
+"""Reports before meetings by a real database: rooms are asked in time, and each report is written once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.core.graph import Graph
+from monitor.core.model import Check, Contact, Held, Inventory, Letter, Meeting, Session, State
+from monitor.core.readiness import Readiness
+from monitor.readiness import ANSWERED_BEFORE, ASKED_BEFORE, FASTEST, MEASURED, Outlooks, ReadinessReports, soon
+from monitor.store import Store
+from tests.alerts.sample import composer
+from tests.core.correlating import T0, province
+from tests.monitor.making import rows
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+OWNER = Contact(id="owner.weekly", name="Chánh Văn phòng", email="vp@x.example")
+ON_DUTY = Contact(id="hai", name="Hải", email="hai@x.example", language="en")
+BEGINS = T0 + 30 * HOUR
+
+
+def meeting(
+    id_: str = "weekly", begins: datetime = BEGINS, reports: Iterable[timedelta] = (24 * HOUR, HOUR)
+) -> Meeting:
+    session = Session(begins, begins + 2 * HOUR, id_)
+    return Meeting(
+        id=id_, title="Giao ban", rooms=("a/vc-endpoint", "b/vc-endpoint"), sessions=(session,), owner=OWNER, reports=tuple(reports)
+    )  # fmt: skip
+
+
+def checked(inventory: Inventory) -> Inventory:
+    """Every target has two checks."""
+    return replace(
+        inventory,
+        targets={
+            each.id: replace(each, checks=tuple(
+                Check(id=f"{each.id}#{name}", target=each.id, name=name, probe="tcp", address="192.0.2.1", options=None,
+                      interval_seconds=60, timeout_seconds=5, confirm=1, when_failed=State.DOWN)
+                for name in ("one", "two")
+            ))
+            for each in inventory.targets.values()
+        },
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Case:
+    store: Store
+    inventory: Inventory
+    now: datetime = T0
+    on_duty: tuple[Contact, ...] = (ON_DUTY,)
+    held: dict[str, Held] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    woken: int = 0
+
+    def outlooks(self) -> Outlooks:
+        graph = Graph(self.inventory.targets)
+        return Outlooks(lambda: self.inventory, lambda: graph, lambda: self.held, tuple, lambda: self.now)
+
+    def reports(self) -> ReadinessReports:
+        """As a daemon has it that was just started."""
+        graph = Graph(self.inventory.targets)
+        return ReadinessReports(
+            outlooks=self.outlooks(), inventory=lambda: self.inventory, graph=lambda: graph, letters=self.store.mails,
+            composer=composer(), on_duty=lambda: self.on_duty, recheck=self.asked.append, clock=lambda: self.now, written=self._wake,
+        )  # fmt: skip
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def turn(self, state: State, *targets: str) -> None:
+        self.held |= {each: Held(target=each, state=state, since=self.now) for each in targets}
+
+
+@pytest.fixture
+def case(store: Store) -> Case:
+    made = Case(store, checked(replace(province(), meetings={"weekly": meeting()})))
+    made.turn(State.UP, *made.inventory.targets)
+    return made
+
+
+def written(file: Path) -> list[object]:
+    return [each for (each,) in rows(file, "SELECT id FROM outbox ORDER BY seq")]
+
+
+async def letters(case: Case) -> list[Letter]:
+    return [each.mail for each in await case.store.mails.take(case.now, 9) if isinstance(each.mail, Letter)]
+
+
+async def test_owner_and_those_on_duty_are_told_at_each_moment_once_over_restarts_and_clocks_that_go_back(
+    case: Case, file: Path
+) -> None:
+    for hours in (5.9, 6, 6, 7, 5, 20, 28.9):
+        case.now = T0 + hours * HOUR
+        await case.reports().look()
+    day = [f"readiness-weekly-202611251100-1440.{who}" for who in ("owner.weekly", "hai")]
+    assert written(file) == day
+    case.now = T0 + 29 * HOUR
+    reports = case.reports()
+    for _ in range(3):
+        await reports.look()
+    assert written(file) == [*day, *(each.replace("1440", "60") for each in day)]
+    assert case.woken == 2
+    case.now = BEGINS
+    await case.reports().look()
+    assert len(written(file)) == 4, "once it has begun nothing more is told"
+
+
+async def test_one_that_is_late_is_told_when_we_are_back_but_not_those_before_it(case: Case, file: Path) -> None:
+    case.now, case.on_duty = BEGINS - 10 * MINUTE, ()
+    await case.reports().look()
+    assert written(file) == ["readiness-weekly-202611251100-60.owner.weekly"]
+
+
+async def test_an_address_is_told_once_though_it_owns_the_meeting_and_is_on_duty(case: Case, file: Path) -> None:
+    case.now, case.on_duty = BEGINS - HOUR, (replace(ON_DUTY, email=OWNER.email),)
+    await case.reports().look()
+    assert written(file) == ["readiness-weekly-202611251100-60.owner.weekly"]
+
+
+async def test_the_mail_says_what_is_not_ready_first_why_and_what_to_do(case: Case) -> None:
+    case.now = BEGINS - HOUR
+    case.turn(State.DOWN, "b/vc-endpoint")
+    await case.reports().look()
+    vi, en = await letters(case)
+    assert vi.subject == "HỌP 18:00: 1 phòng chưa sẵn sàng – Giao ban"
+    assert en.subject == "MEETING 18:00: 1 not ready – Giao ban"
+    assert "CHƯA SẴN SÀNG: b\n  Lý do:    phòng họp không kết nối được" in vi.text
+    assert "Phòng họp:  2: 1 chưa sẵn sàng, 0 có nguy cơ, 1 sẵn sàng" in vi.text
+    assert "/meetings/weekly" in vi.html
+
+
+async def test_when_the_database_is_in_trouble_it_is_told_as_soon_as_it_is_not(case: Case, file: Path) -> None:
+    case.now = BEGINS - HOUR
+    reports = case.reports()
+    case.store.close()
+    await reports.look()
+    assert case.woken == 0
+    case.store = Store(str(file))
+    await case.reports().look()
+    assert len(written(file)) == 2
+    case.store.close()
+
+
+async def test_rooms_are_asked_some_minutes_before_each_report_once_and_spread_over_that_time(case: Case) -> None:
+    reports = case.reports()
+    case.now = BEGINS - HOUR - ASKED_BEFORE - ANSWERED_BEFORE - MINUTE
+    await reports.look()
+    assert not reports.to_ask
+    case.now += MINUTE
+    await reports.look()
+    planned = list(reports.to_ask)
+    assert len(planned) == 2 * 13, "both rooms, all in front of them, the UPS: two checks each"
+    assert planned[0].endswith("#one")
+    assert {each.partition("#")[2] for each in planned[13:]} == {"two"}, "no target is asked twice in a row"
+    assert reports.apart_seconds() == 1.0
+    reports.to_ask.clear()
+    await reports.look()
+    assert not reports.to_ask, "once"
+
+
+async def test_however_many_rooms_there_are_they_are_not_asked_faster_than_that(case: Case) -> None:
+    reports = case.reports()
+    reports.to_ask = {str(each): None for each in range(10**6)}
+    assert reports.apart_seconds() == 1 / FASTEST
+
+
+def test_metrics_are_of_the_first_meetings_within_a_day_one_session_each(case: Case) -> None:
+    many = {f"m{number}": meeting(f"m{number}", T0 + HOUR + number * MINUTE) for number in range(MEASURED + 5)}
+    first = many["m0"]
+    twice = replace(first, sessions=(*first.sessions, Session(T0 + 9 * HOUR, T0 + 10 * HOUR, "m0")))
+    case.inventory = replace(case.inventory, meetings={**many, "m0": twice, "far": meeting("far", T0 + 25 * HOUR)})
+    found = soon(case.outlooks().all(), case.now)
+    assert list(found) == [f"m{number}" for number in range(MEASURED)]
+    assert found["m0"] == {Readiness.NOT_READY: 0, Readiness.AT_RISK: 0, Readiness.READY: 2}
+
+
+def test_a_look_is_kept_for_some_seconds_and_not_beyond_a_reload(case: Case) -> None:
+    outlooks = case.outlooks()
+    before = outlooks.all()
+    case.turn(State.DOWN, "a/vc-endpoint")
+    assert outlooks.all() is before
+    case.now += timedelta(seconds=3)
+    assert outlooks.all()[0].counts()[Readiness.NOT_READY] == 1
+    case.inventory = replace(case.inventory, meetings={})
+    assert outlooks.all() == ()
