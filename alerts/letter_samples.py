@@ -108,7 +108,7 @@ def _hurt(inventory: Inventory) -> Iterable[Target]:
 
 def _lasted(index: int, span: Span) -> timedelta:
     """As large a part of a month as of a day."""
-    return (span.until - span.since) / 200 * (1 << index)
+    return (span.until - span.since) * (1 << index) / 200
 
 
 def _incidents(hurt: Iterable[Target], span: Span) -> list[Incident]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from alerts.holding import Holding
@@ -22,6 +23,7 @@ from monitor.core.model import (
 )
 from monitor.core.rename import renamed_targets
 
+FOREVER = datetime.max.replace(tzinfo=UTC)
 BEGINS = (Happening.OPENED, Happening.REOPENED)
 ENDS = (Happening.RECOVERED, Happening.WITHDRAWN)
 ACTS = (Happening.ACKNOWLEDGED, Happening.UNACKNOWLEDGED)
@@ -50,18 +52,25 @@ class Policy:
         told: Iterable[Notification] = (),
         begun: Mapping[str, datetime] | None = None,
         held: Iterable[Notification] = (),
+        *,
+        now: datetime = FOREVER,
+        resumed: datetime | None = None,
     ) -> None:
         """`told` is oldest first, what was told of open incidents and in the last hours; `begun` is by open incident when it last
-        opened, came back or was given back; `held` are notifications that no summary has told of yet.
+        opened, came back or was given back; `held` are notifications that no summary has told of yet. What is later than `now`
+        is of a clock that has been set back since: it counts from now. Reminders count from `resumed` at the earliest, when the
+        daemon came back after a while: they would all come at once, and it is told by one mail what was missed.
         """
-        told = list(told)
+        told = [_no_later(each, now) for each in told]
+        begun = {id_: min(at, now) for id_, at in (begun or {}).items()}
+        self._resumed = resumed
         self._told: dict[str, dict[str, list[Telling]]] = {}
         """By incident and contact, oldest first."""
         for each in told:
-            if each.thread in (begun or {}):
+            if each.thread in begun:
                 self._note(each)
         self._holding = Holding(told, held)
-        self._waits = {id_: self._first_told(id_, at) for id_, at in (begun or {}).items()}
+        self._waits = {id_: self._first_told(id_, at) for id_, at in begun.items()}
         """Since when nobody has it, and somebody may know."""
         self.next: datetime | None = None
         """When time alone may bring something next."""
@@ -88,6 +97,7 @@ class Policy:
         for told in self._told.values():
             for contact, tellings in told.items():
                 told[contact] = [each._replace(at=each.at + step) for each in tellings]
+        self._resumed = self._resumed + step if self._resumed else None
         self._waits = {incident: since + step for incident, since in self._waits.items()}
         self._holding.clock_set(step)
 
@@ -174,7 +184,9 @@ class Policy:
         every = route.remind_acknowledged if has_it else route.remind
         if every is None:
             return [], None
-        last = max(known[-1].at, has_it.at) if has_it else known[-1].at
+        last = max(known[-1].at, self._resumed or known[-1].at)
+        if has_it and has_it.at <= now:
+            last = max(last, has_it.at)
         if now < last + every:
             return [], last + every
         event = IncidentEvent(incident=incident, what=Happening.REMINDER, at=now)
@@ -192,6 +204,10 @@ class Policy:
             return [], since + route.after
         event = IncidentEvent(incident=incident, what=Happening.ESCALATED, at=now)
         return [self._notification(event, shift.contact, self._reason(route, shift), step + _stamp(now))], None
+
+
+def _no_later(told: Notification, now: datetime) -> Notification:
+    return told if told.event.at <= now else replace(told, event=replace(told.event, at=now))
 
 
 def silence_of(root: Target | None, inventory: Inventory, silences: Iterable[Silence], now: datetime) -> Silence | None:

@@ -32,11 +32,13 @@ PARTS = (
     "mail",
     "torture_peer",
     "province",
+    "reload",
     "nation",
     "growth",
     "core",
     "month",
     "hold",
+    "usual",
     "inventory",
     "torture",
 )

@@ -108,11 +108,12 @@ sites:
     devices:
       gateway: {{profile: gateway, address: 10.250.0.2, vantage: true}}
 """
-    return head + "".join(_site(plan, index, each, address) for index, each in enumerate(sites))
+    return head + "".join(site(plan, index, each, address) for index, each in enumerate(sites))
 
 
-def _site(plan: Plan, index: int, site: tuple[str, str, str], address: Callable[[int, int], str]) -> str:
-    id_, name, code = site
+def site(plan: Plan, index: int, named: tuple[str, str, str], address: Callable[[int, int], str]) -> str:
+    """The YAML of the site at `index`; `named` is its id, name and code."""
+    id_, name, code = named
     managed, pages = share(plan.snmp, plan.communes, index), share(plan.pages, plan.communes, index)
     lines = [
         f"  - id: {id_}", f"    name: {name}", f"    code: '{code}'", "    links:",

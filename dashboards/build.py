@@ -169,6 +169,8 @@ def worst_targets() -> table.Panel:
 END = " @ end()"
 HERE_NOW = f"and on (site) {SITES}"
 TSLCD_LOSS = f'monitor_loss_ratio{{kind="tslcd", {ANY_SITE}}}'
+PORT_USE = f"snmp_if_utilisation_ratio{{{ANY_SITE}}}"
+BUSIEST_PORTS = f"topk(10, max_over_time({PORT_USE}[$__range]{END}) {HERE_NOW}{END})"
 TSLCD_WORST_LOSS = f"topk(10, max_over_time({TSLCD_LOSS}[$__range]{END}) {HERE_NOW}{END})"
 
 
@@ -227,6 +229,12 @@ def line_panels() -> list[Builder[model.Panel]]:
             "percentunit",
             query(f"avg by (provider) ((monitor_loss_ratio{{{ANY_SITE}}} {HERE_NOW}) * {info})", "{{provider}}"),
         ),
+        lines(
+            "Mức sử dụng băng thông: 10 cổng bận nhất",
+            "Part of its bandwidth that a port carries in its busier direction: the ten busiest",
+            "percentunit",
+            query(f"{PORT_USE} and on (site, target, ifName) {BUSIEST_PORTS}", "{{target}} {{ifName}}"),
+        ).span(24),
     ]
 
 

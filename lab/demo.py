@@ -145,6 +145,7 @@ class Inner:
         self._say(f"board       http://127.0.0.1:{board}/")
         self._say(f"metrics     http://127.0.0.1:{board}/metrics")
         self._say(f"Prometheus  http://127.0.0.1:{prometheus}/")
+        self._say(f"settings    {self.province.settings}")
         self._say(f"in {BEFORE_FAULT_SECONDS:g} s a commune's line will be cut; Ctrl-C ends everything")
         loop = asyncio.get_running_loop()
         await asyncio.sleep(BEFORE_FAULT_SECONDS)

@@ -28,7 +28,8 @@ from monitor.core.graph import Graph
 from monitor.core.model import Check, IncidentEvent, Inventory, Observation, Outcome, Reason, Role, Target
 from monitor.core.seen import Decision
 from monitor.inventory.load import load_inventory
-from monitor.recording import Entry, LeftOut, Tick, create, header, line_of
+from monitor.recorder import create
+from monitor.recording import Entry, LeftOut, Tick, header, line_of
 from monitor.scheduler import RECHECK_SECONDS
 from probes.engine.echo import BURST, BURST_GAP_SECONDS, BURST_PAUSE_SECONDS, OVERDUE_SECONDS, RTT
 

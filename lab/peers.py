@@ -21,6 +21,26 @@ V3_AUTH = "lab-auth-password"
 V3_PRIVACY = "lab-privacy-password"
 SMTP_PASSWORD = "lab-smtp-password"  # noqa: S105  of a server that lives for minutes in a namespace of its own
 
+UPS_ON_MAINS: Mapping[str, tuple[str, str]] = {
+    "2.1.0": ("integer", "2"),
+    "2.3.0": ("integer", "47"),
+    "2.4.0": ("integer", "100"),
+    "2.7.0": ("integer", "24"),
+    "4.1.0": ("integer", "3"),
+    "6.1.0": ("uinteger", "0"),
+}
+"""Below upsObjects (RFC 1628): battery normal, minutes and percent left, degrees Celsius, output from the mains, no alarm."""
+UPS_ON_BATTERY: Mapping[str, tuple[str, str]] = {
+    **UPS_ON_MAINS,
+    "2.3.0": ("integer", "12"),
+    "2.4.0": ("integer", "64"),
+    "2.7.0": ("integer", "31"),
+    "4.1.0": ("integer", "5"),
+    "6.1.0": ("uinteger", "1"),
+    "6.2.1.2.1": ("object_id", ".1.3.6.1.2.1.33.1.6.3.2"),
+}
+"""With the alarm upsAlarmOnBattery."""
+
 PAGES: Mapping[str, tuple[str, str]] = {
     "qlvb.ninhbinh.example": ("index.html", "<h1>Quản lý văn bản và điều hành</h1><form>Đăng nhập</form>"),
     "dichvucong.ninhbinh.example": ("index.html", "<h1>Cổng dịch vụ công</h1>"),
@@ -49,12 +69,8 @@ class Peers:
         self._write_pages(inventory)
         self._start_nginx()
         self._start_snmpd("equipment", 1161, {})
-        self._start_snmpd(
-            "ups", 1162, {"4.1.0": ("integer", "3"), "2.1.0": ("integer", "2"), "2.3.0": ("integer", "47")}
-        )
-        self._start_snmpd(
-            "ups-battery", 1163, {"4.1.0": ("integer", "5"), "2.1.0": ("integer", "2"), "2.3.0": ("integer", "12")}
-        )
+        self._start_snmpd("ups", 1162, UPS_ON_MAINS)
+        self._start_snmpd("ups-battery", 1163, UPS_ON_BATTERY)
         self._start_kamailio()
         self._start_baresip()
         self._start_dnsmasq()

@@ -26,6 +26,7 @@ PEERS = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "openssl": "openssl",
     "faketime": "faketime",
+    "pg_ctlcluster": "postgresql",
 }
 """Command → Debian package."""
 

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationEr
 
 from alerts.links import KEY_BYTES, Link, Signer, silent_until
 from monitor.control import RefusedError
-from monitor.core.model import Acknowledgement, Incident, Notification, Silence
+from monitor.core.model import Acknowledgement, Contact, Incident, Notification, Silence
 from monitor.database import StoreError
 from monitor.inventory.schema import Line, Model, Span
 from monitor.pipeline import Pipeline
@@ -62,14 +62,29 @@ class AcknowledgeRequest(Model):
     note: Annotated[Line, Field(max_length=300)] = ""
 
 
+class RetryRequest(Model):
+    """Which mail, or all of them."""
+
+    id: str = ""
+    all_failed: bool = False
+    by: Name = ""
+
+
 _silence_json = TypeAdapter(Silence)
 
 
 class Acts:
     """The acts on one running daemon; each raises RefusedError with what is wrong, or StoreError."""
 
-    def __init__(self, pipeline: Pipeline, store: Store, clock: Callable[[], datetime]) -> None:
-        self._pipeline, self._store, self._clock = pipeline, store, clock
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        store: Store,
+        clock: Callable[[], datetime],
+        contacts: Callable[[], Mapping[str, Contact]],
+    ) -> None:
+        """`contacts` are those in force, by id."""
+        self._pipeline, self._store, self._clock, self._contacts = pipeline, store, clock, contacts
 
     async def silence(self, given: object, login: str) -> object:
         """Be silent about incidents whose root is chosen, from now on; returns the silence."""
@@ -84,7 +99,7 @@ class Acts:
                 begins=now, ends=now + lasts, reason=asked.reason, by=_who(asked.by, login),
             )
         )  # fmt: skip
-        self._pipeline.silences.append(silence)
+        self._pipeline.silenced(silence)
         return _silence_json.dump_python(silence, mode="json")
 
     def _choose(self, asked: SilenceRequest) -> None:
@@ -109,7 +124,7 @@ class Acts:
         if found is None:
             raise RefusedError(f"no silence {id_} is in force")
         await self._store.unsilence(found, self._clock())
-        self._pipeline.silences.remove(found)
+        self._pipeline.unsilenced(found)
         return _silence_json.dump_python(found, mode="json")
 
     def silences(self) -> object:
@@ -161,10 +176,33 @@ class Acts:
                 for each in events
             ],
             "mails": [
-                {"at": machine_time(at), "what": mail.event.what, "contact": mail.contact.id, "status": status}
-                for at, mail, status in mails
+                {
+                    "at": machine_time(each.at), "id": each.mail.id, "what": each.mail.event.what, "contact": each.mail.contact.id,
+                    "status": each.status, "again": [{"at": machine_time(at), "by": by} for at, by in each.again],
+                }
+                for each in mails
             ],
         }  # fmt: skip
+
+    async def failed_mails(self) -> object:
+        """The mails that were refused for good, oldest first."""
+        failed = await self._store.mails.failed()
+        return [each._asdict() | {"at": machine_time(each.at)} for each in failed]
+
+    async def retry_mails(self, given: object, login: str) -> object:
+        """Queue one of them again, or all, to the addresses in force; returns their ids."""
+        asked = _fit(RetryRequest, given)
+        if bool(asked.id) == asked.all_failed:
+            raise RefusedError("name one mail, or all that have failed")
+        known = [each.id for each in await self._store.mails.failed()]
+        if asked.id and asked.id not in known:
+            raise RefusedError(f"no mail {asked.id!r} has failed for good; {near(asked.id, known)}".rstrip("; "))
+        by = _who(asked.by, login)
+        queued = await self._store.mails.retry(asked.id or None, self._contacts(), by, self._clock())
+        if asked.id and asked.id not in queued:
+            raise RefusedError(f"{asked.id}: a later mail of the incident has told it since")
+        log.warning("%s queued again what had failed: %s", by, ", ".join(queued) or "nothing")
+        return list(queued)
 
 
 class LinkActs:
@@ -194,7 +232,7 @@ class LinkActs:
         except StoreError as error:
             raise RefusedLinkError(Refusal.TROUBLE) from error
         if silence is not None:
-            self._pipeline.silences.append(silence)
+            self._pipeline.silenced(silence)
         else:  # nothing happens when the incident was closed while we wrote
             self._pipeline.acknowledge(offer.incident.id, Acknowledgement(by=offer.by, at=now))
         log.info("%s by the link of %s: %s", link.act, link.mail, offer.by, extra={"incident": offer.incident.id})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
-import gc
 import logging
 import resource
 import signal
 import socket
+import sys
 import time
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ from alerts.routing import Routing
 from alerts.webhook import Webhooks
 from monitor.acts import Acts, LinkActs
 from monitor.archive import Archive
-from monitor.collector import spare_collector
+from monitor.collector import leave_alone, spare_collector
 from monitor.control import RefusedError, make_control, serve
 from monitor.core.lasthour import EVERY, LastHour, Series
 from monitor.core.ledger import members
@@ -43,7 +43,8 @@ from monitor.metrics import Metrics
 from monitor.parts import make_composer, make_mailer, make_signer, make_switch, make_trap_listener, make_webhook
 from monitor.pipeline import Pipeline
 from monitor.readiness import Outlooks, ReadinessReports
-from monitor.recording import Recorder, RecordingError
+from monitor.recorder import Recorder
+from monitor.recording import RecordingError
 from monitor.regular import Regular
 from monitor.scheduler import Scheduler
 from monitor.store import Store
@@ -57,6 +58,10 @@ from monitor.yamlfile import ConfigError
 from probes import registry
 
 log = logging.getLogger(__name__)
+
+SWITCH_SECONDS = 0.0002
+"""How long a thread that reads files or the database may keep Python from the event loop, each time the loop has let go
+of it for a packet: with Python's own 0.005 a reload cost the whole province a turn of echoes."""
 T = TypeVar("T")
 
 DESCRIPTORS = 8192
@@ -72,6 +77,11 @@ def _raise_limit_of_descriptors() -> None:
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _prepare_process() -> None:
+    _raise_limit_of_descriptors()
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def utc_now() -> datetime:
@@ -107,7 +117,7 @@ class App:
 
     async def run(self) -> None:
         """Watch until SIGTERM or SIGINT; raises StartError when a port or the database is not to be had."""
-        _raise_limit_of_descriptors()
+        _prepare_process()
         listener = self._bind()  # before anything is opened: another daemon of these settings may be running
         store = self._store = self._open_store()
         self.metrics = Metrics(self._kinds, lambda: self._live.present(), version("commune-monitor"))  # noqa: PLW0108  it is made later
@@ -140,6 +150,7 @@ class App:
             clock_set=self.scheduler.move_turns,
             recorder=self._make_recorder(),
             silences=before.silences, untold=before.untold, begun=before.begun, held=before.held, closed=before.closed,
+            resumed=before.resumed,
         )  # fmt: skip
         self.pipeline.judge.recall(await store.learnt(utc_now()))
         self._health = Health(self.pipeline, self.scheduler, store, utc_now)
@@ -171,7 +182,6 @@ class App:
             "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
             "watchdog": self._systemd.watch(self._health.stalled),
             "last hour": self._look_at_all(),
-            "loop lag": self.metrics.watch_loop(),
             "collector": spare_collector(lambda: self._inventory, lambda: self._live.ready()[0]),
             "reloads": self._reload_when_asked(),
             "meetings": self._make_readiness_reports(outlooks, composer).run(lambda: self._live.ready()[0]),
@@ -181,10 +191,10 @@ class App:
             works["traps"] = self._traps.run()
         if self._settings.watch:
             works["watch"] = self._watch_files()
+        self.metrics.watch_loop()
         tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
         self.scheduler.adopt(self._inventory.checks())
-        gc.collect()
-        gc.freeze()  # the rest when all was seen once
+        leave_alone()  # the rest when all was seen once
         self.scheduler.start()
         self._systemd.say(READY)
         log.info("watching %d targets with %d checks", len(self._inventory.targets), len(self._inventory.checks()))
@@ -277,7 +287,8 @@ class App:
     async def _serve_control(self, door: Door) -> web.AppRunner:
         path = self._settings.path(self._settings.control)
         try:
-            return await serve(make_control(self.reload, self.plan, Acts(self.pipeline, self._store, utc_now)), path)
+            acts = Acts(self.pipeline, self._store, utc_now, lambda: self._routing.contacts)
+            return await serve(make_control(self.reload, self.plan, acts), path)
         except OSError as error:
             await door.close()
             raise StartError(

@@ -7,6 +7,7 @@ written, and works while the daemon runs as well as after it has ended.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,6 +23,7 @@ from monitor.core import ledger
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Member, Records, Report, Span, Totals, Turn
 from monitor.core.model import Happening, Incident, Role, State
 from monitor.core.seen import GRACE
+from monitor.database import StoreError, engine_of
 from monitor.tables import written
 
 ALIVE = timedelta(seconds=30)
@@ -50,10 +52,13 @@ class Archive:
     """The database of a daemon, for looking only. Every method may be called from the event loop; none blocks it."""
 
     def __init__(self, url: str) -> None:
-        """`url` is a file name, or an SQLAlchemy URL, as for the store."""
-        self._name = url
+        """`url` is a file name, or an SQLAlchemy URL, as for the store; raises ArchiveError."""
         self._file = None if "://" in url else Path(url)
-        self._engine = sa.create_engine(url if self._file is None else _read_only(self._file))
+        try:
+            self._engine = engine_of(url) if self._file is None else sa.create_engine(_read_only(self._file))
+        except StoreError as error:
+            raise ArchiveError(str(error)) from error
+        self._name = url if self._file is not None else self._engine.url.render_as_string(hide_password=True)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
 
     def close(self) -> None:
@@ -133,7 +138,7 @@ class Archive:
         text = str(getattr(error, "orig", error))
         if self._file is not None and not self._file.exists():
             return f"{self._name}: there is no database yet; the daemon makes it"
-        if "no such table" in text or "no such column" in text:
+        if "no such table" in text or "no such column" in text or re.search('relation ".*" does not exist', text):
             return f"{self._name}: of a version without a ledger; let this version's daemon run on it once"
         return f"{self._name}: {text}"
 

@@ -43,6 +43,12 @@ class FullRuns:
             gc.set_threshold(*self._usual)
 
 
+def leave_alone() -> None:
+    """What there is by now stays: full runs pass it over."""
+    gc.collect()
+    gc.freeze()
+
+
 async def spare_collector(inventory: Callable[[], Inventory], ready: Callable[[], bool]) -> None:
     """Let Python's collector of cycles leave alone what stays: inventory, states, memories of the probes.
 
@@ -54,11 +60,8 @@ async def spare_collector(inventory: Callable[[], Inventory], ready: Callable[[]
     try:
         while True:
             if not (settled and known is inventory()) and ready():
-                if known is not inventory():
-                    gc.unfreeze()  # what a reload has made garbage
                 known, settled = inventory(), True
-                gc.collect()
-                gc.freeze()
+                leave_alone()  # what a reload replaces has no cycles, and goes by itself
             runs.look()
             await asyncio.sleep(LOOK_SECONDS)
     finally:

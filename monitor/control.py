@@ -51,6 +51,12 @@ class Acts(Protocol):
     async def timeline(self, incident: str) -> object:
         """The life of an incident."""
 
+    async def failed_mails(self) -> object:
+        """Those that were refused for good."""
+
+    async def retry_mails(self, given: object, login: str) -> object:
+        """Send some of them all the same."""
+
 
 def peer_login(request: web.Request) -> str:
     """The login name of who is at the other end, as the kernel says (SO_PEERCRED); `uid N` where none has this number."""
@@ -94,6 +100,12 @@ def make_control(reload: Reload, plan: Look, acts: Acts) -> web.Application:
     async def timeline(request: web.Request) -> object:
         return await acts.timeline(request.match_info["id"])
 
+    async def failed_mails(_: web.Request) -> object:
+        return await acts.failed_mails()
+
+    async def retry_mails(request: web.Request) -> object:
+        return await acts.retry_mails(await _body(request), peer_login(request))
+
     app = web.Application(client_max_size=4096)
     app.router.add_post("/-/reload", on_reload)
     app.router.add_get("/-/plan", on_plan)
@@ -103,6 +115,8 @@ def make_control(reload: Reload, plan: Look, acts: Acts) -> web.Application:
     app.router.add_post("/-/acknowledgements/{id:.+}", _answered(acknowledge))
     app.router.add_delete("/-/acknowledgements/{id:.+}", _answered(unacknowledge))
     app.router.add_get("/-/incidents/{id:.+}", _answered(timeline))
+    app.router.add_get("/-/mails/failed", _answered(failed_mails))
+    app.router.add_post("/-/mails/retry", _answered(retry_mails))
     return app
 
 

@@ -29,6 +29,17 @@ class StoreError(QueueError):
     """The database cannot be used; the message says which and what to do."""
 
 
+def engine_of(url: str, **arguments: Any) -> sa.Engine:
+    """What connects to it, though not yet; raises StoreError when there is no such kind of database."""
+    try:
+        return sa.create_engine(url, **arguments)
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        why = (
+            f"the database's address cannot be used: {error}; write a file name, or postgresql+psycopg://USER@HOST/NAME"
+        )
+        raise StoreError(f"{why} with `pip install psycopg[binary]`") from error
+
+
 class Database:
     """What reads and writes in transactions; may be called from the event loop, and blocks it only while it is opened."""
 
@@ -36,7 +47,8 @@ class Database:
         """`url` is a file name, or an SQLAlchemy URL; raises StoreError when it cannot be opened or written."""
         self._url = url if "://" in url else f"sqlite:///{url}"
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-        self._engine = sa.create_engine(self._url, connect_args=self._arguments(), poolclass=self._pool())
+        self._engine = engine_of(self._url, connect_args=self._arguments(), poolclass=self._pool())
+        self._place = self._engine.url.render_as_string(hide_password=True).removeprefix("sqlite:///")
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _sqlite_pragmas)
         self.errors = 0
@@ -71,13 +83,13 @@ class Database:
             if found is None:
                 connection.execute(META.insert().values(key="schema", value=str(SCHEMA_VERSION)))
             elif int(found) > SCHEMA_VERSION:
-                raise StoreError(f"{self._url}: written by a newer version (schema {found}); upgrade commune-monitor")
+                raise StoreError(f"{self._place}: written by a newer version (schema {found}); upgrade commune-monitor")
             # Writing is tried now: a read-only file shall be told at start, not at 02:10.
             connection.execute(META.update().where(META.c.key == "schema").values(value=str(SCHEMA_VERSION)))
 
     def _explain(self, error: sa.exc.DatabaseError) -> str:
         text = str(error.orig).lower()
-        place = self._url.removeprefix("sqlite:///")
+        place = self._place
         if "locked" in text:
             return f"{place}: the database is locked; is another commune-monitor running on it? Stop that one first"
         if "readonly" in text or "read-only" in text:
@@ -106,7 +118,7 @@ class Database:
         except sa.exc.DatabaseError as error:
             raise self._failed(name, self._explain(error)) from error
         except (sa.exc.SQLAlchemyError, UnicodeError, OSError) as error:
-            raise self._failed(name, f"{self._url}: {error}") from error
+            raise self._failed(name, f"{self._place}: {error}") from error
         self._trouble[name] = ""
         return done
 

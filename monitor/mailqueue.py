@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from alerts.outbox import HELD, UNSENT, Queued, Standing
 from alerts.policy import BEGINS, ENDS
-from monitor.core.model import Letter, Notification
+from monitor.core.model import Contact, Letter, Notification
 from monitor.database import Database
-from monitor.tables import INCIDENTS, OUTBOX, letter_json, notification_json, written
+from monitor.tables import INCIDENTS, OUTBOX, RETRIES, letter_json, notification_json, written
 
 LEASE = timedelta(minutes=5)
 """A mail whose sending was not finished after this time (the process died) is due again. Nor is any mail ever put off by
@@ -24,6 +24,16 @@ MAX_FAILED = 5
 """Of those, the newest."""
 LETTERS = ""
 """Thread of the mails that are about no single incident."""
+
+
+class Failed(NamedTuple):
+    """A mail that was given up."""
+
+    id: str
+    contact: str
+    at: datetime
+    answer: str
+    """What the relays said."""
 
 
 class MailQueue:
@@ -137,6 +147,50 @@ class MailQueue:
         body = await self._database.run("told", lambda connection: connection.scalar(query))
         return notification_json.validate_json(body) if body else None
 
+    # -- what was refused for good -----------------------------------------------------------------------------------
+
+    async def failed(self) -> tuple[Failed, ...]:
+        """All that were given up, oldest first."""
+        columns = (OUTBOX.c.id, OUTBOX.c.contact, OUTBOX.c.due, OUTBOX.c.answer)
+        query = sa.select(*columns).where(OUTBOX.c.status == "failed").order_by(OUTBOX.c.seq)
+        rows = await self._database.run("told", lambda connection: connection.execute(query).all())
+        return tuple(Failed(id_, contact, datetime.fromisoformat(at), answer) for id_, contact, at, answer in rows)
+
+    async def retry(self, only: str | None, contacts: Mapping[str, Contact], by: str, at: datetime) -> tuple[str, ...]:
+        """Queue again what was given up, to the addresses of `contacts`, and keep who did it; returns the ids.
+
+        `only` is the id of one: with it go those of its thread and contact, so that their order holds. What a later mail of the
+        thread has told since stays as it is.
+        """
+
+        def work(connection: sa.Connection) -> tuple[str, ...]:
+            later = OUTBOX.alias()
+            told_since = sa.exists().where(
+                OUTBOX.c.thread != LETTERS, later.c.thread == OUTBOX.c.thread, later.c.contact == OUTBOX.c.contact,
+                later.c.seq > OUTBOX.c.seq, later.c.status.in_(("sent", "sending")),
+            )  # fmt: skip
+            query = sa.select(OUTBOX).where(OUTBOX.c.status == "failed", ~told_since).order_by(OUTBOX.c.seq)
+            if only is not None:
+                one = sa.select(OUTBOX.c.thread, OUTBOX.c.contact).where(OUTBOX.c.id == only)
+                query = query.where(sa.tuple_(OUTBOX.c.thread, OUTBOX.c.contact).in_(one))
+                query = query.where((OUTBOX.c.thread != LETTERS) | (OUTBOX.c.id == only))
+            rows = connection.execute(query).mappings().all()
+            for row in rows:
+                again = OUTBOX.update().where(OUTBOX.c.seq == row["seq"])
+                connection.execute(
+                    again.values(
+                        status="queued",
+                        queued_at=written(at),
+                        due=written(at),
+                        attempts=0,
+                        body=_readdressed(row, contacts),
+                    )
+                )
+                connection.execute(RETRIES.insert().values(mail=row["id"], at=written(at), by=by))
+            return tuple(row["id"] for row in rows)
+
+        return await self._database.run("record", work)
+
     # -- letters ---------------------------------------------------------------------------------------------------
 
     async def known(self, ids: Collection[str]) -> set[str]:
@@ -193,6 +247,13 @@ def _row(id_: str, thread: str, contact: str, status: str, at: datetime, body: s
         "id": id_, "thread": thread, "contact": contact, "status": status, "queued_at": written(at), "due": written(at),
         "attempts": 0, "answer": "", "body": body,
     }  # fmt: skip
+
+
+def _readdressed(row: Any, contacts: Mapping[str, Contact]) -> str:
+    """The mail to the contact as it is now: that an address was wrong is why most are refused."""
+    adapter = letter_json if row["thread"] == LETTERS else notification_json
+    mail: Notification | Letter = adapter.validate_json(row["body"])
+    return adapter.dump_json(replace(mail, contact=contacts.get(mail.contact.id, mail.contact))).decode()  # type: ignore[arg-type]
 
 
 def _supersede(connection: sa.Connection, first: Any) -> Any:

@@ -33,11 +33,11 @@ from monitor.core.model import (
 )
 from monitor.core.readiness import Readiness
 from monitor.exposition import ECHO, Exposition, head, joined, labels
+from probes.engine.lag import lag
 from probes.registry import COMMON_METRICS, Kind, Metric
 
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
-LAG_EVERY_SECONDS = 0.1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,13 +159,9 @@ class Metrics:
         """All observations since the start."""
         return sum(self._observations.values())
 
-    async def watch_loop(self) -> None:
-        """Measure the lag of the event loop until cancelled."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            due = clock() + LAG_EVERY_SECONDS
-            await asyncio.sleep(LAG_EVERY_SECONDS)
-            self._lag.observe(max(0.0, clock() - due))
+    def watch_loop(self) -> None:
+        """Take down the lag of the running event loop."""
+        lag().told = self._lag.observe
 
     # -- exposition ----------------------------------------------------------------------------------------------
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from alerts.policy import Policy, silence_of, withhold
+from alerts.policy import Policy
 from alerts.routing import Routing
+from alerts.silencing import Silencing
 from monitor.core.correlate import Correlator
 from monitor.core.decider import Decider
 from monitor.core.judge import Judge
@@ -31,10 +32,11 @@ from monitor.core.model import (
     Observation,
     Silence,
 )
-from monitor.core.rename import check_id, incident_as, renamed_targets, silence_as
+from monitor.core.rename import check_id, incident_as, renamed_targets
 from monitor.core.seen import Decision
 from monitor.database import StoreError
-from monitor.recording import Acknowledged, ClockSet, Entry, Patient, Recorder, Tick, header
+from monitor.recorder import Recorder
+from monitor.recording import Acknowledged, ClockSet, Entry, Patient, Silenced, Tick, Unsilenced, header
 from monitor.store import Store
 
 log = logging.getLogger(__name__)
@@ -88,26 +90,25 @@ class Pipeline:
         begun: Mapping[str, datetime] | None = None,
         held: Iterable[Notification] = (),
         closed: Iterable[Incident] = (),
+        resumed: datetime | None = None,
     ) -> None:
-        """`known` are the incidents that may go on: open ones, and those that recovered lately; `closed` are for the board."""
+        """`resumed`: when a daemon came back that had been away. `known` are the incidents that may go on: open ones, and those that recovered lately; `closed` are for the board."""
         self.inventory = inventory
         self._store, self._clock, self._steady = store, clock, steady
         self._recheck, self._stored, self._clock_set = recheck, stored, clock_set
         self._looked, self._looked_steady = clock(), steady()
         """The wall clock at the last look, and the seconds of the clock that nobody sets."""
         self.recorder, known = recorder, tuple(known)
-        self._record(header(inventory, self._looked, known))
+        self._silencing = Silencing(inventory, silences, untold)
+        self._record_header(inventory, self._looked, known, self._silencing)
         self._decider = Decider(inventory, self._looked, known)
         self.last: dict[str, Observation] = {}
         self.closed = list(closed)
         """The newest first."""
-        self._policy = Policy(routing, inventory, told, begun, held)
+        self._policy = Policy(routing, inventory, told, begun, held, now=self._looked, resumed=resumed)
         self._look_again = True
         """Something happened since time was last asked what is due."""
         self._settled = steady() + SETTLE_SECONDS
-        self.silences = [silence_as(each, inventory) for each in silences]
-        self._untold = dict(untold or {})
-        """What silences hold back, by open incident."""
         self.event_counts: dict[tuple[str, str], int] = {}
         self._batch = _Batch(members=members(inventory, clock()))
         self._writing = _Batch()
@@ -129,7 +130,7 @@ class Pipeline:
     def adopt(self, inventory: Inventory, routing: Routing) -> None:
         """Go on with a new inventory and new routing; whatever did not change keeps its state and its incident."""
         now, names = self._look_at_clocks(), renamed_targets(self.inventory, inventory)
-        self._record(header(inventory, now))
+        self._record_header(inventory, now)
         ended, changed = self._decider.adopt(inventory, now)
         self.last = {
             check: seen._replace(check=check, target=names.get(seen.target, seen.target))
@@ -137,7 +138,7 @@ class Pipeline:
             if (check := check_id(known, names)) in self.judge.checks
         }
         self.closed = [incident_as(each, names) for each in self.closed]
-        self.silences = [silence_as(each, inventory) for each in self.silences]
+        self._silencing.rename(inventory)
         self._take(ended)  # told with the old names: theirs are what was announced
         self.inventory = inventory
         self._policy.adopt(routing, inventory)
@@ -160,6 +161,14 @@ class Pipeline:
         if self.recorder is not None:
             self.recorder.add(entry)
 
+    def _record_header(
+        self, inventory: Inventory, now: datetime, known: Iterable[Incident] = (), silencing: Silencing | None = None
+    ) -> None:
+        if self.recorder is None:
+            return  # for the fingerprint of a province takes a third of a second
+        silences, untold = (silencing.in_force, silencing.untold) if silencing else ((), None)
+        self.recorder.add(header(inventory, now, known, silences, untold))
+
     def _take(self, decision: Decision) -> None:
         for target in decision.recheck:
             for check in self.inventory.targets[target].checks if target in self.inventory.targets else ():
@@ -168,7 +177,8 @@ class Pipeline:
         for event in decision.events:
             self._look_again = True
             self._batch.events.append(event)
-            self._tell(event)
+            if (told := self._silencing.tell(event, self.inventory)) is not None:
+                self._mail(told)
             self._note(event)
         if self._batch:
             self._wake.set()
@@ -179,27 +189,29 @@ class Pipeline:
         self._record(Acknowledged(at, incident, by))
         self._take(self.correlator.acknowledge(incident, by, at))
 
+    @property
+    def silences(self) -> Sequence[Silence]:
+        """Those in force."""
+        return self._silencing.in_force
+
     def silence(self, target: str) -> Silence | None:
         """The silence that is in force about a target as a root."""
-        return silence_of(self.inventory.targets.get(target), self.inventory, self.silences, self._clock())
+        return self._silencing.about(target, self.inventory, self._clock())
 
-    def _tell(self, event: IncidentEvent) -> None:
-        incident = event.incident
-        silent = self.silence(incident.root) is not None
-        what, untold = withhold(event.what, self._untold.pop(incident.id, None), silent=silent)
-        if untold is not None:
-            self._untold[incident.id] = untold
-        if what is not None:
-            self._mail(replace(event, what=what))
+    def silenced(self, silence: Silence) -> None:
+        """From now on there is this silence."""
+        self._record(Silenced(self._clock(), silence))
+        self._silencing.in_force.append(silence)
 
-    def _break_silence(self) -> None:
+    def unsilenced(self, silence: Silence) -> None:
+        """It is lifted; what it held back is told when next time passes."""
+        self._record(Unsilenced(self._clock(), silence.id))
+        self._silencing.lift(silence.id)
+
+    def _break_silence(self, now: datetime) -> None:
         """Tell of what silences held back that are over."""
-        now = self._clock()
-        self.silences = [each for each in self.silences if now < each.ends]
-        for incident in self.correlator.incidents() if self._untold else ():
-            what = self._untold.get(incident.id)
-            if what is not None and self.silence(incident.root) is None:
-                self._tell(IncidentEvent(incident=incident, what=what, at=now))
+        for told in self._silencing.over(self.correlator.incidents(), self.inventory, now):
+            self._mail(told)
         if self._batch:
             self._wake.set()
 
@@ -213,7 +225,7 @@ class Pipeline:
         if self._steady() < self._settled or not (self._look_again or (due is not None and now >= due)):
             return
         self._look_again = False
-        open_ones = (each for each in self.correlator.incidents() if each.id not in self._untold)
+        open_ones = (each for each in self.correlator.incidents() if each.id not in self._silencing.untold)
         telling = self._policy.due(now, [each for each in open_ones if self.silence(each.root) is None])
         self._batch.notifications.extend(telling)
         if self._batch:
@@ -244,11 +256,14 @@ class Pipeline:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self._decider.pause(self._clock()).total_seconds())
-            now = self._look_at_clocks()
-            self._record(Tick(now))
-            self._take(self._decider.tick(now))
-            self._break_silence()
-            self._tell_what_is_due()
+            self._pass_time()
+
+    def _pass_time(self) -> None:
+        now = self._look_at_clocks()
+        self._record(Tick(now))
+        self._take(self._decider.tick(now))
+        self._break_silence(now)
+        self._tell_what_is_due()
 
     def _look_at_clocks(self) -> datetime:
         """The time; when the wall clock was set, or we were stopped or the host slept, what we remember is put right."""

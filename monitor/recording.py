@@ -2,7 +2,7 @@
 
 The first line says what the file is (format, version, fingerprint of the inventory, beginning, incidents that may go on). After it one
 line is one call of the decider, in the order of the calls: an observation, an act of somebody, or time that passed. A name that ends in `.gz`
-is packed. Writing is a thread's; who records never waits for it.
+is packed.
 """
 
 from __future__ import annotations
@@ -12,16 +12,14 @@ import gzip
 import hashlib
 import json
 import logging
-import threading
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -29,23 +27,23 @@ from monitor.core.model import (
     NOTHING,
     Acknowledgement,
     Check,
+    Happening,
     Incident,
     Inventory,
     Observation,
     Outcome,
     Reason,
+    Silence,
     Target,
 )
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
+READS = (2, 3)
+"""Formats that can be read; of 2 nobody knows who was silenced."""
 MAX_LINE = 1 << 20
 """Bytes; the longest line is the first one, with the incidents."""
-MAX_WAITING = 100_000
-"""Lines that wait to be written; what comes then is dropped and counted."""
-FLUSH_SECONDS = 1.0
-TELL_SECONDS = 60.0
 SESSIONS_HASHED = 500
 """Of each meeting; a recurrence may have thousands."""
 MAX_STEP = timedelta(days=100 * 365)
@@ -53,6 +51,7 @@ YEARS = range(1971, 9000)
 """Times that can be reckoned with, whatever is added to them."""
 
 _incidents = TypeAdapter(tuple[Incident, ...])
+_silence = TypeAdapter(Silence)
 _OUTCOMES = {each.value: each for each in Outcome}
 _REASONS = {each.value: each for each in Reason}
 
@@ -73,6 +72,10 @@ class Header:
     """Whether the time that passed is in the recording too."""
     known: tuple[Incident, ...] = ()
     """Incidents that may go on: open ones, and those that recovered lately."""
+    silences: tuple[Silence, ...] = ()
+    """Those in force."""
+    untold: Mapping[str, Happening] = field(default_factory=dict)
+    """What they hold back, by open incident."""
 
 
 class Tick(NamedTuple):
@@ -104,6 +107,20 @@ class Acknowledged(NamedTuple):
     by: Acknowledgement | None
 
 
+class Silenced(NamedTuple):
+    """From now on nobody is mailed of some incidents."""
+
+    at: datetime
+    silence: Silence
+
+
+class Unsilenced(NamedTuple):
+    """The silence of this number was lifted."""
+
+    at: datetime
+    silence: int
+
+
 class LeftOut(NamedTuple):
     """So many well runs of a check in turn were left out, to make a long recording short."""
 
@@ -117,7 +134,7 @@ class Dropped(NamedTuple):
     lines: int
 
 
-Entry = Header | Observation | Tick | ClockSet | Patient | Acknowledged | LeftOut | Dropped
+Entry = Header | Observation | Tick | ClockSet | Patient | Acknowledged | Silenced | Unsilenced | LeftOut | Dropped
 
 
 def fingerprint(inventory: Inventory) -> str:
@@ -142,11 +159,20 @@ def fingerprint(inventory: Inventory) -> str:
 # -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def header(inventory: Inventory, at: datetime, known: Iterable[Incident] = ()) -> Header:
+def header(
+    inventory: Inventory,
+    at: datetime,
+    known: Iterable[Incident] = (),
+    silences: Iterable[Silence] = (),
+    untold: Mapping[str, Happening] | None = None,
+) -> Header:
     """What a recording by this version begins with."""
     # Of those that are over the rest is made anew when they come back; after a storm there are hundreds.
     short = (replace(each, evidence=(), impact=()) if each.closed else each for each in known)
-    return Header(inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, known=tuple(short))
+    return Header(
+        inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, known=tuple(short),
+        silences=tuple(silences), untold=dict(untold or {}),
+    )  # fmt: skip
 
 
 def line_of(entry: Entry) -> str:
@@ -163,6 +189,10 @@ def line_of(entry: Entry) -> str:
             known = {"patient": at.isoformat()}
         case Acknowledged(at, incident, by):
             known = {"acknowledged": incident, "at": at.isoformat()} | ({"by": by.by, "note": by.note} if by else {})
+        case Silenced(at, silence):
+            known = {"silenced": _silence.dump_python(silence, mode="json"), "at": at.isoformat()}
+        case Unsilenced(at, number):
+            known = {"unsilenced": number, "at": at.isoformat()}
         case LeftOut(check, runs):
             known = {"left_out": runs, "check": check}
         case Dropped(lines):
@@ -172,6 +202,8 @@ def line_of(entry: Entry) -> str:
                 "recording": FORMAT, "version": entry.version, "inventory": entry.inventory,
                 "at": entry.at.isoformat(), "ticks": entry.ticks,
                 "known": _incidents.dump_python(entry.known, mode="json"),
+                "silences": [_silence.dump_python(each, mode="json") for each in entry.silences],
+                "untold": {incident: what.value for incident, what in entry.untold.items()},
             }  # fmt: skip
     return json.dumps(known, separators=(",", ":")) + "\n"
 
@@ -191,83 +223,6 @@ def _observed(seen: Observation) -> dict[str, Any]:
     if seen.out_of_turn:
         found["out_of_turn"] = True
     return found
-
-
-def create(path: Path) -> IO[str]:
-    """A new recording; raises RecordingError. A file that is there is kept, under a name with its time."""
-    try:
-        if path.is_file():
-            written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            path.rename(path.with_name(f"{written:%Y%m%dT%H%M%S}-{path.name}"))
-        if path.name.endswith(".gz"):
-            return gzip.open(path, "wt", compresslevel=1, encoding="ascii")
-        return path.open("w", encoding="ascii")
-    except OSError as error:
-        raise RecordingError(
-            f"{path}: cannot be written: {error.strerror or error}; name a file in a folder of yours"
-        ) from error
-
-
-class Recorder:
-    """Takes entries from the event loop and lets a thread write them; a slow disk costs entries, never time."""
-
-    def __init__(self, path: Path, max_waiting: int = MAX_WAITING) -> None:
-        self._path, self._max = path, max_waiting
-        self._stream = create(path)
-        self._waiting: deque[Entry] = deque()
-        self._missing = 0
-        """Dropped since the last entry that was taken."""
-        self.dropped = 0
-        self.recorded = 0
-        self._told = 0
-        self._failed = False
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._write_all, name="recording", daemon=True)
-        self._thread.start()
-
-    def add(self, entry: Entry) -> None:
-        """Take an entry, or drop it when too many wait."""
-        if len(self._waiting) >= self._max or self._failed:
-            self._missing += 1
-            self.dropped += 1
-            return
-        if self._missing:
-            self._waiting.append(Dropped(self._missing))
-            self._missing = 0
-        self._waiting.append(entry)
-
-    def close(self) -> None:
-        """Write what waits and end the file."""
-        self._end.set()
-        self._thread.join()
-
-    def _write_all(self) -> None:
-        turns = 0
-        try:
-            while not self._end.wait(FLUSH_SECONDS):
-                self._write()
-                turns += 1
-                if self.dropped > self._told and turns * FLUSH_SECONDS >= TELL_SECONDS:
-                    turns = 0
-                    self._tell()
-            self._write()
-            self._stream.close()
-        except OSError as error:
-            self._failed = True
-            log.error("%s: the recording ends here: %s", self._path, error.strerror or error)  # noqa: TRY400
-        if self.dropped > self._told:
-            self._tell()
-
-    def _write(self) -> None:
-        waiting = self._waiting
-        for _ in range(len(waiting)):
-            self._stream.write(line_of(waiting.popleft()))
-            self.recorded += 1
-        self._stream.flush()
-
-    def _tell(self) -> None:
-        log.warning("%s: %d lines were dropped: the disk is too slow for them", self._path, self.dropped - self._told)
-        self._told = self.dropped
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -338,15 +293,17 @@ def _entry(found: Mapping[str, Any]) -> Entry:
 
 
 def _header(found: Mapping[str, Any]) -> Header:
-    if found["recording"] != FORMAT:
-        raise ValueError(f"format {found['recording']!r}, but this version reads {FORMAT}; use the one that wrote it")
+    if found["recording"] not in READS:
+        reads = " and ".join(map(str, READS))
+        raise ValueError(f"format {found['recording']!r}, but this version reads {reads}; use the one that wrote it")
     try:
         known = _incidents.validate_python(found.get("known", []), strict=False)
     except ValidationError as error:
         raise ValueError(f"known incidents: {error.errors()[0]['msg']}") from error
     return Header(
         inventory=_text(found["inventory"]), version=_text(found["version"]), at=_time(found["at"]),
-        ticks=bool(found.get("ticks", False)), known=known,
+        ticks=bool(found.get("ticks", False)), known=known, silences=tuple(map(_silence_of, found.get("silences", ()))),
+        untold={_text(incident): Happening(what) for incident, what in found.get("untold", {}).items()},
     )  # fmt: skip
 
 
@@ -354,6 +311,14 @@ def _acknowledged(found: Mapping[str, Any]) -> Acknowledged:
     at = _time(found["at"])
     by = Acknowledgement(by=_text(found["by"]), at=at, note=_text(found.get("note", ""))) if "by" in found else None
     return Acknowledged(at, _text(found["acknowledged"]), by)
+
+
+def _silence_of(value: Any) -> Silence:
+    try:
+        found = _silence.validate_python(value, strict=False)
+    except ValidationError as error:
+        raise ValueError(f"silence: {error.errors()[0]['msg']}") from error
+    return replace(found, begins=_time(value["begins"]), ends=_time(value["ends"]))
 
 
 def _text(value: object) -> str:
@@ -395,6 +360,8 @@ _MAKERS: Mapping[str, Callable[[Mapping[str, Any]], Entry]] = {
     "recording": _header,
     "clock_set": lambda found: ClockSet(_time(found["at"]), _step(found["clock_set"])),
     "acknowledged": _acknowledged,
+    "silenced": lambda found: Silenced(_time(found["at"]), _silence_of(found["silenced"])),
+    "unsilenced": lambda found: Unsilenced(_time(found["at"]), _count(found["unsilenced"])),
     "patient": lambda found: Patient(_time(found["patient"])),
 }
 """By the key that tells what a line is."""

@@ -6,10 +6,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from alerts.silencing import Silencing
 from monitor.core.decider import EXPIRE, TICK, Decider
 from monitor.core.judge import STALE_INTERVALS
 from monitor.core.model import Incident, IncidentEvent, Inventory, Observation
-from monitor.recording import Acknowledged, ClockSet, Dropped, Entry, Header, LeftOut, Patient, Tick, fingerprint
+from monitor.recording import (
+    Acknowledged,
+    ClockSet,
+    Dropped,
+    Entry,
+    Header,
+    LeftOut,
+    Patient,
+    Silenced,
+    Tick,
+    Unsilenced,
+    fingerprint,
+)
 
 BACKWARDS = timedelta(seconds=5)
 """A time that is further back than this: the clock was set. Observations come out of order by less."""
@@ -26,7 +39,10 @@ class Replay:
     foreign: list[datetime] = field(default_factory=list)
     """Since when it was recorded with an inventory that decides otherwise."""
     now: datetime | None = None
+    told: list[IncidentEvent] = field(default_factory=list)
+    """What somebody could be mailed of: not what silences hold back, and that when they are over."""
     _decider: Decider | None = None
+    _silencing: Silencing = field(init=False)
     _ticks: bool = True
     _heard: datetime | None = None
     _patience: timedelta = EXPIRE
@@ -42,9 +58,15 @@ class Replay:
             at = self._time_of(entry)
             if until is not None and at is not None and at > until:
                 break
-            yield from self._play(entry)
+            yield from self._happened(self._play(entry))
         if until is not None and not self._ticks:
-            yield from self._pass(until)
+            yield from self._happened(self._pass(until))
+
+    def _happened(self, events: Iterable[IncidentEvent]) -> Iterator[IncidentEvent]:
+        for event in events:
+            if (told := self._silencing.tell(event, self.inventory)) is not None:
+                self.told.append(told)
+            yield event
 
     @staticmethod
     def _time_of(entry: Entry) -> datetime | None:
@@ -67,25 +89,36 @@ class Replay:
             case Tick(at, silence):
                 self.now = at
                 yield from (decider.tick(at) if silence else decider.correlator.tick(at)).events
+                self._break_silence()
             case ClockSet(at, step):
                 decider.clock_set(step, at)
             case Patient(at):
                 decider.be_patient(at)
-            case Acknowledged(at, incident, by):
+            case Acknowledged() | Silenced() | Unsilenced():
                 if not self._ticks:
-                    yield from self._pass(at)
-                if incident in decider.correlator.open:  # unless it is decided otherwise
-                    yield from decider.correlator.acknowledge(incident, by, at).events
+                    yield from self._pass(entry.at)
+                yield from self._act(decider, entry)
             case LeftOut(check, runs):
                 decider.judge.left_out(check, runs)
             case Dropped(lines):
                 self.dropped += lines
+
+    def _act(self, decider: Decider, entry: Acknowledged | Silenced | Unsilenced) -> Iterator[IncidentEvent]:
+        match entry:
+            case Acknowledged(at, incident, by):
+                if incident in decider.correlator.open:  # unless it is decided otherwise
+                    yield from decider.correlator.acknowledge(incident, by, at).events
+            case Silenced(_, silence):
+                self._silencing.in_force.append(silence)
+            case Unsilenced(_, number):
+                self._silencing.lift(number)
 
     def _begin(self, header: Header) -> Iterator[IncidentEvent]:
         if header.inventory != fingerprint(self.inventory):
             self.foreign.append(header.at)
         if self._decider is None:
             self._decider = Decider(self.inventory, header.at, header.known)
+            self._silencing = Silencing(self.inventory, header.silences, header.untold)
             self.now = self._heard = header.at
             self._ticks = header.ticks
             checks = self.inventory.checks().values()
@@ -107,6 +140,13 @@ class Replay:
             waits = self._decider.correlator.waits
             if not waits and self.now - (self._heard or self.now) > self._patience:
                 self.now += (at - self.now) // TICK * TICK  # all that can become unknown has
-                return
+                break
             self.now += TICK if waits else min(EXPIRE, (at - self.now) // TICK * TICK)
             yield from self._decider.tick(self.now).events
+            self._break_silence()
+        self._break_silence()
+
+    def _break_silence(self) -> None:
+        assert self._decider is not None
+        assert self.now is not None
+        self.told += self._silencing.over(self._decider.correlator.incidents(), self.inventory, self.now)

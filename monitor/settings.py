@@ -32,6 +32,14 @@ def _host_port(value: str) -> str:
     return value
 
 
+def _database(value: str) -> str:
+    if "://" in value and urlsplit(value).password is not None:
+        raise ValueError(
+            "a password is no matter of this file: let PGPASSFILE name one with it, or ask over the socket"
+        )
+    return value
+
+
 def _sender(value: str) -> str:
     name, address = parseaddr(value)
     try:
@@ -194,7 +202,9 @@ class Settings(Model):
 
     inventory: str = Field("inventory", description="folder; all its *.yaml are read as one inventory")
     contacts: str = Field("contacts.yaml", description="file: who gets mail")
-    database: str = Field("state.db", description="SQLite file, or an SQLAlchemy address (…://…)")
+    database: Annotated[str, AfterValidator(_database)] = Field(
+        "state.db", description="SQLite file, or an SQLAlchemy address (…://…)"
+    )
     listen: HostPort = Field("127.0.0.1:9469", description="address and port of board, API and metrics")
     watch: bool = Field(False, description="reload by itself when inventory or contacts were changed")
     control: str = Field("control.sock", description="Unix socket for the commands that change the running daemon")

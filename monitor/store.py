@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from monitor import mailqueue
 from monitor.core.ledger import Member
 from monitor.core.model import Happening, Held, Incident, IncidentEvent, Notification, Silence
 from monitor.core.usual import Learnt
-from monitor.database import Database, StoreError
+from monitor.database import Database, StoreError, engine_of
 from monitor.former import put_names
 from monitor.mailqueue import MailQueue, known_since
 from monitor.tables import (
@@ -29,6 +29,7 @@ from monitor.tables import (
     LEARNT,
     MEMBERS,
     OUTBOX,
+    RETRIES,
     RUNS,
     SILENCES,
     STATES,
@@ -55,6 +56,17 @@ def _unless_known(table: sa.Table) -> sa.Insert:
 
 
 _NEW_STATE, _NEW_EVENT = _unless_known(STATES), _unless_known(EVENTS)
+
+
+class Mailed(NamedTuple):
+    """A mail of an incident."""
+
+    at: datetime
+    """When it was queued, the last time."""
+    mail: Notification
+    status: str
+    again: tuple[tuple[datetime, str], ...]
+    """When it was queued again after it had failed for good, and by whom."""
 
 
 class LinkUsedError(Exception):
@@ -133,6 +145,12 @@ class Store:
         query = sa.select(sa.func.max(RUNS.c.beat))
         beat = await self._database.run("told", lambda connection: connection.scalar(query))
         return datetime.fromisoformat(beat) if beat else None
+
+    async def runs(self, most: int) -> list[tuple[datetime, datetime]]:
+        """Beginning and last sign of life of the last runs, in their order."""
+        query = sa.select(RUNS.c.began, RUNS.c.beat).order_by(RUNS.c.id.desc()).limit(most)
+        rows = await self._database.run("told", lambda connection: connection.execute(query).all())
+        return [(datetime.fromisoformat(began), datetime.fromisoformat(beat)) for began, beat in reversed(rows)]
 
     async def open_incidents(self) -> tuple[Incident, ...]:
         """Incidents that were open when the daemon last wrote."""
@@ -219,24 +237,38 @@ class Store:
         rows = await self._database.run("told", lambda connection: connection.execute(query).all())
         return tuple(replace(silence_json.validate_json(body), id=number) for number, body in rows)
 
-    async def timeline(self, incident: str) -> tuple[list[IncidentEvent], list[tuple[datetime, Notification, str]]]:
-        """The life of an incident, oldest first: what happened, and its mails with when they were queued and their status."""
+    async def timeline(self, incident: str) -> tuple[list[IncidentEvent], list[Mailed]]:
+        """The life of an incident, oldest first: what happened, and its mails."""
         events = sa.select(EVENTS.c.what, EVENTS.c.at, EVENTS.c.body).where(EVENTS.c.incident == incident)
-        mails = sa.select(OUTBOX.c.queued_at, OUTBOX.c.body, OUTBOX.c.status).where(OUTBOX.c.thread == incident)
+        mails = sa.select(OUTBOX.c.id, OUTBOX.c.queued_at, OUTBOX.c.body, OUTBOX.c.status).where(
+            OUTBOX.c.thread == incident
+        )
 
-        def work(connection: sa.Connection) -> tuple[Sequence[Any], Sequence[Any]]:
+        retries = (
+            sa.select(OUTBOX.c.id, RETRIES.c.at, RETRIES.c.by)
+            .join(RETRIES, RETRIES.c.mail == OUTBOX.c.id)
+            .where(OUTBOX.c.thread == incident)
+            .order_by(RETRIES.c.id)
+        )
+
+        def work(connection: sa.Connection) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
             found = connection.execute(events.order_by(EVENTS.c.id)).all()
-            return found, connection.execute(mails.order_by(OUTBOX.c.seq)).all()
+            return found, connection.execute(mails.order_by(OUTBOX.c.seq)).all(), connection.execute(retries).all()
 
-        happened, mailed = await self._database.run("outbox", work)
+        happened, mailed, again = await self._database.run("outbox", work)
         return [
             IncidentEvent(
                 incident=incident_json.validate_json(body), what=Happening(what), at=datetime.fromisoformat(at)
             )
             for what, at, body in happened
         ], [
-            (datetime.fromisoformat(queued), notification_json.validate_json(body), status)
-            for queued, body, status in mailed
+            Mailed(
+                at=datetime.fromisoformat(queued),
+                mail=notification_json.validate_json(body),
+                status=status,
+                again=tuple((datetime.fromisoformat(at), by) for mail, at, by in again if mail == id_),
+            )
+            for id_, queued, body, status in mailed
         ]
 
     async def untold(self) -> dict[str, Happening]:
@@ -288,7 +320,7 @@ def read_history(url: str, incident: str) -> tuple[IncidentEvent, ...]:
         if not Path(url).is_file():
             raise StoreError(f"{url}: there is no such database; name the daemon's settings")
         url = f"sqlite:///file:{quote(url)}?mode=ro&uri=true"
-    engine = sa.create_engine(url, poolclass=NullPool)
+    engine = engine_of(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
             return _history(connection, incident)

@@ -84,6 +84,15 @@ OUTBOX = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 
+RETRIES = sa.Table(
+    "mail_retry",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("mail", sa.String, nullable=False, index=True),
+    sa.Column("at", sa.String, nullable=False),
+    sa.Column("by", sa.String, nullable=False),
+)
+
 SILENCES = sa.Table(
     "silence",
     metadata,

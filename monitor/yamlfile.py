@@ -226,7 +226,7 @@ class _Builder:
             self._wrong(mark, "a control character in the text", "remove it")
         top = self._stack[-1] if self._stack else None
         if top is None or isinstance(top.value, list) or top.key is not None:
-            value = event.value if event.style else _plain(event.value)
+            value = event.value if event.style else plain(event.value)
             where = self._put(value, mark)
             if not isinstance(value, str):
                 self.plain[where] = event.value
@@ -268,7 +268,7 @@ def _at(mark: Any) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
-def _plain(text: str) -> object:
+def plain(text: str) -> object:
     """An unquoted scalar by the core schema (YAML 1.2.2 section 10.3.2), without numbers of other bases or that begin with 0."""
     if text in _NULL:
         return None

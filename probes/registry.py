@@ -26,6 +26,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, Validati
 
 import probes
 from monitor.core.model import NOTHING, Check, Observation, Outcome, Reason
+from probes.engine.lag import lag
 from probes.wire.text import one_line
 
 ENTRY_POINT_GROUP = "commune_monitor.probes"
@@ -205,6 +206,8 @@ COMMON_METRICS = (
 
 HELD_UP_SECONDS = 0.5
 """A deadline that our own loop notices later than this says nothing about the peer."""
+HELD_UP_RATIO = 0.25
+"""Nor does one of which our own loop was late for this part, a little at a time."""
 
 _KINDS: dict[str, Kind] = {}
 _loaded: list[ModuleType] = []
@@ -294,11 +297,12 @@ async def run_once(kind: Kind, request: Request[Any]) -> tuple[Result, float]:
 
     Whatever the peer does comes back as a result. An exception that is neither the network's nor the deadline's is
     a bug of ours: inconclusive, with its traceback in the trace. So is a failure when we were stopped, or busy, as its
-    deadline passed: the answer may wait in our own socket.
+    deadline passed, and a time-out of which we were held up for a good part: the answer may wait in our own socket.
+    The duration is without the time that our own loop was late, or a page would be slow because we are.
     """
     loop = asyncio.get_running_loop()
-    clock = loop.time
-    start = clock()
+    clock, own = loop.time, lag()
+    start, held_up = clock(), own.seconds()
     deadline = start + request.timeout_seconds
     late: list[float] = []
     watch = loop.call_at(deadline, lambda: late.append(clock() - deadline))
@@ -317,9 +321,13 @@ async def run_once(kind: Kind, request: Request[Any]) -> tuple[Result, float]:
         result = inconclusive(Reason.LOCAL, one_line(f"{type(error).__name__}: {error}"))
     finally:
         watch.cancel()
-    if result.outcome is Outcome.FAILED and late and late[0] > HELD_UP_SECONDS:
-        result = inconclusive(Reason.LOCAL, f"we were held up for {late[0]:.1f} s ourselves: {result.evidence}")
-    return result, clock() - start
+    took, held_up = clock() - start, max(own.seconds() - held_up, *late, 0.0)
+    if result.outcome is Outcome.FAILED and (
+        (late and late[0] > HELD_UP_SECONDS)
+        or (result.reason is Reason.TIMEOUT and held_up > max(HELD_UP_SECONDS, HELD_UP_RATIO * took))
+    ):
+        result = inconclusive(Reason.LOCAL, f"we were held up for {held_up:.1f} s ourselves: {result.evidence}")
+    return result, max(0.0, took - held_up)
 
 
 def observe(check: Check, result: Result, duration_seconds: float) -> Observation:

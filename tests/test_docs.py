@@ -38,6 +38,7 @@ from monitor.core.ledger import By, Totals
 from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity, State, Target
 from monitor.core.seen import BATTERY_SAYS, PATH_SAYS
 from monitor.core.words import EN, VI
+from monitor.exchange import filesd
 from monitor.inventory import schema
 from monitor.inventory.contacts import load_contacts
 from monitor.inventory.load import load_inventory
@@ -225,6 +226,7 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Device": (schema.DeviceModel,),
     "Link": (schema.LinkModel,),
     "Profile": (schema.ProfileModel,),
+    "Fits": (schema.FitsModel,),
     "Check": (schema.CheckModel,),
     "Limit": (schema.LimitModel,),
     "Provider": (schema.ProviderModel,),
@@ -349,12 +351,17 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|plan|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
+            r"commune-monitor (?:run|check|plan|import|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
             pages,
         )
         for option in re.findall(r"(--[a-z-]+)", line)
     }
     assert shown_options <= known | {"--help"}
+
+
+def test_every_label_that_an_import_understands_is_on_the_page_of_exchange() -> None:
+    labels = {*filesd.SITE, *filesd.NAME, *filesd.KIND, *filesd.DESCRIBED}
+    assert labels <= words(section("docs/exchange.md", "What is read"))
 
 
 def test_every_metric_of_the_daemon_is_on_the_page_of_metrics_and_no_other() -> None:

@@ -9,6 +9,7 @@ import math
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 
 import click
@@ -19,7 +20,7 @@ from monitor.archive import Archive, ArchiveError
 from monitor.commands.shared import SETTINGS, fail, moment
 from monitor.core.explain import explain_all
 from monitor.core.ledger import By, Maintenance, Report, Span, Totals, announced, read_span
-from monitor.core.model import IncidentEvent
+from monitor.core.model import Happening, IncidentEvent
 from monitor.core.words import EN, WORDS, percent
 from monitor.database import StoreError
 from monitor.inventory.load import load_inventory
@@ -61,16 +62,17 @@ def replay(file: Path, path: Path, folder: Path | None, until: datetime | None, 
     if as_json:
         click.echo(EVENTS.dump_json(events, indent=2).decode())
     else:
-        show_replay(Console(), events)
+        show_replay(Console(), events, replayed.told)
         click.echo(f"{replayed.observations} observations, {len({each.incident.id for each in events})} incidents")
 
 
-def show_replay(console: Console, events: Sequence[IncidentEvent]) -> None:
-    """Each incident as it was in the end, and below it what happened when."""
+def show_replay(console: Console, events: Sequence[IncidentEvent], told: Sequence[IncidentEvent]) -> None:
+    """Each incident as it was in the end, and below it what happened when, and what of it silences held back until when."""
+    mailed = {(each.incident.id, each.at): each.what for each in told}
     lives: dict[str, list[IncidentEvent]] = {}
     for event in events:
         lives.setdefault(event.incident.id, []).append(event)
-    for life in lives.values():
+    for id_, life in lives.items():
         last = life[-1].incident
         ended = f"closed {EN.moment(last.closed)}" if last.closed else "open"
         console.print(
@@ -78,9 +80,20 @@ def show_replay(console: Console, events: Sequence[IncidentEvent]) -> None:
             f"began {EN.moment(last.began)}  {ended}",
             soft_wrap=True, markup=False, highlight=False,
         )  # fmt: skip
-        for each in life:
-            told = f"    {EN.moment(each.at)}  {each.what}  {each.incident.root}  {each.incident.cause}"
-            console.print(told, soft_wrap=True, markup=False, highlight=False)
+        lines = [(each.at, _happened(each, mailed.get((id_, each.at)))) for each in life]
+        known = {each.at for each in life}
+        lines += [
+            (at, f"silence over, told: {what}")
+            for (whose, at), what in mailed.items()
+            if whose == id_ and at not in known
+        ]
+        for at, line in sorted(lines, key=itemgetter(0)):
+            console.print(f"    {EN.moment(at)}  {line}", soft_wrap=True, markup=False, highlight=False)
+
+
+def _happened(event: IncidentEvent, told: Happening | None) -> str:
+    silent = "" if told is event.what else "  (silenced)" if told is None else f"  (told as {told})"
+    return f"{event.what}  {event.incident.root}  {event.incident.cause}{silent}"
 
 
 @click.command()

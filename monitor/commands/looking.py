@@ -119,6 +119,8 @@ def incident(path: Path, incident: str) -> None:
         click.echo(said)
     for each in life["mails"]:
         click.echo(f"{told_at(each['at'])}  mail {each['what']} to {each['contact']}: {each['status']}")
+        for again in each["again"]:
+            click.echo(f"    queued again at {told_at(again['at'])} by {again['by']}, after it had failed")
 
 
 @click.command()

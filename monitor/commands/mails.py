@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from alerts.routing import Scope
 from alerts.samples import A_COST, an_hour, as_page, example
 from alerts.who import supposed
 from alerts.who import who as explain_who
-from monitor.commands.shared import SETTINGS, fail, find_target, moment
+from monitor.commands.shared import SETTINGS, fail, find_target, moment, tell_daemon, told_at
 from monitor.core.model import (
     SUMMARIES,
     Cause,
@@ -138,6 +139,28 @@ def _real(url: str, incident: str, what: Happening) -> IncidentEvent:
             f"the database has no incident {incident!r}; its id is in the mail, on the board and in the API"
         )
     return next((each for each in reversed(events) if each.what is what), replace(events[-1], what=what))
+
+
+@mail.command("retry")
+@click.argument("id", required=False)
+@click.option("--all-failed", is_flag=True, help="All of them.")
+@click.option("--by", help="Your name; your login is kept beside it.")
+@SETTINGS
+def mail_retry(id: str | None, all_failed: bool, by: str | None, path: Path) -> None:  # noqa: A002  the argument's name
+    """Send a mail that was refused for good once more, by its ID; without one, list those."""
+    if id is None and not all_failed:
+        failed = json.loads(tell_daemon(path, "GET", "/-/mails/failed"))
+        for each in failed:
+            click.echo(f"{each['id']}\n    to {each['contact']}, failed at {told_at(each['at'])}: {each['answer']}")
+        if not failed:
+            click.echo("no mail has failed")
+        return
+    body = {"id": id or "", "all_failed": all_failed, "by": by or ""}
+    queued = json.loads(tell_daemon(path, "POST", "/-/mails/retry", body))
+    for each in queued:
+        click.echo(f"queued again: {each}")
+    if not queued:
+        click.echo("no mail has failed that was not told by a later one")
 
 
 @mail.command("test")

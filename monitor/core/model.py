@@ -200,6 +200,19 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A kind of equipment, line or service, as far as it is told from others; its checks are those of its targets."""
+
+    id: str
+    kind: str
+    model: str = ""
+    object_ids: tuple[str, ...] = ()
+    """What is recognised as such: its sysObjectID (RFC 3418) is one of these, or below one."""
+    descriptions: tuple[str, ...] = ()
+    """… and its sysDescr, or its model, holds one of these, in small letters or capitals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A commune, ward, provincial data centre or point of presence."""
 
@@ -213,6 +226,8 @@ class Site:
     longitude: float | None = None
     contact: str = ""
     """Whom to call at the site: one line, name and number."""
+    networks: tuple[str, ...] = ()
+    """Where its devices are, such as `10.64.17.0/24`; empty: anywhere."""
     formerly: tuple[str, ...] = ()
     """Ids that it had before."""
 
@@ -284,6 +299,7 @@ class Inventory:
     targets: Mapping[str, Target]
     providers: Mapping[str, Provider]
     maintenance: tuple[Maintenance, ...] = ()
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
     meetings: Mapping[str, Meeting] = field(default_factory=dict)
 
     def checks(self) -> dict[str, Check]:

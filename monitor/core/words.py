@@ -106,6 +106,11 @@ class Words:
         """The same in short, for lists: hour and minute, day and month."""
         return at.astimezone(LOCAL).strftime("%H:%M %d/%m")
 
+    def times(self, since: datetime, until: datetime) -> str:
+        """From when to when, in short."""
+        same = since.astimezone(LOCAL).date() == until.astimezone(LOCAL).date()
+        return f"{self.hour(since)[:5] if same else self.hour(since)} – {self.hour(until)}"
+
     def name(self, target: Target | None, fallback: str = "") -> str:
         """What a person calls a target."""
         if target is None:
@@ -120,7 +125,8 @@ class Words:
         """What an incident is about, and where."""
         root = inventory.targets.get(incident.root)
         if incident.cause is Cause.VANTAGE:
-            return self.causes[Cause.VANTAGE]
+            said = self.causes[Cause.VANTAGE]
+            return said[:1].upper() + said[1:]
         if root is not None and incident.shared is not None:
             return f"{self.name(replace(root, label={}))} – {self.place(incident.shared, inventory)}"
         return self.at_place(root, inventory) if root is not None else incident.root

@@ -49,11 +49,12 @@ def check_address(address: str, role: Role, networks: Sequence[Network], layers:
     elif role is Role.DEVICE and networks and not any(found in each for each in networks):
         text = f"{address} is outside of the site's networks ({', '.join(map(str, networks))})"
         yield place(layers, where, text, "mend the address, or name its network in `networks` of the site")
-    elif role is Role.DEVICE and any(_is_edge(found, each) for each in networks):
+    elif role is Role.DEVICE and any(is_edge(found, each) for each in networks):
         yield place(layers, where, f"{address} is the network's own or its broadcast address", "write that of the host")
 
 
-def _is_edge(address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: Network) -> bool:
+def is_edge(address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: Network) -> bool:
+    """Whether it is the network's own address or its broadcast address."""
     return (
         network.version == 4
         and network.num_addresses > 2

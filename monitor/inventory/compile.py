@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from monitor.core.model import (
     Inventory,
     Limit,
     Maintenance,
+    Profile,
     Provider,
     Role,
     Severity,
@@ -50,6 +51,7 @@ from monitor.inventory.schema import (
     TargetModel,
     TellModel,
 )
+from monitor.inventory.templates import BRACES, merge
 from monitor.trust import check_ca
 from monitor.yamlfile import Layers, Problem, Source, Where, fit, near, place
 from probes import registry
@@ -62,7 +64,6 @@ ROLES: tuple[tuple[str, Role, type[TargetModel]], ...] = (
     ("devices", Role.DEVICE, DeviceModel),
     ("services", Role.SERVICE, ServiceModel),
 )
-_BRACES = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 V = TypeVar("V")
 Entry = tuple[Source, Where, SiteModel]
@@ -105,15 +106,6 @@ def compile_inventory(
     compiler = _Compiler(parts, read_secret, complete=complete)
     inventory = compiler.run()
     return inventory, compiler.problems
-
-
-def _merge(base: object, over: object) -> object:
-    """`over` wins, key by key; a null takes away."""
-    if isinstance(base, Mapping) and isinstance(over, Mapping):
-        merged = {key: _merge(base[key], over[key]) if key in base and key in over else over.get(key, base.get(key))
-                  for key in (*base, *(key for key in over if key not in base))}  # fmt: skip
-        return {key: value for key, value in merged.items() if value is not None}
-    return over
 
 
 class _Compiler:
@@ -185,9 +177,9 @@ class _Compiler:
                     )
                 )
                 continue
-            sites[model.id] = _site(model, self._site_kind(model))
             self._former.name_site(source, index, model)
             self._take_site(source, index, model)
+            sites[model.id] = _site(model, self._site_kind(model), self._networks)
         self._resolve()
         if self._complete and not self._lost:
             self._warn(sites)
@@ -219,8 +211,9 @@ class _Compiler:
                 meetings.take_calendar(part.source, index, calendar, events, str(file))
         self.problems += meetings.problems
         return Inventory(
-            sites=sites, targets=self._targets, providers=providers, maintenance=maintenance, meetings=meetings.meetings
-        )
+            sites=sites, targets=self._targets, providers=providers, maintenance=maintenance, meetings=meetings.meetings,
+            profiles={name: _profile(name, each) for name, (_, each) in self._profiles.items()},
+        )  # fmt: skip
 
     def _site_models(self) -> Iterator[tuple[Source, int, SiteModel]]:
         for part in self._parts:
@@ -281,7 +274,7 @@ class _Compiler:
                     layers = [*layers, (template[0], ("templates", model.like, table, name))]
                 if name in own and own[name] is None:
                     continue
-                value = _merge(inherited.get(name) or {}, own.get(name) or {})
+                value = merge(inherited.get(name) or {}, own.get(name) or {})
                 before = self._unfilled
                 filled, layers = self._fill_in(value, words, layers, (source, base, model))
                 if self._unfilled > before:
@@ -345,7 +338,7 @@ class _Compiler:
                 used[where] = name
             return words.get(name, "")
 
-        return _BRACES.sub(word, value)
+        return BRACES.sub(word, value)
 
     def _take_target(
         self, site: SiteModel, name: str, role: Role, kind: type[TargetModel], value: object, layers: Layers,
@@ -448,7 +441,7 @@ class _Compiler:
             if options is None:
                 where = ("profiles", model.profile, "checks", name, "options")
                 filled = self._fill(check.options, words, [(source, where)], ())
-                merged = _merge(filled, model.options.get(name, {}))
+                merged = merge(filled, model.options.get(name, {}))
                 both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
                 options, problems = fit(both, kind.options, merged, self._context)
                 self.problems += problems
@@ -618,6 +611,13 @@ def _labels(*tables: Mapping[Any, str]) -> dict[str, str]:
     return {str(language): text for table in tables for language, text in table.items()}
 
 
+def _profile(name: str, model: ProfileModel) -> Profile:
+    object_ids, descriptions = (model.fits.object_ids, model.fits.descriptions) if model.fits else ((), ())
+    return Profile(
+        id=name, kind=model.kind, model=model.model, object_ids=tuple(object_ids), descriptions=tuple(descriptions)
+    )
+
+
 def _told(model: TellModel | None) -> Tell | None:
     if model is None:
         return None
@@ -627,7 +627,7 @@ def _told(model: TellModel | None) -> Tell | None:
     )  # fmt: skip
 
 
-def _site(model: SiteModel, kind: str) -> Site:
+def _site(model: SiteModel, kind: str, networks: Iterable[Network]) -> Site:
     return Site(
         id=model.id,
         name=model.name,
@@ -637,6 +637,7 @@ def _site(model: SiteModel, kind: str) -> Site:
         latitude=model.location[0] if model.location else None,
         longitude=model.location[1] if model.location else None,
         contact=model.contact,
+        networks=tuple(map(str, networks)),
         formerly=tuple(model.formerly),
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -22,10 +23,11 @@ from monitor.inventory.schema import (
     SiteBody,
     SiteModel,
 )
-from monitor.yamlfile import ConfigError, Problem, Source, fit, near, read
+from monitor.yamlfile import ConfigError, Problem, Source, fit, near, parse, read
 
 ReadSecret = Callable[[str, str], str]
 MAX_SECRET_BYTES = 65536
+NO_CHANGE: Mapping[Path, bytes] = MappingProxyType({})
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -48,6 +50,10 @@ class SecretReader:
             self._known[where, name] = ""
             known = self._known[where, name] = self._from_env(name) if where == "env" else self._from_file(name)
         return known
+
+    def place(self, text: str) -> str:
+        """Where a secret was read that reads so, to tell people of it without telling it."""
+        return next((f"{where} {name}" for (where, name), known in self._known.items() if known == text), "nowhere")
 
     @staticmethod
     def _from_env(name: str) -> str:
@@ -75,9 +81,17 @@ class SecretReader:
         return text.rstrip("\r\n")
 
 
-def load_inventory(folder: Path, read_secret: ReadSecret | None, warnings: list[Problem] | None = None) -> Inventory:
-    """All `*.yaml` files of a folder as one inventory; what may be meant is added to `warnings`."""
-    files = sorted(folder.glob("*.yaml"))
+def load_inventory(
+    folder: Path,
+    read_secret: ReadSecret | None,
+    warnings: list[Problem] | None = None,
+    changed: Mapping[Path, bytes] = NO_CHANGE,
+) -> Inventory:
+    """All `*.yaml` files of a folder as one inventory; what may be meant is added to `warnings`.
+
+    It is as if `changed` were written already, of old files and new ones of that folder.
+    """
+    files = sorted({*folder.glob("*.yaml"), *changed})
     if not files:
         raise ConfigError(
             [Problem(str(folder), 0, 0, "no *.yaml file here", "point `inventory` at the folder of YAML files")]
@@ -87,7 +101,7 @@ def load_inventory(folder: Path, read_secret: ReadSecret | None, warnings: list[
     complete = True
     for file in files:
         try:
-            source = read(file)
+            source = parse(changed[file], str(file)) if file in changed else read(file)
         except ConfigError as error:
             problems += error.problems
             complete = False

@@ -179,6 +179,45 @@ class CheckModel(Model):
 SeverityName = Literal["minor", "major", "critical"]
 
 
+_OBJECT_ID = re.compile(r"[0-2](\.(0|[1-9]\d{0,9}))+")
+
+
+def _object_id(value: str) -> str:
+    if not _OBJECT_ID.fullmatch(value):
+        raise ValueError(
+            f"`{value}` is not an object id: write numbers with dots between them, such as 1.3.6.1.4.1.14988"
+        )
+    return value
+
+
+ObjectId = Annotated[
+    str, AfterValidator(_object_id), Field(max_length=128, json_schema_extra={"pattern": f"^{_OBJECT_ID.pattern}$"})
+]
+"""Dotted OBJECT IDENTIFIER (RFC 2578 section 3.5)."""
+DescriptionPart = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class FitsModel(Model):
+    """By what equipment is recognised that nobody has written down yet; where both are written, both must fit."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    object_ids: list[ObjectId] = Field(
+        default_factory=list,
+        description="its sysObjectID is one of these, or below one",
+        examples=[["1.3.6.1.4.1.14988"]],
+    )
+    descriptions: list[DescriptionPart] = Field(
+        default_factory=list, description="its sysDescr, or model, holds one of these, in small letters or capitals"
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> FitsModel:
+        if not self.object_ids and not self.descriptions:
+            raise ValueError("write `object_ids` or `descriptions`")
+        return self
+
+
 class ProfileModel(Model):
     """One kind of equipment, line or service: which checks it gets."""
 
@@ -186,6 +225,7 @@ class ProfileModel(Model):
     label: dict[Literal["vi", "en"], str] = Field(default_factory=dict, description="human name by language")
     model: str = Field("", max_length=80, description="make and model, for shared-fault hints")
     severity: SeverityName | None = Field(None, description="how much it matters; default: by what it is")
+    fits: FitsModel | None = Field(None, description="by what equipment is recognised that it is meant for")
     checks: dict[Slug, CheckModel] = Field(description="by name: what is measured, and how often")
 
 

@@ -11,7 +11,7 @@ import resource
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from gufo.snmp import (
     Aes128Key,
@@ -67,6 +67,13 @@ Login = SecretStr | V3User
 """A community of version 2c, or a user of version 3."""
 
 
+class Pace(Protocol):
+    """When the next packet may leave."""
+
+    async def wait(self) -> None:
+        """Until then."""
+
+
 @dataclass(slots=True)
 class Device:
     """An agent, for all checks that ask it; kept between their runs."""
@@ -79,6 +86,8 @@ class Device:
     """With keys and the agent's clock. Those of version 2c are not kept: they would only hold descriptors."""
     silent: set[str] = field(default_factory=set)
     """Scalars for which the agent gives up the whole answer."""
+    pace: Pace | None = None
+    """None: as fast as it answers."""
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def ask(self, request: Request[Any], login: Login, question: Callable[[Session], Awaitable[T]]) -> T | Result:
@@ -171,16 +180,17 @@ class Session:
         self._heard = float("-inf")
         self._clock = asyncio.get_running_loop().time
         self._is_v3 = isinstance(login, V3User)
+        how: dict[str, Any] = {"policer": device.pace}  # gufo-snmp waits for it before each packet
         if isinstance(login, V3User):
             user = User(
                 login.name,
                 auth_key=_AUTH[login.auth](_master_key(login.auth, login.auth_password), key_type=KeyType.Master),
                 priv_key=Aes128Key(_master_key(login.auth, login.privacy_password), key_type=KeyType.Master),
             )
-            self._wire = SnmpSession(device.address, device.port, user=user, version=SnmpVersion.v3)
+            how |= {"user": user, "version": SnmpVersion.v3}
         else:
-            community = login.get_secret_value()
-            self._wire = SnmpSession(device.address, device.port, community=community, version=SnmpVersion.v2c)
+            how |= {"community": login.get_secret_value(), "version": SnmpVersion.v2c}
+        self._wire = SnmpSession(device.address, device.port, **how)
 
     @property
     def descriptor(self) -> int:
@@ -264,34 +274,39 @@ class Session:
         return got
 
     async def walk(self, column: str, *, certain: bool = True) -> dict[str, str]:
-        """Texts of a column by index, asked for in portions that the agent takes, as many as any sane device has.
+        """Texts of a column by index, as `table`."""
+        return {index: text(value) for index, value in (await self.table(column, certain=certain)).items()}
+
+    async def table(self, column: str, *, certain: bool = True, most: int = MAX_ROWS) -> dict[str, Any]:
+        """Values of a column by index, asked for in portions that the agent takes, `most` rows of them.
 
         It is `certain` that the column has rows: none means that the question was too big.
         """
         while True:
             at_once = self.room.size
             try:
-                rows = await self._walk(column, at_once)
+                rows = await self._table(column, at_once, most)
             except (TimeoutError, SnmpDecodeError):
                 if not self.room.shrink(at_once):
                     raise
             else:
                 if not rows and not certain:
-                    return await self._walk(column, 1)
+                    return await self._table(column, 1, most)
                 if rows or not self.room.shrink(at_once):
                     return rows
 
-    async def _walk(self, column: str, at_once: int) -> dict[str, str]:
-        rows: dict[str, str] = {}
-        last = -1
+    async def _table(self, column: str, at_once: int, most: int) -> dict[str, Any]:
+        rows: dict[str, Any] = {}
+        last: tuple[int, ...] = ()
         answers = self._wire.getbulk(column, max_repetitions=at_once)
-        while len(rows) < MAX_ROWS and (row := await self._answer(anext(answers, None))):
+        while len(rows) < most and (row := await self._answer(anext(answers, None))):
             oid, value = row
-            index = oid.rpartition(".")[2]
-            if int(index) <= last:
+            index = oid[len(column) + 1 :]
+            place = tuple(map(int, index.split(".")))
+            if place <= last:
                 raise SnmpError("a walk goes round in circles")
-            last = int(index)
-            rows[index] = text(value)
+            last = place
+            rows[index] = value
         return rows
 
     async def _answer(self, coming: Awaitable[T]) -> T:

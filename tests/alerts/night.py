@@ -10,7 +10,7 @@ from itertools import chain
 from hypothesis import strategies as st
 
 from alerts.holding import READ_BACK
-from alerts.policy import WAITS, Policy
+from alerts.policy import FOREVER, WAITS, Policy
 from alerts.routing import Routing
 from monitor.core.model import (
     SUMMARIES,
@@ -45,12 +45,12 @@ class Night:
     def __post_init__(self) -> None:
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, now: datetime = FOREVER, resumed: datetime | None = None) -> None:
         """All that is remembered is what is kept."""
         since = (self.made[-1].event.at if self.made else NOW) - READ_BACK
         told = [each for each in self.made if each.thread in self.open or each.event.at >= since]
         begun = {incident: at for incident, at in self.begun.items() if incident in self.open}
-        self.policy = Policy(self.routing, self.known, told, begun, self.held())
+        self.policy = Policy(self.routing, self.known, told, begun, self.held(), now=now, resumed=resumed)
 
     def held(self) -> list[Notification]:
         """What no summary has told of yet."""

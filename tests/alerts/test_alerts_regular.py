@@ -89,14 +89,14 @@ def test_a_day_tells_what_is_open_what_was_the_worst_and_what_comes() -> None:
     lines = [each for each in made.text.splitlines() if each.startswith("- ")]
     assert lines == [
         "- 1 h: TSLCĐ line – Xã Kim Đông (Minor, the line; 11:00 24/11; nobody has it)",
-        "- 3 h: TSLCĐ line – Phường Phủ Lý (Minor, the line; 07:00 24/11 – 10:00 24/11)",
-        "- 1 h: TSLCĐ line – Phường Phủ Lý (Minor, the line; 09:00 24/11 – 10:00 24/11)",
+        "- 3 h: TSLCĐ line – Phường Phủ Lý (Minor, the line; 07:00 – 10:00 24/11)",
+        "- 1 h: TSLCĐ line – Phường Phủ Lý (Minor, the line; 09:00 – 10:00 24/11)",
         "- 83.333 %: TSLCĐ line – Phường Phủ Lý (down 4 h, VNPT Ninh Bình)",
         "- Web site – Trung tâm dữ liệu: no answer in time, since 11:00 24/11",
         "- Phường Phủ Lý: 2 incidents, in all 4 h",
         "- Xã Kim Đông: 1 incident, in all 1 h",
-        "- 11:30 24/11 – 12:30 24/11: Router – Trung tâm dữ liệu: under way",
-        "- 16:00 24/11 – 17:00 24/11: Router – Xã Kim Đông and 1 other targets: new cable",
+        "- 11:30 – 12:30 24/11: Router – Trung tâm dữ liệu: under way",
+        "- 16:00 – 17:00 24/11: Router – Xã Kim Đông and 1 other targets: new cable",
     ]
     for each in ("new cable", "83.333 %", f"http://board.example/incidents/{INCIDENT.id}?lang=en"):
         assert each in made.html

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.routing import Rota, Route, Routing, Scope
@@ -131,6 +131,37 @@ def test_a_clock_that_is_set_brings_nothing_sooner_or_later(step: timedelta) -> 
     assert asked == {14: [], 15: [Happening.ESCALATED], 59: [], 60: [Happening.REMINDER]}
 
 
+def test_a_clock_that_was_set_back_while_the_daemon_was_off_keeps_nobody_waiting() -> None:
+    night = Night(routing(replace(AN, remind=60 * MINUTE, remind_acknowledged=90 * MINUTE), QUARTER))
+    taken = replace(INCIDENT, id="taken")
+    night.pass_by([*life([OPENED]), *life([OPENED, TAKEN], taken)], 10)
+    back = NOW - timedelta(days=7)
+    for _ in range(2):  # what is kept is of the clock before still
+        night.restart(now=back)
+        asked = {
+            minute: said(night.policy.due(back + minute * MINUTE, list(night.open.values())))
+            for minute in (14, 15, 60, 90)
+        }
+        day = -7 * 24 * 60
+        assert asked == {
+            14: [],
+            15: [f"{day + 15} head escalated"],
+            60: [f"{day + 60} an reminder"],
+            90: [f"{day + 90} an reminder"],
+        }
+
+
+def test_who_has_been_away_for_days_or_has_a_clock_that_was_set_forward_does_not_remind_of_all_at_once() -> None:
+    night = Night(routing(replace(AN, remind=60 * MINUTE), QUARTER))
+    night.pass_by([each for n in range(100) for each in life([OPENED], replace(INCIDENT, id=f"i-{n}"))], 20)
+    later = NOW + timedelta(days=30)
+    for back_again in (later, later + 30 * MINUTE):
+        night.restart(now=back_again, resumed=later)
+        assert night.policy.due(back_again, list(night.open.values())) == []
+    made = night.policy.due(later + 60 * MINUTE, list(night.open.values()))
+    assert Counter(each.event.what for each in made) == {Happening.REMINDER: 100}
+
+
 MANY = routing(
     replace(AN, scope=Scope(severity=Severity.MAJOR), remind=45 * MINUTE),
     Route(to="noc", remind=240 * MINUTE, remind_acknowledged=600 * MINUTE),
@@ -141,6 +172,7 @@ MANY = routing(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(events=nights(), restarts=st.sets(st.integers(0, LENGTH - 1), max_size=30))
 def test_restarts_neither_lose_nor_repeat_a_mail(events: list[IncidentEvent], restarts: set[int]) -> None:
     through, restarted = Night(MANY), Night(MANY)

@@ -36,6 +36,8 @@ def _sites(well: bool) -> Iterator[str]:
             yield f'monitor_target_state{{{labels},kind="{kind}",role="{role}"}} {_state(site, kind, well)}'
             if role == "link":
                 yield from _link(labels, kind, 0.0 if well else 0.2)
+        port = f'site="{site}",target="{site}/router",kind="router",check="snmp",ifName="wan1"'
+        yield f"snmp_if_utilisation_ratio{{{port}}} {0.2 if well else 0.9}"
         ups = f'site="{site}",target="{site}/ups",kind="ups",check="battery"'
         yield f"upsOnBattery{{{ups}}} {int(not well)}"
         yield f"upsEstimatedMinutesRemaining{{{ups}}} 90"

@@ -33,6 +33,18 @@ def test_a_site_takes_what_its_template_has(tmp_path: Path) -> None:
     assert found.targets["a/tslcd"].role is Role.LINK
 
 
+def test_files_that_are_not_written_yet_can_be_tried(tmp_path: Path) -> None:
+    load(tmp_path, "sites: [{id: a, name: A, like: commune, vars: {n: 7}}]")
+    tried = {
+        tmp_path / "more.yaml": b"sites: [{id: b, name: B, like: commune, vars: {n: 8}}]",
+        tmp_path / "new.yaml": b"sites: [{id: c, name: C, like: commune, vars: {n: 9}}]",
+    }
+    assert {"b", "c"} <= load_inventory(tmp_path, None, changed=tried).sites.keys()
+    assert "a" in load_inventory(tmp_path, None).sites
+    with pytest.raises(ConfigError, match=r"new\.yaml:1:1: expected keys with values"):
+        load_inventory(tmp_path, None, changed={tmp_path / "new.yaml": b"x"})
+
+
 def test_what_a_site_writes_wins_key_by_key_and_null_takes_away(tmp_path: Path) -> None:
     text = """
 sites:

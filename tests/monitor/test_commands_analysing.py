@@ -10,13 +10,29 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console
 
-from monitor.commands.analysing import EVENTS
+from monitor.commands.analysing import EVENTS, show_replay
 from monitor.core.ledger import Member
-from monitor.core.model import Explanation, Held, Look, Role, State
+from monitor.core.model import Explanation, Happening, Held, Look, Role, State
 from monitor.store import Store
 from tests.alerts.sample import INCIDENT, NOW, event
 from tests.monitor.daemon import Daemon, run
+
+
+def test_a_replay_marks_what_silences_held_back_and_when_it_was_told() -> None:
+    opened, acknowledged, recovered = (
+        event(what, after=minute * 60)
+        for what, minute in ((Happening.OPENED, 0), (Happening.ACKNOWLEDGED, 5), (Happening.RECOVERED, 30))
+    )
+    told = [replace(opened, at=opened.at + timedelta(minutes=10)), recovered]
+    written = io.StringIO()
+    show_replay(Console(file=written, width=80), [opened, acknowledged, recovered], told)
+    of_it = [line.split("  ", 3)[3] for line in written.getvalue().splitlines()[1:]]
+    root = f"{INCIDENT.root}  {INCIDENT.cause}"
+    assert of_it == [
+        f"opened  {root}  (silenced)", f"acknowledged  {root}  (silenced)", "silence over, told: opened", f"recovered  {root}",
+    ]  # fmt: skip
 
 
 async def test_an_incident_is_explained_from_the_database(files: Daemon) -> None:

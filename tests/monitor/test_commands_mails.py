@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from alerts.compose import WITHOUT_PICTURE
-from alerts.letter_samples import LETTERS
 from lab.certificates import Authority
 from monitor.core.model import SUMMARIES, Happening
 from tests.alerts.conftest import MakeSink
@@ -33,8 +32,8 @@ def test_every_mail_can_be_looked_at_before_it_is_needed(what: Happening, files:
     assert ("data:image/png;base64," in html) is (what not in WITHOUT_PICTURE)
 
 
-@pytest.mark.parametrize("name", LETTERS)
-def test_every_letter_can_be_looked_at_too(name: str, files: Daemon, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["heartbeat", "monthly"])
+def test_a_letter_can_be_looked_at_too(name: str, files: Daemon, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     code, said, errors = files.run("mail", "preview", name, "--html", str(page))
     assert (code, errors) == (0, "")

@@ -40,7 +40,8 @@ from monitor.core.model import (
 from monitor.core.ongoing import SETTLE, SETTLE_FACTOR
 from monitor.inventory.hours import parse_hours
 from monitor.pipeline import KEPT_CLOSED, Pipeline
-from monitor.recording import Recorder, read
+from monitor.recorder import Recorder
+from monitor.recording import read
 from monitor.replay import Replay
 from monitor.store import Store, read_history
 from probes.registry import Options
@@ -155,14 +156,14 @@ class Line:
             self.now += timedelta(seconds=5)
             self.see(target, outcome)
             self.pipeline._take(self.pipeline.correlator.tick(self.now))
-            self.pipeline._break_silence()
+            self.pipeline._break_silence(self.now)
             self.pipeline._tell_what_is_due()
 
     async def hush(self, site: str, minutes: float) -> None:
         """Be silent about a site from now on."""
         ends = self.now + timedelta(minutes=minutes)
         made = Silence(id=0, site=site, begins=self.now, ends=ends, reason="r", by="hoa")
-        self.pipeline.silences.append(await self.store.silence(made))
+        self.pipeline.silenced(await self.store.silence(made))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -532,7 +533,7 @@ async def test_a_silence_that_is_lifted_lets_the_mail_go_out(line: Line) -> None
     await line.hush("south", minutes=600)
     async with line.running():
         line.see_for("south/portal", Outcome.FAILED)
-        line.pipeline.silences.clear()
+        line.pipeline.unsilenced(line.pipeline.silences[0])
         await line.until_mails(("opened", "all"), ("opened", "south"))
 
 

@@ -71,7 +71,7 @@ def test_what_a_reload_does_not_touch_keeps_its_state_its_counts_and_its_inciden
     state = next(each for each in files.api("targets")["targets"] if each["id"] == "center/portal")
     for more in (MORE, ""):
         files.write_inventory(more)
-        assert planned(files)["withdrawn"] == []
+        assert incident["id"] not in {each["id"] for each in planned(files)["withdrawn"]}  # that of xa-moi may be
         assert files.run("reload")[0] == 0
         now = next(each for each in files.api("targets")["targets"] if each["id"] == "center/portal")
         assert (now["state"], now["since"]) == (state["state"], state["since"])

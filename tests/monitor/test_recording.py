@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.model import Acknowledgement, Observation, Outcome, Reason
+from monitor.core.model import Acknowledgement, Happening, IncidentEvent, Observation, Outcome, Reason, Silence
+from monitor.recorder import Recorder
 from monitor.recording import (
     MAX_LINE,
     YEARS,
@@ -27,9 +26,10 @@ from monitor.recording import (
     Header,
     LeftOut,
     Patient,
-    Recorder,
     RecordingError,
+    Silenced,
     Tick,
+    Unsilenced,
     fingerprint,
     header,
     line_of,
@@ -38,7 +38,7 @@ from monitor.recording import (
 )
 from monitor.replay import Replay
 from tests.alerts.sample import INCIDENT
-from tests.monitor.test_pipeline import BOTH, inventory, service
+from tests.monitor.test_pipeline import BOTH, Line, inventory, service
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 HEADER = Header(inventory=fingerprint(BOTH), version="1", at=T0, ticks=False, known=(INCIDENT,))
@@ -63,6 +63,14 @@ entries = st.one_of(
         st.none() | st.text(min_size=1),
         st.text(),
     ),
+    st.builds(
+        lambda at, ends, about, said: Silenced(at, Silence(id=7, **about, begins=at, ends=ends, reason=said, by=said)),
+        times,
+        times,
+        st.dictionaries(st.sampled_from(["target", "site", "area", "provider"]), st.text()),
+        st.text(),
+    ),
+    st.builds(Unsilenced, times, st.integers(0, 1 << 50)),
     st.builds(LeftOut, st.text(), st.integers(0, 1 << 50)),
     st.builds(Dropped, st.integers(0, 1 << 50)),
     st.just(HEADER),
@@ -119,6 +127,10 @@ KEYS = (
     "acknowledged",
     "by",
     "note",
+    "silenced",
+    "unsilenced",
+    "silences",
+    "untold",
     "dropped",
     "recording",
     "known",
@@ -159,9 +171,12 @@ def test_a_line_that_a_crash_has_cut_is_left_out_and_the_rest_is_read(name: str,
             '{"acknowledged": "i", "at": "2026-11-24T05:00:00+00:00", "by": 7}\n',
             ":3: not the right kind of value: 7 is no text",
         ),
+        ('{"silenced": {}, "at": "2026-11-24T05:00:00+00:00"}\n', ":3: silence: Field required"),
+        ('{"unsilenced": -1, "at": "2026-11-24T05:00:00+00:00"}\n', ":3: not the right kind of value: -1 is no count"),
+        (line_of(HEADER).replace('"untold":{', '"untold":{"i":"gone"'), ":3: 'gone' is not a valid Happening"),
         ("[" * 100_000 + "\n", ":3: not JSON that anybody"),
         ("x" * (MAX_LINE + 1) + "\n", ":3: longer than"),
-        ('{"recording": 1}\n', ":3: format 1, but this version reads 2"),
+        ('{"recording": 1}\n', ":3: format 1, but this version reads 2 and 3"),
         (line_of(HEADER).replace('"known":[', '"known":[3, '), ":3: known incidents"),
     ],
 )
@@ -189,73 +204,12 @@ def test_a_file_that_is_no_recording_is_told(content: bytes, said: str, tmp_path
         list(read(path))
 
 
-def test_a_file_that_cannot_be_read_or_written_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="No such file"):
         list(read(tmp_path / "none"))
-    with pytest.raises(RecordingError, match="cannot be written"):
-        Recorder(tmp_path / "no-folder" / "a.jsonl")
     (tmp_path / "a.gz").write_bytes(b"not packed")
     with pytest.raises(RecordingError, match="Not a gzipped file"):
         list(read(tmp_path / "a.gz"))
-
-
-# -- the recorder --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
-def test_what_was_recorded_before_is_kept(name: str, tmp_path: Path) -> None:
-    for second in (1, 2):
-        recorder = Recorder(tmp_path / name)
-        recorder.add(header(BOTH, T0))
-        recorder.add(see("north/portal", second))
-        recorder.close()
-        assert (recorder.recorded, recorder.dropped) == (2, 0)
-    assert list(read(tmp_path / name))[1:] == [see("north/portal", 2)]
-    (older,) = tmp_path.glob(f"*-{name}")
-    assert list(read(older))[1:] == [see("north/portal", 1)]
-
-
-def test_a_disk_that_takes_nothing_costs_lines_and_never_time_and_the_recording_says_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("monitor.recording.FLUSH_SECONDS", 0.01)
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # a disk that has room for 64 KiB and then is slow
-    recorder = Recorder(pipe, max_waiting=1000)
-    recorder.add(header(BOTH, T0))
-    while recorder.dropped < 5000:
-        recorder.add(see("north/portal", 1))
-    os.set_blocking(end, True)
-    got: list[bytes] = []
-
-    def empty() -> None:
-        while piece := os.read(end, 65536):
-            got.append(piece)
-
-    reader = threading.Thread(target=empty)
-    reader.start()
-    while recorder._waiting:
-        pass
-    recorder.add(see("north/portal", 2))
-    recorder.close()
-    reader.join()
-    os.close(end)
-    copy = tmp_path / "copy"
-    copy.write_bytes(b"".join(got))
-    found = list(read(copy))
-    assert found[-1] == see("north/portal", 2)
-    assert sum(each.lines for each in found if isinstance(each, Dropped)) == recorder.dropped
-    assert "lines were dropped" in caplog.text
-
-
-def test_a_disk_that_fails_ends_the_recording_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
-    recorder = Recorder(Path("/dev/full"))
-    recorder.add(see("north/portal", 1))
-    recorder.close()
-    recorder.add(see("north/portal", 1))
-    assert recorder.dropped == 1
-    assert "the recording ends here: No space left" in caplog.text
 
 
 def test_the_fingerprint_is_of_what_decides() -> None:
@@ -325,3 +279,60 @@ def test_another_inventory_and_missing_lines_are_noticed() -> None:
         == []
     )
     assert (replay.foreign, replay.dropped, replay.observations) == ([T0], 3, 1)
+
+
+# -- silences ----------------------------------------------------------------------------------------------------------
+
+Mailed = list[tuple[Happening, str, datetime]]
+
+
+def mailed(told: Iterable[IncidentEvent]) -> Mailed:
+    return [(each.what, each.incident.root, each.at) for each in told]
+
+
+async def play(line: Line, minutes: int, **outcomes: Outcome) -> None:
+    """The same answers every few seconds, taken and written as by a running daemon."""
+    for second in range(minutes * 60):
+        line.now += timedelta(seconds=1)
+        for site in ("north", "south") if second % 5 == 0 else ():
+            line.see(f"{site}/portal", outcomes.get(site, Outcome.OK))
+        line.pipeline._pass_time()
+        if line.pipeline._batch:
+            await line.pipeline.flush()
+
+
+async def test_a_replay_tells_what_the_daemon_told_through_silences_and_over_a_restart(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.jsonl", tmp_path / "second.jsonl"
+    line = Line(tmp_path / "state.db", recorder=Recorder(first))
+    await play(line, 2)
+    await line.hush("south", minutes=10)
+    await play(line, 5, south=Outcome.FAILED)
+    await line.hush("north", minutes=600)
+    await play(line, 10, south=Outcome.FAILED, north=Outcome.FAILED)  # the first silence ends, and its incident is told
+    line.pipeline.unsilenced(line.pipeline.silences[0])
+    await play(line, 5)
+    await line.hush("south", minutes=30)
+    await play(line, 5, south=Outcome.FAILED)
+    assert line.recorder is not None
+    line.recorder.close()
+    before = [each.event for each in await line.store.mails.told(T0) if each.contact.id == "all"]
+
+    line.recorder = Recorder(second)
+    await line.restart()
+    await play(line, 40, south=Outcome.FAILED)
+    line.recorder.close()
+    after = [each.event for each in await line.store.mails.told(T0) if each.contact.id == "all"][len(before) :]
+    line.store.close()
+
+    assert [each.what.value for each in before] == ["opened", "opened", "recovered", "recovered"]
+    assert [each.what.value for each in after] == ["reopened"], "held back before the restart, told when it is over"
+    for path, live, happened in ((first, before, 5), (second, after, 0)):
+        replay = Replay(BOTH)
+        assert len(list(replay.events(read(path)))) == happened
+        assert mailed(replay.told) == mailed(live)
+
+
+def test_a_recording_of_the_format_before_is_still_read() -> None:
+    old = json.loads(line_of(header(BOTH, T0)))
+    del old["silences"], old["untold"]
+    assert parse(json.dumps(old | {"recording": 2}).encode()) == header(BOTH, T0)

@@ -193,6 +193,33 @@ async def test_an_answer_that_waits_in_our_socket_while_we_stand_still_is_no_fai
     assert result.evidence.endswith("no answer within 0.05 s")
 
 
+async def test_a_deadline_that_we_wasted_a_little_at_a_time_is_no_failure_and_an_answer_no_slower_for_it() -> None:
+    waiting = asyncio.Event()
+
+    async def waits(_: Request[Any]) -> Result:
+        await waiting.wait()
+        return ok()
+
+    async def busy(seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(0.2)  # as a starved processor does to us
+            await asyncio.sleep(0.05)
+
+    work = asyncio.create_task(busy(1.5))
+    result, _ = await run_once(_kind(waits), _request(timeout=1))
+    assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
+    assert "ourselves: no answer within 1 s" in result.evidence
+    await work
+
+    work = asyncio.create_task(busy(0.8))
+    asyncio.get_running_loop().call_later(0.9, waiting.set)
+    result, seconds = await run_once(_kind(waits), _request(timeout=5))
+    assert result.outcome is Outcome.OK
+    assert seconds < 0.9
+    await work
+
+
 async def test_who_takes_long_to_clean_up_after_a_silent_peer_still_tells_of_its_failure() -> None:
     async def slow_to_end(_: Request[Any]) -> Result:
         try:

@@ -1,0 +1,216 @@
+"""The commands `export …`, `import xlsx` and `import csv`: spreadsheets that people fill in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from monitor.commands.importing import imports
+from monitor.commands.shared import SETTINGS, fail
+from monitor.exchange import scrape
+from monitor.exchange.changes import Changes
+from monitor.exchange.columns import Language
+from monitor.exchange.grid import MAX_FILE_BYTES, Mistake, Sheet, SheetError
+from monitor.exchange.spreadsheet import as_csv, as_xlsx, located, made, read_csv, read_written, read_xlsx, taken_over
+from monitor.exchange.writing import Change, contents, differences, write
+from monitor.exchange.written import Written
+from monitor.exchange.yamledit import EditError
+from monitor.files import declared, load_all, without_collector
+from monitor.inventory.diff import compare
+from monitor.inventory.tell import TOLD, tell
+from monitor.settings import named_files
+from monitor.yamlfile import ConfigError, Problem
+from probes import registry
+
+MOST_TOLD = 200
+"""Mistakes that are told; the rest are counted."""
+LANGUAGE = click.option("--lang", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
+_WORDS = {
+    "more": {"vi": "và {n} lỗi nữa", "en": "and {n} more mistakes"},
+    "nothing": {"vi": "không có gì được ghi", "en": "nothing is written"},
+    "say": {"vi": "chưa ghi gì: thêm --write để ghi", "en": "nothing is written: say --write"},
+    "written": {"vi": "đã ghi", "en": "written"},
+    "reload": {"vi": "`commune-monitor reload` áp dụng", "en": "`commune-monitor reload` takes over"},
+}
+
+
+# -- export ------------------------------------------------------------------------------------------------------------
+
+
+@click.group("export")
+def exports() -> None:
+    """Write the inventory as a spreadsheet, or for Prometheus."""
+
+
+@exports.command("xlsx")
+@click.argument("file", type=click.Path(path_type=Path))
+@LANGUAGE
+@SETTINGS
+def export_xlsx(file: Path, lang: Language, path: Path) -> None:
+    """Write sites and devices as a workbook to fill in: drop-downs, a note on each heading, a guide."""
+    _out(file, lambda: as_xlsx(_checked(path), lang))
+
+
+@exports.command("csv")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--table", type=click.Choice(["sites", "devices"]), default="sites", show_default=True)
+@LANGUAGE
+@SETTINGS
+def export_csv(file: Path, table: str, lang: Language, path: Path) -> None:
+    """Write sites or devices as CSV, coded as UTF-8."""
+    _out(file, lambda: as_csv(_checked(path), table, lang))
+
+
+@exports.command("file-sd")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--kind", "kinds", multiple=True, help="Only targets of this kind, such as router; as often as needed.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Write it behind each address.")
+@SETTINGS
+def export_file_sd(file: Path, kinds: Sequence[str], port: int | None, path: Path) -> None:
+    """Write what has an address for Prometheus' file-based service discovery."""
+
+    def write_targets() -> bytes:
+        inventory = load_all(path, with_secrets=False)[1]
+        if unknown := set(kinds) - {each.kind for each in inventory.targets.values()}:
+            fail(f"no target is of kind {', '.join(sorted(unknown))}")
+        return scrape.as_file_sd(inventory, frozenset(kinds), port)
+
+    _out(file, write_targets)
+
+
+def _checked(path: Path) -> Written:
+    load_all(path, with_secrets=False)
+    return read_written(named_files(path)[0])[0]
+
+
+def _out(file: Path, make: Callable[[], bytes]) -> None:
+    """Into a file, whole at once, or with `-` on standard output."""
+    try:
+        data = make()
+    except ConfigError as error:
+        fail(error)
+    if str(file) == "-":
+        sys.stdout.buffer.write(data)
+        return
+    beside = file.with_name(f".{file.name}.new")
+    try:
+        beside.write_bytes(data)
+        beside.replace(file)
+    except OSError as error:
+        fail(f"{file}: cannot be written: {error.strerror}")
+
+
+# -- import ------------------------------------------------------------------------------------------------------------
+
+_OPTIONS = (
+    click.argument("file", type=click.Path(path_type=Path)),
+    click.option("--into", type=click.Path(path_type=Path), help="New sites go into this file; default: that with most sites."),
+    click.option("--remove", is_flag=True, help="Take out what the sheet has no row for."),
+    click.option("--diff", is_flag=True, help="Show the lines of the files that would come and go."),
+    click.option("--write", "do_write", is_flag=True, help="Write it into the inventory, if the result is well."),
+    click.option("--without-secrets", is_flag=True, help="Check the result without reading the secrets."),
+    LANGUAGE,
+    SETTINGS,
+)  # fmt: skip
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    for each in reversed(_OPTIONS):
+        command = each(command)
+    return command
+
+
+@imports.command("xlsx")
+@_options
+def import_xlsx(file: Path, **options: object) -> None:
+    """Take over a workbook of `export xlsx` that was filled in."""
+    _take(lambda _: read_xlsx(_data(file), file.name), **options)  # type: ignore[arg-type]
+
+
+@imports.command("csv")
+@click.option(
+    "--encoding", "coding", help="How the letters are coded, such as windows-1258, where the file does not tell."
+)
+@_options
+def import_csv(file: Path, coding: str | None, **options: object) -> None:
+    """Take over a table of `export csv` that was filled in."""
+    _take(lambda written: read_csv(_data(file), file.name, written, coding), **options)  # type: ignore[arg-type]
+
+
+def _data(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise SheetError([Mistake(str(file), "unreadable", {"why": error.strerror})]) from error
+
+
+def _take(
+    read: Callable[[Written], list[Sheet]], *, into: Path | None, remove: bool, diff: bool, do_write: bool, without_secrets: bool,
+    lang: Language, path: Path,
+) -> None:  # fmt: skip
+    try:
+        before = load_all(path, with_secrets=not without_secrets)
+        written, data = read_written(named_files(path)[0])
+        asked = taken_over(read(written), written, into=_into(into, path), remove=remove)
+        files = [each for each in made(asked, written, data) if each.before != each.after]
+        for note in asked.notes:
+            click.echo(note.text(lang))
+        if not files:
+            click.echo(TOLD[lang].nothing)
+            return
+        _preview(files, asked, before[1:], path=path, lang=lang, with_secrets=not without_secrets)
+        for line in differences(files) if diff else ():
+            click.echo(line)
+        if files and do_write:
+            write(files)
+    except SheetError as error:
+        _refuse(error.mistakes, lang)
+    except (ConfigError, EditError) as error:
+        fail(error)
+    for each in files:
+        click.echo(f"{each.file}{': ' + _WORDS['written'][lang] if do_write else ''}")
+    click.echo(_WORDS["reload" if do_write else "say"][lang])
+
+
+def _preview(
+    files: Sequence[Change],
+    asked: Changes,
+    before: tuple[object, object],
+    *,
+    path: Path,
+    lang: Language,
+    with_secrets: bool,
+) -> None:
+    """What a reload would do, of the files as they would be; ends the command where they would be wrong."""
+    try:
+        _, inventory, routing = load_all(path, with_secrets=with_secrets, changed=contents(files))
+    except ConfigError as error:
+        _refuse(list(located(error.problems, asked, files)), lang)
+    with without_collector():
+        plan = compare(before, (inventory, routing), at=datetime.now(UTC), declared=declared(registry.load()))  # type: ignore[arg-type]
+    for line in tell(plan, TOLD[lang]):
+        click.echo(line)
+
+
+def _into(into: Path | None, path: Path) -> Path | None:
+    """The file as the inventory calls it."""
+    if into is None:
+        return None
+    folder = named_files(path)[0]
+    if into.resolve().parent != folder.resolve() or into.suffix != ".yaml":
+        fail(f"--into {into}: must be a *.yaml file in {folder}")
+    return folder / into.name
+
+
+def _refuse(mistakes: Iterable[Mistake | Problem], lang: Language) -> None:
+    told = [each.text(lang) if isinstance(each, Mistake) else str(each) for each in mistakes]
+    for line in told[:MOST_TOLD]:
+        click.echo(line, err=True)
+    if len(told) > MOST_TOLD:
+        click.echo(_WORDS["more"][lang].format(n=len(told) - MOST_TOLD), err=True)
+    fail(_WORDS["nothing"][lang])

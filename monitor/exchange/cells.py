@@ -1,0 +1,165 @@
+"""Pure: a cell as somebody filled it in → what it means, or what is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+
+from monitor.exchange.columns import Column, Value
+from monitor.exchange.grid import Broken, Formula, Raw, cut, near
+from monitor.exchange.places import fold
+
+_SPACES = re.compile(r"[\s\u00a0\u2007\u202f\u3000]+")
+_UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+"""Signs without width, which copying from a web page or a PDF brings along."""
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_LIKE_FORMULA = re.compile(r"[=@|]|[+-](?![\d (.])")
+_ID = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_BANDWIDTH = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:([kKmMgG])(?:bps|b/s|bit/s|bits/s|bit|b)?|(KBPS|MBPS|GBPS))?")
+"""A large B in a small unit (`MB/s`) means bytes, so it is not taken."""
+_DEGREES = re.compile(r"-?\d{1,3}(?:[.,]\d+)?(?:[eE]-?\d{1,2})?")
+_LIMITS = {"latitude": 90.0, "longitude": 180.0}
+_SIZES = {"k": 1e3, "m": 1e6, "g": 1e9}
+
+
+class Wrong(Exception):
+    """What is wrong with a cell: which sentence, and its words."""
+
+    def __init__(self, saying: str, **words: object) -> None:
+        self.saying, self.words = saying, words
+        super().__init__(saying)
+
+
+def clean(text: str) -> str:
+    """Composed letters, one plain space between words, none around them, and nothing that cannot be seen."""
+    return _SPACES.sub(" ", _UNSEEN.sub("", unicodedata.normalize("NFC", text))).strip()
+
+
+def meant(
+    column: Column, raw: Raw | None, now: Value, *, choices: Mapping[str, str] | None = None, digits: int = 0
+) -> Value:
+    """What the cell means; raises Wrong.
+
+    `now` is what the inventory has: a number that Excel made of it is that text. `choices` are ids by what people may call them,
+    `digits` is how long all codes are.
+    """
+    if raw is None:
+        return ""
+    if raw == now and isinstance(raw, str) and not isinstance(raw, Formula | Broken):
+        return now
+    if column.form in ("bandwidth", "latitude", "longitude"):
+        return _number(column, raw)
+    text = _text(column, raw, now, digits)
+    if not text or (isinstance(now, str) and text == clean(now)):
+        return now if text else ""
+    if len(text) > column.longest:
+        raise Wrong("too-long", given=cut(text), limit=column.longest)
+    if choices is not None:
+        return _chosen(text, choices)
+    form = _FORMS.get(column.form)
+    return form(column, text) if form else text
+
+
+def same(value: Value, now: Value) -> bool:
+    """Whether it is what the inventory has, but for what a spreadsheet does to it."""
+    if value == now:
+        return True
+    if isinstance(value, str) and isinstance(now, str):
+        return clean(value) == clean(now)
+    if isinstance(value, float | int) and isinstance(now, float | int):
+        return abs(value - now) <= 1e-9 * max(abs(value), abs(now))
+    return False
+
+
+def _text(column: Column, raw: Raw, now: Value, digits: int) -> str:
+    given = cut(raw)
+    if isinstance(raw, Formula):
+        raise Wrong("formula", given=given)
+    if isinstance(raw, Broken):
+        raise Wrong("broken", given=given)
+    if isinstance(raw, bool):
+        raise Wrong("boolean", given=given, example=column.example)
+    if isinstance(raw, date | datetime | time | timedelta):
+        raise Wrong("date", given=given, example=column.example)
+    if isinstance(raw, str):
+        text = clean(raw)
+        if _CONTROL.search(text):
+            raise Wrong("control", given=given)
+        if (found := _LIKE_FORMULA.match(text)) and text != clean(str(now)):
+            raise Wrong("like-formula", given=given, sign=found[0])
+        return text
+    text = str(int(raw)) if float(raw).is_integer() and abs(raw) < 1e15 else repr(raw)
+    return _as_it_was(column, text, now, digits)
+
+
+def _as_it_was(column: Column, text: str, now: Value, digits: int) -> str:
+    """A number where text was: the text of which Excel made it, if that can be told."""
+    if (
+        isinstance(now, str)
+        and (plain := re.sub(r"[ .-]", "", now)).isascii()
+        and plain.isdigit()
+        and plain.lstrip("0") == text.lstrip("0")
+    ):
+        return clean(now)
+    if column.form == "phone":
+        raise Wrong("number", given=text, example="0" + text)
+    if column.form == "code" and len(text) < digits:
+        raise Wrong("zeros", given=text, digits=digits, example=text.zfill(digits))
+    return text
+
+
+def _number(column: Column, raw: Raw) -> Value:
+    text = repr(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else _text(column, raw, "", 0)
+    if not text:
+        return ""
+    return _bandwidth(text) if column.form == "bandwidth" else _degrees(column, text)
+
+
+def _bandwidth(text: str) -> Value:
+    found = _BANDWIDTH.fullmatch(text)
+    if not found:
+        raise Wrong("bandwidth", given=cut(text))
+    unit = (found[2] or (found[3] or "m")[0]).lower()
+    bits = float(found[1].replace(",", ".")) * _SIZES[unit]
+    if not 0 < bits <= 1e13:
+        raise Wrong("bandwidth", given=cut(text))
+    return round(bits, 3)
+
+
+def _degrees(column: Column, text: str) -> Value:
+    plain = text.removesuffix("°").strip()
+    if not _DEGREES.fullmatch(plain) or abs(found := float(plain.replace(",", "."))) > _LIMITS[column.form]:
+        raise Wrong("degrees", given=cut(text), example=column.example)
+    return found
+
+
+def _chosen(text: str, choices: Mapping[str, str]) -> Value:
+    found = choices.get(fold(text))
+    if found is None:
+        close = [choices[each] for each in difflib.get_close_matches(fold(text), choices, n=3, cutoff=0.6)]
+        raise Wrong("choice", given=cut(text), near=near(list(dict.fromkeys(close)), sorted(set(choices.values()))))
+    return found
+
+
+def _id(column: Column, text: str) -> Value:
+    if not _ID.fullmatch(text):
+        raise Wrong("id", given=cut(text), example=column.example)
+    return text
+
+
+def _address(column: Column, text: str) -> Value:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise Wrong("address", given=cut(text), example=column.example) from None
+
+
+def _names(_: Column, text: str) -> Value:
+    return tuple(filter(None, map(clean, re.split(r"[,;]", text))))
+
+
+_FORMS: Mapping[str, Callable[[Column, str], Value]] = {"id": _id, "address": _address, "names": _names}

@@ -1,0 +1,38 @@
+"""Pure: what kind of equipment is meant, in the words of other systems and of people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from monitor.exchange.places import fold, slug
+
+_WORDS = {
+    "router": "router|routers|gateway|gateways|firewall|firewalls|rtr|gw|bo dinh tuyen|tuong lua",
+    "switch": "switch|switches|sw|bo chuyen mach",
+    "ups": "ups|power|bo luu dien",
+    "access-point": "access point|access points|ap|wireless|wifi|wlan|bo phat wifi|bo phat song",
+    "vc-endpoint": "video conference|video conferencing|videoconference|conference|telepresence|collaboration|codec|hop truc tuyen",
+    "camera": "camera|cameras|ipcam|cctv",
+    "printer": "printer|printers|may in",
+    "server": "server|servers|hypervisor|hypervisors|linux|windows|may chu",
+}
+"""How the kinds of the example's profiles are called elsewhere, folded; the first that is found counts."""
+_PATTERNS = {kind: re.compile(rf"\b({words})\b") for kind, words in _WORDS.items()}
+
+
+def kind_of(told: str, name: str, kinds: Collection[str]) -> tuple[str, str]:
+    """The kind and the reason for it: as it is told, else by a word in its name; both are "" when neither says one.
+
+    `kinds` are those of the inventory's profiles; one that is told in just these words is taken. Told may be several groups, with `;` between them.
+    """
+    groups = told.split(";")
+    for each in groups:
+        if slug(each) in kinds:
+            return slug(each), f"it is called {each.strip()}"
+    for text, reason in (*((each, f"it is called {each.strip()}") for each in groups), (name, f"its name is {name}")):
+        words = re.sub(r"\d+", " ", fold(text))
+        kind = next((kind for kind, pattern in _PATTERNS.items() if pattern.search(words)), "")
+        if kind:
+            return kind, reason
+    return "", ""

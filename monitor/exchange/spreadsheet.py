@@ -1,0 +1,130 @@
+"""Spreadsheets out of the inventory and back into its files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from monitor.exchange import csvfile, xlsx
+from monitor.exchange.changes import Changes, changes, lists
+from monitor.exchange.columns import Language, Table, rows, shown, tables
+from monitor.exchange.grid import Mistake, Sheet
+from monitor.exchange.sheet import recognised, score
+from monitor.exchange.writing import Change, held
+from monitor.exchange.written import Written
+from monitor.exchange.yamledit import edited
+from monitor.yamlfile import Problem, Source, Where, parse
+
+MODELINE = b"# yaml-language-server:"
+
+_GUIDE: Mapping[Language, tuple[str, ...]] = {
+    "vi": (
+        "Bảng này lấy từ hệ thống giám sát. Sửa ô nào, ô đó đổi; dòng và cột không sửa giữ nguyên.",
+        "Mỗi xã, phường một dòng ở trang đầu; mỗi thiết bị một dòng ở trang Thiết bị. Cột có dấu * không được để trống.",
+        "Thêm xã: thêm một dòng ở cuối, để trống mã định danh; ghi tên, mã hành chính, địa chỉ IP và nhà cung cấp của các đường truyền.",
+        "Xóa dòng không làm mất dữ liệu: chỉ người quản trị mới xóa được, bằng lệnh import với --remove.",
+        "Không dùng công thức, không gộp ô. Mã, số điện thoại để dạng văn bản (Text), nếu không Excel sẽ bỏ số 0 ở đầu.",
+        "Có thể đổi thứ tự cột, thêm cột ghi chú; đừng đổi tên cột.",
+        "Gửi tệp lại cho người quản trị. Khi nhập, mọi lỗi được báo kèm tên ô, ví dụ 'Xã, phường'!B12; có lỗi thì không có gì thay đổi.",
+    ),
+    "en": (
+        "This comes from the monitor. What you change in a cell changes; rows and columns that you leave alone stay.",
+        "One row for each site in the first sheet, one for each device in the sheet Devices. Columns with * must not be empty.",
+        "A new site: a row at the end without an id; write its name, code, and addresses and providers of its lines.",
+        "A row that you delete deletes nothing: only an admin can do that, with import --remove.",
+        "No formulas, no merged cells. Keep codes and telephone numbers as text, or Excel takes leading zeros away.",
+        "Columns may change places, and you may add some for notes; keep their headings.",
+        "Send it back to the admin. Mistakes are told with their cell, such as 'Sites'!B12; then nothing changes.",
+    ),
+}
+
+
+def read_written(folder: Path) -> tuple[Written, dict[Path, bytes]]:
+    """All files of an inventory that is in form, and what they hold; raises ConfigError."""
+    data = {file: held(file) or b"" for file in sorted(folder.glob("*.yaml"))}
+    return Written([parse(each, str(file)) for file, each in data.items()]), data
+
+
+# -- out ---------------------------------------------------------------------------------------------------------------
+
+
+def as_xlsx(written: Written, language: Language) -> bytes:
+    """A workbook with sites, devices and a guide."""
+    return xlsx.write(
+        [(table, _cells(written, table)) for table in tables(written)], lists(written), _GUIDE[language], language
+    )
+
+
+def as_csv(written: Written, name: str, language: Language) -> bytes:
+    """One table, `sites` or `devices`."""
+    table = next(each for each in tables(written) if each.name == name)
+    return csvfile.write([[each.headers[language] for each in table.columns], *_cells(written, table)])
+
+
+def _cells(written: Written, table: Table) -> list[list[str | float]]:
+    return [[shown(each, row[each.key]) for each in table.columns] for row in rows(written, table)]
+
+
+# -- and back ----------------------------------------------------------------------------------------------------------
+
+
+def read_xlsx(data: bytes, file: str) -> list[Sheet]:
+    """The sheets of a workbook; raises SheetError."""
+    return xlsx.read(data, file)
+
+
+def read_csv(data: bytes, file: str, written: Written, coding: str | None) -> list[Sheet]:
+    """The one sheet of a CSV file; raises SheetError."""
+    both = tables(written)
+    return [csvfile.read(data, file, coding, lambda sheet: score(sheet, both))]
+
+
+def taken_over(sheets: Sequence[Sheet], written: Written, *, into: Path | None, remove: bool) -> Changes:
+    """What the sheets ask for; raises SheetError."""
+    filled = recognised(sheets, tables(written))
+    return changes(filled, written, into=into or written.usual_file(), remove=remove)
+
+
+def made(asked: Changes, written: Written, data: Mapping[Path, bytes]) -> list[Change]:
+    """The files with the changes; raises EditError. A new file gets the line for editors that the others begin with."""
+    first = data.get(written.usual_file(), b"").splitlines(keepends=True)[:1]
+    modeline = first[0] if first and first[0].startswith(MODELINE) else b""
+    return [
+        Change(file=file, before=data.get(file), after=edited(data.get(file, modeline), str(file), edits))
+        for file, edits in asked.edits.items()
+    ]
+
+
+def located(problems: Sequence[Problem], asked: Changes, files: Sequence[Change]) -> Iterator[Mistake | Problem]:
+    """What is wrong with the files as they would be, at the cell that asked for it where there is one."""
+    sources = {str(each.file): parse(each.after, str(each.file)) for each in files}
+    cells = {place: at for source in sources.values() for place, at in _places(source, asked)}
+    for each in problems:
+        at = cells.get((each.file, each.line, each.column))
+        message = f"{each.message}; {each.hint}" if each.hint else each.message
+        yield Mistake(at, "check", {"message": message}) if at else each
+
+
+def _places(source: Source, asked: Changes) -> Iterator[tuple[tuple[str, int, int], str]]:
+    top = source.value if isinstance(source.value, dict) else {}
+    where = {str(site.get("id")): index for index, site in enumerate(top.get("sites") or ()) if isinstance(site, dict)}
+    for draft in asked.drafts:
+        index = where.get(draft.site.id)
+        if index is None or (draft.site.file is not None and str(draft.site.file) != source.file):
+            continue
+        for way, at in draft.cells.items():
+            for mark in _below(source, ("sites", index, *way)):
+                yield (source.file, *mark), at
+
+
+def _below(source: Source, where: Where) -> Iterator[tuple[int, int]]:
+    """Where a value and its key stand, and the same of all that is in it."""
+    waiting = [where]
+    while waiting:
+        each = waiting.pop()
+        yield from (marks[each] for marks in (source.marks, source.key_marks) if each in marks)
+        value: object = source.value
+        for key in each:
+            value = value[key]  # type: ignore[index]
+        inner = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+        waiting += [(*each, key) for key in inner]
