@@ -235,6 +235,9 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Provider": (schema.ProviderModel,),
     "Tell": (schema.TellModel,),
     "Maintenance": (schema.MaintenanceModel,),
+    "Meeting": (schema.MeetingModel,),
+    "Calendar": (schema.CalendarModel,),
+    "Owner": (schema.OwnerModel,),
     "Contacts": (schema.ContactsFile,),
     "Contact": (schema.PersonModel, schema.RemindedModel, schema.ContactModel),
     "Step": (schema.StepModel,),
@@ -249,7 +252,10 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
 @pytest.mark.parametrize("title", SCHEMA)
 def test_the_inventory_page_names_every_key_with_its_default_and_no_other(title: str) -> None:
     expected = {key: default for model in SCHEMA[title] for key, default in keys(model).items()}
-    for shared, titles in ((schema.TargetModel, ("Device", "Link")), (schema.RemindedModel, ("Rota", "Step"))):
+    shares = (
+        (schema.TargetModel, ("Device", "Link")), (schema.RemindedModel, ("Rota", "Step")), (schema.MeetingBody, ("Calendar",)),
+    )  # fmt: skip
+    for shared, titles in shares:
         if title in titles:  # the page writes what they share once
             expected = {key: default for key, default in expected.items() if key not in keys(shared)}
     assert rows(section("docs/inventory.md", title)) == expected
@@ -261,7 +267,7 @@ def test_every_model_of_the_inventory_has_its_heading() -> None:
         for each in vars(schema).values()
         if isinstance(each, type) and issubclass(each, schema.Model) and each.__module__ == schema.__name__
     }
-    bases = {schema.Model, schema.TargetModel, schema.SiteBody, schema.ScopeModel}
+    bases = {schema.Model, schema.TargetModel, schema.SiteBody, schema.ScopeModel, schema.MeetingBody}
     assert models - bases == {model for group in SCHEMA.values() for model in group}
 
 
@@ -407,7 +413,7 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|plan|import|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
+            r"commune-monitor (?:run|check|plan|import|export|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
             pages,
         )
         for option in re.findall(r"(--[a-z-]+)", line)

@@ -11,7 +11,7 @@ import re
 from datetime import date, datetime, time
 from email.errors import MessageError
 from email.headerregistry import Address
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -535,6 +535,9 @@ Rooms = Annotated[
 ROOMS_SAY = "`site/name` of a target, a site or area (all its rooms), or `all communes`; one of these or a list"
 
 
+_USUAL_REPORTS: Any = ["24h", "60m", "15m"]
+
+
 class MeetingBody(Model):
     """What meetings have in common, wherever their times are written."""
 
@@ -543,7 +546,7 @@ class MeetingBody(Model):
         "normal", description="high: an incident that threatens it soon is one step more severe"
     )
     reports: list[Before] = Field(
-        default=[86_400.0, 3600.0, 900.0], max_length=10,
+        default=_USUAL_REPORTS, validate_default=True, max_length=10,
         description="how long before it begins its rooms are looked at and told of; empty: never",
     )  # fmt: skip
 
@@ -571,8 +574,11 @@ class MeetingModel(MeetingBody):
         return self
 
 
+_CALENDAR_FILE = re.compile(r"[^/\\.][^/\\]*\.ics")
+
+
 def _calendar_file(value: str) -> str:
-    if "/" in value or "\\" in value or not value.endswith(".ics") or value.startswith("."):
+    if not _CALENDAR_FILE.fullmatch(value):
         raise ValueError(f"`{value}` is not the plain name of an .ics file in the folder of the inventory")
     return value
 
@@ -581,8 +587,9 @@ class CalendarModel(MeetingBody):
     """An iCalendar file whose events are meetings, where they name a room."""
 
     file: Annotated[str, AfterValidator(_calendar_file)] = Field(
-        max_length=120, description="name of the .ics file, which lies in the folder of the inventory"
-    )
+        max_length=120, description="name of the .ics file, which lies in the folder of the inventory",
+        json_schema_extra={"pattern": f"^{_CALENDAR_FILE.pattern}$"},
+    )  # fmt: skip
     rooms: dict[Annotated[str, Field(max_length=200)], Rooms] = Field(
         default_factory=dict, description=f"place or address as the events write it → {ROOMS_SAY}"
     )
