@@ -34,6 +34,8 @@ from monitor.exchange.grid import (
 
 MAX_UNPACKED_BYTES = 64 << 20
 MAX_SHEETS = 30
+MAX_CELLS = 1_000_000
+"""Of a workbook, with empty ones in front of others; six times what the nation has."""
 MAX_MERGED = 200_000
 """Cells that are merged with others; what is beyond is read as it stands."""
 SPARE_ROWS = 500
@@ -76,17 +78,24 @@ def _sheets(data: bytes, file: str) -> list[Sheet]:
     book = load_workbook(io.BytesIO(data), read_only=True)
     try:
         sheets = [each for each in book.worksheets[:MAX_SHEETS] if hasattr(each, "reset_dimensions")]
-        return [_sheet(each, file) for each in sheets]
+        found, left = [], MAX_CELLS
+        for each in sheets:
+            sheet, left = _sheet(each, file, left)
+            found.append(sheet)
+        return found
     finally:
         book.close()
 
 
-def _sheet(worksheet: Any, file: str) -> Sheet:
+def _sheet(worksheet: Any, file: str, left: int) -> tuple[Sheet, int]:
+    """The sheet, and how many more cells may follow of the `left` ones."""
     worksheet.reset_dimensions()  # what a file says of its size is not always true
     rows: dict[int, dict[int, Raw]] = {}
     for number, row in enumerate(worksheet.iter_rows(), 1):
-        if number > MAX_ROWS:
-            raise SheetError([Mistake(f"{file}: '{worksheet.title}'", "rows", {"limit": MAX_ROWS})])
+        left -= len(row)
+        if number > MAX_ROWS or left < 0:
+            saying, limit = ("rows", MAX_ROWS) if number > MAX_ROWS else ("cells", MAX_CELLS)
+            raise SheetError([Mistake(f"{file}: '{worksheet.title}'", saying, {"limit": limit})])
         cells = {
             column: raw
             for column, cell in enumerate(row[:MAX_COLUMNS], 1)
@@ -95,7 +104,7 @@ def _sheet(worksheet: Any, file: str) -> Sheet:
         if cells:
             rows[number] = cells
     _spread(worksheet, rows)
-    return Sheet(file, worksheet.title, rows)
+    return Sheet(file, worksheet.title, rows), left
 
 
 def _raw(cell: Any) -> Raw:

@@ -439,6 +439,15 @@ def test_a_workbook_that_is_none_or_made_to_hurt_is_refused(
     assert message in said.stderr.splitlines()[0]
 
 
+def test_a_workbook_with_too_many_cells_is_refused(
+    folder: Path, given_out: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "xa.xlsx").write_bytes(given_out)
+    monkeypatch.setattr(xlsx, "MAX_CELLS", 100)
+    said = run(folder, "import", "xlsx", str(folder / "xa.xlsx"), "--lang", "en")
+    assert said.stderr.startswith("xa.xlsx: 'Hướng dẫn': more than 100 cells; delete")
+
+
 def test_entities_of_xml_are_not_unfolded(folder: Path) -> None:
     file = exported(folder)
     with zipfile.ZipFile(file) as archive:
