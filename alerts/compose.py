@@ -147,7 +147,7 @@ class Composer:
             subject, text, html = self.render_letter(name, contact.language, given)
         except Exception:
             log.exception("template %s failed, a plain mail goes out instead", name)
-            told = (f"{key}: {value}" for key, value in given.items() if key != "contact")
+            told = (line(f"{key}: {value}") for key, value in given.items() if key != "contact")
             subject, text, html = f"commune-monitor: {name}", "\n".join(told) + "\n", ""
         return Letter(id=id_, contact=contact, subject=subject, text=text, html=html, tables=tables)
 

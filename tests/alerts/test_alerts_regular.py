@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -184,6 +185,18 @@ def test_summaries_of_a_nation_with_long_names_are_not_clipped(language: str) ->
         assert max(len(made.html.encode()), len(made.text.encode())) < 92_000
         assert {"vi": "và 180 mục khác", "en": "and 180 more"}[language] in made.text
         assert {"vi": "và 180 mục khác", "en": "and 180 more"}[language] in made.html
+
+
+def test_a_template_that_fails_gives_a_plain_mail_that_is_short(tmp_path: Path) -> None:
+    (tmp_path / "vi").mkdir()
+    (tmp_path / "vi" / "daily.txt").write_text("{{ nothing.at.all }}")
+    sums = {"xa-kim-dong/tslcd": Totals(up=HOUR, down=HOUR)}
+    day = daily.Day(
+        span=Span(NOW - HOUR, NOW), incidents=[INCIDENT] * 500, held={}, lines=merged(By.LINK, Span(NOW, NOW), [sums])
+    )
+    made = composer(tmp_path).letter("daily", ON_CALL, "daily", daily.told(day, inventory(), VI, ""))
+    assert (made.subject, made.html) == ("commune-monitor: daily", "")
+    assert len(made.text) < 5000
 
 
 def test_examples_are_made_of_any_inventory() -> None:
