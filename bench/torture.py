@@ -26,7 +26,8 @@ def measure(run: Run) -> dict[str, Any]:
         print(f"  {each}", flush=True)
     row: Row = {
         "kills": found.kills, "full disks": found.full_disks, "incidents": found.incidents, "mails": found.mails,
-        "sent": found.sent, "superseded": found.superseded, "refused for good": found.failed,
+        "sent": found.sent, "superseded": found.superseded, "refused, told later": found.failed,
+        "refused, sent once more": found.retried, "told to Alertmanager": found.alerts,
         "emergency mails": found.emergencies, "lost": len(found.lost), "twice": found.twice,
         "twice for nothing": len(found.twice_for_nothing), "out of order": len(found.out_of_order),
         "minutes": round((time.monotonic() - began) / 60, 1),

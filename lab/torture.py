@@ -7,6 +7,7 @@ had taken it and nobody could know. What is chosen at random comes from a seed; 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -21,10 +22,14 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from alerts.webhook import signed
+from lab.receiver import Receiver
 from lab.sink import DROP, HANG, Sink, Taken
+from monitor.control import ask
 
 SETTINGS = """
 listen: 127.0.0.1:{listen}
@@ -36,7 +41,15 @@ mail:
   relays:
     - {{host: 127.0.0.1, port: {first}, tls: none, timeout_seconds: 1}}
     - {{host: 127.0.0.1, port: {second}, tls: none, timeout_seconds: 1}}
+webhooks:
+  - {{name: hook, url: {{file: hook-url}}, key: {{file: hook-key}}, timeout_seconds: 1}}
+alertmanager:
+  urls: ["http://127.0.0.1:{third}/alertmanager"]
+  every_seconds: 10
 """
+KEY = "signs each post"
+TOLD = ("on-call", "second", "webhook:hook")
+"""Who is told of every incident event."""
 CONTACTS = """
 contacts:
   on-call: {name: Kỹ sư trực, email: on-call@noc.example}
@@ -80,6 +93,8 @@ CUT_AT_ONCE, STAY_CUT = 2, 5
 FAULTS = (HANG, DROP, "451 later", "421 closing", "550 no")
 AWAY = 3
 """For so many lives in a row no mail server answers at all, then for twice as many they do."""
+REFUSING, REFUSED_RATIO = 4, 0.5
+"""In one of so many lives both mail servers refuse so many recipients for good; in the end all these mails are sent once more."""
 FULL_RATIO = 0.15
 """Of the lives, in how many the disk is full for a while."""
 SEEN_SECONDS = 2.0
@@ -98,7 +113,11 @@ class Found:
     sent: int = 0
     superseded: int = 0
     failed: int = 0
-    """Refused for good by all mail servers: told on the board, and no loss."""
+    """Refused for good by all mail servers, and told by a later mail since: no loss."""
+    retried: int = 0
+    """Of those that were refused, in the end: those that no later mail had told."""
+    alerts: int = 0
+    """Incidents of which Alertmanager was told."""
     emergencies: int = 0
     """Mails that nothing can be written, or can again."""
     lost: list[str] = field(default_factory=list)
@@ -134,6 +153,8 @@ class Torture:
         self._daemon: subprocess.Popen[bytes] | None = None
         self._seen: dict[str, float] = {}
         """Incidents that were on the board, and since when."""
+        self._alerts: dict[str, str] = {}
+        """What Alertmanager was told last of each incident: until when it lasts."""
         self._written: set[str] = set()
         """Those that must be in the database."""
         self.found = Found()
@@ -142,7 +163,8 @@ class Torture:
         """All of it."""
         with contextlib.ExitStack() as stack:
             self._holder = stack.enter_context(self._small_disk())
-            self._write_files([stack.enter_context(self._sink()) for _ in range(2)])
+            ports = [stack.enter_context(self._sink()) for _ in range(2)]
+            self._write_files([*ports, stack.enter_context(self._receiver())])
             try:
                 for number in (GATEWAY, *range(self._sites)):
                     self._mend(number)
@@ -193,6 +215,8 @@ class Torture:
         def fault(step: str) -> str:
             if self._faults and self._life // AWAY % 3 == 1 and step == "connect":
                 return DROP
+            if self._faults and self._life % REFUSING == 1 and step == "rcpt":
+                return "550 no" if self._server_random.random() < REFUSED_RATIO else ""
             if not self._faults or self._server_random.random() >= self._ratio * (3 if step == "taken" else 1):
                 return ""
             how = self._server_random.choice(FAULTS)
@@ -209,10 +233,50 @@ class Torture:
         finally:
             sink.stop()
 
+    @contextlib.contextmanager
+    def _receiver(self) -> Iterator[int]:
+        """Webhook and Alertmanager."""
+        current: list[_Copy] = []
+
+        def on_post(path: str, headers: Mapping[str, str], body: bytes) -> None:
+            current.clear()
+            if path.startswith("/alertmanager/"):
+                for alert in json.loads(body):
+                    self._alerts[alert["labels"]["incident"]] = alert["endsAt"]
+                return
+            id_, at = (
+                headers["Idempotency-Key"],
+                datetime.fromtimestamp(int(headers["X-Commune-Monitor-Timestamp"]), UTC),
+            )
+            if signed(KEY.encode(), at, body)["X-Commune-Monitor-Signature"] != headers["X-Commune-Monitor-Signature"]:
+                self.found.lost.append(f"{id_} was posted with a signature that is wrong")
+            current.append(_Copy(self._life))
+            self._copies.setdefault(id_, []).append(current[0])
+            self._arrived.append(id_)
+
+        def fault(step: str) -> str:
+            if not self._faults or self._server_random.random() >= self._ratio * 3:
+                return ""
+            for each in current if step == "taken" else ():
+                each.unanswered = True
+            return self._server_random.choice((HANG, DROP, "500", "503"))
+
+        receiver = Receiver(on_post, fault)
+        receiver.start()
+        try:
+            yield receiver.port
+        finally:
+            receiver.stop()
+
     def _write_files(self, ports: Sequence[int]) -> None:
         self._listen, self._port = _free_port(), _free_port()
-        text = SETTINGS.format(listen=self._listen, folder=self._folder, first=ports[0], second=ports[1])
+        text = SETTINGS.format(
+            listen=self._listen, folder=self._folder, first=ports[0], second=ports[1], third=ports[2]
+        )
         (self._folder / "settings.yaml").write_text(text, encoding="utf-8")
+        (self._folder / "secrets").mkdir()
+        (self._folder / "secrets" / "hook-url").write_text(f"http://127.0.0.1:{ports[2]}/hook")
+        (self._folder / "secrets" / "hook-key").write_text(KEY)
         (self._folder / "contacts.yaml").write_text(CONTACTS, encoding="utf-8")
         (self._folder / "inventory").mkdir()
         sites = "".join(SITE.format(number=number, address=_address(number)) for number in range(self._sites))
@@ -297,9 +361,21 @@ class Torture:
         for number in range(self._sites):
             self._mend(number)
         self._until(lambda: not self._rows(UNFINISHED), 900)
+        code, said = asyncio.run(ask(self._folder / "control.sock", "POST", "/-/mails/retry", {"all_failed": True}))
+        if code != 200:
+            raise RuntimeError(f"what had failed was not queued again: {said}")
+        self.found.retried = len(json.loads(said))
+        self._until(lambda: not self._rows(UNFINISHED), 900)
+        self._until(lambda: not self._open_alerts(), 60)
         assert self._daemon is not None
         self._daemon.send_signal(signal.SIGTERM)
         self._daemon.wait(30)
+
+    def _open_alerts(self) -> set[str]:
+        """Incidents that Alertmanager holds open, of those in the database: the others end by themselves, for nobody renews them."""
+        now = datetime.now(UTC)
+        still = {incident for incident, until in self._alerts.items() if datetime.fromisoformat(until) > now}
+        return still & {str(each) for (each,) in self._rows("SELECT id FROM incident")} if still else still
 
     def _up(self) -> bool:
         return bool(self._ask("/api/v1/targets?limit=1"))
@@ -332,13 +408,13 @@ class Torture:
         events = self._rows("SELECT incident, what FROM incident_event ORDER BY id")
         known = {incident for incident, _ in events}
         statuses = Counter(status for _, _, _, status, _ in mails)
-        found.incidents, found.mails = len(known), len(mails)
+        found.incidents, found.mails, found.alerts = len(known), len(mails), len(self._alerts)
         found.lost += [
             f"{status}: {id_}" for _, _, id_, status, _ in mails if status in ("queued", "sending", "deferred")
         ]
         found.sent, found.superseded, found.failed = (statuses[each] for each in ("sent", "superseded", "failed"))
         found.lost += [f"{each} was on the board, and is not in the database" for each in self._written - known]
-        wanted = Counter((incident, contact, what) for incident, what in events for contact in ("on-call", "second"))
+        wanted = Counter((incident, contact, what) for incident, what in events for contact in TOLD)
         noted = Counter((thread, contact, what) for thread, contact, _, _, what in mails)
         found.lost += [f"{' '.join(each)}: {number} not in the outbox" for each, number in (wanted - noted).items()]
         threads: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -354,6 +430,8 @@ class Torture:
         for place, (id_, status) in enumerate(thread):
             if status == "sent" and id_ not in first:
                 self.found.lost.append(f"{id_} counts as sent, and no server has it")
+            if status == "failed" and "sent" not in {later for _, later in thread[place + 1 :]}:
+                self.found.lost.append(f"{id_} failed, and was not sent once more")
             if status == "superseded" and not {later for _, later in thread[place + 1 :]} & {"sent", "failed"}:
                 self.found.lost.append(f"{id_} was superseded by nothing")
             if status == "sent" and id_ in first:

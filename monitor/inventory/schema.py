@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from alerts.routing import WEEK_MINUTES, Hours
 from monitor.core.words import LOCAL
 from monitor.inventory.hours import parse_hours
-from probes.registry import Bandwidth
+from probes.registry import Bandwidth, ObjectId
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -179,21 +179,6 @@ class CheckModel(Model):
 SeverityName = Literal["minor", "major", "critical"]
 
 
-_OBJECT_ID = re.compile(r"[0-2](\.(0|[1-9]\d{0,9}))+")
-
-
-def _object_id(value: str) -> str:
-    if not _OBJECT_ID.fullmatch(value):
-        raise ValueError(
-            f"`{value}` is not an object id: write numbers with dots between them, such as 1.3.6.1.4.1.14988"
-        )
-    return value
-
-
-ObjectId = Annotated[
-    str, AfterValidator(_object_id), Field(max_length=128, json_schema_extra={"pattern": f"^{_OBJECT_ID.pattern}$"})
-]
-"""Dotted OBJECT IDENTIFIER (RFC 2578 section 3.5)."""
 DescriptionPart = Annotated[str, Field(min_length=1, max_length=80)]
 
 
@@ -219,8 +204,11 @@ class FitsModel(Model):
 
 
 class ProfileModel(Model):
-    """One kind of equipment, line or service: which checks it gets."""
+    """One kind of equipment, line or service: which checks it gets. It is read when all that it is like is laid under it."""
 
+    like: Slug | None = Field(
+        None, description="profile that it takes everything but `fits` from that it does not write itself"
+    )
     kind: Slug = Field(description="kind of target that it fits: tslcd, router, ups, website, …")
     label: dict[Literal["vi", "en"], str] = Field(default_factory=dict, description="human name by language")
     model: str = Field("", max_length=80, description="make and model, for shared-fault hints")
@@ -611,7 +599,7 @@ class Document(Model):
     """One file of the inventory; a folder of files is read as one."""
 
     providers: dict[Slug, ProviderModel] = Field(default_factory=dict, description="who delivers lines, by id")
-    profiles: dict[Slug, ProfileModel] = Field(
+    profiles: dict[Slug, dict[str, object]] = Field(
         default_factory=dict, description="kinds of equipment, lines and services with their checks, by name"
     )
     templates: dict[Slug, SiteBody] = Field(default_factory=dict, description="what many sites have, by name")

@@ -291,7 +291,7 @@ async def test_a_clock_that_is_set_and_a_standstill_are_recorded_and_decided_the
     line.recorder = recorder
     line.begin(BOTH)
     told: list[IncidentEvent] = []
-    line.pipeline._tell = told.append  # type: ignore[method-assign]
+    line.pipeline._note = told.append  # type: ignore[method-assign]
     async with line.running():
         line.see("south/portal", Outcome.FAILED)
         line.now += (step := timedelta(hours=-1))
@@ -575,7 +575,7 @@ async def test_who_has_an_incident_is_kept_over_a_restart_and_told_to_those_who_
     assert [(each.what.value, each.incident.acknowledged) for each in events] == [
         ("opened", None), ("acknowledged", hoa), ("unacknowledged", None),
     ]  # fmt: skip
-    assert [(mail.event.what.value, mail.contact.id, status) for _, mail, status in mails] == [
+    assert [(mail.event.what.value, mail.contact.id, status) for _, mail, status, _ in mails] == [
         ("opened", "all", "queued"), ("acknowledged", "all", "queued"), ("unacknowledged", "all", "queued"),
     ]  # fmt: skip
 
