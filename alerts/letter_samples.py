@@ -62,7 +62,7 @@ def an_outlook(inventory: Inventory, now: datetime) -> Outlook:
     """How ready the rooms of this inventory could be in an hour: a line is cut, one is lossy, one room is off."""
     targets = inventory.targets.values()
     places = tuple(each.id for each in targets if each.kind == ROOM) or tuple(each.id for each in targets)[:1]
-    lines = {each.site: each for each in targets if each.role is Role.LINK}
+    lines = {each.site: each for each in reversed(tuple(targets)) if each.role is Role.LINK}  # the first of each
     begins = now + timedelta(hours=1)
     session = Session(begins, begins + timedelta(hours=2), "giao-ban-tuan")
     meeting = Meeting(id=session.meeting, title="Giao ban trực tuyến", rooms=places, sessions=(session,))

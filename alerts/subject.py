@@ -11,6 +11,8 @@ SUBJECT_LENGTH = 60
 SHORTER: Mapping[str, tuple[tuple[str, str], ...]] = {
     "vi": (
         (" xã, phường bị cắt)", " xã, phường)"),
+        (" phòng chưa sẵn sàng", " chưa sẵn sàng"),
+        (" phòng có nguy cơ", " có nguy cơ"),
         ("mất liên lạc hoàn toàn", "mất liên lạc"),
         # places
         ("Điểm trung chuyển ", "Điểm TC "),

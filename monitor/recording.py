@@ -35,6 +35,7 @@ from monitor.core.model import (
     Reason,
     Silence,
     Target,
+    Threat,
 )
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ READS = (2, 3)
 """Formats that can be read; of 2 nobody knows who was silenced."""
 MAX_LINE = 1 << 20
 """Bytes; the longest line is the first one, with the incidents."""
+ROOMS_KEPT = 20
 SESSIONS_HASHED = 500
 """Of each meeting; a recurrence may have thousands."""
 MAX_STEP = timedelta(days=100 * 365)
@@ -168,11 +170,21 @@ def header(
 ) -> Header:
     """What a recording by this version begins with."""
     # Of those that are over the rest is made anew when they come back; after a storm there are hundreds.
-    short = (replace(each, evidence=(), impact=()) if each.closed else each for each in known)
+    short = (
+        replace(each, evidence=(), impact=(), meetings=())
+        if each.closed
+        else replace(each, meetings=_brief(each.meetings))
+        for each in known
+    )
     return Header(
         inventory=fingerprint(inventory), version=version("commune-monitor"), at=at, known=tuple(short),
         silences=tuple(silences), untold=dict(untold or {}),
     )  # fmt: skip
+
+
+def _brief(threats: tuple[Threat, ...]) -> tuple[Threat, ...]:
+    """With few rooms: those of meetings that are still to be held are found anew."""
+    return tuple(replace(each, rooms=each.rooms[:ROOMS_KEPT]) for each in threats)
 
 
 def line_of(entry: Entry) -> str:

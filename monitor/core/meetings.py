@@ -17,7 +17,7 @@ AHEAD = timedelta(hours=24)
 """An incident threatens meetings that run, or begin within this time: who has it knows by when it must be over."""
 IMMINENT = timedelta(hours=1)
 """A meeting that begins within this time is about to begin: there is hardly time left to mend a line."""
-MAX_THREATS = 20
+MAX_THREATS = 10
 """Sessions that an incident names, the first to begin first."""
 
 _HURT = frozenset({State.DEGRADED, State.DOWN, State.UNREACHABLE})

@@ -254,3 +254,40 @@ def test_long_lists_are_cut_and_counted(language: str, load: Load) -> None:
     assert [line.endswith(TOLD[language].more.format(n=n)) for line, n in zip(come, (24, 54), strict=True)] == [
         True
     ] * 2
+
+
+MEETING = """
+meetings:
+  - {{id: weekly, title: Giao ban, start: 2026-11-30T{hour}:00, for: 2h, repeat: FREQ=WEEKLY;BYDAY=MO, rooms: [{rooms}]{more}}}
+"""
+
+
+def meeting(rooms: str = "xa-a/router", hour: str = "08", more: str = "") -> str:
+    return TWO + MEETING.format(rooms=rooms, hour=hour, more=more)
+
+
+def test_meetings_are_told_of_by_their_ids_and_by_what_differs(load: Load) -> None:
+    assert plan(load(), load(meeting())).meetings.added == ("weekly",)
+    assert plan(load(meeting()), load()).meetings.removed == ("weekly",)
+    assert plan(load(meeting()), load(meeting())).empty
+    changed = plan(
+        load(meeting()), load(meeting("xa-a/router, xa-b/router", more=", except: [2027-12-27], importance: high"))
+    )
+    assert changed.meetings.changed == {
+        "weekly": {
+            "importance": ("normal", "high"),
+            "rooms.xa-b/router": ("", "yes"),
+            "except.2027-12-27T08:00+0700": ("", "yes"),
+        }
+    }
+    assert "~ meetings (1): weekly" in list(tell(changed, EN))
+    moved = plan(load(meeting()), load(meeting(hour="09"))).meetings.changed["weekly"]
+    assert list(moved) == ["sessions"]
+    assert moved["sessions"][1].startswith("2026-11-30T09:00+0700 2h, 2026-12-07T09:00")
+
+
+def test_a_room_that_was_renamed_is_no_other_room(load: Load) -> None:
+    renamed = meeting("xa-z/router").replace("{id: xa-a,", "{id: xa-z, formerly: [xa-a],")
+    found = plan(load(meeting()), load(renamed))
+    assert found.meetings.changed == {}
+    assert found.targets.renamed["xa-a/router"] == "xa-z/router"

@@ -14,7 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.model import Acknowledgement, Happening, IncidentEvent, Observation, Outcome, Reason, Silence
+from monitor.core.meetings import IMMINENT
+from monitor.core.model import (
+    Acknowledgement,
+    Happening,
+    Importance,
+    IncidentEvent,
+    Meeting,
+    Observation,
+    Outcome,
+    Reason,
+    Session,
+    Severity,
+    Silence,
+    Threat,
+)
+from monitor.core.ongoing import RISE
 from monitor.recorder import Recorder
 from monitor.recording import (
     MAX_LINE,
@@ -239,6 +254,27 @@ def test_without_ticks_in_the_recording_time_passes_by_itself() -> None:
     assert late - replay.now <= timedelta(seconds=1)
 
 
+def test_meetings_are_threatened_at_the_same_times_again_though_no_ticks_are_recorded() -> None:
+    begins = T0 + timedelta(hours=3)
+    meeting = Meeting(
+        id="m", title="M", importance=Importance.HIGH, rooms=("north/portal",),
+        sessions=(Session(begins, begins + timedelta(hours=1), "m"),),
+    )  # fmt: skip
+    normal = {id_: replace(each, severity=Severity.MINOR) for id_, each in BOTH.targets.items()}
+    here = replace(BOTH, targets=normal, meetings={"m": meeting})
+    begin = Header(inventory=fingerprint(here), version="1", at=T0, ticks=False)
+    outage = [see("north/portal", 5 * each, Outcome.FAILED if each > 4 else Outcome.OK) for each in range(20)]
+
+    def told() -> list[IncidentEvent]:
+        return list(Replay(here).events([begin, *outage], until=begins))
+
+    opened, changed = told()
+    assert [each.meeting for each in opened.incident.meetings] == ["m"]
+    assert (opened.incident.severity, changed.incident.severity) == (Severity.MINOR, Severity.MAJOR)
+    assert timedelta(0) <= changed.at - (begins - IMMINENT) - RISE < timedelta(seconds=2)
+    assert told() == [opened, changed]
+
+
 def test_a_clock_that_is_set_back_does_not_stop_the_replay() -> None:
     begin = Header(inventory=fingerprint(BOTH), version="1", at=T0, ticks=False)
     back = [see("north/portal", 100 - 3600 + each, Outcome.FAILED) for each in range(30)]
@@ -256,6 +292,21 @@ def test_the_first_line_after_a_storm_can_be_read_again() -> None:
     assert isinstance(found, Header)
     assert found.known[0] == long
     assert [each.id for each in found.known[1:]] == [each.id for each in storm]
+
+
+def test_the_first_line_with_ten_meetings_of_a_nation_can_be_read_again() -> None:
+    rooms = tuple(f"xa-{index}/vc-endpoint" for index in range(3321))
+    named = [
+        Threat(meeting=f"m{each}", title="M", importance=Importance.HIGH, begins=T0, ends=T0, rooms=rooms)
+        for each in range(10)
+    ]
+    line = line_of(header(BOTH, T0, [replace(INCIDENT, meetings=tuple(named))]))
+    assert len(line) < MAX_LINE
+    found = parse(line.encode())
+    assert isinstance(found, Header)
+    assert [(each.meeting, len(each.rooms)) for each in found.known[0].meetings] == [
+        (f"m{each}", 20) for each in range(10)
+    ]
 
 
 def test_an_act_is_decided_again_where_its_incident_is_open_then() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
 import pytest
 
-from monitor.core.model import Observation, Severity, State
+from monitor.core.model import Meeting, Observation, Session, Severity, State
+from monitor.core.readiness import Outlook
 from monitor.web import api
 from monitor.web.openapi import description
-from tests.web.province import SECRET, Province, commune, inventory_of
+from tests.web.province import NOW, SECRET, Province, commune, inventory_of
 
 
 async def _json(http: aiohttp.ClientSession, path: str, status: int = 200) -> Any:
@@ -133,6 +134,10 @@ async def test_half_a_surrogate_pair_in_evidence_breaks_nothing(
 
 async def test_the_description_names_every_key(http: aiohttp.ClientSession, province: Province) -> None:
     province.cut("phuong-phu-ly")
+    hour = timedelta(hours=1)
+    session = Session(NOW + hour, NOW + 2 * hour, "i-phuong-phu-ly")
+    meeting = Meeting(id=session.meeting, title="M", rooms=(), sessions=(session,))
+    province.outlooks.append(Outlook(meeting=meeting, session=session, rooms=()))
     document = await _json(http, "/api/v1/openapi.json")
     schemas = document["components"]["schemas"]
     (target, *_) = (await _json(http, "/api/v1/targets"))["targets"]
