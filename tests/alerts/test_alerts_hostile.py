@@ -54,7 +54,24 @@ EVIL = (
     "tel:0900000000",
     "http://evil.example/",
 )
-TAGS = {"html", "head", "meta", "title", "style", "body", "table", "tr", "td", "div", "p", "a", "strong", "br", "img"}
+TAGS = {
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "table",
+    "tr",
+    "td",
+    "div",
+    "p",
+    "a",
+    "strong",
+    "br",
+    "img",
+    "span",
+}
 HEADERS = {
     "Subject", "From", "To", "Date", "Message-ID", "List-Id", "Auto-Submitted", "In-Reply-To", "References", "Importance",
     "X-Priority", "X-Commune-Monitor-Incident", "X-Commune-Monitor-Severity", "MIME-Version", "Content-Type",
