@@ -17,6 +17,7 @@ from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.properties import PageSetupProperties
 
 from monitor.exchange.columns import Column, Language, Table
 from monitor.exchange.grid import (
@@ -160,6 +161,7 @@ def _write_table(
 ) -> None:  # fmt: skip
     last = len(rows) + 1 + SPARE_ROWS
     sheet.freeze_panes = "C2"
+    _on_paper(sheet)
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(table.columns))}{len(rows) + 1}"
     for number, column in enumerate(table.columns, 1):
         letter = get_column_letter(number)
@@ -173,6 +175,12 @@ def _write_table(
     cells = [_cell(sheet, "-", _format(column)) for column in table.columns]
     for row in rows:  # each is written before the next one, so that cells can be used again
         sheet.append([_filled(cell, value) for cell, value in zip(cells, row, strict=True)])
+
+
+def _on_paper(sheet: Any) -> None:
+    """As wide as a page that lies on its side."""
+    sheet.page_setup.orientation, sheet.page_setup.fitToHeight = "landscape", 0
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
 
 
 def _heading(sheet: Any, column: Column, language: Language) -> Any:
@@ -216,10 +224,11 @@ def _choice(column: Column, letter: str, last: int, lists: Mapping[str, Sequence
 
 
 def _write_guide(sheet: Any, tables: Sequence[Table], guide: Sequence[str], language: Language) -> None:
+    _on_paper(sheet)
     for letter, width in (("A", 30), ("B", 80), ("C", 34)):
         sheet.column_dimensions[letter].width = width
     for line in guide:
-        sheet.append([_wrapped(sheet, line)])
+        sheet.append([_cell(sheet, line, _TEXT)])
     for table in tables:
         sheet.append([])
         sheet.append([_bold(sheet, table.titles[language])])
