@@ -5,6 +5,7 @@ A file names its schema in its first line: `# yaml-language-server: $schema=../s
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,15 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from monitor.inventory.schema import CheckModel, ContactsFile, DeviceModel, Document, LinkModel, ServiceModel
+from monitor.inventory.schema import (
+    CheckModel,
+    ContactsFile,
+    DeviceModel,
+    Document,
+    LinkModel,
+    ProfileModel,
+    ServiceModel,
+)
 from monitor.settings import Settings
 from probes import registry
 
@@ -53,7 +62,7 @@ def _of(model: type[BaseModel], *more: type[BaseModel]) -> Schema:
 
 def _inventory() -> Schema:
     kinds = registry.load()
-    schema = _of(Document, *_PARTS.values(), *(kind.options for kind in kinds.values()))
+    schema = _of(Document, ProfileModel, *_PARTS.values(), *(kind.options for kind in kinds.values()))
     definitions = schema["$defs"]
     for model in _PARTS.values():  # what is missing at the site stands in its template, or the other way round
         del definitions[model.__name__]["required"]
@@ -71,7 +80,26 @@ def _inventory() -> Schema:
         _fillable(definitions[options])
         then = {"properties": {"options": {"$ref": f"#/$defs/{options}"}}}
         check["allOf"].append({"if": {"properties": {"probe": {"const": name}}, "required": ["probe"]}, "then": then})
+    schema["properties"]["profiles"]["additionalProperties"] = {"$ref": f"#/$defs/{ProfileModel.__name__}"}
+    _inherit(definitions)
     return schema
+
+
+def _inherit(definitions: Schema) -> None:
+    """What a profile that is `like` another one does not write stands there."""
+    check = f"{CheckModel.__name__}Over"
+    definitions[check] = over = copy.deepcopy(definitions[CheckModel.__name__])
+    del over["required"]
+    limits = over["properties"]["limits"]
+    limits["additionalProperties"] = {"anyOf": [limits["additionalProperties"], {"type": "null"}]}
+    profile = definitions[ProfileModel.__name__]
+    whole = {"required": profile.pop("required"), "properties": {"checks": profile["properties"].pop("checks")}}
+    checks = whole["properties"]["checks"]
+    some = {"anyOf": [{"$ref": f"#/$defs/{check}"}, {"type": "null"}]}
+    profile["properties"]["checks"] = {"type": "object", "description": checks["description"]}
+    profile["if"] = {"required": ["like"]}
+    profile["then"] = {"properties": {"checks": {**checks, "additionalProperties": some}}}
+    profile["else"] = whole
 
 
 def _fillable(node: Any) -> None:

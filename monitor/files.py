@@ -82,8 +82,8 @@ def plan_between(before: Path, after: Path, at: datetime) -> Plan:
 
 
 def declared(kinds: Mapping[str, Kind]) -> dict[str, int]:
-    """How many measurements each kind of probe knows."""
-    return {name: len(kind.metrics) for name, kind in kinds.items()}
+    """How many measurements each kind of probe knows that need not be asked for one by one."""
+    return {name: sum(not metric.asked_for for metric in kind.metrics) for name, kind in kinds.items()}
 
 
 def differing(old: Settings, new: Settings) -> list[str]:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Protocol
 
 from alerts.compose import Composer
@@ -16,7 +17,17 @@ from alerts.rooms import LETTER, Due, due, told
 from monitor.core.graph import Graph
 from monitor.core.meetings import Calendar
 from monitor.core.model import Contact, Held, Incident, Inventory, Letter, Meeting, Session
-from monitor.core.readiness import Outlook, Readiness, Sight, hurt_by_incident, needed_by, outlook, works_during
+from monitor.core.readiness import (
+    Outlook,
+    Readiness,
+    Room,
+    Sight,
+    hurt_by_incident,
+    judge_room,
+    needed_by,
+    outlook,
+    works_during,
+)
 from monitor.core.words import WORDS
 from monitor.database import StoreError
 
@@ -87,17 +98,19 @@ class Outlooks:
         return self._kept[1]
 
     def look(self, sessions: Sequence[Session]) -> tuple[Outlook, ...]:
-        """How ready the rooms are for these sessions."""
+        """How ready the rooms are for these sessions; a room that several need is judged once."""
         inventory, found = self._inventory(), []
         self._works = {each: works for each, works in self._works.items() if each.ends > self._clock()}
         hurt = hurt_by_incident(self._incidents()) if sessions else {}
+        judges: dict[frozenset[str], Callable[[str], Room | None]] = {}
         for each in sessions:
             if each not in self._works:
                 self._works[each] = works_during(inventory.maintenance, each.begins, each.ends)
-            sight = Sight(
-                inventory=inventory, graph=self._graph(), held=self._held(), incidents=hurt, works=self._works[each]
-            )
-            found.append(outlook(inventory.meetings[each.meeting], each, sight))
+            works = self._works[each]
+            if works not in judges:
+                sight = Sight(inventory=inventory, graph=self._graph(), held=self._held(), incidents=hurt, works=works)
+                judges[works] = cache(partial(judge_room, sight=sight))
+            found.append(outlook(inventory.meetings[each.meeting], each, judges[works]))
         return tuple(found)
 
 

@@ -22,7 +22,16 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationInfo, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 import probes
 from monitor.core.model import NOTHING, Check, Observation, Outcome, Reason
@@ -87,6 +96,22 @@ def _bits(value: object) -> object:
 Bandwidth = Annotated[float, BeforeValidator(_bits), WithJsonSchema(_BITS_SCHEMA)]
 """Bits per second, as a number or as people write it."""
 
+_OBJECT_ID = re.compile(r"[0-2](\.(0|[1-9]\d{0,9}))+")
+
+
+def _object_id(value: str) -> str:
+    if not _OBJECT_ID.fullmatch(value):
+        raise ValueError(
+            f"`{value}` is not an object id: write numbers with dots between them, such as 1.3.6.1.4.1.14988"
+        )
+    return value
+
+
+ObjectId = Annotated[
+    str, AfterValidator(_object_id), Field(max_length=128, json_schema_extra={"pattern": f"^{_OBJECT_ID.pattern}$"})
+]
+"""Dotted OBJECT IDENTIFIER (RFC 2578 section 3.5)."""
+
 O = TypeVar("O", bound=Options)  # noqa: E741
 
 
@@ -98,6 +123,8 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     counter: bool = False
+    asked_for: bool = False
+    """Only an option that names it makes it: what a run is expected to bring leaves it out."""
 
 
 class Memory(dict[str, Any]):
@@ -151,7 +178,7 @@ def inconclusive(reason: Reason, evidence: str) -> Result:
     return Result(outcome=Outcome.INCONCLUSIVE, reason=reason, evidence=evidence)
 
 
-def labelled(name: str, **labels: str) -> str:
+def labelled(name: str, /, **labels: str) -> str:
     """Key of a measurement with further labels, escaped as the Prometheus text format wants it.
 
     >>> labelled("ifOperStatus", ifName="wan1")

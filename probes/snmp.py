@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from monitor.core.model import Reason
+from probes.engine import values as vendor
 from probes.engine.snmp import Auth, Device, Login, Session, V3User, text
 from probes.registry import Bandwidth, Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
 from probes.wire import mib
@@ -64,6 +65,9 @@ class SnmpOptions(Options):
     discards: bool = Field(False, description="ask for discarded packets too")
     ups: bool = Field(False, description="ask for the battery (UPS-MIB)")
     temperatures: bool = Field(False, description="ask for the temperatures (ENTITY-SENSOR-MIB)")
+    values: vendor.Values = Field(
+        {}, description="what else to ask for, by a name of yours: objects of the vendor's MIB"
+    )
 
     @field_validator("bandwidth")
     @classmethod
@@ -119,6 +123,7 @@ class _Answers:
     """Of a UPS, as OIDs (upsAlarmDescr)."""
     temperatures: Mapping[str, float | None] = field(default_factory=dict)
     """Degrees Celsius by sensor; None of one that tells nothing just now."""
+    values: vendor.Told = vendor.NOTHING
 
 
 @probe(
@@ -159,16 +164,10 @@ class _Answers:
             help="The busier direction since the last run, of what the line carries; 1 is full.",
             labels=("ifName",),
         ),
-        Metric(name="snmp_temperature_celsius", help="What a sensor of the device tells.", labels=("sensor",)),
         Metric(name="upsBatteryStatus", help="1 unknown, 2 normal, 3 low, 4 depleted."),
         Metric(name="upsSecondsOnBattery", help="Seconds on battery, 0 on mains."),
-        Metric(name="upsEstimatedMinutesRemaining", help="Minutes that the battery will last."),
-        Metric(name="upsEstimatedChargeRemaining", help="Charge of the battery in percent."),
-        Metric(name="upsBatteryTemperature", help="Temperature at the battery in degrees Celsius."),
         Metric(name="upsOutputSource", help="3 mains, 4 bypass, 5 battery."),
-        Metric(name="upsOnBattery", help="1 when the output comes from the battery."),
-        Metric(name="upsBatteryLow", help="1 when the battery is low or depleted."),
-        Metric(name="upsReplaceBattery", help="1 when the battery must be replaced."),
+        *vendor.METRICS,
     ],
 )
 async def run(request: Request[SnmpOptions]) -> Result:
@@ -206,7 +205,10 @@ async def _poll(request: Request[SnmpOptions], session: Session) -> _Answers:
         request.trace(f"moved: {', '.join(each.wanted for each in places if each.name not in ports)}")
         request.memory.pop("places", None)
     temperatures = await _temperatures(request, session) if request.options.temperatures else {}
-    return _Answers(scalars=scalars, places=places, ports=ports, alarms=alarms, temperatures=temperatures)
+    told = await vendor.read(request, session, request.options.values) if request.options.values else vendor.NOTHING
+    return _Answers(
+        scalars=scalars, places=places, ports=ports, alarms=alarms, temperatures=temperatures, values=told
+    )  # fmt: skip
 
 
 async def _find_ports(request: Request[SnmpOptions], session: Session) -> list[_Place]:
@@ -216,9 +218,11 @@ async def _find_ports(request: Request[SnmpOptions], session: Session) -> list[_
         return known
     request.trace("walking ifName for the ports")
     wanted = set(request.options.interfaces)
-    names = await session.walk(mib.IF_NAME)
+    names = await session.walk(mib.IF_NAME, certain=False)
+    column = mib.IF_NAME if names else mib.IF_DESCR
+    names = names or await session.walk(column)
     request.memory["all_ports"] = sorted(names.values())[:12]
-    found = {name: (index, mib.IF_NAME) for index, name in reversed(names.items()) if name in wanted}
+    found = {name: (index, column) for index, name in reversed(names.items()) if name in wanted}
     if len(found) < len(wanted):
         request.trace("walking ifAlias for the others")
         aliases = await session.walk(mib.IF_ALIAS)
@@ -315,6 +319,7 @@ def _judge(request: Request[SnmpOptions], answers: _Answers) -> Result:
         sayings.append("restarted since the last run")
         request.memory.pop("base", None)
         request.memory.pop("sensors", None)  # numbers move at a restart
+        request.memory.pop("values", None)
     rates = _rates(request.memory, poll)
     for place in places:
         if (port := ports.get(place.name)) is not None:
@@ -329,6 +334,12 @@ def _judge(request: Request[SnmpOptions], answers: _Answers) -> Result:
         if not answers.temperatures:
             return failed(Reason.CONTENT, "the device tells no temperature (no ENTITY-SENSOR-MIB)", measured)
         sayings += _measure_temperatures(answers.temperatures, measured)
+    if request.options.values:
+        told = vendor.measure(request.options.values, answers.values)
+        if not told:
+            return failed(Reason.CONTENT, f"the device tells none of {', '.join(request.options.values)}", measured)
+        measured |= {each.key: each.value for each in told}
+        sayings += [str(each) for each in told if each.metric != "snmp_alarms" or each.value]
     absent = sorted(set(request.options.interfaces) - {each.wanted for each in places if each.name in ports})
     if absent:
         others = ", ".join(request.memory.get("all_ports", ()))

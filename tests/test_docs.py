@@ -32,6 +32,7 @@ from alerts.letter_samples import LETTERS, letters
 from alerts.samples import province
 from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
+from monitor import yamlfile
 from monitor.cli import main
 from monitor.core.judge import NEXT, ONCE, wilson_lower
 from monitor.core.ledger import By, Totals
@@ -42,8 +43,10 @@ from monitor.exchange import filesd
 from monitor.inventory import schema
 from monitor.inventory.contacts import load_contacts
 from monitor.inventory.load import load_inventory
+from monitor.inventory.profiles import read_profiles
 from monitor.settings import Settings, load_settings
 from probes import registry
+from probes.engine.values import MEASURES, ValueOptions
 from probes.registry import Request, run_once
 
 ROOT = Path(__file__).parent.parent
@@ -232,6 +235,9 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Provider": (schema.ProviderModel,),
     "Tell": (schema.TellModel,),
     "Maintenance": (schema.MaintenanceModel,),
+    "Meeting": (schema.MeetingModel,),
+    "Calendar": (schema.CalendarModel,),
+    "Owner": (schema.OwnerModel,),
     "Contacts": (schema.ContactsFile,),
     "Contact": (schema.PersonModel, schema.RemindedModel, schema.ContactModel),
     "Step": (schema.StepModel,),
@@ -246,7 +252,10 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
 @pytest.mark.parametrize("title", SCHEMA)
 def test_the_inventory_page_names_every_key_with_its_default_and_no_other(title: str) -> None:
     expected = {key: default for model in SCHEMA[title] for key, default in keys(model).items()}
-    for shared, titles in ((schema.TargetModel, ("Device", "Link")), (schema.RemindedModel, ("Rota", "Step"))):
+    shares = (
+        (schema.TargetModel, ("Device", "Link")), (schema.RemindedModel, ("Rota", "Step")), (schema.MeetingBody, ("Calendar",)),
+    )  # fmt: skip
+    for shared, titles in shares:
         if title in titles:  # the page writes what they share once
             expected = {key: default for key, default in expected.items() if key not in keys(shared)}
     assert rows(section("docs/inventory.md", title)) == expected
@@ -258,7 +267,7 @@ def test_every_model_of_the_inventory_has_its_heading() -> None:
         for each in vars(schema).values()
         if isinstance(each, type) and issubclass(each, schema.Model) and each.__module__ == schema.__name__
     }
-    bases = {schema.Model, schema.TargetModel, schema.SiteBody, schema.ScopeModel}
+    bases = {schema.Model, schema.TargetModel, schema.SiteBody, schema.ScopeModel, schema.MeetingBody}
     assert models - bases == {model for group in SCHEMA.values() for model in group}
 
 
@@ -267,6 +276,59 @@ def test_every_sentence_of_a_limit_is_named_and_those_that_decide_exist() -> Non
     assert set(VI.says) == set(EN.says)
     assert set(VI.says) <= words(section("docs/inventory.md", "Limits and hysteresis"))
     assert set(VI.says) >= (PATH_SAYS | BATTERY_SAYS)
+
+
+# -- equipment -------------------------------------------------------------------------------------------------------
+
+
+def _amount(value: float) -> str:
+    return f"{value:g}"
+
+
+def _bounds(check: schema.CheckModel) -> Iterator[str]:
+    for name, limit in check.limits.items():
+        bound = f"> {_amount(limit.above)}" if limit.above is not None else f"< {_amount(limit.below or 0)}"
+        yield f"`{name}` {bound}"
+
+
+def _equipment(name: str, profile: schema.ProfileModel) -> str:
+    """A row of the table of docs/equipment.md."""
+    fits = profile.fits or schema.FitsModel(descriptions=["x"])
+    numbers = ", ".join(f"`{each}`" for each in fits.object_ids)
+    parts = ", ".join(each.strip() for each in fits.descriptions)
+    read, bounds = [], []
+    for check, model in profile.checks.items():
+        values = model.options.get("values", {})
+        assert isinstance(values, dict)
+        metrics = dict.fromkeys(f"`{each.get('metric', 'snmp_value')}`" for each in values.values())
+        ups = ["UPS-MIB"] if model.options.get("ups") else []
+        told = ", ".join([*ups, *metrics])
+        read.append(f"`{check}`" + (f": {told}" if told else ""))
+        if model.probe == "snmp":
+            bounds += [each for each in _bounds(model) if "`snmp_if_" not in each]
+    known = {metric for each in read for metric in words(each)}
+    ups_metrics = {each for each in MEASURES if each.startswith("ups")} if "UPS-MIB" in "".join(read) else set()
+    bounds = [each for each in bounds if words(each) & (known | ups_metrics)]
+    cells = (f"`{name}`", profile.model, profile.kind, numbers, parts, "; ".join(read), ", ".join(bounds))
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+
+
+def equipment() -> list[str]:
+    """The rows of all profiles that fit something."""
+    raw = {
+        name: (source, profile)
+        for path in sorted((ROOT / "config" / "inventory").glob("*.yaml"))
+        for source in [yamlfile.read(path)]
+        for name, profile in (source.value or {}).get("profiles", {}).items()  # type: ignore[attr-defined]
+    }
+    good, problems = read_profiles(raw)
+    assert problems == []
+    return [_equipment(name, each.model) for name, each in good.items() if each.model.fits]
+
+
+def test_the_page_of_equipment_has_the_table_of_the_profiles() -> None:
+    found = [line for line in section("docs/equipment.md", "Which there are").splitlines() if line.startswith("| `")]
+    assert found == equipment(), "\n".join(equipment())
 
 
 # -- probes --------------------------------------------------------------------------------------------------------
@@ -284,6 +346,12 @@ def test_each_probe_kind_has_a_heading_with_its_options_metrics_and_a_word_on_pe
     extra = {name for name in tables if not constant.fullmatch(name)} - metrics - options.keys()
     assert extra <= {each.value for each in Reason}
     assert "#permission" in body
+
+
+def test_the_page_of_probes_names_every_key_of_a_value_with_its_default_and_every_measurement() -> None:
+    body = section("docs/probes.md", "Values")
+    assert rows(body) == nested(ValueOptions)
+    assert set(MEASURES) <= words(body)
 
 
 def test_the_page_of_probes_has_no_heading_for_a_kind_that_is_gone() -> None:
@@ -345,7 +413,7 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|plan|import|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
+            r"commune-monitor (?:run|check|plan|import|export|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
             pages,
         )
         for option in re.findall(r"(--[a-z-]+)", line)
@@ -452,7 +520,7 @@ def test_the_worked_example_of_the_inventory_loads_after_every_step(tmp_path: Pa
         (tmp_path / name).write_text(body, encoding="utf-8")
         if count >= 4:  # the first four files make the first province
             sizes.append(len(load_inventory(tmp_path, secret).targets))
-    assert sizes == [5, 9, 10, 10, 9, 9, 15, 15]
+    assert sizes == [5, 9, 10, 10, 9, 9, 9, 15, 15]
     loaded = load_inventory(tmp_path, secret)
     assert [sorted(each.targets) for each in loaded.maintenance][1] == [
         f"{site}/tslcd" for site in ("xa-binh-luc", "xa-binh-my-moi", "xa-tan-thanh")

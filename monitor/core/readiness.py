@@ -87,18 +87,26 @@ def hurt_by_incident(incidents: Iterable[Incident]) -> dict[str, Incident]:
     return found | {each.root: each for each in known}
 
 
-def outlook(meeting: Meeting, session: Session, sight: Sight) -> Outlook:
-    """How ready the rooms are."""
-    rooms = [judge_room(each, sight) for each in meeting.rooms if each in sight.inventory.targets]
+def outlook(meeting: Meeting, session: Session, judge: Callable[[str], Room | None]) -> Outlook:
+    """How ready the rooms are; `judge` says it of one, None where it has left the inventory."""
+    rooms = [found for each in meeting.rooms if (found := judge(each)) is not None]
     return Outlook(meeting=meeting, session=session, rooms=tuple(sorted(rooms, key=lambda each: RANK[each.readiness])))
 
 
-def judge_room(room: str, sight: Sight) -> Room:
-    """The first of the criteria that speaks."""
-    return next((found for criterion in CRITERIA if (found := criterion(room, sight)) is not None), Room(target=room))
+def judge_room(room: str, sight: Sight) -> Room | None:
+    """The first of the criteria that speaks; None when there is no such target."""
+    if room not in sight.inventory.targets:
+        return None
+    bad = [each for each in sight.graph.ancestors(room) if sight.state(each) is not State.UP]
+    fronts = sorted(bad, key=sight.graph.order.__getitem__)
+    spoken = (found for criterion in CRITERIA if (found := criterion(room, fronts, sight)) is not None)
+    return next(spoken, Room(target=room))
 
 
-Criterion = Callable[[str, Sight], Room | None]
+Criterion = Callable[[str, Sequence[str], Sight], Room | None]
+"""Given the room, and what is in front of it and not well: the farthest first, for what is wrong there explains what is wrong
+behind it.
+"""
 
 
 def _found(room: str, readiness: Readiness, because: str, of: str, sight: Sight) -> Room:
@@ -109,45 +117,20 @@ def _found(room: str, readiness: Readiness, because: str, of: str, sight: Sight)
     )  # fmt: skip
 
 
-def _cut_off(room: str, sight: Sight) -> Room | None:
+def _cut_off(room: str, fronts: Sequence[str], sight: Sight) -> Room | None:
     """It does not answer, by its own fault or by that of something in front of it, which the incident names where it can."""
     state = sight.state(room)
     if state not in CUT:
         return None
-    fronts, incident = sight.graph.ancestors(room), sight.incidents.get(room)
-    of = room
+    incident, of = sight.incidents.get(room), room
     if incident is not None and incident.root in fronts:
         of = incident.root
     elif state is State.UNREACHABLE:
-        of = next((each for each in _ordered(fronts, sight) if sight.state(each) is State.DOWN), room)
+        of = next((each for each in fronts if sight.state(each) is State.DOWN), room)
     return _found(room, Readiness.NOT_READY, "down" if of == room else "cut-off", of, sight)
 
 
-def _unknown(room: str, sight: Sight) -> Room | None:
-    return _found(room, Readiness.AT_RISK, "unknown", room, sight) if sight.state(room) is State.UNKNOWN else None
-
-
-def _degraded(room: str, sight: Sight) -> Room | None:
-    return _found(room, Readiness.AT_RISK, "degraded", room, sight) if sight.state(room) is State.DEGRADED else None
-
-
-def _bad_way(room: str, sight: Sight) -> Room | None:
-    """Something that it cannot do without, or a line of its site, is degraded: a meeting may suffer where a check does not."""
-    for each in _ordered(sight.graph.ancestors(room), sight):
-        if sight.state(each) is State.DEGRADED and (room in sight.graph.behind(each) or _own_line(each, room, sight)):
-            return _found(room, Readiness.AT_RISK, "bad-way", each, sight)
-    return None
-
-
-def _one_way_left(room: str, sight: Sight) -> Room | None:
-    """One of several lines of the site is gone: nothing may happen to the others."""
-    for each in _ordered(sight.graph.ancestors(room), sight):
-        if sight.state(each) in CUT and _own_line(each, room, sight):
-            return _found(room, Readiness.AT_RISK, "one-way-left", each, sight)
-    return None
-
-
-def _on_battery(room: str, sight: Sight) -> Room | None:
+def _on_battery(room: str, _: Sequence[str], sight: Sight) -> Room | None:
     for each in sight.graph.by_site[sight.inventory.targets[room].site]:
         held = sight.held.get(each.id)
         if held is not None and held.says in BATTERY_SAYS:
@@ -155,21 +138,41 @@ def _on_battery(room: str, sight: Sight) -> Room | None:
     return None
 
 
-def _planned(room: str, sight: Sight) -> Room | None:
-    """Work is announced for the time of the meeting, on the room or on what it cannot do without."""
-    needs = {room, *(each for each in sight.graph.ancestors(room) if room in sight.graph.behind(each))}
-    for each in _ordered(needs & sight.works, sight):
-        return _found(room, Readiness.AT_RISK, "planned", each, sight)
+def _degraded(room: str, _: Sequence[str], sight: Sight) -> Room | None:
+    return _found(room, Readiness.AT_RISK, "degraded", room, sight) if sight.state(room) is State.DEGRADED else None
+
+
+def _bad_way(room: str, fronts: Sequence[str], sight: Sight) -> Room | None:
+    """Something that it cannot do without, or a line of its site, is degraded: a meeting may suffer where a check does not."""
+    for each in fronts:
+        if sight.state(each) is State.DEGRADED and (room in sight.graph.behind(each) or _own_line(each, room, sight)):
+            return _found(room, Readiness.AT_RISK, "bad-way", each, sight)
     return None
+
+
+def _planned(room: str, _: Sequence[str], sight: Sight) -> Room | None:
+    """Work is announced for the time of the meeting, on the room or on what it cannot do without."""
+    if not sight.works:
+        return None
+    needs = {room, *(each for each in sight.graph.ancestors(room) if room in sight.graph.behind(each))}
+    work = min(needs & sight.works, key=sight.graph.order.__getitem__, default=None)
+    return _found(room, Readiness.AT_RISK, "planned", work, sight) if work is not None else None
+
+
+def _one_way_left(room: str, fronts: Sequence[str], sight: Sight) -> Room | None:
+    """One of several lines of the site is gone: nothing may happen to the others."""
+    for each in fronts:
+        if sight.state(each) in CUT and _own_line(each, room, sight):
+            return _found(room, Readiness.AT_RISK, "one-way-left", each, sight)
+    return None
+
+
+def _unknown(room: str, _: Sequence[str], sight: Sight) -> Room | None:
+    return _found(room, Readiness.AT_RISK, "unknown", room, sight) if sight.state(room) is State.UNKNOWN else None
 
 
 CRITERIA: Sequence[Criterion] = (_cut_off, _on_battery, _degraded, _bad_way, _planned, _one_way_left, _unknown)
 """In the order in which they are asked: the first that finds something is what people are told."""
-
-
-def _ordered(targets: Iterable[str], sight: Sight) -> list[str]:
-    """The farthest in front first: what is wrong there explains what is wrong behind it."""
-    return sorted(targets, key=sight.graph.order.__getitem__)
 
 
 def _own_line(target: str, room: str, sight: Sight) -> bool:

@@ -34,6 +34,7 @@ from monitor.inventory.addresses import Network, check_address, is_name, read_ne
 from monitor.inventory.former import Former
 from monitor.inventory.ical import Event
 from monitor.inventory.meetings import MeetingReader
+from monitor.inventory.profiles import Raw, Written, read_profiles
 from monitor.inventory.recurrence import recur
 from monitor.inventory.schema import (
     CalendarModel,
@@ -80,7 +81,8 @@ class Part:
 
     source: Source
     providers: Mapping[str, ProviderModel]
-    profiles: Mapping[str, ProfileModel]
+    profiles: Mapping[str, Mapping[str, object]]
+    """As they are written: in what form they are shows with what they are like."""
     templates: Mapping[str, SiteBody]
     sites: Mapping[int, SiteModel]
     """By position in the file."""
@@ -129,7 +131,6 @@ class _Compiler:
         self._parts = parts
         self._lost = {name for part in parts for name in part.lost}
         self._providers = self._collect("providers")
-        self._profiles: dict[str, tuple[Source, ProfileModel]] = self._collect("profiles")
         self._templates: dict[str, tuple[Source, SiteBody]] = self._collect("templates")
         self._limits: dict[tuple[str, str], tuple[Limit, ...]] = {}
         self._targets: dict[str, Target] = {}
@@ -144,10 +145,11 @@ class _Compiler:
         self._former = Former()
         self._as_profile: dict[tuple[str, str], object] = {}
         """By profile and check: options that are the same for all targets, for nothing is filled in."""
-        self._used_profiles: set[str] = set()
         self._used_templates: set[str] = set()
         self._networks: list[Network] = []
         """Of the site that is read."""
+        self._used_profiles: set[str] = set()
+        self._profiles = self._read_profiles()
 
     def _collect(self, table: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -163,11 +165,9 @@ class _Compiler:
         return found
 
     def run(self) -> Inventory:
-        for name, (source, profile) in self._profiles.items():
-            for check_name, check in profile.checks.items():
-                self._limits[name, check_name] = self._check_limits(
-                    source, ("profiles", name, "checks", check_name), check
-                )
+        for name, written in self._profiles.items():
+            for check_name, check in written.model.checks.items():
+                self._limits[name, check_name] = self._check_limits(written.at("checks", check_name), check)
         sites: dict[str, Site] = {}
         for source, index, model in self._site_models():
             if model.id in sites:
@@ -180,6 +180,7 @@ class _Compiler:
             self._former.name_site(source, index, model)
             self._take_site(source, index, model)
             sites[model.id] = _site(model, self._site_kind(model), self._networks)
+        self._check_unused()
         self._resolve()
         if self._complete and not self._lost:
             self._warn(sites)
@@ -212,7 +213,7 @@ class _Compiler:
         self.problems += meetings.problems
         return Inventory(
             sites=sites, targets=self._targets, providers=providers, maintenance=maintenance, meetings=meetings.meetings,
-            profiles={name: _profile(name, each) for name, (_, each) in self._profiles.items()},
+            profiles={name: _profile(name, each.model) for name, each in self._profiles.items()},
         )  # fmt: skip
 
     def _site_models(self) -> Iterator[tuple[Source, int, SiteModel]]:
@@ -226,28 +227,39 @@ class _Compiler:
 
     # -- profiles ------------------------------------------------------------------------------------------------
 
-    def _check_limits(self, source: Source, where: Where, check: CheckModel) -> tuple[Limit, ...]:
+    def _read_profiles(self) -> dict[str, Written]:
+        raw: Raw = self._collect("profiles")
+        for name, (source, each) in raw.items():
+            if isinstance(like := each.get("like"), str):
+                self._used_profiles.add(like)
+                if like not in raw:
+                    self._unknown("profile", like, raw.keys() - {name}, [(source, ("profiles", name))], ("like",))
+        good, problems = read_profiles(raw)
+        self.problems += problems
+        self._lost |= {("profile", name) for name in raw if name not in good}
+        return good
+
+    def _check_limits(self, layers: Layers, check: CheckModel) -> tuple[Limit, ...]:
         kind = self._kinds.get(check.probe)
         if kind is None:
             text = f"there is no probe kind `{check.probe}`"
-            self.problems.append(source.problem((*where, "probe"), text, near(check.probe, self._kinds)))
+            self._once(place(layers, ("probe",), text, near(check.probe, self._kinds)))
             return ()
         limits: list[Limit] = []
         for name, limit in check.limits.items():
-            here = (*where, "limits", name)
+            here = ("limits", name)
             if name not in self._measures[check.probe]:
                 text = f"the probe `{check.probe}` does not measure `{name}`"
-                hint = near(name, self._measures[check.probe])
-                self.problems.append(source.problem(here, text, hint, at_key=True))
+                self._once(place(layers, here, text, near(name, self._measures[check.probe]), at_key=True))
             elif name == LOSS and not check.window:
                 text = "loss_ratio needs a window"
-                self.problems.append(source.problem(here, text, "add `window: 60` (runs) to the check", at_key=True))
+                self._once(place(layers, here, text, "add `window: 60` (runs) to the check", at_key=True))
             elif name == LOSS and limit.above is not None and limit.above >= 1:
                 text = f"loss_ratio is a part of 1, so it is never above {limit.above:g}"
-                self.problems.append(source.problem((*here, "above"), text, "write such as 0.05 for 5 %"))
+                self._once(place(layers, (*here, "above"), text, "write such as 0.05 for 5 %"))
             elif name == LOSS and limit.above_usual is not None:
                 text = "loss_ratio is not held against what is usual"
-                self.problems.append(source.problem((*here, "above_usual"), text, "write `above`", at_key=True))
+                self._once(place(layers, (*here, "above_usual"), text, "write `above`", at_key=True))
             limits += _limits(name, limit)
         return tuple(limits)
 
@@ -361,7 +373,7 @@ class _Compiler:
         link = model if isinstance(model, LinkModel) else None
         if link and link.provider not in self._providers:
             self._unknown("provider", link.provider, self._providers, layers, ("provider",))
-        profile = found[1] if found else None
+        profile = found.model if found else None
         what, vantage = profile.kind if profile else "", isinstance(model, DeviceModel) and model.vantage
         written = model.severity or (profile.severity if profile else None)
         usual = usual_severity(role, what, vantage=vantage, commune=commune)
@@ -388,7 +400,7 @@ class _Compiler:
             self._unknown(what, name, table, layers, where)
         return found
 
-    def _unknown(self, what: str, name: str, known: Mapping[str, object], layers: Layers, where: Where) -> None:
+    def _unknown(self, what: str, name: str, known: Iterable[str], layers: Layers, where: Where) -> None:
         if self._complete and (what, name) not in self._lost:
             self._once(place(layers, where, f"there is no {what} `{name}`", near(name, known)))
 
@@ -418,11 +430,11 @@ class _Compiler:
         target: str,
         role: Role,
         model: TargetModel,
-        found: tuple[Source, ProfileModel],
+        found: Written,
         layers: Layers,
         words: Mapping[str, str],
     ) -> Iterator[Check]:
-        source, profile = found
+        profile = found.model
         for name in model.options:
             if name not in profile.checks:
                 text = f"profile `{model.profile}` has no check `{name}`"
@@ -439,10 +451,10 @@ class _Compiler:
                 self.problems.append(place(layers, ("address",), text, "write the IP address"))
             options = None if name in model.options else self._as_profile.get((model.profile, name))
             if options is None:
-                where = ("profiles", model.profile, "checks", name, "options")
-                filled = self._fill(check.options, words, [(source, where)], ())
+                below = found.at("checks", name, "options")
+                filled = self._fill(check.options, words, below, ())
                 merged = merge(filled, model.options.get(name, {}))
-                both = [*((each, (*base, "options", name)) for each, base in layers), (source, where)]
+                both = [*((each, (*base, "options", name)) for each, base in layers), *below]
                 options, problems = fit(both, kind.options, merged, self._context)
                 self.problems += problems
                 self._check_ca(options, both)
@@ -463,6 +475,18 @@ class _Compiler:
                 check_ca(ca.get_secret_value())
             except ValueError as error:
                 self.problems.append(place(layers, ("ca",), str(error)))
+
+    def _check_unused(self) -> None:
+        """What waits for equipment that it `fits` is in form all the same, as far as nothing must be filled in."""
+        for name, written in self._profiles.items():
+            if name in self._used_profiles or written.model.fits is None:
+                continue
+            for check_name, check in written.model.checks.items():
+                kind = self._kinds.get(check.probe)
+                if kind is not None and not _has_braces(check.options):
+                    below = written.at("checks", check_name, "options")
+                    for each in fit(below, kind.options, check.options, {"read_secret": _no_secret})[1]:
+                        self._once(each)
 
     # -- maintenance ---------------------------------------------------------------------------------------------
 
@@ -553,11 +577,10 @@ class _Compiler:
 
     def _warn(self, sites: Mapping[str, Site]) -> None:
         """What may be meant, but seldom is."""
-        for name, (source, _) in self._profiles.items():
-            if name not in self._used_profiles:
-                self._warning(
-                    source, ("profiles", name), f"nothing has the profile `{name}`, so its options were not checked"
-                )
+        for name, written in self._profiles.items():
+            if name not in self._used_profiles and written.model.fits is None:
+                ((source, where), *_) = written.layers
+                self._warning(source, where, f"nothing has the profile `{name}`, so its options were not checked")
         for name, (source, _) in self._templates.items():
             if name not in self._used_templates:
                 self._warning(source, ("templates", name), f"no site is like `{name}`")
@@ -609,6 +632,17 @@ class _Compiler:
 
 def _labels(*tables: Mapping[Any, str]) -> dict[str, str]:
     return {str(language): text for table in tables for language, text in table.items()}
+
+
+def _has_braces(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_braces, value.values()))
+    return any(map(_has_braces, value)) if isinstance(value, list) else isinstance(value, str) and "{" in value
+
+
+def _no_secret(_where: str, _name: str) -> str:
+    """Of a profile that nothing has: there need be none."""
+    return "none"
 
 
 def _profile(name: str, model: ProfileModel) -> Profile:

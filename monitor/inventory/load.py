@@ -18,7 +18,6 @@ from monitor.inventory.schema import (
     Document,
     MaintenanceModel,
     MeetingModel,
-    ProfileModel,
     ProviderModel,
     SiteBody,
     SiteModel,
@@ -143,9 +142,11 @@ def _part(source: Source, folder: Path) -> tuple[Part, list[Problem]]:
                 lost.add((table.removesuffix("s"), str(name)))
         return found
 
+    profiles = {key: each for key, each in tables.get("profiles", {}).items() if isinstance(each, dict)}
+    lost.update(("profile", str(key)) for key in tables.get("profiles", {}) if key not in profiles)
     calendars, more = _calendars(source, folder, good("calendars", CalendarModel))
     return Part(
-        source=source, providers=good("providers", ProviderModel), profiles=good("profiles", ProfileModel),
+        source=source, providers=good("providers", ProviderModel), profiles=profiles,
         templates=good("templates", SiteBody), sites=good("sites", SiteModel),
         maintenance=good("maintenance", MaintenanceModel), meetings=good("meetings", MeetingModel), calendars=calendars,
         lost=frozenset(lost), complete=tables == value,

@@ -11,14 +11,14 @@ import re
 from datetime import date, datetime, time
 from email.errors import MessageError
 from email.headerregistry import Address
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from alerts.routing import WEEK_MINUTES, Hours
 from monitor.core.words import LOCAL
 from monitor.inventory.hours import parse_hours
-from probes.registry import Bandwidth
+from probes.registry import Bandwidth, ObjectId
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -179,21 +179,6 @@ class CheckModel(Model):
 SeverityName = Literal["minor", "major", "critical"]
 
 
-_OBJECT_ID = re.compile(r"[0-2](\.(0|[1-9]\d{0,9}))+")
-
-
-def _object_id(value: str) -> str:
-    if not _OBJECT_ID.fullmatch(value):
-        raise ValueError(
-            f"`{value}` is not an object id: write numbers with dots between them, such as 1.3.6.1.4.1.14988"
-        )
-    return value
-
-
-ObjectId = Annotated[
-    str, AfterValidator(_object_id), Field(max_length=128, json_schema_extra={"pattern": f"^{_OBJECT_ID.pattern}$"})
-]
-"""Dotted OBJECT IDENTIFIER (RFC 2578 section 3.5)."""
 DescriptionPart = Annotated[str, Field(min_length=1, max_length=80)]
 
 
@@ -219,8 +204,11 @@ class FitsModel(Model):
 
 
 class ProfileModel(Model):
-    """One kind of equipment, line or service: which checks it gets."""
+    """One kind of equipment, line or service: which checks it gets. It is read when all that it is like is laid under it."""
 
+    like: Slug | None = Field(
+        None, description="profile that it takes everything but `fits` from that it does not write itself"
+    )
     kind: Slug = Field(description="kind of target that it fits: tslcd, router, ups, website, …")
     label: dict[Literal["vi", "en"], str] = Field(default_factory=dict, description="human name by language")
     model: str = Field("", max_length=80, description="make and model, for shared-fault hints")
@@ -547,6 +535,9 @@ Rooms = Annotated[
 ROOMS_SAY = "`site/name` of a target, a site or area (all its rooms), or `all communes`; one of these or a list"
 
 
+_USUAL_REPORTS: Any = ["24h", "60m", "15m"]
+
+
 class MeetingBody(Model):
     """What meetings have in common, wherever their times are written."""
 
@@ -555,7 +546,7 @@ class MeetingBody(Model):
         "normal", description="high: an incident that threatens it soon is one step more severe"
     )
     reports: list[Before] = Field(
-        default=[86_400.0, 3600.0, 900.0], max_length=10,
+        default=_USUAL_REPORTS, validate_default=True, max_length=10,
         description="how long before it begins its rooms are looked at and told of; empty: never",
     )  # fmt: skip
 
@@ -583,8 +574,11 @@ class MeetingModel(MeetingBody):
         return self
 
 
+_CALENDAR_FILE = re.compile(r"[^/\\.][^/\\]*\.ics")
+
+
 def _calendar_file(value: str) -> str:
-    if "/" in value or "\\" in value or not value.endswith(".ics") or value.startswith("."):
+    if not _CALENDAR_FILE.fullmatch(value):
         raise ValueError(f"`{value}` is not the plain name of an .ics file in the folder of the inventory")
     return value
 
@@ -593,8 +587,9 @@ class CalendarModel(MeetingBody):
     """An iCalendar file whose events are meetings, where they name a room."""
 
     file: Annotated[str, AfterValidator(_calendar_file)] = Field(
-        max_length=120, description="name of the .ics file, which lies in the folder of the inventory"
-    )
+        max_length=120, description="name of the .ics file, which lies in the folder of the inventory",
+        json_schema_extra={"pattern": f"^{_CALENDAR_FILE.pattern}$"},
+    )  # fmt: skip
     rooms: dict[Annotated[str, Field(max_length=200)], Rooms] = Field(
         default_factory=dict, description=f"place or address as the events write it → {ROOMS_SAY}"
     )
@@ -604,7 +599,7 @@ class Document(Model):
     """One file of the inventory; a folder of files is read as one."""
 
     providers: dict[Slug, ProviderModel] = Field(default_factory=dict, description="who delivers lines, by id")
-    profiles: dict[Slug, ProfileModel] = Field(
+    profiles: dict[Slug, dict[str, object]] = Field(
         default_factory=dict, description="kinds of equipment, lines and services with their checks, by name"
     )
     templates: dict[Slug, SiteBody] = Field(default_factory=dict, description="what many sites have, by name")

@@ -17,6 +17,8 @@ ENGINE_TIME = "1.3.6.1.6.3.10.2.1.3.0"
 """Seconds since snmpEngineBoots last changed; does not wrap in practice."""
 
 IF_NAME = "1.3.6.1.2.1.31.1.1.1.1"
+IF_DESCR = "1.3.6.1.2.1.2.2.1.2"
+"""What some routers tell in place of ifName (DrayTek Vigor 2920)."""
 IF_ALIAS = "1.3.6.1.2.1.31.1.1.1.18"
 """What the admin of the device calls the port."""
 _IF_ENTRY = "1.3.6.1.2.1.2.2.1"
@@ -119,11 +121,21 @@ _TRAPS: Mapping[str, str] = {
     "1.3.6.1.2.1.33.2.2": "upsTrapTestCompleted",
     "1.3.6.1.2.1.33.2.3": "upsTrapAlarmEntryAdded",
     "1.3.6.1.2.1.33.2.4": "upsTrapAlarmEntryRemoved",
+    "1.3.6.1.2.1.43.18.2.1": "printerV2Alert",
+    "1.3.6.1.4.1.318.1": "communicationLost",
+    "1.3.6.1.4.1.318.2": "upsOverload",
+    "1.3.6.1.4.1.318.4": "upsDischarged",
+    "1.3.6.1.4.1.318.5": "upsOnBattery",
+    "1.3.6.1.4.1.318.7": "lowBattery",
+    "1.3.6.1.4.1.318.9": "powerRestored",
+    "1.3.6.1.4.1.318.11": "returnFromLowBattery",
+    "1.3.6.1.4.1.318.17": "upsBatteryNeedsReplacement",
 }
+"""Those that make a difference for what we watch: SNMPv2-MIB, IF-MIB, UPS-MIB, Printer-MIB (RFC 3805), PowerNet-MIB of APC."""
 
 
 def trap_kind(oid: str) -> str:
-    """Name of a trap, `other` for those of vendors; from version 1 there is a 0 before the last number (RFC 3584)."""
+    """Name of a trap, `other` for one that is not in the table; from version 1 there is a 0 before the last number (RFC 3584)."""
     head, _, last = oid.rpartition(".")
     return _TRAPS.get(oid) or _TRAPS.get(f"{head.removesuffix('.0')}.{last}", "other")
 

@@ -39,6 +39,7 @@ def sight(replay: Replay, *works: str) -> Sight:
 
 def judged(replay: Replay, *works: str, room: str = ROOM) -> tuple[Readiness, str, str]:
     found = judge_room(room, sight(replay, *works))
+    assert found is not None
     return found.readiness, found.because, found.of
 
 
@@ -56,6 +57,7 @@ def test_a_room_that_is_down_itself_is_not_ready() -> None:
     assert judged(replay) == (NOT_READY, "down", ROOM), "before there is an incident"
     replay.wait(10)
     found = judge_room(ROOM, sight(replay))
+    assert found is not None
     assert (found.readiness, found.because, found.of) == (NOT_READY, "down", ROOM)
     assert found.incident == replay.the_only().id
 
@@ -129,7 +131,7 @@ def test_the_worst_rooms_come_first_and_are_counted() -> None:
     replay.degraded("c/vc-endpoint", says="slow")
     session = Session(T0, T0 + timedelta(hours=1), "m")
     meeting = Meeting(id="m", title="M", rooms=tuple(f"{each}/vc-endpoint" for each in "acbz"), sessions=(session,))
-    found = outlook(meeting, session, sight(replay))
+    found = outlook(meeting, session, lambda room: judge_room(room, sight(replay)))
     assert isinstance(found, Outlook)
     assert [each.target[0] for each in found.rooms] == ["b", "c", "a"], "what is no target is left out"
     assert found.counts() == {NOT_READY: 1, AT_RISK: 1, READY: 1}
@@ -160,18 +162,24 @@ def with_calls(inventory: Inventory) -> Inventory:
     )  # fmt: skip
 
 
+def room_of(replay: Replay) -> Room:
+    found = judge_room(ROOM, sight(replay))
+    assert found is not None
+    return found
+
+
 def test_people_are_told_why_what_to_do_and_whom_to_call() -> None:
     replay = Replay(with_calls(province()))
     cut(replay, "a/tslcd")
     replay.wait(HOLD_DOWN)
-    found = advise(judge_room(ROOM, sight(replay)), replay.inventory, WORDS["vi"])
+    found = advise(room_of(replay), replay.inventory, WORDS["vi"])
     assert (found.name, found.says) == ("Xã A", "Chưa sẵn sàng")
     assert found.why == "bị cắt do Đường TSLCĐ ngừng: không trả lời trong thời hạn"
     assert found.todo.startswith("Gọi nhà cung cấp")
     assert (found.call, found.circuit) == ("VNPT: 1800 1166", "C-1")
     replay = Replay(with_calls(province()))
     replay.down(ROOM)
-    found = advise(judge_room(ROOM, sight(replay)), replay.inventory, WORDS["en"])
+    found = advise(room_of(replay), replay.inventory, WORDS["en"])
     assert (found.call, found.circuit) == ("Chị Hoa 0912 345 678", "")
     assert found.why == "the room cannot be reached: no answer in time"
 

@@ -61,6 +61,32 @@ sites:
     assert "a/router" not in found.targets
 
 
+def test_a_profile_takes_everything_but_what_it_fits_from_what_it_is_like(tmp_path: Path) -> None:
+    text = """
+profiles:
+  base:
+    kind: router
+    model: Base
+    severity: critical
+    fits: {descriptions: [base]}
+    checks:
+      echo: {probe: icmp, interval: 2s, timeout: 1s, window: 60, limits: {loss_ratio: {above: 0.1, clear: 0.05}}}
+      port: {probe: tcp, options: {port: 22}}
+  middle: {like: base, checks: {port: {options: {port: 23}}}}
+  last: {like: middle, model: Last, checks: {echo: {confirm: 9, limits: {loss_ratio: {above: 0.3}}}, more: {probe: icmp}}}
+  without: {like: last, checks: {echo: null, more: null}}
+sites:
+  - {id: a, name: A, devices: {box: {profile: last, address: 10.1.1.1}, other: {profile: without, address: 10.1.1.2}}}
+"""
+    found = load(tmp_path, text)
+    echo, port, more = found.targets["a/box"].checks
+    assert (echo.interval_seconds, echo.confirm, port.options.port, more.name) == (2.0, 9, 23, "more")
+    assert echo.limits == (Limit(value="loss_ratio", above=0.3, clear=0.05, says="limit"),)
+    assert (found.targets["a/box"].model, found.targets["a/box"].severity) == ("Last", Severity.CRITICAL)
+    assert [each.name for each in found.targets["a/other"].checks] == ["port"]
+    assert (found.profiles["base"].descriptions, found.profiles["last"].descriptions) == (("base",), ())
+
+
 def test_former_ids_of_a_target_are_its_own_and_those_that_its_site_makes_of_its_names(tmp_path: Path) -> None:
     text = """
 sites:

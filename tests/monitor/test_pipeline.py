@@ -291,7 +291,7 @@ async def test_a_clock_that_is_set_and_a_standstill_are_recorded_and_decided_the
     line.recorder = recorder
     line.begin(BOTH)
     told: list[IncidentEvent] = []
-    line.pipeline._tell = told.append  # type: ignore[method-assign]
+    line.pipeline._note = told.append  # type: ignore[method-assign]
     async with line.running():
         line.see("south/portal", Outcome.FAILED)
         line.now += (step := timedelta(hours=-1))

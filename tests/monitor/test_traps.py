@@ -91,7 +91,7 @@ def send(tmp_path: Path) -> Callable[..., Any]:
         (V2C, LINK_DOWN, "linkDown"),
         (V2C, "1.3.6.1.6.3.1.1.5.4", "linkUp"),
         (V2C, ON_BATTERY, "upsTrapOnBattery"),
-        (V2C, "1.3.6.1.4.1.318.0.5", "other"),
+        (V2C, "1.3.6.1.4.1.318.0.5", "upsOnBattery"),
         ((*V2C, "-Ci"), ON_BATTERY, "upsTrapOnBattery"),
         (("-v1", "-c", COMMUNITY), "1.3.6.1.2.1.33.2 127.0.0.1 6 1 1", "upsTrapOnBattery"),
         (("-v1", "-c", COMMUNITY), "1.3.6.1.4.1.1 127.0.0.1 2 0 1", "linkDown"),
@@ -305,6 +305,8 @@ def test_the_name_of_an_engine_is_read_from_anything(message: bytes) -> None:
 
 
 def test_a_trap_of_a_vendor_is_other_whatever_its_name() -> None:
+    assert mib.trap_kind("1.3.6.1.4.1.318.0.5") == "upsOnBattery"  # PowerNet-MIB defines its traps as version 1 does
+    assert mib.trap_kind("1.3.6.1.2.1.43.18.2.0.1") == "printerV2Alert"
     assert mib.trap_kind("1.3.6.1.2.1.33.2.0.1") == "upsTrapOnBattery"
     assert [mib.trap_kind(each) for each in ("", "1", "1.3.6.1.4.1.9.9", "x" * 99)] == ["other"] * 4
 

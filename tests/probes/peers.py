@@ -284,6 +284,21 @@ V3_OTHERS = {"md5": "MD5", "sha256": "SHA-256", "sha512": "SHA-512"}
 UPS = "1.3.6.1.2.1.33.1"
 
 
+def agent_answers(address: str, port: int, community: str) -> bool:
+    """Whether an SNMP agent answers anything."""
+    # GET sysUpTime.0, version 2c, as RFC 3416 writes it.
+    name = community.encode()
+    get = bytes.fromhex("a019020101020100020100300e300c06082b060102010103000500")
+    body = b"\x02\x01\x01" + b"\x04" + bytes([len(name)]) + name + get
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.settimeout(0.2)
+        one.connect((address, port))
+        with contextlib.suppress(OSError):
+            one.send(b"\x30" + bytes([len(body)]) + body)
+            return bool(one.recv(1500))
+    return False
+
+
 class Snmpd(Server):
     """An agent of net-snmp; `objects` are values by OID, over its own: numbers, texts, or OIDs with a point before them."""
 
@@ -316,22 +331,9 @@ rouser {V3_USER} authpriv
                 program("snmpd"), "-f", "-C", "-c", str(work / "snmpd.conf"), "-Lo", "-p", str(work / "pid"),
                 "-I", "-smux",
             ],
-            self._answers,
+            lambda: agent_answers(self.address, self.port, COMMUNITY),
             {"SNMP_PERSISTENT_DIR": str(work), "MIBS": ""},
         )  # fmt: skip
-
-    def _answers(self) -> bool:
-        # GET sysUpTime.0, version 2c, as RFC 3416 writes it; any answer will do.
-        community = COMMUNITY.encode()
-        get = bytes.fromhex("a019020101020100020100300e300c06082b060102010103000500")
-        body = b"\x02\x01\x01" + b"\x04" + bytes([len(community)]) + community + get
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-            one.settimeout(0.2)
-            one.connect((self.address, self.port))
-            with contextlib.suppress(OSError):
-                one.send(b"\x30" + bytes([len(body)]) + body)
-                return bool(one.recv(1500))
-        return False
 
     @property
     def v2c(self) -> dict[str, Any]:

@@ -660,3 +660,15 @@ async def test_garbage_that_makes_the_library_panic_is_a_protocol_failure(garbag
 async def test_incomplete_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(pydantic.ValidationError):
         await ask("snmp", **options)
+
+
+async def test_a_router_without_names_of_ports_is_asked_by_their_descriptions() -> None:
+    table = {
+        name.replace(mib.IF_NAME, mib.IF_DESCR): each
+        for name, each in _ports("LAN", "WAN1").items()
+        if not name.startswith(mib.IF_ALIAS)
+    }
+    async with Agent(table) as agent:
+        result = await ask("snmp", **ASK, port=agent.port, interfaces=["WAN1"])
+    assert result.outcome is Outcome.OK
+    assert result.values['ifOperStatus{ifName="WAN1"}'] == 1

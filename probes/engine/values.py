@@ -1,0 +1,276 @@
+"""Values that the MIB of a vendor tells: the inventory says where they are and which measurement they are.
+
+So equipment of a new make needs lines of YAML and no code. Where the rows of a table are is found by a walk and kept;
+from then on exact GETs ask for them together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from probes.engine.snmp import Session, text
+from probes.registry import Metric, ObjectId, Options, Request, labelled
+from probes.wire.text import one_line
+
+MOST_ROWS = 16
+"""Of a table whose rows make a series each."""
+MOST_TAKEN_ROWS = 256
+"""Of a table of which one number is taken."""
+MOST_VALUES = 32
+FIND_SECONDS = 3600.0
+"""Where the rows are is looked for anew so often, and when one is gone: a disk may have come."""
+_NUMBER = re.compile(rb"\s*-?\d{1,15}(\.\d{1,9})?\s*")
+"""Some agents write numbers as text."""
+
+
+class _Measure(NamedTuple):
+    help: str
+    label: str = ""
+    least: float = 0.0
+    most: float = 1.0
+    """What lies outside of these is no measurement: agents write -1, -2147483648 or 2147483647 for what they do not know."""
+    by_others: bool = False
+    """Whether other options bring it too."""
+
+
+_ANY = float(2**63)
+MEASURES: Mapping[str, _Measure] = {
+    "snmp_cpu_ratio": _Measure("How busy the processor is, 0 to 1."),
+    "snmp_memory_ratio": _Measure("Part of the memory that is in use, 0 to 1."),
+    "snmp_disk_ratio": _Measure("Part of the disk that is in use, 0 to 1.", "disk"),
+    "snmp_temperature_celsius": _Measure("What a sensor of the device tells.", "sensor", -60, 200, by_others=True),
+    "snmp_supply_ratio": _Measure("What is left of toner or ink, 0 to 1.", "supply"),
+    "snmp_poe_ratio": _Measure("Part of the power over Ethernet that is in use, 0 to 1.", most=2),
+    "snmp_wireless_clients": _Measure("Devices that hang on it by radio.", most=1e6),
+    "snmp_alarms": _Measure("How many of its parts the device itself tells to be in trouble.", "part", most=1e6),
+    "upsOnBattery": _Measure("1 when the output comes from the battery.", by_others=True),
+    "upsBatteryLow": _Measure("1 when the battery is low or depleted.", by_others=True),
+    "upsReplaceBattery": _Measure("1 when the battery must be replaced.", by_others=True),
+    "upsBatteryTemperature": _Measure(
+        "Temperature at the battery in degrees Celsius.", least=-60, most=200, by_others=True
+    ),
+    "upsEstimatedMinutesRemaining": _Measure("Minutes that the battery will last.", most=1e5, by_others=True),
+    "upsEstimatedChargeRemaining": _Measure("Charge of the battery in percent.", most=100, by_others=True),
+    "upsOutputPercentLoad": _Measure("Load of the output in percent of what the UPS can carry.", most=1000),
+    "snmp_value": _Measure("A value that the inventory names.", "name", -_ANY, _ANY),
+}
+"""Which measurements a value can be."""
+MetricName = Literal[
+    "snmp_cpu_ratio", "snmp_memory_ratio", "snmp_disk_ratio", "snmp_temperature_celsius", "snmp_supply_ratio",
+    "snmp_poe_ratio", "snmp_wireless_clients", "snmp_alarms", "upsOnBattery", "upsBatteryLow", "upsReplaceBattery",
+    "upsBatteryTemperature", "upsEstimatedMinutesRemaining", "upsEstimatedChargeRemaining", "upsOutputPercentLoad",
+    "snmp_value",
+]  # fmt: skip
+METRICS = tuple(
+    Metric(name=name, help=each.help, labels=(each.label,) if each.label else (), asked_for=not each.by_others)
+    for name, each in MEASURES.items()
+)
+
+
+class OnlyRows(Options):
+    """Which rows of a table."""
+
+    column: ObjectId = Field(description="OID of a column of the same table")
+    values: list[int | str] = Field(min_length=1, max_length=16, description="what stands in it in the rows that count")
+
+
+class ValueOptions(Options):
+    """Where a value is, and how a measurement is made of it."""
+
+    metric: MetricName = Field("snmp_value", description="which measurement it is")
+    object: ObjectId | None = Field(None, description="OID of one object with its instance; most end in .0")
+    column: ObjectId | None = Field(None, description="OID of a column of a table, without an instance")
+    plus: list[ObjectId] = Field([], max_length=4, description="OIDs of others that are added to it")
+    of: ObjectId | None = Field(None, description="OID of the whole that it is a part of; makes it a ratio")
+    rest: ObjectId | None = Field(None, description="OID of the other part of that whole, where the whole is not told")
+    free: bool = Field(False, description="it is the part that is free, so the rest of the ratio is in use")
+    scale: float = Field(1.0, description="it is multiplied by this: 0.01 makes a ratio of percent")
+    states: list[int] = Field([], max_length=16, description="the measurement is 1 when it is one of these, else 0")
+    only: OnlyRows | None = Field(None, description="which rows of the table; default: all")
+    take: Literal["max", "min", "mean", "sum", "count"] | None = Field(
+        None, description="one number of all rows; default: each row is a measurement of its own"
+    )
+    names: ObjectId | None = Field(None, description="OID of the column with the names of the rows; default: by number")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> ValueOptions:
+        if (self.object is None) == (self.column is None):
+            raise ValueError("write exactly one of `object` and `column`")
+        if self.object is not None and (self.only or self.take or self.names):
+            raise ValueError("`only`, `take` and `names` belong to a `column`")
+        if self.column is not None and not self.take and not MEASURES[self.metric].label:
+            raise ValueError(f"of {self.metric} there is one: write which to `take` of the rows")
+        if self.take and self.names:
+            raise ValueError("where one number is taken of all rows, no `names` of rows are needed")
+        if self.of and self.rest:
+            raise ValueError("write `of` or `rest`, not both")
+        if self.free and not (self.of or self.rest):
+            raise ValueError("`free` needs `of` or `rest`: the whole that a part of is free")
+        return self
+
+    def oids(self, instance: str) -> tuple[str, ...]:
+        """Of one row, or of the object when `instance` is ""; what it is made of comes in this order."""
+        first = self.object or self.column or ""
+        second = tuple(each for each in (self.of, self.rest) if each)
+        return tuple(f"{each}{instance}" for each in (first, *self.plus, *second))
+
+
+Values = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=32)], ValueOptions], Field(max_length=MOST_VALUES)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where one number is: a row of a table, or an object."""
+
+    value: str
+    """Its name in the inventory."""
+    row: str
+    """Name of the row; "" of an object."""
+    oids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a poll brought: raw numbers by value and row, in the order of `ValueOptions.oids`."""
+
+    numbers: Sequence[tuple[_Spot, Sequence[float | None]]]
+    counts: Mapping[str, int]
+    """Rows by value, where they are counted."""
+
+
+NOTHING = Told((), {})
+
+
+async def read(request: Request[Any], session: Session, wanted: Mapping[str, ValueOptions]) -> Told:
+    """Ask for all of them."""
+    clock = asyncio.get_running_loop().time
+    known: tuple[float, Sequence[_Spot]] | None = request.memory.get("values")
+    if known is None or clock() - known[0] > FIND_SECONDS:
+        spots = [each for name, how in wanted.items() for each in await _find(request, session, name, how)]
+        known = request.memory["values"] = (clock(), spots)
+        lacking = (
+            wanted.keys() - {each.value for each in spots} - {name for name in wanted if wanted[name].take == "count"}
+        )
+        if lacking:
+            request.trace(f"the device has nothing for {', '.join(sorted(lacking))}")
+    got = await session.rows([each.oids for each in known[1]])
+    if any(each.oids[0] not in got for each in known[1]):  # gone: looked for in the next run
+        request.memory.pop("values", None)
+    counts = {name: len(await _rows(session, how)) for name, how in wanted.items() if how.take == "count"}
+    return Told([(each, [_number(got.get(oid)) for oid in each.oids]) for each in known[1]], counts)
+
+
+async def _find(request: Request[Any], session: Session, name: str, how: ValueOptions) -> Sequence[_Spot]:
+    if how.take == "count":
+        return ()
+    if how.object is not None:
+        # One by one: some agents give up the whole answer for an object that they lack (RFC 1157 section 4.1.2).
+        oids = how.oids("")
+        return [_Spot(name, "", oids)] if await session.get([oids[0]]) else ()
+    request.trace(f"walking {how.column} for {name}")
+    found = list(await _rows(session, how))[: MOST_TAKEN_ROWS if how.take else MOST_ROWS]
+    named = await session.rows([[f"{how.names}.{index}"] for index in found]) if how.names else {}
+    rows: dict[str, str] = {}
+    for index in found:
+        told = one_line(text(named.get(f"{how.names}.{index}", b"")), 64) or index
+        rows[f"{told} ({index})" if told in rows else told] = index
+    return [_Spot(name, row, how.oids(f".{index}")) for row, index in rows.items()]
+
+
+async def _rows(session: Session, how: ValueOptions) -> Mapping[str, str]:
+    """By index, those that count."""
+    assert how.column is not None
+    if how.only is None:
+        return await session.walk(how.column, certain=False)
+    right = {str(each) for each in how.only.values}
+    return {
+        index: each for index, each in (await session.walk(how.only.column, certain=False)).items() if each in right
+    }
+
+
+# -- what it means -----------------------------------------------------------------------------------------------------
+
+
+class Measured(NamedTuple):
+    """One measurement."""
+
+    metric: str
+    part: str
+    """What its label says; "" where it has none."""
+    value: float
+
+    @property
+    def key(self) -> str:
+        """Its name, label included."""
+        return labelled(self.metric, **{MEASURES[self.metric].label: self.part}) if self.part else self.metric
+
+    def __str__(self) -> str:
+        name = self.metric.removeprefix("snmp_").removesuffix("_ratio").removesuffix("_celsius")
+        number = f"{self.value * 100:.0f} %" if self.metric.endswith("_ratio") else f"{self.value:g}"
+        number += " °C" if self.metric.endswith("_celsius") else ""
+        return f"{' '.join(filter(None, (name.replace('_', ' '), self.part)))} {number}"
+
+
+def measure(wanted: Mapping[str, ValueOptions], told: Told) -> list[Measured]:
+    """All that are told; of several values that are the same measurement the first one counts."""
+    rows: dict[str, dict[str, float]] = {}
+    for spot, numbers in told.numbers:
+        how = wanted.get(spot.value)
+        if how is not None and (value := reckon(how, numbers)) is not None:
+            rows.setdefault(spot.value, {})[spot.row] = value
+    found: dict[tuple[str, str], float] = {}
+    for name, how in wanted.items():
+        for row, value in _taken(how, rows.get(name, {}), told.counts.get(name)).items():
+            found.setdefault((how.metric, (row or name) if MEASURES[how.metric].label else ""), value)
+    return [Measured(metric, part, value) for (metric, part), value in found.items()]
+
+
+def _taken(how: ValueOptions, rows: Mapping[str, float], count: int | None) -> Mapping[str, float]:
+    if how.take == "count":
+        return {} if count is None else {"": float(count)}
+    if how.take is None or not rows:
+        return rows
+    numbers = list(rows.values())
+    match how.take:
+        case "max":
+            return {"": max(numbers)}
+        case "min":
+            return {"": min(numbers)}
+        case "sum":
+            return {"": sum(numbers)}
+    return {"": sum(numbers) / len(numbers)}
+
+
+def reckon(how: ValueOptions, numbers: Sequence[float | None]) -> float | None:
+    """The measurement that raw numbers in the order of `ValueOptions.oids` make; None when the device does not know it."""
+    parts, whole = (numbers[:-1], numbers[-1]) if how.of or how.rest else (numbers, None)
+    first, *others = parts
+    if first is None:
+        return None
+    value = first + sum(each for each in others if each is not None)
+    if how.states:
+        return float(first in how.states)
+    if how.of or how.rest:
+        if whole is None or value < 0 or whole < 0:
+            return None
+        whole = whole if how.of else whole + value
+        if whole == 0:
+            return None
+        value = 1 - value / whole if how.free else value / whole
+    value *= how.scale
+    least, most = MEASURES[how.metric].least, MEASURES[how.metric].most
+    return value if least <= value <= most else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bytes) and _NUMBER.fullmatch(value):
+        return float(value)
+    return float(value) if isinstance(value, int) else None
