@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.figures import row_of
-from alerts.summary import Line, lines
+from alerts.summary import lines_of
 from monitor.core.ledger import COMMUNE, Report, Span
-from monitor.core.model import Happening, Held, Incident, IncidentEvent, Inventory, State
+from monitor.core.model import Held, Incident, Inventory, State
 from monitor.core.words import LOCAL, Words
 
 SHOWN = 20
@@ -70,8 +70,8 @@ def told(day: Day, inventory: Inventory, words: Words, board: str) -> dict[str, 
     return {
         "since": day.span.since,
         "until": now,
-        "open": _lines(still, inventory, words, board),
-        "over": _lines(over, inventory, words, board),
+        "open": lines_of(still, inventory, words, board),
+        "over": lines_of(over, inventory, words, board),
         "communes": tuple(_communes(day.incidents, inventory, now)),
         "worst": tuple(hurt),
         "degraded": tuple(_degraded(day.held, inventory, words)),
@@ -82,11 +82,6 @@ def told(day: Day, inventory: Inventory, words: Words, board: str) -> dict[str, 
 
 def _end(incident: Incident, now: datetime) -> datetime:
     return incident.closed or now
-
-
-def _lines(incidents: Iterable[Incident], inventory: Inventory, words: Words, board: str) -> tuple[Line, ...]:
-    events = (IncidentEvent(incident=each, what=Happening.OPENED, at=each.opened) for each in incidents)
-    return lines(events, inventory, words, board)
 
 
 def _communes(incidents: Iterable[Incident], inventory: Inventory, now: datetime) -> Iterator[Commune]:

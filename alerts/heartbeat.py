@@ -17,8 +17,9 @@ import aiohttp
 
 from alerts.compose import Composer
 from alerts.mailer import Delivery, Mailer
-from monitor.core.model import Contact, Incident
-from monitor.core.words import LOCAL
+from alerts.summary import lines_of
+from monitor.core.model import Contact, Incident, Inventory
+from monitor.core.words import LOCAL, WORDS
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class Heartbeat:
         *,
         trouble: Callable[[], str],
         figures: Callable[[], dict[str, object]],
+        inventory: Callable[[], Inventory],
         composer: Composer,
         mailer: Mailer,
         contacts: Callable[[], Sequence[Contact]],
@@ -66,6 +68,7 @@ class Heartbeat:
     ) -> None:
         """`trouble` says what is wrong with the daemon, `figures` what the template may use; `on_sign` is told way and result."""
         self._switch, self._trouble, self._figures = switch, trouble, figures
+        self._inventory = inventory
         self._composer, self._mailer, self._contacts = composer, mailer, contacts
         self._clock, self._on_sign = clock, on_sign
 
@@ -141,7 +144,9 @@ class Heartbeat:
         log.error("mail `%s` was given up for %s", name, ", ".join(each.id for each in waits))
 
     async def _sent(self, name: str, id_: str, contact: Contact, given: dict[str, object]) -> bool:
-        letter = self._composer.letter(name, contact, f"{id_}.{contact.id}", {**given, "shown": SHOWN})
+        letter = self._composer.letter(
+            name, contact, f"{id_}.{contact.id}", {**self._listed(given, contact), "shown": SHOWN}
+        )
         message = self._composer.post(letter, self._clock())
         outcome = await self._mailer.send(message, contact.email)
         sent = outcome.delivery is Delivery.SENT
@@ -149,6 +154,14 @@ class Heartbeat:
         if not sent:
             log.warning("mail `%s` to %s not sent: %s", name, contact.id, outcome.answer)
         return sent
+
+    def _listed(self, given: dict[str, object], contact: Contact) -> dict[str, object]:
+        """The same with its lists of incidents as people read them."""
+        words, inventory = WORDS[contact.language], self._inventory()
+        return {
+            key: lines_of(each, inventory, words, "") if isinstance(each, (list, tuple)) else each
+            for key, each in given.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

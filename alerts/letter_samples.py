@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from alerts import daily, monthly, rooms
 from alerts.regular import last_day, last_month
+from alerts.summary import lines_of
 from monitor.core.ledger import By, Span, Totals, members, merged
 from monitor.core.model import (
     Cause,
@@ -35,11 +36,12 @@ _CAUSES = {Role.LINK: Cause.LINK, Role.DEVICE: Cause.DEVICE, Role.SERVICE: Cause
 def letters(inventory: Inventory, now: datetime, words: Words, board: str) -> Mapping[str, Mapping[str, object]]:
     """The mails about no single incident, with what each template is given beside `words`, `contact`, `board` and `about`."""
     day, before = a_day(inventory, now), now - timedelta(hours=2)
-    still = tuple(each for each in day.incidents if each.closed is None)
+    open_ones = [each for each in day.incidents if each.closed is None]
+    still = lines_of(open_ones, inventory, words, board)
     return {
         "unwritten": {
             "trouble": "the disk is full",
-            "lines": tuple((each.began, each.root) for each in still),
+            "lines": tuple((each.since, f"{each.state.upper()}: {each.name}") for each in still),
             "more": 3,
         },
         "written": {"since": before},

@@ -35,6 +35,12 @@ def lines(items: Iterable[IncidentEvent], inventory: Inventory, words: Words, bo
     return tuple(_line(each, inventory, words, board) for each in items)
 
 
+def lines_of(incidents: Iterable[Incident], inventory: Inventory, words: Words, board: str) -> tuple[Line, ...]:
+    """The same of incidents as they are now."""
+    events = (IncidentEvent(incident=each, what=Happening.OPENED, at=each.opened) for each in incidents)
+    return lines(events, inventory, words, board)
+
+
 def _line(event: IncidentEvent, inventory: Inventory, words: Words, board: str) -> Line:
     incident = event.incident
     return Line(

@@ -218,6 +218,7 @@ class App:
     def _make_heartbeat(self, composer: Composer) -> Heartbeat:
         return Heartbeat(
             make_switch(self._settings.heartbeat), trouble=self._health.unwell, figures=self._live.figures, composer=composer,
+            inventory=lambda: self._inventory,
             mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), clock=utc_now, on_sign=self.metrics.beaten,
         )  # fmt: skip
 

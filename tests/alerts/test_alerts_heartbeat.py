@@ -16,7 +16,7 @@ from alerts.heartbeat import MISSED_AFTER, Heartbeat, Incidents, Switch, next_ti
 from alerts.mailer import Mailer, Relay
 from monitor.core.model import Incident
 from tests.alerts.conftest import MakeSink
-from tests.alerts.sample import INCIDENT, NOW, ON_CALL, composer
+from tests.alerts.sample import INCIDENT, NOW, ON_CALL, composer, inventory
 
 GIVE_UP_SECONDS = 20.0
 
@@ -63,7 +63,7 @@ class Case:
     def __post_init__(self) -> None:
         self.heartbeat = Heartbeat(
             self.switch, trouble=lambda: self.trouble,
-            figures=lambda: {"targets": 9, "unknown": 1, "started": NOW, "open": (INCIDENT,)}, composer=composer(),
+            figures=lambda: {"targets": 9, "unknown": 1, "started": NOW, "open": (INCIDENT,)}, composer=composer(), inventory=inventory,
             mailer=self.mailer, contacts=lambda: (ON_CALL,), clock=lambda: self.now,
             on_sign=lambda way, result: self.signs.append((way, result)),
         )  # fmt: skip
@@ -138,7 +138,7 @@ async def test_the_daily_mail_comes_once_a_day(
     task.cancel()
     mail = sink.mails[0]
     assert str(mail.message["Subject"]) == "Trạm giám sát vẫn hoạt động: 1 sự cố đang mở, 9 đối tượng"
-    assert "xa-kim-dong/tslcd: Ngừng từ 12:00:00 24/11/2026" in mail.text()
+    assert "- Đường TSLCĐ – Xã Kim Đông: Ngừng từ 12:00:00 24/11/2026" in mail.text()
     assert len({str(each.message["Message-ID"]) for each in sink.mails}) == 4
 
 
