@@ -13,8 +13,8 @@ from monitor.core.words import LOCAL, Words
 
 LETTER = "readiness"
 """Name of its template."""
-SHOWN_GROUPS = 40
-SHOWN_NAMES = 20
+SHOWN_GROUPS = 25
+SHOWN_NAMES = 12
 """Rooms that are named for one reason; the rest are counted, so that a mail for a whole nation stays one."""
 
 

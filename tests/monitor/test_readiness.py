@@ -132,7 +132,8 @@ async def test_the_mail_says_what_is_not_ready_first_why_and_what_to_do(case: Ca
     assert en.subject == "MEETING 18:00: 1 not ready – Giao ban"
     assert "CHƯA SẴN SÀNG: b\n  Lý do:    phòng họp không kết nối được" in vi.text
     assert "Phòng họp:  2: 1 chưa sẵn sàng, 0 có nguy cơ, 1 sẵn sàng" in vi.text
-    assert "/meetings/weekly" in vi.html
+    assert "/meetings/weekly" in vi.text
+    assert '/meetings"' in vi.html
 
 
 async def test_when_the_database_is_in_trouble_it_is_told_as_soon_as_it_is_not(case: Case, file: Path) -> None:
