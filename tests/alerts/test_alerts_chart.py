@@ -82,7 +82,7 @@ def test_more_time_is_higher_and_more_loss_is_taller() -> None:
 TIMES = st.one_of(st.just(math.nan), st.floats(0, 1e6, allow_nan=False))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(TIMES, st.one_of(st.just(math.nan), st.floats(0, 1))), min_size=chart.LEAST_POINTS, max_size=61)
 )

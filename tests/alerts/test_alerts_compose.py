@@ -57,7 +57,7 @@ LINE_BREAKS = st.sampled_from(("\r\n", "\n", "\r", "\u2028", "\x85", "\x0b", "\x
 ROOTS = {Cause.SERVICE: "xa-kim-dong/website", Cause.SHARED: "center/router", Cause.VANTAGE: "center/router"}
 INVENTORY = inventory()
 WRITER = composer()
-untimed = settings(deadline=None, max_examples=150)
+untimed = settings(max_examples=150)
 
 
 def sent(told: Notification, known: Inventory = INVENTORY, folder: Path | None = None) -> EmailMessage:

@@ -168,7 +168,7 @@ def test_a_storm_at_night_is_about_what_would_wake() -> None:
 
 # -- both ---------------------------------------------------------------------------------------------------------------
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 BA = replace(AN, id="ba", language="vi")
 BOTH = Routing(
     contacts={"an": AN, "ba": BA},

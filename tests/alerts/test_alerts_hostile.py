@@ -141,7 +141,7 @@ def compose(told: Notification, known: Inventory) -> EmailMessage:
     return message
 
 
-@settings(deadline=None, max_examples=250)
+@settings(max_examples=250)
 @given(evil, st.sampled_from(Happening), st.sampled_from(Cause), st.sampled_from(["vi", "en"]), st.booleans())
 def test_a_mail_stays_what_it_is(text: str, what: Happening, cause: Cause, language: str, common: bool) -> None:
     mail = compose(told_of(text, what, cause, language, common=common), province(text))
@@ -205,7 +205,6 @@ def test_each_of_the_worst_in_the_opening_mail(text: str) -> None:
         _page_is_ours(part(mail, "html"))
 
 
-@settings(deadline=None)
 @given(evil, st.sampled_from(Happening))
 def test_the_plain_mail_is_as_safe(text: str, what: Happening) -> None:
     told, known = told_of(text, what, Cause.LINK, "vi", common=False), province(text)
@@ -233,7 +232,6 @@ def _made_of(value: Any, text: str) -> Any:
     return value
 
 
-@settings(deadline=None)
 @given(evil, st.sampled_from(LETTERS), st.sampled_from(sorted(WORDS)))
 def test_letters_are_as_safe(text: str, name: str, language: str) -> None:
     contact = Contact(id="on-call", name=text, email="truc@noc.example.org", language=language)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.links import KEY_BYTES, SIGNATURE_BYTES, VALID, Act, Link, Signer, silent_until
@@ -34,7 +34,6 @@ def test_a_link_is_read_as_it_was_made(act: Act) -> None:
     assert SIGNER.read(parts(SIGNER.path(link))) == link
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1, max_size=80), st.integers(0, 3), st.integers(0, 400))
 def test_no_part_of_a_link_can_be_changed(change: str, which: int, where: int) -> None:
     told = parts(SIGNER.path(LINK))

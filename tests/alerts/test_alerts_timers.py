@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.routing import Rota, Route, Routing, Scope
@@ -172,7 +172,6 @@ MANY = routing(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(events=nights(), restarts=st.sets(st.integers(0, LENGTH - 1), max_size=30))
 def test_restarts_neither_lose_nor_repeat_a_mail(events: list[IncidentEvent], restarts: set[int]) -> None:
     through, restarted = Night(MANY), Night(MANY)

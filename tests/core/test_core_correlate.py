@@ -195,7 +195,7 @@ turns = st.lists(
 
 
 @given(turns=turns, two_ways=st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_happens_each_incident_opens_once_ends_once_and_nothing_stays_open_when_all_is_well(
     turns: list[tuple[str, str, float]], two_ways: bool
 ) -> None:

@@ -159,7 +159,7 @@ def test_a_core_that_is_cut_is_one_shared_incident() -> None:
 
 
 @given(order=st.permutations(sorted([*Graph(province().targets).behind("centre/core"), "centre/core"])))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_in_whatever_order_a_province_reports_within_the_hold_one_incident_opens(order: list[str]) -> None:
     replay = Replay()
     for each in order:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.decider import SHORTEST, TICK, Decider
@@ -131,7 +131,7 @@ def test_holds_that_are_over_at_nearly_the_same_time_are_decided_together() -> N
     assert {each.root for each in run.decider.correlator.incidents()} == {"a/tslcd", "b/tslcd"}
 
 
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=40)
 
 
 @few
@@ -267,7 +267,7 @@ odd = st.builds(
 inputs = st.lists(st.one_of(odd, odd.map(lambda each: each.at)), max_size=120)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(inputs)
 def test_no_input_whatsoever_makes_it_raise(given_inputs: list[Observation | datetime]) -> None:
     decider = Decider(SMALL, T0)

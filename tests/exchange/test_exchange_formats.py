@@ -4,14 +4,14 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.exchange import filesd, formats, librenms, netbox, zabbix
 from monitor.exchange.formats import Listing
 from monitor.yamlfile import ConfigError
 
-UNHURRIED = settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=30)
 Read = Callable[[bytes, str], Listing]
 SOURCES: dict[str, Read] = {each.__name__: each.read for each in (filesd, librenms, netbox, zabbix)}
 VALUES = st.recursive(
@@ -27,7 +27,7 @@ ENTRY = st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=6)
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@UNHURRIED
+@few
 @given(
     data=st.binary(max_size=60) | st.text(max_size=60).map(str.encode),
     file=st.sampled_from(["x.json", "x.yml", "x.csv"]),
@@ -51,7 +51,7 @@ def test_any_bytes_are_records_or_problems(source: str, data: bytes, file: str) 
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@UNHURRIED
+@few
 @given(found=st.lists(ENTRY | VALUES, max_size=4))
 def test_any_entries_are_records_or_warnings(source: str, found: list[object]) -> None:
     key = {"monitor.exchange.librenms": "devices", "monitor.exchange.zabbix": "hosts"}.get(source, "results")

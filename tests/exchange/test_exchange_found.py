@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.core.model import Inventory
@@ -243,13 +243,13 @@ def test_two_places_that_would_get_one_id_are_not_thrown_together(inventory: Inv
     assert why(proposal).startswith("Xã Kim Bang and Xã Kim Bảng would be one new site, `xa-kim-bang`")
 
 
-UNHURRIED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=50)
 TEXT = st.one_of(
     st.text(max_size=30), st.sampled_from(["xa-tan-thanh", "10.64.17.9", "10.64.17.1", "switch", "2001:db8::1", "::"])
 )
 
 
-@UNHURRIED
+@few
 @given(
     st.lists(
         st.builds(Found, site=TEXT, name=TEXT, address=TEXT, source=TEXT, kind=TEXT, neighbours=st.tuples(TEXT)),

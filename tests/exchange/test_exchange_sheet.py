@@ -193,7 +193,7 @@ def provinces(draw: st.DrawFn) -> Written:
     return Written([templates, type(source)("sites.yaml", {"sites": sites}, {}, {}, {})])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(provinces(), st.sampled_from(["vi", "en"]))
 def test_any_texts_come_back_from_csv_as_they_went(written: Written, language: Any) -> None:
     for table in ("sites", "devices"):
@@ -201,7 +201,7 @@ def test_any_texts_come_back_from_csv_as_they_went(written: Written, language: A
         assert asked(read_csv(data, "xa.csv", written, None), written, remove=False).edits == {}
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(provinces())
 def test_any_texts_come_back_from_a_workbook_as_they_went(written: Written) -> None:
     assert asked(read_xlsx(as_xlsx(written, "vi"), "xa.xlsx"), written).edits == {}
@@ -217,7 +217,6 @@ WISHES: dict[str, Any] = {
 }  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.data(), st.sampled_from(["xa-a", "xa-b"]))
 def test_what_the_cells_ask_for_is_what_the_files_have_then(data: st.DataObject, site: str) -> None:
     keys = data.draw(st.lists(st.sampled_from(sorted(set(WISHES) - {"like"})), min_size=1, max_size=4, unique=True))
@@ -258,7 +257,6 @@ def test_words_of_a_template_are_told_by_what_it_shall_give(text: str, value: st
 # -- files that are none --------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 @example(b"\xff\xfe" + "id;name\n".encode("utf-16-le") + b"\x00")
 @example(b"id,name\n\x00,\x1b\n")
@@ -272,7 +270,7 @@ def test_any_bytes_are_a_sheet_or_refused(data: bytes) -> None:
 WORKBOOK = as_xlsx(WRITTEN, "vi")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.integers(0),
     st.sampled_from(["xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/styles.xml", "[Content_Types].xml"]),

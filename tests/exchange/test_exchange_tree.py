@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.exchange.tree import Node, Seen, Sure, hang
@@ -140,7 +140,6 @@ IDENTITIES = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from(ADDRESSES), st.none() | IDENTITIES), st.sets(st.sampled_from(ADDRESSES), max_size=2)
 )

@@ -255,13 +255,13 @@ def events_or_mistakes(data: bytes) -> list[Event] | list[Problem]:
         return error.problems
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(st.binary(max_size=200), st.lists(BITS, max_size=25).map(b"\r\n".join)))
 def test_any_bytes_are_events_or_one_clear_error(data: bytes) -> None:
     assert all(str(each) for each in events_or_mistakes(data))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(BITS, max_size=12))
 def test_any_lines_within_an_event_are_an_event_or_one_clear_error(lines: list[bytes]) -> None:
     data = b"\r\n".join((b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1", *lines, b"END:VEVENT\r\nEND:VCALENDAR\r\n"))

@@ -85,7 +85,7 @@ PARTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     frequency=st.sampled_from(("DAILY", "WEEKLY", "MONTHLY", "YEARLY")),
     parts=st.lists(PARTS, max_size=3),

@@ -42,7 +42,7 @@ from probes.icmp import IcmpOptions
 from probes.registry import Memory, labelled
 from tests.alerts.sample import INCIDENT, NOW
 
-untimed = settings(deadline=None, max_examples=60)
+untimed = settings(max_examples=60)
 TEXT = st.text(max_size=30)
 
 

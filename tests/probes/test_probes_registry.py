@@ -15,7 +15,7 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from monitor.core.model import Outcome, Reason
@@ -34,8 +34,6 @@ from probes.registry import (
     result_of,
     run_once,
 )
-
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Nothing(Options):
@@ -284,7 +282,6 @@ def test_a_secret_that_cannot_be_read_is_an_error_of_the_options() -> None:
 # -- labels ------------------------------------------------------------------------------------------------------------
 
 
-@UNHURRIED
 @given(some.text())
 def test_a_label_of_a_stranger_cannot_break_out_of_its_quotes(value: str) -> None:
     key = labelled("ifOperStatus", ifName=value)

@@ -12,15 +12,12 @@ from collections.abc import Iterator
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from lab.certificates import Authority
 from probes.wire import certificate, icmp, mib, room, sip, text
 from tests.probes.peers import Field
-
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""How fast the machine is today is not what these tests ask."""
 
 # -- ICMP --------------------------------------------------------------------------------------------------------------
 
@@ -37,7 +34,6 @@ def _as_ip4(body: bytes, protocol: int = 1, options: int = 0, ttl: int = 63) -> 
     return header + bytes(options * 4) + body
 
 
-@UNHURRIED
 @given(
     some.binary(max_size=200)
     | _IP4
@@ -47,7 +43,6 @@ def test_parse_ip4_is_total(packet: bytes) -> None:
     assert icmp.parse_ip4(packet) is None or isinstance(icmp.parse_ip4(packet), (icmp.EchoReply, icmp.EchoError))
 
 
-@UNHURRIED
 @given(some.sampled_from([4, 6]), some.sampled_from([0, 1, 2, 3, 4, 11, 12, 129]), some.binary(max_size=200))
 def test_parse_is_total(version: int, kind: int, rest: bytes) -> None:
     message = bytes([kind]) + rest
@@ -57,7 +52,6 @@ def test_parse_is_total(version: int, kind: int, rest: bytes) -> None:
         assert ipaddress.ip_address(parsed.destination).version == version
 
 
-@UNHURRIED
 @given(some.integers(0, 65535), some.integers(0, 65535), some.binary(max_size=100), some.integers(0, 10))
 def test_a_reply_is_read_back_whatever_its_header_is_long(
     identifier: int, sequence: int, payload: bytes, options: int
@@ -66,7 +60,6 @@ def test_a_reply_is_read_back_whatever_its_header_is_long(
     assert icmp.parse_ip4(_as_ip4(reply, options=options)) == icmp.EchoReply(identifier, sequence, payload, 63)
 
 
-@UNHURRIED
 @given(some.integers(0, 10), some.binary(max_size=60))
 def test_an_error_names_the_target_of_the_quoted_echo(options: int, payload: bytes) -> None:
     quoted = _as_ip4(icmp.echo_request(4, 7, 9, payload), options=options)
@@ -86,7 +79,6 @@ def test_an_error_of_icmpv6_names_the_target_of_the_quoted_echo() -> None:
     assert error == icmp.EchoError("host unreachable", 7, 9, "2001:db8::7", b"")
 
 
-@UNHURRIED
 @given(
     some.sampled_from([4, 6]),
     some.builds(lambda rest: struct.pack("=IBBB", 113, 2 + len(rest) % 2, 3, 1) + rest, some.binary(max_size=50)),
@@ -125,14 +117,12 @@ def test_the_checksum_is_that_of_the_rfc() -> None:
     assert icmp.checksum(b"\x01") == icmp.checksum(b"\x01\0")
 
 
-@UNHURRIED
 @given(some.binary(max_size=1480), some.integers(0, 65535), some.integers(0, 65535))
 @example(b"\xff" * 1472, 0xFFFF, 0xFFFF)
 def test_a_message_with_its_checksum_sums_to_nothing(payload: bytes, identifier: int, sequence: int) -> None:
     assert icmp.checksum(icmp.echo_request(4, identifier, sequence, payload)) in (0, 0xFFFF)
 
 
-@UNHURRIED
 @given(
     some.sampled_from([4, 6]), some.integers(0, 65535), some.binary(min_size=8, max_size=8), some.integers(0, 2**32 - 1),
     some.integers(16, 1472), some.integers(0, 65535),
@@ -207,7 +197,6 @@ def _parsed(data: bytes, *, stream: bool) -> sip.Response | str | None:
         return str(error)
 
 
-@UNHURRIED
 @given(
     some.binary(max_size=300) | _SIP_LIKE | _SIP_LIKE.map(lambda rest: b"SIP/2.0 200 OK\r\n" + rest), some.booleans()
 )
@@ -221,7 +210,6 @@ def test_sip_parse_is_total(data: bytes, stream: bool) -> None:
         assert stream
 
 
-@UNHURRIED
 @given(_SIP_LIKE.map(lambda rest: b"SIP/2.0 200 OK\r\n" + rest))
 def test_a_stream_cut_anywhere_gives_the_same_as_the_whole(data: bytes) -> None:
     whole = _parsed(data, stream=True)
@@ -255,7 +243,6 @@ def test_sip_headers_are_found_in_their_short_folded_and_repeated_forms() -> Non
 # -- certificates and text ---------------------------------------------------------------------------------------------
 
 
-@UNHURRIED
 @given(some.binary(max_size=400))
 def test_certificate_read_is_total_over_bytes(data: bytes) -> None:
     assert certificate.read(data) is None
@@ -272,7 +259,7 @@ def test_a_certificate_of_an_unknown_version_is_none(der: bytes) -> None:
     assert certificate.read(der.replace(version, bytes.fromhex("a003020101"))) is None
 
 
-@settings(UNHURRIED, max_examples=500)
+@settings(max_examples=500)
 @given(data=some.data())
 def test_certificate_read_is_total_over_certificates_with_changed_bytes(der: bytes, data: some.DataObject) -> None:
     changed = bytearray(der)
@@ -290,7 +277,6 @@ def test_a_certificate_tells_its_end_and_its_subject(der: bytes) -> None:
     assert found.subject == "CN=Province lab CA"
 
 
-@UNHURRIED
 @given(some.text(max_size=2000), some.integers(1, 200))
 def test_one_line_is_one_bounded_line_without_control_characters(given_text: str, limit: int) -> None:
     line = text.one_line(given_text, limit)
@@ -348,7 +334,6 @@ def test_a_line_is_as_full_as_its_busier_direction(rates: mib.Rates, speed: floa
 _IDLE = dict.fromkeys(("ifHCInOctets", "ifHCOutOctets", "ifHCInUcastPkts", "ifHCOutUcastPkts"), 0)
 
 
-@UNHURRIED
 @given(_VALUES, _VALUES, some.floats(-10, 1e6, allow_nan=False))
 @example(_IDLE | {"ifInErrors": 2**32 + 1}, _IDLE | {"ifHighSpeed": 1, "ifHCOutUcastPkts": 2, "ifInErrors": 0}, 1.0)
 def test_a_rate_is_never_more_than_the_port_can_carry(one: dict[str, int], two: dict[str, int], seconds: float) -> None:

@@ -8,14 +8,11 @@ from itertools import pairwise
 
 import hpack
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from probes.http import HttpOptions
 from probes.wire import http, http2
-
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""How fast the machine is today is not what these tests ask."""
 
 _ASKED = http.Asked(method="GET", scheme="https", authority="a.example", target="/", headers={})
 _CHUNKED = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 Well\r\nTransfer-Encoding: chunked\r\nX: 1\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"
@@ -59,7 +56,6 @@ def _take(exchange: http.Exchange, pieces: list[bytes]) -> list[http.Part]:
     return found
 
 
-@UNHURRIED
 @given(some.sampled_from("12"), some.lists(some.integers(0, 300), max_size=20))
 def test_an_answer_is_the_same_whole_and_cut_anywhere(version: str, cuts: list[int]) -> None:
     answer = _ANSWERS[version]
@@ -70,7 +66,7 @@ def test_an_answer_is_the_same_whole_and_cut_anywhere(version: str, cuts: list[i
     assert (head.status, head.headers["x"], body, end) == (200, "1", b"abc", http.End())
 
 
-@settings(UNHURRIED, max_examples=300)
+@settings(max_examples=300)
 @given(some.sampled_from("12"), some.data())
 def test_any_bytes_are_parts_or_one_protocol_error(version: str, data: some.DataObject) -> None:
     answer = bytearray(_ANSWERS[version])
@@ -148,7 +144,7 @@ _SOME_FRAMES = some.sampled_from(
 )  # fmt: skip
 
 
-@settings(UNHURRIED, max_examples=500)
+@settings(max_examples=500)
 @given(
     some.lists(
         _SOME_FRAMES
@@ -169,7 +165,7 @@ def test_any_frames_are_the_parts_of_one_answer_or_one_protocol_error(frames: li
     assert http.End not in kinds[:-1]
 
 
-@settings(UNHURRIED, max_examples=500)
+@settings(max_examples=500)
 @given(some.binary(max_size=200))
 def test_any_header_block_is_a_head_or_one_protocol_error(block: bytes) -> None:
     with contextlib.suppress(http.ProtocolError):

@@ -6,14 +6,12 @@ import ipaddress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.wire import identity, lldp
 from probes.wire.identity import Identity
 
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""How fast the machine is today is not what these tests ask."""
 ROUTER = bytes.fromhex("c4ad34000001")
 
 
@@ -85,7 +83,6 @@ VALUES = st.binary(max_size=20) | st.integers() | st.text(max_size=6) | st.none(
 TABLES = st.dictionaries(INDEXES, VALUES, max_size=4)
 
 
-@UNHURRIED
 @given(st.dictionaries(st.sampled_from([lldp.REMOTE_CHASSIS, *lldp.COLUMNS]), TABLES))
 def test_any_tables_give_neighbours_that_are_in_form(tables: dict[str, dict[str, Any]]) -> None:
     for each in lldp.neighbours(tables):
@@ -95,7 +92,6 @@ def test_any_tables_give_neighbours_that_are_in_form(tables: dict[str, dict[str,
         assert all(not ipaddress.ip_address(address).is_multicast for address in each.addresses)
 
 
-@UNHURRIED
 @given(st.dictionaries(st.sampled_from(identity.SCALARS), VALUES), TABLES)
 def test_any_answer_gives_an_identity_that_is_in_form(values: dict[str, Any], rows: dict[str, Any]) -> None:
     told = identity.read_identity(values)
