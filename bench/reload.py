@@ -20,7 +20,7 @@ from bench.harness import Row, Run, cpu_seconds, wait_for
 from bench.network import FAR, address, raise_network
 from bench.web import nginx
 from lab.network import run
-from monitor.control import ask
+from monitor.asking import ask
 
 SECONDS = 20.0
 PLAN = province.PLAN

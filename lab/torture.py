@@ -29,7 +29,7 @@ from typing import Any
 from alerts.webhook import signed
 from lab.receiver import Receiver
 from lab.sink import DROP, HANG, Sink, Taken
-from monitor.control import ask
+from monitor.asking import ask
 
 SETTINGS = """
 listen: 127.0.0.1:{listen}

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol
 
-import aiohttp
 from aiohttp import web
 
 from monitor.database import StoreError
@@ -149,13 +148,3 @@ async def serve(app: web.Application, path: Path) -> web.AppRunner:
     await web.UnixSite(runner, str(path)).start()
     path.chmod(0o660)
     return runner
-
-
-async def ask(path: Path, method: str, route: str, body: object = None) -> tuple[int, str]:
-    """One request to a running daemon; raises OSError (aiohttp.ClientError is one) when none answers."""
-    connector = aiohttp.UnixConnector(path=str(path))
-    async with (
-        aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=120)) as session,
-        session.request(method, f"http://control{route}", json=body) as response,
-    ):
-        return response.status, await response.text()

@@ -33,7 +33,7 @@ from alerts.samples import province
 from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
 from monitor import yamlfile
-from monitor.cli import main
+from monitor.cli import MODULES, main
 from monitor.core.judge import NEXT, ONCE, wilson_lower
 from monitor.core.ledger import By, Totals
 from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity, State, Target
@@ -391,7 +391,7 @@ def test_the_example_of_loss_is_true() -> None:
 
 COMMANDS = {
     f"{name} {below}" if isinstance(command, click.Group) else name: found
-    for name, command in main.commands.items()
+    for name, command in ((name, main.get_command(click.Context(main), name)) for name in MODULES)
     for below, found in (command.commands.items() if isinstance(command, click.Group) else [("", command)])
 }
 

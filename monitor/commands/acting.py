@@ -1,4 +1,4 @@
-"""Commands by which people act on the running daemon: silence it, say who has an incident."""
+"""Commands by which people act on the running daemon: silence it, say who has an incident, let it read its files anew."""
 
 from __future__ import annotations
 
@@ -55,3 +55,10 @@ def unack(path: Path, incident: str) -> None:
     """Say that nobody has INCIDENT any more."""
     had = json.loads(tell_daemon(path, "DELETE", f"/-/acknowledgements/{quote(incident)}"))
     click.echo(f"nobody has {had['incident']}; {had['by']} had it")
+
+
+@click.command()
+@SETTINGS
+def reload(path: Path) -> None:
+    """Let the running daemon take over the files on disk; a mistake changes nothing and is told."""
+    click.echo(tell_daemon(path, "POST", "/-/reload"))

@@ -1,21 +1,18 @@
-"""Commands that run something: the daemon, and the simulated province."""
+"""The command `run`: the daemon."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from lab import demo as lab_demo
-from lab.scenarios import SCENARIOS
 from monitor.app import App, StartError
-from monitor.commands.shared import SETTINGS, fail, tell_daemon
+from monitor.commands.shared import SETTINGS, fail
 from monitor.yamlfile import ConfigError
 
 
@@ -57,20 +54,3 @@ def run(path: Path, log_format: str, record: Path | None) -> None:
         asyncio.run(App(path, record).run())
     except (ConfigError, StartError) as error:
         fail(error)
-
-
-@click.command()
-@SETTINGS
-def reload(path: Path) -> None:
-    """Let the running daemon take over the files on disk; a mistake changes nothing and is told."""
-    click.echo(tell_daemon(path, "POST", "/-/reload"))
-
-
-@click.command()
-@click.option("--scenario", type=click.Choice(list(SCENARIOS)), help="Run one scenario unattended.")
-@click.option("--report", type=click.Path(path_type=Path), help="Write what happened as JSON.")
-@click.option("--duration", type=float, help="Seconds that the fault (or the quiet) lasts.")
-@click.option("--config", type=click.Path(path_type=Path, exists=True), default=Path("config"), show_default=True)
-def demo(scenario: str | None, report: Path | None, duration: float | None, config: Path) -> None:
-    """Raise the simulated province on this machine, watch it, and break something."""
-    sys.exit(lab_demo.main(scenario, report, duration, config))

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import aiohttp
 import click
 
-from monitor.control import ask
+from monitor.asking import ask
 from monitor.core.model import Inventory, Target
 from monitor.core.words import EN, LOCAL
 from monitor.settings import load_settings

@@ -14,7 +14,8 @@ from typing import Any, cast
 import pytest_asyncio
 
 from monitor.acts import Acts
-from monitor.control import ask, make_control, serve
+from monitor.asking import ask
+from monitor.control import make_control, serve
 from monitor.core.model import Contact, Happening, Letter, Notification
 from monitor.pipeline import Pipeline
 from monitor.store import Store

@@ -99,7 +99,7 @@ class Lab:
         return all(told(each, "") == told(each, "recovered", "withdrawn") for each in over)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def province(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     missing = setup.missing()
     if missing:
