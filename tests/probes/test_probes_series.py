@@ -25,7 +25,23 @@ from tests.probes.peers import LOOPBACK, ask, eventually, make_request
 from tests.test_docs import section
 
 CONFIG = Path(__file__).parents[2] / "config"
-LABELS = {"site", "target", "kind", "check", "role", "phase", "ifName", "sensor", "le", "provider", "circuit"}
+LABELS = {
+    "site",
+    "target",
+    "kind",
+    "check",
+    "role",
+    "phase",
+    "ifName",
+    "sensor",
+    "le",
+    "provider",
+    "circuit",
+    "name",
+    "part",
+    "disk",
+    "supply",
+}
 """Of the series of a target; each has few values, or as many as the inventory has names."""
 QUERY = "/?q=only-here"
 
