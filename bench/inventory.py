@@ -91,7 +91,8 @@ def write(folder: Path, communes: int, *, changed: bool = False) -> Path:
         start = text.index("tslcd-line:")
         profiles.write_text(text[:start] + text[start:].replace("interval: 1s", "interval: 2s", 1), encoding="utf-8")
     (folder / "inventory" / "communes.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / "inventory" / "maintenance.yaml").unlink()
+    for each in ("maintenance", "meetings"):  # they name communes of the example
+        (folder / "inventory" / f"{each}.yaml").unlink()
     return folder
 
 
