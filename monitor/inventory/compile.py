@@ -319,7 +319,7 @@ class _Compiler:
             return filled, layers
         self._words |= {(source.file, *mark) for mark in marks.values()}
         own, inherited = ([each for each in layers if (each[1][0] == "sites") is mine] for mine in (True, False))
-        return filled, [*own, (replace(source, marks=marks, key_marks={}, plain={}), ()), *inherited]
+        return filled, [*own, (Source(source.file, None, marks, {}, {}), ()), *inherited]
 
     def _fill(
         self,
