@@ -59,6 +59,8 @@ class _Planned:
     once_more: bool = False
     """Asked for again while a run was under way, which may have begun before the news."""
     again: asyncio.TimerHandle | None = None
+    first: bool = False
+    """The run under way is the first look, which stands for one turn that comes meanwhile."""
 
 
 class Slot(NamedTuple):
@@ -215,7 +217,7 @@ class Scheduler:
         for share, planned in sorted(((_share(each.check.id), each) for each in new), key=itemgetter(0)):
             await asyncio.sleep(begin + share * FIRST_LOOK_SECONDS - clock())
             if self._planned.get(planned.check.id) is planned and not planned.running:
-                self._begin(planned)
+                self._begin(planned, first=True)
 
     def _turn_at(self, slot: Slot) -> _Turn:
         turn = self._turns.get(slot)
@@ -283,13 +285,14 @@ class Scheduler:
         late = (datetime.now(UTC) - due).total_seconds() > LATE_SECONDS
         for planned in turn.checks.values():
             if planned.running:
-                self.missed += 1
+                self.missed += not planned.first
+                planned.first = False
             else:
                 self.late += late
                 self._begin(planned)
 
-    def _begin(self, planned: _Planned) -> None:
-        planned.running = True
+    def _begin(self, planned: _Planned, *, first: bool = False) -> None:
+        planned.running, planned.first = True, first
         self._keep(self._run(planned), f"run {planned.check.id}")
 
     async def _run(self, planned: _Planned) -> None:

@@ -162,6 +162,19 @@ async def test_a_turn_that_comes_while_a_recheck_is_under_way_is_missed() -> Non
         assert probes.begun["slow"] == 1
 
 
+async def test_the_first_look_stands_for_the_turn_that_comes_meanwhile_but_not_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scheduler_module, "FIRST_LOOK_SECONDS", 0.01)
+    probes, one = Probes(), check("slow", "hang", interval=60)
+    async with scheduling(probes, one) as made:
+        await until(lambda: probes.begun["slow"])
+        await made._start_turn(slot_of(one.id, 60))
+        assert made.missed == 0
+        await made._start_turn(slot_of(one.id, 60))
+        assert made.missed == 1
+
+
 async def test_a_check_is_under_way_from_the_moment_that_its_turn_came() -> None:
     probes, one = Probes(), check("slow", "hang", interval=15)
     async with scheduling(probes, one) as made:
