@@ -260,10 +260,20 @@ def _text(value: Any, unit: str) -> str:
         text = ", ".join(f"{key}: {said}" for key, each in inside.items() if (said := _text(each, "")))
         text = f"{{{text}}}"
     elif isinstance(value, float):
-        text = f"{value:g}{unit}"
+        text = f"{_round(value)}{unit}"
     else:
         text = "" if value is None else str(value.value if isinstance(value, Enum) else value)
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+
+
+def _round(value: float) -> str:
+    """As people write it.
+
+    >>> [_round(each) for each in (20_000_000.0, 1_500_000.0, 0.05, 30.0, 1e9)]
+    ['20M', '1.5M', '0.05', '30', '1G']
+    """
+    size, unit = next(((size, unit) for size, unit in ((1e9, "G"), (1e6, "M")) if value >= size), (1, ""))
+    return f"{value / size:g}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
