@@ -55,21 +55,24 @@ async def _outer(folder: Path, *, interactive: bool) -> int:
     process = await asyncio.create_subprocess_exec(*command, env=environment)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Ctrl-C reaches the inner half too, which ends in its own good order; only a second one hurries it.
-        loop.add_signal_handler(number, _hurry_second_time(process))
+        loop.add_signal_handler(number, _end(process))
     status = await process.wait()
     for server in servers:
         server.close()
     return status
 
 
-def _hurry_second_time(process: asyncio.subprocess.Process) -> Callable[[], None]:
+def _end(process: asyncio.subprocess.Process) -> Callable[[], None]:
+    """The first time the inner half ends in its own good order, which Ctrl-C reaches by itself and `kill` does not; a second one hurries it."""
     seen = []
 
     def on_signal() -> None:
         seen.append(time.monotonic())
         if len(seen) > 1:
             process.kill()
+            return
+        for inner in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            os.kill(int(inner), signal.SIGINT)
 
     return on_signal
 
@@ -88,7 +91,8 @@ class Inner:
         self._began = time.monotonic()
         self._mails: list[Taken] = []
         self._faults: list[dict[str, str]] = []
-        self.province = Province(folder, config, self._on_mail, self._say)
+        self._port = int(os.environ.get(f"{INSIDE}_BOARD", BOARD_PORT))
+        self.province = Province(folder, config, self._on_mail, self._say, self._port)
 
     def run(self) -> int:
         """Raise, break, watch, mend, report."""
@@ -139,12 +143,11 @@ class Inner:
         asyncio.run(self._serve_pages())
 
     async def _serve_pages(self) -> None:
-        await relay.inside(self._folder / "board.sock", MONITOR, BOARD_PORT)
+        await relay.inside(self._folder / "board.sock", "127.0.0.1", self._port)
         await relay.inside(self._folder / "prometheus.sock", MONITOR, PROMETHEUS_PORT)
-        board, prometheus = (os.environ.get(f"{INSIDE}_{name}") for name in ("BOARD", "PROMETHEUS"))
-        self._say(f"board       http://127.0.0.1:{board}/")
-        self._say(f"metrics     http://127.0.0.1:{board}/metrics")
-        self._say(f"Prometheus  http://127.0.0.1:{prometheus}/")
+        self._say(f"board       http://127.0.0.1:{self._port}/")
+        self._say(f"metrics     http://127.0.0.1:{self._port}/metrics")
+        self._say(f"Prometheus  http://127.0.0.1:{os.environ.get(f'{INSIDE}_PROMETHEUS')}/")
         self._say(f"settings    {self.province.settings}")
         self._say(f"in {BEFORE_FAULT_SECONDS:g} s a commune's line will be cut; Ctrl-C ends everything")
         loop = asyncio.get_running_loop()
@@ -236,6 +239,8 @@ class Inner:
 
 
 def _stop(_number: int, _frame: object) -> None:
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)  # once is enough
     raise _Stop
 
 

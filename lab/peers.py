@@ -278,11 +278,15 @@ audio_source aubridge,nil
 
     # -- Prometheus ----------------------------------------------------------------------------------------------
 
-    def start_prometheus(self, settings: Path) -> None:
+    def start_prometheus(self, settings: Path, board: str) -> None:
         """Prometheus beside the monitor, with the project's own scrape settings, but for where the lab has things."""
-        text = settings.read_text().replace("127.0.0.1", MONITOR).replace("scrape_interval: 15s", "scrape_interval: 5s")
+        text = settings.read_text().replace("127.0.0.1:9469", board).replace("127.0.0.1:9090", f"{MONITOR}:9090")
         own = self.folder / "prometheus.yml"
-        own.write_text(text.replace("scrape_timeout: 10s", "scrape_timeout: 5s"))
+        own.write_text(
+            text.replace("scrape_interval: 15s", "scrape_interval: 5s").replace(
+                "scrape_timeout: 10s", "scrape_timeout: 5s"
+            )
+        )
         command = [
             _program("prometheus"), f"--config.file={own}", f"--storage.tsdb.path={self.folder}/prometheus",
             f"--web.listen-address={MONITOR}:9090", "--log.level=warn",

@@ -33,9 +33,11 @@ class Province:
     """Raised by `start`; everything is gone when the namespaces end, `stop` only makes it orderly."""
 
     def __init__(
-        self, folder: Path, config: Path, on_mail: Callable[[Taken], None], say: Callable[[str], None]
-    ) -> None:
-        """`folder` is empty and ours; `config` holds `inventory/` and `contacts.yaml`."""
+        self, folder: Path, config: Path, on_mail: Callable[[Taken], None], say: Callable[[str], None],
+        board_port: int = BOARD_PORT,
+    ) -> None:  # fmt: skip
+        """`folder` is empty and ours; `config` holds `inventory/` and `contacts.yaml`; `board_port` is the same in here as shown outside."""
+        self._port = board_port
         self._folder, self._config, self._say = folder, config, say
         self._hurt_pages: set[str] = set()
         self.inventory: Inventory = load_inventory(config / "inventory", None)
@@ -63,7 +65,7 @@ class Province:
         self.sink.start()
         self._write_settings()
         self._wait_for_servers()
-        self.peers.start_prometheus(self._config.parent / "dashboards" / "prometheus.yml")
+        self.peers.start_prometheus(self._config.parent / "dashboards" / "prometheus.yml", f"127.0.0.1:{self._port}")
         self.start_daemon()
 
     def _write_settings(self) -> None:
@@ -79,9 +81,9 @@ class Province:
 inventory: {self._config.absolute()}/inventory
 contacts: {self._config.absolute()}/contacts.yaml
 database: {self._folder}/state.db
-listen: {network.MONITOR}:{BOARD_PORT}
+listen: 127.0.0.1:{self._port}
 control: control.sock
-links: {{board: 'http://127.0.0.1:{BOARD_PORT}', grafana: ''}}
+links: {{board: 'http://127.0.0.1:{self._port}', grafana: ''}}
 mail:
   from: Giám sát CNTT Ninh Bình <canh-bao@noc.ninhbinh.example>
   message_id_domain: noc.ninhbinh.example
@@ -151,7 +153,7 @@ traps:
 
     def url(self, path: str) -> str:
         """Address of a page of the daemon, inside the lab."""
-        return f"http://{network.MONITOR}:{BOARD_PORT}{path}"
+        return f"http://127.0.0.1:{self._port}{path}"
 
     def text(self, path: str) -> str:
         """What the daemon answers."""

@@ -73,7 +73,10 @@ def make_control(reload: Reload, plan: Look, acts: Acts) -> web.Application:
 
     async def on_reload(_: web.Request) -> web.Response:
         wrong = await reload()
-        return web.Response(text=wrong or "reloaded\n", status=422 if wrong else 200)
+        return web.Response(
+            text=f"{wrong}\nNothing was taken over: the last good files stay in force.\n" if wrong else "reloaded\n",
+            status=422 if wrong else 200,
+        )
 
     async def on_plan(_: web.Request) -> web.Response:
         try:
