@@ -39,13 +39,14 @@ def discover(
     site: str, ranges: tuple[str, ...], go: bool, rate: int, no_ports: bool, do_write: bool, form: str, path: Path
 ) -> None:
     """Look over the own network of SITE (its id) by echo, SNMP and LLDP, and propose YAML for what is new there."""
-    read_secret = SecretReader(path.parent / "secrets")
+    reader = SecretReader(path.parent / "secrets")
+    read_secret, place = (reader, reader.place) if go else (_secret_name, str.strip)
     try:
         if do_write:
-            load_all(path)  # rather now than after the look
+            load_all(path, with_secrets=False)  # rather now than after the look
         inventory = load_inventory(named_files(path)[0], read_secret)
         at = _site(inventory, site)
-        credentials = credentials_of(inventory, at, read_secret.place)
+        credentials = credentials_of(inventory, at, place)
         scope = make_scope(inventory, at, ranges, credentials, rate, () if no_ports else PORTS)
     except (ConfigError, ScopeError) as error:
         fail(error)
@@ -67,10 +68,15 @@ def discover(
         _write(proposal, path)
 
 
+def _secret_name(where: str, name: str) -> str:
+    """Stands for a secret that only --go needs; as long as a password of SNMP must be."""
+    return f"{where} {name}".ljust(8)
+
+
 def _write(proposal: Proposal, path: Path) -> None:
     try:
         changes = additions(proposal, named_files(path)[0], "discovered.yaml")
-        load_all(path, changed=contents(changes))
+        load_all(path, with_secrets=False, changed=contents(changes))
         write(changes)
     except ConfigError as error:
         fail(error)

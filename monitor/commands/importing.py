@@ -46,21 +46,20 @@ def _source(name: str, read: Read, what: str) -> None:
     )
     @click.option("--diff", is_flag=True, help="Show the lines of the files that would come and go.")
     @click.option("--write", "do_write", is_flag=True, help="Write it into the inventory, if the result is well.")
-    @click.option("--without-secrets", is_flag=True, help="Check the result without reading the secrets.")
     @SETTINGS
     def command(
         files: Sequence[Path], said: Sequence[str], new_sites: bool, skipped: Sequence[str], diff: bool, do_write: bool,
-        without_secrets: bool, path: Path,
+        path: Path,
     ) -> None:  # fmt: skip
         try:
             listing = _without(_all(files, read), skipped)
-            _, inventory, _ = load_all(path, with_secrets=not without_secrets)
+            _, inventory, _ = load_all(path, with_secrets=False)
             proposal = propose(listing.found, inventory, places=_places(said, inventory), new_sites=new_sites)
             changes = additions(proposal, named_files(path)[0], f"imported-{name}.yaml")
             for line in (*_told(listing, proposal, changes), *(differences(changes) if diff else ())):
                 click.echo(line)
             if changes:
-                _check(path, changes, with_secrets=not without_secrets)
+                _check(path, changes)
             if changes and do_write:
                 write(changes)
         except ConfigError as error:
@@ -101,9 +100,9 @@ def _without(listing: Listing, skipped: Sequence[str]) -> Listing:
     )
 
 
-def _check(path: Path, changes: Sequence[Change], *, with_secrets: bool) -> None:
+def _check(path: Path, changes: Sequence[Change]) -> None:
     try:
-        load_all(path, with_secrets=with_secrets, changed=contents(changes))
+        load_all(path, with_secrets=False, changed=contents(changes))
     except ConfigError as error:
         fail(
             f"the inventory would not be well, so nothing is written; lines are those that the files would have:\n{error}"
@@ -129,4 +128,4 @@ def _told(listing: Listing, proposal: Proposal, changes: Sequence[Change]) -> It
     yield from tell(proposal)
     yield summary(proposal)
     for change in changes:
-        yield f"{change.file}: {'is changed' if change.before is not None else 'is new'}"
+        yield f"{change.file}: {'would be changed' if change.before is not None else 'would be new'}"

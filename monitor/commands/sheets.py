@@ -112,7 +112,6 @@ _OPTIONS = (
     click.option("--remove", is_flag=True, help="Take out what the sheet has no row for."),
     click.option("--diff", is_flag=True, help="Show the lines of the files that would come and go."),
     click.option("--write", "do_write", is_flag=True, help="Write it into the inventory, if the result is well."),
-    click.option("--without-secrets", is_flag=True, help="Check the result without reading the secrets."),
     LANGUAGE,
     SETTINGS,
 )  # fmt: skip
@@ -150,11 +149,11 @@ def _data(file: Path) -> bytes:
 
 
 def _take(
-    read: Callable[[Written], list[Sheet]], *, into: Path | None, remove: bool, diff: bool, do_write: bool, without_secrets: bool,
+    read: Callable[[Written], list[Sheet]], *, into: Path | None, remove: bool, diff: bool, do_write: bool,
     lang: Language, path: Path,
 ) -> None:  # fmt: skip
     try:
-        before = load_all(path, with_secrets=not without_secrets)
+        before = load_all(path, with_secrets=False)
         written, data = read_written(named_files(path)[0])
         asked = taken_over(read(written), written, into=_into(into, path), remove=remove)
         files = [each for each in made(asked, written, data) if each.before != each.after]
@@ -163,7 +162,7 @@ def _take(
         if not files:
             click.echo(TOLD[lang].nothing)
             return
-        _preview(files, asked, before[1:], path=path, lang=lang, with_secrets=not without_secrets)
+        _preview(files, asked, before[1:], path=path, lang=lang)
         for line in differences(files) if diff else ():
             click.echo(line)
         if files and do_write:
@@ -184,11 +183,10 @@ def _preview(
     *,
     path: Path,
     lang: Language,
-    with_secrets: bool,
 ) -> None:
     """What a reload would do, of the files as they would be; ends the command where they would be wrong."""
     try:
-        _, inventory, routing = load_all(path, with_secrets=with_secrets, changed=contents(files))
+        _, inventory, routing = load_all(path, with_secrets=False, changed=contents(files))
     except ConfigError as error:
         _refuse(list(located(error.problems, asked, files)), lang)
     with without_collector():

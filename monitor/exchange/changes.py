@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.exchange.cells import Wrong, clean, meant, same
-from monitor.exchange.columns import Column, Value, device_values, joined, parted, site_values, target_values
+from monitor.exchange.columns import Column, Value, device_values, joined, parted, shown, site_values, target_values
 from monitor.exchange.draft import Draft
+from monitor.exchange.exported import Exported
 from monitor.exchange.grid import Mistake, SheetError, cut, known, near
 from monitor.exchange.places import fold, slug
 from monitor.exchange.sheet import Filled, Row
 from monitor.exchange.written import Written, WrittenSite
 from monitor.exchange.yamledit import Drop, Edit
 
+OWN = ("name", "code", "area", "contact", "phone", "latitude", "longitude")
+"""Columns that a template never gives: what is empty there was emptied, also where nothing tells what was exported."""
 REQUIRED = {"links": ("provider", "circuit", "profile"), "devices": ("profile",)}
 
 
@@ -30,12 +33,15 @@ class Changes:
     drafts: Sequence[Draft]
 
 
-def changes(filled: Sequence[Filled], written: Written, *, into: Path, remove: bool = False) -> Changes:
-    """The changes that make the inventory what the tables say; new sites go into the file `into`. Raises SheetError.
+def changes(
+    filled: Sequence[Filled], written: Written, exported: Exported | None, *, into: Path, remove: bool = False
+) -> Changes:
+    """The changes that make the inventory what was changed in the tables; new sites go into the file `into`. Raises SheetError.
 
-    What is not in the tables stays, unless `remove`.
+    A cell that holds what was exported asks for nothing, also where the inventory has something else by now; without `exported`
+    the tables are held against the inventory. What is not in the tables stays, unless `remove`.
     """
-    changer = _Changer(written, remove=remove)
+    changer = _Changer(written, exported, remove=remove)
     for each in filled:
         changer.read(each)
     return changer.done(into)
@@ -48,8 +54,9 @@ Wish = tuple[Value, str]
 class _Changer:
     """Sites first, then devices, then what follows for each site."""
 
-    def __init__(self, written: Written, *, remove: bool) -> None:
+    def __init__(self, written: Written, exported: Exported | None, *, remove: bool) -> None:
         self._written = written
+        self._exported = exported
         self._remove = remove
         self._mistakes: list[Mistake] = []
         self._notes: list[Mistake] = []
@@ -60,7 +67,10 @@ class _Changer:
         """By site, device or "", and key of the column: to hold the result against."""
         self._rows: dict[tuple[str, str], int] = {}
         self._empty_lines: list[tuple[str, str]] = []
+        self._given_in: dict[str, tuple[Filled, Row]] = {}
+        """Rows of sites, by id."""
         self._gone: set[str] = set()
+        self._gone_since: list[str] = []
         self._ways: list[tuple[str, Wish]] = []
         self._choices = _choices(written)
         self._by_code = {str(each.own["code"]): each for each in written.sites.values() if each.own.get("code")}
@@ -85,11 +95,17 @@ class _Changer:
         file = filled.sheet.file
         if filled.sheet.note:
             self._notes.append(Mistake(file, "coded", {"given": filled.sheet.note}))
+        if self._exported is None:
+            self._notes.append(Mistake(file, "no-record"))
         if filled.unread:
             self._notes.append(Mistake(file, "unread", {"given": known(filled.unread)}))
         take = self._site_row if filled.table.name == "sites" else self._device_row
         for row in filled.rows:
             take(filled, row)
+        if self._gone_since:
+            words = {"n": len(self._gone_since), "given": known(self._gone_since)}
+            self._notes.append(Mistake(file, "gone-since", words))
+            self._gone_since = []
         self._missing(filled)
 
     def _cell(self, filled: Filled, row: Row, column: Column, now: Value) -> Value | None:
@@ -111,34 +127,77 @@ class _Changer:
         if first != row.number:
             self._wrong(filled.at(row, "id"), "twice", given=site.id, row=first)
             return
+        self._given_in[site.id] = filled, row
         now = site_values(site, filled.table.columns)
-        wishes = self._differing(filled, row, now, new=site.file is None)
-        if site.file:
-            self._empty(filled, row, site, wishes)
+        before = self._row_before("sites", site.id)
+        known_by_id = bool(clean(str(row.cells.get("id", ""))))
+        wishes = self._differing(filled, row, now, before, new=site.file is None or not known_by_id)
+        if site.file and before is None:
+            self._visible_first(filled, row, site, now, wishes)
+        if site.file and known_by_id and (before is not None or self._exported is None):
+            self._empty(filled, row, site, before, wishes)
         if wishes or site.file is None:
             self._draft(site)
             self._apply(filled, row, site, wishes)
 
-    def _differing(self, filled: Filled, row: Row, now: Mapping[str, Value], *, new: bool) -> dict[str, Wish]:
-        """What the cells of a row ask for that is not so yet; at a new site an empty cell asks for nothing."""
+    def _row_before(self, table: str, key: str) -> Mapping[str, Value] | None:
+        """A row as it was exported; None when it was not, or nothing tells."""
+        return self._exported.row(table, key) if self._exported else None
+
+    def _differing(
+        self, filled: Filled, row: Row, now: Mapping[str, Value], before: Mapping[str, Value] | None, *, new: bool
+    ) -> dict[str, Wish]:
+        """What somebody changed in the cells of a row and is not so yet; where that may be nobody's wish, an empty cell asks for nothing."""
         wishes: dict[str, Wish] = {}
         for column in filled.table.columns:
-            if column.key in ("id", "site", "device") or column.key not in filled.columns:
+            key = column.key
+            if key in ("id", "site", "device") or key not in filled.columns:
                 continue
-            value, at = self._cell(filled, row, column, now[column.key]), filled.at(row, column.key)
+            was = before.get(key, "") if before is not None else None
+            if was is not None and ((left := self._cell(filled, row, column, was)) is None or same(left, was)):
+                continue
+            value, at = self._cell(filled, row, column, now[key]), filled.at(row, key)
             if value == "" and column.required:
                 self._wrong(at, "missing", example=column.example)
-            elif value is not None and not same(value, now[column.key]) and not (new and value == ""):
-                wishes[column.key] = (value, at)
+            elif value is not None and not same(value, now[key]):
+                if value == "" and (new or (was is None and (self._exported is not None or key not in OWN))):
+                    continue
+                wishes[key] = (value, at)
+                if was is not None and not same(was, now[key]):
+                    words = {"was": _told(column, was), "now": _told(column, now[key]), "given": _told(column, value)}
+                    self._notes.append(Mistake(at, "changed-since", words))
         return wishes
+
+    def _visible_first(
+        self, filled: Filled, row: Row, site: WrittenSite, now: Mapping[str, Value], wishes: dict[str, Wish]
+    ) -> None:
+        """A word that would make something else of a cell of a line than the cell says is an old one: it is folded away, the cell is seen."""
+        for key in [each for each in wishes if each.startswith("vars:")]:
+            own = {**site.own, "vars": {**site.vars(), key.removeprefix("vars:"): wishes[key][0]}}
+            came = site_values(WrittenSite(own=own, template=site.template), filled.table.columns)
+            for column in filled.table.columns:
+                said = wishes.get(column.key, (now[column.key], ""))[0]
+                made_by_it = ":" in column.key and column.key != key and not same(came[column.key], now[column.key])
+                if made_by_it and clean(str(row.cells.get(column.key, ""))) and not same(said, came[column.key]):
+                    words = {
+                        "given": cut(wishes[key][0]),
+                        "cell": filled.at(row, column.key),
+                        "said": _told(column, said),
+                    }
+                    self._notes.append(Mistake(wishes.pop(key)[1], "word-loses", words))
+                    break
 
     def _draft(self, site: WrittenSite) -> Draft:
         return self._drafts.setdefault(site.id, Draft(self._written, site))
 
-    def _empty(self, filled: Filled, row: Row, site: WrittenSite, wishes: dict[str, Wish]) -> None:
-        """A line all of whose cells are empty is one that is not there."""
+    def _empty(
+        self, filled: Filled, row: Row, site: WrittenSite, before: Mapping[str, Value] | None, wishes: dict[str, Wish]
+    ) -> None:
+        """A line all of whose cells are empty is one that is not there, unless it was not there when it was exported."""
         for name in site.names("links"):
             keys = [each for each in filled.columns if each.startswith(f"{name}:")]
+            if before is not None and not any(each in before for each in keys):
+                continue
             if keys and not any(clean(str(row.cells.get(each, ""))) for each in keys):
                 for each in keys:
                     wishes.pop(each, None)
@@ -153,6 +212,9 @@ class _Changer:
             return None
         if id_ in self._written.sites:
             return self._written.sites[str(id_)]
+        if self._row_before("sites", str(id_)) is not None:
+            self._gone_since.append(str(id_))
+            return None
         if by_code is not None and not id_:
             return by_code
         if by_code is not None:
@@ -172,7 +234,9 @@ class _Changer:
         alike = sorted(
             {made} & {*self._written.sites, *self._drafts} | (self._called[fold(str(name))] if not id_ else set())
         )
-        if not made:
+        if not name:
+            self._wrong(filled.at(row, "name"), "missing", example=table.column("name").example)
+        elif not made:
             self._wrong(at, "missing", example=table.column("id").example)
         elif alike:
             self._wrong(at, "name-of", given=cut(name or made), site=alike[0])
@@ -186,6 +250,10 @@ class _Changer:
 
     def _device_row(self, filled: Filled, row: Row) -> None:
         table = filled.table
+        key = f"{clean(str(row.cells.get('site', '')))}/{clean(str(row.cells.get('device', '')))}"
+        if self._row_before("devices", key) is not None and not self._is_there(key):
+            self._gone_since.append(key)
+            return
         site, name = self._site_named(filled, row), self._cell(filled, row, table.column("device"), "")
         if name == "":
             self._wrong(filled.at(row, "device"), "missing", example=table.column("device").example)
@@ -197,11 +265,16 @@ class _Changer:
             self._wrong(filled.at(row, "device"), "twice", given=f"{site.id}/{name}", row=first)
             return
         now = device_values(site, name, table.columns)
-        for key, wish in self._differing(filled, row, now, new=site.file is None).items():
+        before = self._row_before("devices", f"{site.id}/{name}")
+        for key, wish in self._differing(filled, row, now, before, new=site.file is None).items():
             self._wish(site, "devices", name, key, wish)
         if name not in site.names("devices"):
             self._draft(site)
             self._wishes[site.id]["devices", name].setdefault("", ("", filled.at(row, "device")))
+
+    def _is_there(self, device: str) -> bool:
+        site = self._written.sites.get(device.partition("/")[0])
+        return site is not None and device.partition("/")[2] in site.names("devices")
 
     def _site_named(self, filled: Filled, row: Row) -> WrittenSite | None:
         given, at = row.cells.get("site", ""), filled.at(row, "site")
@@ -289,8 +362,8 @@ class _Changer:
     def _missing(self, filled: Filled) -> None:
         """What the inventory has and the table has not."""
         if filled.table.name == "sites":
-            gone = [each for each in self._written.sites if (each, "") not in self._rows]
-            if self._remove and len(gone) == len(self._written.sites):
+            gone = [each for each in self._written.sites if (each, "") not in self._rows and self._gave("sites", each)]
+            if self._remove and not any((each, "") in self._rows for each in self._written.sites):
                 self._wrong(filled.sheet.file, "nothing-left", n=len(gone))
             self._stay("sites-stay", filled, gone)
             self._stay("lines-stay", filled, [f"{site}/{name}" for site, name in self._empty_lines])
@@ -303,11 +376,15 @@ class _Changer:
             for site in self._written.sites.values()
             if site.id not in self._gone
             for name in site.names("devices")
-            if (site.id, name) not in self._rows
+            if (site.id, name) not in self._rows and self._gave("devices", f"{site.id}/{name}")
         ]
         self._stay("devices-stay", filled, [f"{site.id}/{name}" for site, name in devices])
         for site, name in devices if self._remove else ():
             self._draft(site).remove_target("devices", name)
+
+    def _gave(self, table: str, key: str) -> bool:
+        """Whether a row was given out, so that somebody deleted it; not when the inventory got it afterwards."""
+        return self._exported is None or self._exported.row(table, key) is not None
 
     def _stay(self, saying: str, filled: Filled, gone: Sequence[str]) -> None:
         if gone and not self._remove:
@@ -367,8 +444,13 @@ class _Changer:
                     if key == "profile"
                     else {"saying": "missing", "example": _EXAMPLES[key]}
                 )
-                self._wrong(wishes[key][1] if key in wishes else at, **saying)
+                self._wrong(wishes[key][1] if key in wishes else self._cell_of(draft, name, key, at), **saying)
         draft.add_target(table, name, values, at)
+
+    def _cell_of(self, draft: Draft, line: str, key: str, at: str) -> str:
+        """Where a value of a line is filled in; `at` where its table has no such column."""
+        filled, row = self._given_in.get(draft.site.id, (None, None))
+        return filled.at(row, f"{line}:{key}") if filled and row and f"{line}:{key}" in filled.columns else at
 
     def _lost_ways(self) -> Iterator[Mistake]:
         """Names behind which something is to be, and that nothing has."""
@@ -396,6 +478,11 @@ class _Changer:
             came = (device_values(site, device, [column]) if device else site_values(site, [column]))[key]
             if not same(value, came):
                 yield Mistake(at, "not-written", {"given": cut(value)})
+
+
+def _told(column: Column, value: Value) -> str:
+    """For a message, as the cell has it."""
+    return cut(shown(column, value))
 
 
 _EXAMPLES = {"provider": "vnpt", "circuit": "NB-TSL-13444", "profile": "switch"}

@@ -8,6 +8,7 @@ from pathlib import Path
 from monitor.exchange import csvfile, xlsx
 from monitor.exchange.changes import Changes, changes, lists
 from monitor.exchange.columns import Language, Table, rows, shown, tables
+from monitor.exchange.exported import kept, parted
 from monitor.exchange.grid import Mistake, Sheet
 from monitor.exchange.sheet import recognised, score
 from monitor.exchange.writing import Change, held
@@ -51,7 +52,11 @@ def read_written(folder: Path) -> tuple[Written, dict[Path, bytes]]:
 def as_xlsx(written: Written, language: Language) -> bytes:
     """A workbook with sites, devices and a guide."""
     return xlsx.write(
-        [(table, _cells(written, table)) for table in tables(written)], lists(written), _GUIDE[language], language
+        [(table, _cells(written, table)) for table in tables(written)],
+        lists(written),
+        _GUIDE[language],
+        kept(written),
+        language,
     )
 
 
@@ -81,8 +86,9 @@ def read_csv(data: bytes, file: str, written: Written, coding: str | None) -> li
 
 def taken_over(sheets: Sequence[Sheet], written: Written, *, into: Path | None, remove: bool) -> Changes:
     """What the sheets ask for; raises SheetError."""
-    filled = recognised(sheets, tables(written))
-    return changes(filled, written, into=into or written.usual_file(), remove=remove)
+    exported, others = parted(sheets)
+    filled = recognised(others, tables(written))
+    return changes(filled, written, exported, into=into or written.usual_file(), remove=remove)
 
 
 def made(asked: Changes, written: Written, data: Mapping[Path, bytes]) -> list[Change]:

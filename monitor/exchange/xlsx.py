@@ -44,7 +44,10 @@ SPARE_ROWS = 500
 _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """Begin of a compound file: .xls, and an .xlsx with a password."""
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})"')
-_TITLES: Mapping[Language, tuple[str, str]] = {"vi": ("Hướng dẫn", "Danh mục"), "en": ("How to", "Lists")}
+_TITLES: Mapping[Language, tuple[str, str, str]] = {
+    "vi": ("Hướng dẫn", "Danh mục", "Khi xuất"),
+    "en": ("How to", "Lists", "As exported"),
+}
 _REFUSED: Mapping[Language, str] = {"vi": "Hãy chọn trong danh sách.", "en": "Choose from the list."}
 _EXAMPLE: Mapping[Language, str] = {"vi": "Ví dụ", "en": "Example"}
 _TEXT = "@"
@@ -142,15 +145,17 @@ def write(
     tables: Sequence[tuple[Table, Sequence[Sequence[str | float]]]],
     lists: Mapping[str, Sequence[str]],
     guide: Sequence[str],
+    kept: Sequence[str],
     language: Language,
 ) -> bytes:
-    """A workbook with a sheet for each table, one that says how to fill them in, and one with what can be chosen."""
+    """A workbook with a sheet for each table, one that says how to fill them in, one with what can be chosen, and a hidden one with `kept`."""
     book = Workbook(write_only=True)
-    how_to, choices = _TITLES[language]
+    how_to, choices, exported = _TITLES[language]
     for table, rows in tables:
         _write_table(book.create_sheet(table.titles[language]), table, rows, lists, choices, language)
     _write_guide(book.create_sheet(how_to), [table for table, _ in tables], guide, language)
     _write_lists(book.create_sheet(choices), lists)
+    _write_kept(book.create_sheet(exported), kept)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -247,6 +252,12 @@ def _write_lists(sheet: Any, lists: Mapping[str, Sequence[str]]) -> None:
     sheet.append([_cell(sheet, name, _TEXT) for name in lists])
     for number in range(longest):
         sheet.append([_cell(sheet, each[number] if number < len(each) else "", _TEXT) for each in lists.values()])
+
+
+def _write_kept(sheet: Any, kept: Sequence[str]) -> None:
+    sheet.sheet_state = "veryHidden"  # which a click cannot show
+    for each in kept:
+        sheet.append([_cell(sheet, each, _TEXT)])
 
 
 def _bold(sheet: Any, text: str) -> Any:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from monitor.exchange import csvfile, xlsx
 from monitor.exchange.changes import Changes
 from monitor.exchange.columns import rows, shown, tables
+from monitor.exchange.exported import kept
 from monitor.exchange.grid import Broken, Formula, Raw, Sheet, SheetError
 from monitor.exchange.spreadsheet import as_csv, as_xlsx, made, read_csv, read_written, read_xlsx, taken_over
 from monitor.exchange.written import Written, solved
@@ -88,6 +89,9 @@ def sheets(written: Written = WRITTEN) -> list[Sheet]:
     ]  # fmt: skip
 
 
+RECORD = Sheet("xa.xlsx", "Khi xuất", {number: {1: each} for number, each in enumerate(kept(WRITTEN), 1)})
+
+
 def with_cell(heading: str, row: int, value: Raw | None) -> list[Sheet]:
     sites, devices = sheets()
     at = next(column for column, name in sites.rows[1].items() if name == heading)
@@ -95,6 +99,7 @@ def with_cell(heading: str, row: int, value: Raw | None) -> list[Sheet]:
     return [
         Sheet(sites.file, sites.name, {**sites.rows, row: changed | ({at: value} if value is not None else {})}),
         devices,
+        RECORD,
     ]
 
 
@@ -228,7 +233,7 @@ def test_what_the_cells_ask_for_is_what_the_files_have_then(data: st.DataObject,
     number = next(number for number, row in sites.rows.items() if row[1] == site)
     cells = {columns[key][0]: shown(columns[key][1], value) for key, value in wishes.items()}
     row = {at: value for at, value in (dict(sites.rows[number]) | cells).items() if value != ""}
-    files = made(asked([Sheet(sites.file, sites.name, {**sites.rows, number: row}), devices]), WRITTEN, DATA)
+    files = made(asked([Sheet(sites.file, sites.name, {**sites.rows, number: row}), devices, RECORD]), WRITTEN, DATA)
     after = Written([parse({**DATA, **{each.file: each.after for each in files}}[file], str(file)) for file in DATA])
     now = next(row for row in rows(after, tables(WRITTEN)[0]) if row["id"] == site)
     assert {key: now[key] for key in wishes} == wishes

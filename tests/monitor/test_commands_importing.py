@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, source: str, file: Path, *options: str) -> Result:
-    where = ("--settings", str(folder / "settings.yaml"), "--without-secrets")
+    where = ("--settings", str(folder / "settings.yaml"))
     return CliRunner().invoke(main, ["import", source, str(file), *where, *options])
 
 
@@ -65,7 +65,7 @@ New (2):
 Known already, and left as they are (1):
   = xa-liem-ha/router
 2 new, 1 known already, 0 not taken
-{folder}/inventory/sites.yaml: is changed
+{folder}/inventory/sites.yaml: would be changed
 nothing is written: say --write
 """
     )
