@@ -247,6 +247,7 @@ class Composer:
         """What a template may use; docs/mail.md lists it."""
         incident = notification.event.incident
         words = WORDS[notification.contact.language]
+        called = dict(notification.event.called).get(words.language, "")
         root = inventory.targets.get(incident.root)
         site = inventory.sites.get(root.site) if root else None
         if incident.shared is not None and root is not None and site is not None:  # no single one is what it is about
@@ -261,7 +262,8 @@ class Composer:
             "event": notification.event,
             "words": words,
             "root": root,
-            "name": words.name(root, incident.root),
+            "name": called or words.name(root, incident.root),
+            "gone": bool(called),
             "site": site,
             "place": site.name if site else "",
             "dark": _dark(incident, inventory),

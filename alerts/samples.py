@@ -35,12 +35,17 @@ from monitor.core.model import (
     Weight,
 )
 
+GONE = "no/longer"
+"""A root that left the inventory."""
+
 
 def notification_of(incident: Incident, what: Happening, language: str, *, outsider: bool = False) -> Notification:
     """A mail about an incident to nobody in particular, or to its provider."""
     if what is Happening.ACKNOWLEDGED:
         incident = replace(incident, acknowledged=Acknowledgement(by="Hoa", at=incident.opened, note="sample"))
-    event = IncidentEvent(incident=incident, what=what, at=incident.opened)
+    gone = what is Happening.WITHDRAWN and incident.root == GONE
+    called = tuple((each, "Sample – Xã Mẫu") for each in (language,) if gone)
+    event = IncidentEvent(incident=incident, what=what, at=incident.opened, called=called)
     items = (event, replace(event, what=Happening.WITHDRAWN)) if what in SUMMARIES else ()
     id_ = f"{OUTSIDER}sample" if outsider else "sample"
     contact = Contact(id=id_, name="Sample", email="sample@example.org", language=language, outsider=outsider)
@@ -91,7 +96,7 @@ def province() -> tuple[Inventory, list[Incident]]:
         shared=Shared(kind="tslcd", by=(("provider", "sample"), ("area", "Huyện Mẫu")), hurt=6, of=6, elsewhere=0, others=9),
     )  # fmt: skip
     gone = Incident(
-        id="gone", root="no/longer", cause=Cause.DEVICE, state=State.DOWN, began=at, opened=at, reason=Reason.STALE
+        id="gone", root=GONE, cause=Cause.DEVICE, state=State.DOWN, began=at, opened=at, reason=Reason.STALE
     )
     return inventory, [*incidents, common, gone]
 

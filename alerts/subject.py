@@ -72,6 +72,7 @@ SHORTER: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Đường Internet", "Internet"),
         ("mất đường ra, chưa rõ trạng thái các nơi", "mất đường ra"),
         # what happened
+        ("không còn trong khai báo giám sát", "không còn giám sát"),
         ("ĐÃ CÓ NGƯỜI NHẬN:", "ĐÃ CÓ NGƯỜI:"),
         ("CHƯA CÓ NGƯỜI NHẬN:", "CHƯA AI NHẬN:"),
         ("NHẬN ĐỊNH LẠI:", "XEM LẠI:"),

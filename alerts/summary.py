@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from monitor.core.model import Happening, Incident, IncidentEvent, Inventory
-from monitor.core.words import Words
+from monitor.core.model import ROOT_GONE, Happening, Incident, IncidentEvent, Inventory
+from monitor.core.words import WORDS, Words
+
+
+def as_mailed(event: IncidentEvent, inventory: Inventory) -> IncidentEvent:
+    """An event as it goes into mails: without why, which is kept once, with the event. `inventory` is still the one before.
+
+    When the mail is written, a root that left is not in the inventory any more.
+    """
+    looks = event.because.looks if event.because else ()
+    gone = event.what is Happening.WITHDRAWN and any(each.because == ROOT_GONE for each in looks)
+    called = tuple((language, words.root(event.incident, inventory)) for language, words in WORDS.items() if gone)
+    return replace(event, because=None, called=called)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +34,9 @@ class Line:
     until: datetime | None
     """None: it is still open."""
     withdrawn: bool
-    """It was a part of another incident."""
+    """It was a part of another incident, …"""
+    gone: bool
+    """… or its root left the inventory."""
     by: str
     """Who has it."""
     page: str
@@ -44,9 +57,9 @@ def lines_of(incidents: Iterable[Incident], inventory: Inventory, words: Words, 
 def _line(event: IncidentEvent, inventory: Inventory, words: Words, board: str) -> Line:
     incident = event.incident
     return Line(
-        name=words.root(incident, inventory),
+        name=dict(event.called).get(words.language) or words.root(incident, inventory),
         state=words.states[incident.state], severity=words.severities[incident.severity], cause=words.causes[incident.cause],
-        since=incident.began, until=incident.closed, withdrawn=event.what is Happening.WITHDRAWN,
+        since=incident.began, until=incident.closed, withdrawn=event.what is Happening.WITHDRAWN, gone=bool(event.called),
         by=incident.acknowledged.by if incident.acknowledged else "",
         page=f"{board}/incidents/{incident.id}" if board else "",
     )  # fmt: skip

@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
 from alerts.policy import Policy
 from alerts.routing import Routing
 from alerts.silencing import Silencing
+from alerts.summary import as_mailed
 from monitor.core.correlate import Correlator
 from monitor.core.decider import Decider
 from monitor.core.judge import Judge
@@ -216,8 +217,7 @@ class Pipeline:
             self._wake.set()
 
     def _mail(self, event: IncidentEvent) -> None:
-        mailed = replace(event, because=None)  # kept once, with the event, and not in each mail of the outbox
-        self._batch.notifications.extend(self._policy.happened(mailed))
+        self._batch.notifications.extend(self._policy.happened(as_mailed(event, self.inventory)))
 
     def _tell_what_is_due(self) -> None:
         """Tell what time alone brings: steps of escalation, reminders, and who came on duty."""

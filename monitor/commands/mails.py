@@ -19,6 +19,7 @@ from alerts.mailer import Delivery
 from alerts.reasons import REASONS
 from alerts.routing import Scope
 from alerts.samples import A_COST, an_hour, as_page, example
+from alerts.summary import as_mailed
 from alerts.who import supposed
 from alerts.who import who as explain_who
 from monitor.commands.shared import SETTINGS, fail, find_target, moment, tell_daemon, told_at
@@ -120,7 +121,9 @@ def _mail_of(
 ) -> EmailMessage:
     """The mail of a real incident, or of an example."""
     now = datetime.now(UTC)
-    shown = _real(settings.database_url, incident, what) if incident else example(inventory, what, now)
+    shown = as_mailed(
+        _real(settings.database_url, incident, what) if incident else example(inventory, what, now), inventory
+    )
     notification = Notification(
         id=f"{shown.incident.id}.{what}.preview", thread=shown.incident.id, contact=contact, event=shown,
         reason=REASONS[contact.language].wanted(Scope()), items=(shown,) if what in SUMMARIES else (),

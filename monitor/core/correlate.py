@@ -15,6 +15,7 @@ from monitor.core.graph import Graph
 from monitor.core.impact import EVIDENCE_LINES, hurt_by, known_of
 from monitor.core.meetings import Calendar, threats
 from monitor.core.model import (
+    ROOT_GONE,
     Acknowledgement,
     Cause,
     Common,
@@ -155,7 +156,7 @@ class Correlator:
         """End incidents whose root left the inventory, by a reload or while the daemon was stopped."""
         for entry in list(self.open.values()):
             if entry.incident.root not in self.graph.targets:
-                gone = Explanation(looks=(yes("withdrawn", "root-gone", entry.incident.root),))
+                gone = Explanation(looks=(yes("withdrawn", ROOT_GONE, entry.incident.root),))
                 self._close(entry, now, Happening.WITHDRAWN, decision, gone)
 
     def tick(self, now: datetime) -> Decision:

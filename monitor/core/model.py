@@ -500,6 +500,10 @@ class Look:
     """What stands in the sentence: targets, numbers, seconds."""
 
 
+ROOT_GONE = "root-gone"
+"""Why an incident was withdrawn that is no part of another one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Common:
     """Something that a target has in common with others, and whether it could be the cause."""
@@ -554,6 +558,8 @@ class IncidentEvent:
     at: datetime
     because: Explanation | None = None
     """None: of a version that kept none."""
+    called: tuple[tuple[str, str], ...] = ()
+    """Only in mails, of a root that left the inventory: by language what people called it, and where it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

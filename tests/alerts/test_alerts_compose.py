@@ -23,6 +23,7 @@ from alerts import compose
 from alerts.compose import URGENT
 from alerts.policy import ACTS
 from alerts.subject import SUBJECT_LENGTH, fit
+from alerts.summary import as_mailed
 from alerts.tidy import LONGEST, line
 from alerts.trial import check_templates
 from monitor.core.ledger import Cost
@@ -31,9 +32,11 @@ from monitor.core.model import (
     Acknowledgement,
     Cause,
     Contact,
+    Explanation,
     Happening,
     Incident,
     Inventory,
+    Look,
     Notification,
     Reason,
     Severity,
@@ -313,6 +316,39 @@ def test_the_mails_of_an_incident_make_one_thread() -> None:
         later = sent(notification(what))
         assert later["In-Reply-To"] == later["References"] == opened["Message-ID"]
         assert later["Message-ID"] != opened["Message-ID"]
+
+
+def withdrawn(because: str) -> Notification:
+    why = Explanation(looks=(Look(rule="withdrawn", fits=True, because=because, of=(INCIDENT.root,)),))
+    told = notification(Happening.WITHDRAWN)
+    return replace(told, event=as_mailed(replace(told.event, because=why), INVENTORY))
+
+
+def test_a_withdrawal_says_which_of_its_two_causes_it_has_and_names_what_is_gone() -> None:
+    after = replace(INVENTORY, targets={})
+    gone = composer().compose(withdrawn("root-gone"), after, NOW)
+    assert gone["Subject"] == "RÚT LẠI: TSLCĐ – Xã Kim Đông: không còn giám sát"
+    for kind in ("plain", "html"):
+        assert "Đường TSLCĐ – Xã Kim Đông không còn trong khai báo giám sát" in part(gone, kind)
+        assert "phần của sự cố khác" not in part(gone, kind)
+    merged = sent(withdrawn("part-of"))
+    assert merged["Subject"] == "ĐÃ GỘP: Đường TSLCĐ – Xã Kim Đông"
+    assert "một phần của sự cố khác" in part(merged, "plain")
+    assert "khai báo" not in part(merged, "plain")
+
+
+def test_what_left_while_the_daemon_was_stopped_is_told_by_its_id_once() -> None:
+    after = replace(INVENTORY, targets={})
+    told = notification(Happening.WITHDRAWN)
+    why = Explanation(looks=(Look(rule="withdrawn", fits=True, because="root-gone", of=(INCIDENT.root,)),))
+    told = replace(told, event=as_mailed(replace(told.event, because=why), after))
+    assert composer().compose(told, after, NOW)["Subject"] == "RÚT LẠI: xa-kim-dong/tslcd: không còn giám sát"
+
+
+def test_a_summary_tells_what_is_gone_from_what_was_a_part() -> None:
+    items = tuple(withdrawn(each).event for each in ("root-gone", "part-of"))
+    text = part(composer().compose(replace(notification(Happening.DIGEST), items=items), INVENTORY, NOW), "plain")
+    assert text.count("; không còn trong khai báo giám sát") == text.count("; đã nhập vào sự cố khác") == 1
 
 
 def test_a_message_id_of_the_longest_names_is_not_broken() -> None:

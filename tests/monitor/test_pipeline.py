@@ -438,6 +438,8 @@ async def test_an_incident_whose_target_leaves_with_a_reload_is_withdrawn_and_to
     line.pipeline._take(line.pipeline.correlator.tick(line.now))
     await line.pipeline.flush()
     assert line.mails()[2:] == [("withdrawn", "all"), ("withdrawn", "south")]
+    last = (await line.store.mails.told(line.now))[-1]
+    assert dict(last.event.called)["en"].endswith(f" – {BOTH.sites['south'].name}"), "as it was called before"
     assert set(line.pipeline.last) == {"north/portal#port"}
     assert await line.store.open_incidents() == ()
 
