@@ -343,7 +343,8 @@ def _cost(cost: Cost | None, words: Words) -> dict[str, str]:
     if cost is None:
         return {}
     before = "" if cost.before is None else words.percent(cost.before)
-    return {"before": before, "after": words.percent(cost.after), "down": words.span(cost.down)}
+    since = "" if cost.since is None else words.hour(cost.since)
+    return {"before": before, "after": words.percent(cost.after), "down": words.span(cost.down), "since": since}
 
 
 def _hurt_targets(incident: Incident) -> tuple[str, ...]:

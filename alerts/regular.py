@@ -34,6 +34,8 @@ class Due:
     """The same for the same day or month and contact, so that it is made once."""
     every: Every
     contact: Contact
+    at: datetime
+    """When it should have been made."""
 
 
 def due(routing: Routing, now: datetime) -> Iterator[Due]:
@@ -42,10 +44,12 @@ def due(routing: Routing, now: datetime) -> Iterator[Due]:
     for id_, wanted in routing.summaries.items():
         contact = routing.contacts[id_]
         if wanted.daily is not None and local.time() >= wanted.daily:
-            yield Due(id=f"{Every.DAILY}-{local:%Y%m%d}.{id_}", every=Every.DAILY, contact=contact)
+            at = datetime.combine(local, wanted.daily, LOCAL)
+            yield Due(id=f"{Every.DAILY}-{local:%Y%m%d}.{id_}", every=Every.DAILY, contact=contact, at=at)
         if wanted.monthly is not None and _monthly(local, wanted.monthly):
-            month = last_month(now).since
-            yield Due(id=f"{Every.MONTHLY}-{month:%Y%m}.{id_}", every=Every.MONTHLY, contact=contact)
+            month = last_month(now)
+            letter = f"{Every.MONTHLY}-{month.since:%Y%m}.{id_}"
+            yield Due(id=letter, every=Every.MONTHLY, contact=contact, at=month.until)
 
 
 def _monthly(local: datetime, at: time) -> bool:
@@ -57,7 +61,7 @@ def last_month(now: datetime) -> Span:
     return month_of(month_of(now).since - DAY)
 
 
-def last_day(now: datetime, before: datetime | None) -> Span:
-    """What a daily summary is about: the time since the one before, or a day where there was none."""
+def last_day(now: datetime, before: datetime | None, watched: datetime | None = None) -> Span:
+    """What a daily summary is about: the time since the one before, or a day where there was none; nothing before `watched`."""
     since = before if before is not None and now - LONGEST_DAILY <= before < now else now - DAY
-    return Span(since, now)
+    return Span(since if watched is None or not since < watched < now else watched, now)

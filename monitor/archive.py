@@ -122,7 +122,16 @@ class Archive:
             return None
         old = await self.history([incident.root], Span(month, max(month, incident.began)), now, maintenance)
         before = ledger.total(old.get(incident.root, ()))
-        return Cost(before=before.availability, after=after.availability, down=after.down + after.unreachable)
+        down, first = after.down + after.unreachable, await self.watched_since(incident.root)
+        since = first if first is not None and first > month else None
+        return Cost(before=before.availability, after=after.availability, down=down, since=since)
+
+    async def watched_since(self, target: str = "") -> datetime | None:
+        """When a target was first watched, or (without one) anything; None: never. Raises ArchiveError."""
+        of_all = sa.select(sa.func.min(_run.c.began))
+        of_one = sa.select(sa.func.min(_member.c.since)).where(_member.c.target == target)
+        found = await self._run(lambda connection: connection.scalar(of_one if target else of_all))
+        return datetime.fromisoformat(found) if found else None
 
     async def _run(self, work: Callable[[sa.Connection], T]) -> T:
         def in_thread() -> T:

@@ -18,6 +18,8 @@ LOOK_KEPT = timedelta(seconds=60)
 """What was read from the ledger is shown for this long."""
 COST_SECONDS = 5.0
 """How long the mail of a recovery waits for what the incident took."""
+LEAST_WATCHED = timedelta(days=1)
+"""What was watched for less has no availability that says anything."""
 MAX_LOOKS_KEPT = 200
 
 T = TypeVar("T")
@@ -49,6 +51,11 @@ class LookBack:
         """Those that were open in a span; raises ArchiveError."""
         async with self._looking:
             return await self._archive.incidents(span)
+
+    async def watched_since(self) -> datetime | None:
+        """When a daemon began here first; None: never. Raises ArchiveError."""
+        async with self._looking:
+            return await self._archive.watched_since()
 
     async def past(self, site: str, span: Span) -> Mapping[str, Sequence[Interval]] | None:
         """The intervals of a site's targets; None when the database cannot be read now."""
@@ -85,9 +92,12 @@ class LookBack:
         try:
             works = self._announced(month_of(incident.closed))
             async with asyncio.timeout(COST_SECONDS), self._looking:
-                return await self._archive.cost(incident, self._clock(), works)
+                cost = await self._archive.cost(incident, self._clock(), works)
         except (ArchiveError, TimeoutError) as error:
             log.warning("what %s took is not known: %s", incident.id, error or "no answer in time")
         except Exception:
             log.exception("what %s took is not known by a mistake of ours", incident.id)
+        else:
+            short = cost is not None and cost.since is not None and incident.closed - cost.since < LEAST_WATCHED
+            return None if short else cost
         return None

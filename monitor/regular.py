@@ -47,6 +47,9 @@ class Past(Protocol):
     async def incidents(self, span: Span) -> Sequence[Incident]:
         """That were open in a span; raises ArchiveError."""
 
+    async def watched_since(self) -> datetime | None:
+        """When a daemon began here first; None: never. Raises ArchiveError."""
+
 
 class Regular:
     """Looks what is due."""
@@ -86,7 +89,10 @@ class Regular:
         try:
             if wanted.keys() - self._done:
                 fresh = wanted.keys() - await self._letters.known(wanted.keys())
-                await self._write([wanted[id_] for id_ in sorted(fresh)], now)
+                first = await self._past.watched_since()
+                # Of a time in which nobody watched it would say that all was quiet.
+                told = [wanted[id_] for id_ in sorted(fresh) if first is None or first < wanted[id_].at]
+                await self._write(told, now, first)
         except (StoreError, ArchiveError) as error:
             log.error("summaries could not be made, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
         except Exception:
@@ -96,14 +102,16 @@ class Regular:
             return True
         return False
 
-    async def _write(self, wanted: Sequence[Due], now: datetime) -> None:
+    async def _write(self, wanted: Sequence[Due], now: datetime, first: datetime | None) -> None:
         if not wanted:
             return
-        month = await self._month(last_month(now)) if any(each.every is Every.MONTHLY for each in wanted) else None
+        month = (
+            await self._month(last_month(now), first) if any(each.every is Every.MONTHLY for each in wanted) else None
+        )
         made = []
         for each in wanted:
             if each.every is Every.DAILY:
-                day = await self._day(each, now)
+                day = await self._day(each, now, first)
                 made.append(await asyncio.to_thread(self._daily, each, day))  # thousands of lines of a nation
             elif month is not None:
                 made.append(await asyncio.to_thread(self._monthly, each, month))
@@ -120,8 +128,8 @@ class Regular:
         given, tables = monthly.told(month, inventory, words), monthly.tables(month, inventory, words)
         return self._composer.letter(wanted.every.value, wanted.contact, wanted.id, given, tables)
 
-    async def _day(self, wanted: Due, now: datetime) -> daily.Day:
-        span = last_day(now, await self._letters.last(wanted.every.value, wanted.contact.id))
+    async def _day(self, wanted: Due, now: datetime, first: datetime | None) -> daily.Day:
+        span = last_day(now, await self._letters.last(wanted.every.value, wanted.contact.id), first)
         held = dict(self._held())
         return daily.Day(
             span=span,
@@ -130,9 +138,10 @@ class Regular:
             lines=await self._report(By.LINK, span),
         )
 
-    async def _month(self, span: Span) -> monthly.Month:
+    async def _month(self, span: Span, first: datetime | None) -> monthly.Month:
         reports = {by: await self._report(by, span) for by in monthly.SUMMED}
-        return monthly.Month(span=span, reports=reports, incidents=await self._past.incidents(span))
+        incidents = await self._past.incidents(span)
+        return monthly.Month(span=span, reports=reports, incidents=incidents, watched=first)
 
     async def _report(self, by: By, span: Span) -> Report:
         found = await self._past.availability(by, span)

@@ -19,9 +19,11 @@ from monitor.exchange.scope import DEFAULT_RATE, PORTS, Scope, ScopeError, crede
 from monitor.exchange.survey import Survey, SurveyError
 from monitor.exchange.writing import contents, write
 from monitor.files import load_all
-from monitor.inventory.load import SecretReader, load_inventory
+from monitor.inventory.load import ReadSecret, SecretReader, load_inventory
 from monitor.settings import named_files
 from monitor.yamlfile import ConfigError, near
+
+UNREAD = "a secret that cannot be read here, and --go needs"
 
 
 @click.command()
@@ -40,13 +42,13 @@ def discover(
 ) -> None:
     """Look over the own network of SITE (its id) by echo, SNMP and LLDP, and propose YAML for what is new there."""
     reader = SecretReader(path.parent / "secrets")
-    read_secret, place = (reader, reader.place) if go else (_secret_name, str.strip)
+    read_secret = reader if go else _if_there(reader)
     try:
         if do_write:
             load_all(path, with_secrets=False)  # rather now than after the look
         inventory = load_inventory(named_files(path)[0], read_secret)
         at = _site(inventory, site)
-        credentials = credentials_of(inventory, at, place)
+        credentials = credentials_of(inventory, at, lambda text: reader.place(text) if text else UNREAD)
         scope = make_scope(inventory, at, ranges, credentials, rate, () if no_ports else PORTS)
     except (ConfigError, ScopeError) as error:
         fail(error)
@@ -68,9 +70,16 @@ def discover(
         _write(proposal, path)
 
 
-def _secret_name(where: str, name: str) -> str:
-    """Stands for a secret that only --go needs; as long as a password of SNMP must be."""
-    return f"{where} {name}".ljust(8)
+def _if_there(reader: SecretReader) -> ReadSecret:
+    """What is not to be read stays empty: only --go needs it."""
+
+    def read(where: str, name: str) -> str:
+        try:
+            return reader(where, name)
+        except ValueError:
+            return ""
+
+    return read
 
 
 def _write(proposal: Proposal, path: Path) -> None:

@@ -212,6 +212,8 @@ class Cost:
     """Of the month up to its end."""
     down: timedelta
     """How long the root was down or unreachable in that time, in all."""
+    since: datetime | None = None
+    """When it was first watched, where that was in this month."""
 
 
 # -- intervals of one target -----------------------------------------------------------------------------------------

@@ -181,3 +181,11 @@ def test_who_stops_it_has_what_there_is(commune: Commune, settings: Path) -> Non
     assert "not the whole: it was stopped" in complaint
     assert "Traceback" not in complaint
     assert all(each in told for each in (ROUTER, SWITCH, CAMERA))
+
+
+def test_what_it_would_send_is_told_without_secrets(tmp_path: Path) -> None:
+    settings = write_inventory(tmp_path)
+    shutil.rmtree(settings.parent / "secrets")
+    said = CliRunner().invoke(main, ["discover", "xa-tan-thanh", "--settings", str(settings)])
+    assert (said.stderr, said.exit_code) == ("", 0)
+    assert "a secret that cannot be read here, and --go needs" in said.stdout

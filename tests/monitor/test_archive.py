@@ -199,7 +199,7 @@ async def test_what_an_incident_took_is_told_from_the_month_up_to_its_end(store:
     await write(store, 200, held(State.DOWN, 40, 43), held(State.UP, 52), held(State.DOWN, 60), held(State.UP, 100))
     incident = replace(INCIDENT, root=LINE.target, began=at(60), closed=at(100))
     cost = await archive.cost(incident, at(200))
-    assert cost == Cost(before=48 / 60, after=48 / 100, down=timedelta(seconds=52))
+    assert cost == Cost(before=48 / 60, after=48 / 100, down=timedelta(seconds=52), since=LINE.since)
     first = await archive.cost(replace(incident, began=NOW - timedelta(days=30)), at(200))
     assert first == replace(cost, before=None), "it began in another month"
     assert await archive.cost(replace(incident, root="no/longer"), at(200)) is None

@@ -118,6 +118,19 @@ async def test_one_that_is_late_comes_the_same_day_and_not_the_next_and_the_next
     assert next_one.mail.text.startswith("Từ 21:00 24/11 đến 12:01 25/11 có 0 sự cố")
 
 
+async def test_a_first_start_after_its_time_tells_no_quiet_day_of_a_time_that_nobody_watched(
+    case: Case, file: Path
+) -> None:
+    case.now += timedelta(hours=9)
+    await case.store.begin(case.now)
+    assert await case.look(timedelta(minutes=1))
+    assert written(file) == []
+    assert await case.look(timedelta(hours=20))
+    (queued,) = await case.store.mails.take(case.now, 9)
+    assert isinstance(queued.mail, Letter)
+    assert queued.mail.text.startswith("Từ 21:00 24/11 đến 17:01 25/11 có 0 sự cố"), "from the first start on"
+
+
 async def test_the_month_goes_to_each_in_their_language_with_its_tables(case: Case, file: Path) -> None:
     await lived(case.store)
     case.summaries = {each: Summaries(monthly=time(7, 0)) for each in (ON_CALL.id, HEAD.id)}
