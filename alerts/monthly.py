@@ -42,8 +42,6 @@ class Month:
     """Each of SUMMED."""
     incidents: Sequence[Incident]
     """That were open in it."""
-    watched: datetime | None = None
-    """When a daemon began first; None: it is not known."""
 
 
 def told(month: Month, inventory: Inventory, words: Words) -> dict[str, object]:
@@ -52,7 +50,6 @@ def told(month: Month, inventory: Inventory, words: Words) -> dict[str, object]:
     hurt = {by: tuple(row for row in rows[by] if row.down or row.below) for by in SUMMED}
     return {
         "month": f"{month.span.since.astimezone(LOCAL):%m/%Y}",
-        "since": words.hour(month.watched) if month.watched and month.watched > month.span.since else "",
         "lines": tuple(sorted(hurt[By.LINK], key=lambda row: not row.below)),
         "promised": sum(bool(row.promised) for row in rows[By.LINK]),
         "providers": rows[By.PROVIDER],

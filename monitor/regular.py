@@ -105,9 +105,7 @@ class Regular:
     async def _write(self, wanted: Sequence[Due], now: datetime, first: datetime | None) -> None:
         if not wanted:
             return
-        month = (
-            await self._month(last_month(now), first) if any(each.every is Every.MONTHLY for each in wanted) else None
-        )
+        month = await self._month(last_month(now)) if any(each.every is Every.MONTHLY for each in wanted) else None
         made = []
         for each in wanted:
             if each.every is Every.DAILY:
@@ -138,10 +136,9 @@ class Regular:
             lines=await self._report(By.LINK, span),
         )
 
-    async def _month(self, span: Span, first: datetime | None) -> monthly.Month:
+    async def _month(self, span: Span) -> monthly.Month:
         reports = {by: await self._report(by, span) for by in monthly.SUMMED}
-        incidents = await self._past.incidents(span)
-        return monthly.Month(span=span, reports=reports, incidents=incidents, watched=first)
+        return monthly.Month(span=span, reports=reports, incidents=await self._past.incidents(span))
 
     async def _report(self, by: By, span: Span) -> Report:
         found = await self._past.availability(by, span)
