@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from monitor.core import correlate, root, seen, shared
 from monitor.core.explain import EN, SENTENCES, VI, Sentences, explain, explain_all, explain_severity
-from monitor.core.model import ONLY_MAILED, Happening, IncidentEvent, Look, Severity, State, Weight
+from monitor.core.model import ONLY_MAILED, ROOT_GONE, Happening, IncidentEvent, Look, Severity, State, Weight
 from monitor.core.ongoing import SETTLE
 from monitor.core.root import EXPLAINED_INCIDENTS, EXPLAINED_TARGETS, EXPLAINED_TEXT
 from monitor.core.seen import HOLD_DOWN
@@ -161,9 +161,16 @@ def test_every_key_of_the_correlator_has_its_sentence_and_no_other() -> None:
     known = {each.rpartition("/")[2] for each in EN.looks}
     looked = set(re.findall(r'\b(?:yes|no)\(\s*"[a-z-]+", "([a-z-]+)"', source))
     assert looked <= known
-    assert known - looked <= {"elsewhere", "not-down", "link", "service", "parts-ill", "well", "not-the-way"}, (
-        "chosen by a condition"
-    )
+    assert known - looked <= {
+        "elsewhere",
+        "not-down",
+        "link",
+        "service",
+        "parts-ill",
+        "well",
+        "not-the-way",
+        ROOT_GONE,
+    }, "chosen by a condition"
     assert set(re.findall(r'wait, why = \w+, "([a-z-]+)"', source)) <= set(EN.waited)
     assert set(re.findall(r'because = "([a-z-]+)"', source)) == set(EN.considered)
     compared = Path(shared.__file__).read_text(encoding="utf-8")
