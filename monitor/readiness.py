@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import Protocol
 
 from alerts.compose import Composer
 from alerts.rooms import LETTER, Due, due, told
@@ -30,6 +29,7 @@ from monitor.core.readiness import (
 )
 from monitor.core.words import WORDS
 from monitor.database import StoreError
+from monitor.once import Letters, Once
 
 log = logging.getLogger(__name__)
 
@@ -47,16 +47,6 @@ MEASURED_AHEAD, MEASURED = timedelta(days=1), 20
 """How far ahead, and how many at most, the meetings are whose rooms are counted in metrics."""
 KEPT = timedelta(seconds=3)
 """How ready the rooms are is reckoned at most this often, however many look at it."""
-
-
-class Letters(Protocol):
-    """Where reports wait to be sent; each method raises StoreError when it cannot."""
-
-    async def known(self, ids: Collection[str]) -> set[str]:
-        """Those that were written before."""
-
-    async def write(self, letters: Sequence[Letter], at: datetime) -> None:
-        """Queue them, all or none; what is known already changes nothing."""
 
 
 class Outlooks:
@@ -141,16 +131,14 @@ class ReadinessReports:
     ) -> None:
         """`recheck` asks a check anew; `written` is told when there is something to send."""
         self._outlooks, self._inventory, self._graph = outlooks, inventory, graph
-        self._letters, self._composer, self._on_duty = letters, composer, on_duty
-        self._recheck, self._clock, self._written = recheck, clock, written
+        self._once, self._composer, self._on_duty = Once(letters, written), composer, on_duty
+        self._recheck, self._clock = recheck, clock
         self._asked: set[tuple[Session, timedelta]] = set()
         """Sessions and moments for which the rooms were asked."""
         self.to_ask: dict[str, None] = {}
         """Checks that wait to be asked anew, in this order, …"""
         self._ask_until = clock()
         """… and when the last of them should be."""
-        self._done: set[str] = set()
-        """Reports that are due and need not be looked up any more."""
 
     async def run(self, ready: Callable[[], bool]) -> None:
         """Look until cancelled; not before nearly everything was seen, or what was not would be told as unknown."""
@@ -211,19 +199,14 @@ class ReadinessReports:
     async def _tell(self, sessions: Sequence[Session], now: datetime) -> None:
         meetings, on_duty = self._inventory().meetings, self._on_duty()
         wanted = {each.id: each for one in sessions for each in due(meetings[one.meeting], one, on_duty, now)}
-        self._done &= wanted.keys()
-        if not wanted.keys() - self._done:
-            return
-        known = await self._letters.known(wanted.keys())
-        fresh = [each for id_, each in wanted.items() if id_ not in known]
-        if fresh:
+
+        async def made(fresh: Sequence[Due]) -> list[Letter]:
             looks = {
                 each.session: each for each in self._outlooks.look(list(dict.fromkeys(one.session for one in fresh)))
             }
-            await self._letters.write([self._letter(each, looks[each.session], now) for each in fresh], now)
-            log.info("reports before meetings written: %s", ", ".join(each.id for each in fresh))
-            self._written()
-        self._done |= wanted.keys()
+            return [self._letter(each, looks[each.session], now) for each in fresh]
+
+        await self._once.write(wanted, made, now)
 
     def _letter(self, wanted: Due, found: Outlook, now: datetime) -> Letter:
         given = told(found, self._inventory(), WORDS[wanted.contact.language], now)

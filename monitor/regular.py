@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Protocol
 
 from alerts import daily, monthly
 from alerts.compose import Composer
 from alerts.regular import Due, Every, due, last_day, last_month
 from alerts.routing import Routing
+from monitor import once
 from monitor.archive import ArchiveError
 from monitor.core.ledger import By, Report, Span
 from monitor.core.model import Held, Incident, Inventory, Letter
 from monitor.core.words import WORDS
 from monitor.database import StoreError
+from monitor.once import Once
 
 log = logging.getLogger(__name__)
 
@@ -25,17 +28,11 @@ RETRY_SECONDS = 120.0
 """Pause after a summary could not be made."""
 
 
-class Letters(Protocol):
-    """Where summaries wait to be sent; each method raises StoreError when it cannot."""
-
-    async def known(self, ids: Collection[str]) -> set[str]:
-        """Those that were written before."""
+class Letters(once.Letters, Protocol):
+    """Where summaries wait to be sent."""
 
     async def last(self, every: str, contact: str) -> datetime | None:
-        """When the last of them for a contact was written."""
-
-    async def write(self, letters: Sequence[Letter], at: datetime) -> None:
-        """Queue them, all or none; what is known already changes nothing."""
+        """When the last of them for a contact was written; raises StoreError."""
 
 
 class Past(Protocol):
@@ -70,9 +67,7 @@ class Regular:
         """`held` says what every target is held to be now; `written` is told when there is something to send."""
         self._letters, self._past, self._held = letters, past, held
         self._routing, self._inventory, self._composer, self._board = routing, inventory, composer, board
-        self._clock, self._written = clock, written
-        self._done: set[str] = set()
-        """Those that are due and need not be looked up any more."""
+        self._clock, self._once = clock, Once(letters, written)
 
     async def run(self, settled: Awaitable[None]) -> None:
         """Look until cancelled; not before everything was seen, or a daily summary would call it unknown."""
@@ -85,26 +80,20 @@ class Regular:
         """Write what is due; whether nothing of it is left."""
         now = self._clock()
         wanted = {each.id: each for each in due(self._routing(), now)}
-        self._done &= wanted.keys()
         try:
-            if wanted.keys() - self._done:
-                fresh = wanted.keys() - await self._letters.known(wanted.keys())
-                first = await self._past.watched_since()
-                # Of a time in which nobody watched it would say that all was quiet.
-                told = [wanted[id_] for id_ in sorted(fresh) if first is None or first < wanted[id_].at]
-                await self._write(told, now, first)
+            await self._once.write(wanted, lambda fresh: self._made(fresh, now), now)
         except (StoreError, ArchiveError) as error:
             log.error("summaries could not be made, tried again in %g s: %s", RETRY_SECONDS, error)  # noqa: TRY400
         except Exception:
             log.exception("summaries could not be made by a mistake of ours, tried again in %g s", RETRY_SECONDS)
         else:
-            self._done |= wanted.keys()
             return True
         return False
 
-    async def _write(self, wanted: Sequence[Due], now: datetime, first: datetime | None) -> None:
-        if not wanted:
-            return
+    async def _made(self, fresh: Sequence[Due], now: datetime) -> list[Letter]:
+        first = await self._past.watched_since()
+        # Of a time in which nobody watched it would say that all was quiet.
+        wanted = [each for each in sorted(fresh, key=attrgetter("id")) if first is None or first < each.at]
         month = await self._month(last_month(now)) if any(each.every is Every.MONTHLY for each in wanted) else None
         made = []
         for each in wanted:
@@ -113,9 +102,7 @@ class Regular:
                 made.append(await asyncio.to_thread(self._daily, each, day))  # thousands of lines of a nation
             elif month is not None:
                 made.append(await asyncio.to_thread(self._monthly, each, month))
-        await self._letters.write(made, now)
-        log.info("summaries written: %s", ", ".join(each.id for each in made))
-        self._written()
+        return made
 
     def _daily(self, wanted: Due, day: daily.Day) -> Letter:
         given = daily.told(day, self._inventory(), WORDS[wanted.contact.language], self._board)
