@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from alerts import daily, monthly, rooms
+from alerts import daily, monthly, quality, rooms
 from alerts.regular import last_day, last_month
 from alerts.summary import lines_of
 from monitor.core.ledger import By, Span, Totals, members, merged
@@ -22,10 +22,11 @@ from monitor.core.model import (
     State,
     Target,
 )
+from monitor.core.quality import Quality, RoomQuality
 from monitor.core.readiness import Outlook, Readiness, Room
 from monitor.core.words import ROOM, Words
 
-LETTERS = ("unwritten", "written", "heartbeat", "missed", "test", "daily", "monthly", "readiness")
+LETTERS = ("unwritten", "written", "heartbeat", "missed", "test", "daily", "monthly", "readiness", "quality")
 """Names of their templates."""
 HURT = 5
 """So many of each role were hurt, each twice as long as the one before."""
@@ -57,6 +58,7 @@ def letters(inventory: Inventory, now: datetime, words: Words, board: str) -> Ma
         "daily": daily.told(day, inventory, words, board),
         "monthly": monthly.told(a_month(inventory, now), inventory, words),
         "readiness": rooms.told(an_outlook(inventory, now), inventory, words, now),
+        "quality": quality.told(a_meeting_held(inventory, now), inventory, words),
     }
 
 
@@ -79,6 +81,28 @@ def an_outlook(inventory: Inventory, now: datetime) -> Outlook:
         of = line.id if line and because in ("cut-off", "bad-way") else place
         made.append(Room(target=place, readiness=readiness, because=because, of=of, reason=reason, says=says))
     return Outlook(meeting=meeting, session=session, rooms=tuple(made))
+
+
+def a_meeting_held(inventory: Inventory, now: datetime) -> quality.Held:
+    """How such a meeting could have gone: a line was cut for some minutes, one lost packets, one room was off at the end."""
+    found = an_outlook(inventory, now - timedelta(hours=4))
+    session = found.session
+    cut = Span(session.begins + timedelta(minutes=12), session.begins + timedelta(minutes=19))
+    lossy = Span(session.begins, session.ends - timedelta(minutes=50))
+    qualities = {
+        "cut-off": (Quality.CUT, Cause.LINK, cut), "down": (Quality.CUT, Cause.DEVICE, Span(lossy.until, session.ends)),
+        "bad-way": (Quality.POOR, Cause.LINK, lossy),
+    }  # fmt: skip
+    rooms_held = []
+    for each in found.rooms:
+        how, cause, times = qualities.get(each.because, (Quality.GOOD, None, None))
+        rooms_held.append(
+            RoomQuality(
+                target=each.target, quality=how, of=each.of, cause=cause, times=(times,) if times else (),
+                seconds=(times.until - times.since).total_seconds() if times else 0.0,
+            )
+        )  # fmt: skip
+    return quality.Held(meeting=found.meeting, session=session, rooms=rooms_held, measured={}, lines={})
 
 
 def a_day(inventory: Inventory, now: datetime) -> daily.Day:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.figures import Row, row_of
+from alerts.spread import as_csv, local
 from monitor.core.ledger import By, Report, Span, Totals
 from monitor.core.model import Incident, Inventory, State
 from monitor.core.words import LOCAL, Words
@@ -16,8 +15,6 @@ from monitor.core.words import LOCAL, Words
 SHOWN = 20
 """So many of each list are shown; the rest are counted, and all are in the tables that are attached."""
 SUMMED = (By.LINK, By.PROVIDER, By.COMMUNE, By.SERVICE)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What begins a formula in a spreadsheet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +110,7 @@ def _availability(month: Month, inventory: Inventory, words: Words) -> str:
             promised = "" if provider is None or provider.promised_percent is None else provider.promised_percent
             seconds = (round(getattr(totals, each).total_seconds()) for each in states)
             rows.append((by.value, key, row.name, row.provider, row.circuit, *ratios, promised, *seconds))
-    return _csv(rows)
+    return as_csv(rows)
 
 
 def _percent(ratio: float | None) -> object:
@@ -124,24 +121,9 @@ def _outage_table(month: Month, inventory: Inventory, words: Words) -> str:
     rows: list[Sequence[object]] = [("incident", "root", "name", "cause", "severity", "began", "ended", "seconds")]
     for each in _outages(month):
         outage = outage_of(each, month.span, inventory, words)
-        ended = _local(outage.until) if outage.until else ""
+        ended = local(outage.until) if outage.until else ""
         seconds = round(outage.lasted.total_seconds())
         rows.append(
-            (each.id, each.root, outage.name, outage.cause, each.severity.value, _local(each.began), ended, seconds)
+            (each.id, each.root, outage.name, outage.cause, each.severity.value, local(each.began), ended, seconds)
         )
-    return _csv(rows)
-
-
-def _local(at: datetime) -> str:
-    return f"{at.astimezone(LOCAL):%Y-%m-%d %H:%M:%S}"
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> str:
-    made = io.StringIO()
-    csv.writer(made, lineterminator="\r\n").writerows([_plain(each) for each in row] for row in rows)
-    return made.getvalue()
-
-
-def _plain(value: object) -> object:
-    """Nothing that a spreadsheet would reckon with: names come from the inventory."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return as_csv(rows)

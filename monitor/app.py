@@ -42,6 +42,7 @@ from monitor.lookback import LookBack
 from monitor.metrics import Metrics
 from monitor.parts import make_composer, make_mailer, make_signer, make_switch, make_trap_listener, make_webhook
 from monitor.pipeline import Pipeline
+from monitor.quality import QualityReports
 from monitor.readiness import Outlooks, ReadinessReports
 from monitor.recorder import Recorder
 from monitor.recording import RecordingError
@@ -142,7 +143,7 @@ class App:
             on_result=self.metrics.mailed,
             cost=self._look_back.cost,
         )
-        self.scheduler = Scheduler(self._kinds, self._observe)
+        self.scheduler = Scheduler(self._kinds, self._observe, lambda target: self._readiness.in_meeting(target))  # noqa: PLW0108  it is made later
         self.pipeline = Pipeline(
             inventory=self._inventory, routing=self._with_webhooks(self._routing), known=(*before.open, *before.recovered),
             told=before.told, store=store,
@@ -165,13 +166,13 @@ class App:
             metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, outlooks=outlooks, started=self._started,
             clock=utc_now,
         )  # fmt: skip
+        self._readiness = self._make_readiness_reports(outlooks, composer)
         heartbeat = self._make_heartbeat(composer)
         now = Incidents(self.pipeline.correlator.incidents, lambda: self._live.ready()[0])
         mail_acts = LinkActs(signer, self.pipeline, store, utc_now) if signer else None
         door = Door(make_app(self._live, self.metrics.expose, mail_acts=mail_acts))
         await door.open(listener)
-        control = await self._serve_control(door)
-        stop = self._handle_signals()
+        control, stop = await self._serve_control(door), self._handle_signals()
         works: dict[str, Coroutine[Any, Any, object]] = {
             "pipeline": self.pipeline.run(),
             "outbox": self.outbox.run(),
@@ -184,7 +185,8 @@ class App:
             "last hour": self._look_at_all(),
             "collector": spare_collector(lambda: self._inventory, lambda: self._live.ready()[0]),
             "reloads": self._reload_when_asked(),
-            "meetings": self._make_readiness_reports(outlooks, composer).run(lambda: self._live.ready()[0]),
+            "after meetings": self._make_quality_reports(composer).run(),
+            "meetings": self._readiness.run(lambda: self._live.ready()[0]),
             "stop": stop.wait(),
         }
         if self._traps is not None:
@@ -227,6 +229,13 @@ class App:
             outlooks=outlooks, inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph,
             letters=self._store.mails, composer=composer, on_duty=lambda: concerned(self._routing, utc_now()),
             recheck=self.scheduler.recheck, clock=utc_now, written=self.outbox.wake,
+        )  # fmt: skip
+
+    def _make_quality_reports(self, composer: Composer) -> QualityReports:
+        return QualityReports(
+            inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph, last=lambda: self.pipeline.last,
+            loss=self._loss, past=self._look_back, letters=self._store.mails, composer=composer,
+            on_duty=lambda: concerned(self._routing, utc_now()), clock=utc_now, written=self.outbox.wake,
         )  # fmt: skip
 
     def _make_regular(self, composer: Composer) -> Regular:

@@ -147,6 +147,7 @@ class Live:
             outbox_oldest_seconds=self._health.standing.oldest_seconds(self._clock()),
             late=self._scheduler.late,
             missed=self._scheduler.missed,
+            spared=self._scheduler.spared,
             errors=self._scheduler.errors,
             streams={name: getattr(each, "counters", {}) for name, each in self._scheduler.streams.items()},
             write_errors=self._store.errors,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
@@ -51,6 +51,11 @@ class LookBack:
         """Those that were open in a span; raises ArchiveError."""
         async with self._looking:
             return await self._archive.incidents(span)
+
+    async def intervals(self, targets: Collection[str], span: Span) -> Mapping[str, Sequence[Interval]]:
+        """What these targets were in a span; raises ArchiveError."""
+        async with self._looking:
+            return await self._archive.history(targets, span, self._clock(), self._announced(span))
 
     async def watched_since(self) -> datetime | None:
         """When a daemon began here first; None: never. Raises ArchiveError."""

@@ -60,6 +60,7 @@ class Present:
     write_errors: int
     traps: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Traps by kind and outcome."""
+    spared: int = 0
     recorded: int = 0
     recording_dropped: int = 0
     unwritten_seconds: float = 0.0
@@ -291,6 +292,12 @@ def _own(present: Present, observations: Mapping[tuple[str, Outcome], int], *, o
         "monitor_runs_missed_total",
         "Runs left out: the last was still under way.",
         {"": present.missed},
+        counter=True,
+    )
+    yield family(
+        "monitor_runs_spared_total",
+        "Runs left out: they would have disturbed a meeting.",
+        {"": present.spared},
         counter=True,
     )
     yield family("monitor_errors_total", "Observations lost by a mistake of ours.", {"": present.errors}, counter=True)

@@ -40,6 +40,8 @@ ASKED_BEFORE = timedelta(minutes=5)
 """So long before a report its rooms begin to be asked anew, …"""
 ANSWERED_BEFORE = timedelta(seconds=20)
 """… and so long before it the last of them is: what fails then is asked again until it is sure."""
+CLOSER = timedelta(seconds=15)
+"""While a meeting is held its rooms are asked anew so often, whatever their interval."""
 IDLE_SECONDS = 1.0
 FASTEST = 20.0
 """Checks a second that are asked at most, however many meetings there are: a nation's rooms take longer, and no line is flooded."""
@@ -139,6 +141,9 @@ class ReadinessReports:
         """Checks that wait to be asked anew, in this order, …"""
         self._ask_until = clock()
         """… and when the last of them should be."""
+        self._closer_at = clock()
+        """When the rooms of running meetings are asked next."""
+        self._meeting_at: frozenset[str] = frozenset()
 
     async def run(self, ready: Callable[[], bool]) -> None:
         """Look until cancelled; not before nearly everything was seen, or what was not would be told as unknown."""
@@ -151,8 +156,9 @@ class ReadinessReports:
 
     async def look(self) -> None:
         """Plan what is to be asked, and tell what is due now."""
-        now = self._clock()
-        sessions = [each for each in self._outlooks.sessions() if now < each.begins]
+        now, near = self._clock(), self._outlooks.sessions()
+        sessions = [each for each in near if now < each.begins]
+        self._watch_closer([each for each in near if each.begins <= now < each.ends], now)
         self._asked = {each for each in self._asked if each[0] in sessions}
         for session in sessions:
             self._plan(session, now)
@@ -162,6 +168,21 @@ class ReadinessReports:
             log.error("reports before meetings could not be written, tried again soon: %s", error)  # noqa: TRY400
         except Exception:
             log.exception("reports before meetings could not be made by a mistake of ours, tried again soon")
+
+    def in_meeting(self, target: str) -> bool:
+        """Whether people meet in a room of the target's site now."""
+        return target.partition("/")[0] in self._meeting_at
+
+    def _watch_closer(self, running: Sequence[Session], now: datetime) -> None:
+        """Have the rooms asked in which people meet; what would load their lines is left out by the scheduler."""
+        inventory = self._inventory()
+        rooms = dict.fromkeys(room for each in running for room in inventory.meetings[each.meeting].rooms)
+        known = [inventory.targets[each] for each in rooms if each in inventory.targets]
+        self._meeting_at = frozenset(each.site for each in known)
+        if known and not timedelta(0) < self._closer_at - now <= CLOSER:
+            self._closer_at = now + CLOSER
+            self.to_ask.update((check.id, None) for each in known for check in each.checks)
+            self._ask_until = max(self._ask_until, self._closer_at)
 
     def _plan(self, session: Session, now: datetime) -> None:
         """Have everything asked that a report will tell of, once for each report."""

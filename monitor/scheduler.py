@@ -110,8 +110,15 @@ class _Trigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
 class Scheduler:
     """Runs all checks of an inventory and hands each observation on."""
 
-    def __init__(self, kinds: Mapping[str, Kind], observed: Callable[[Observation], None]) -> None:
+    def __init__(
+        self,
+        kinds: Mapping[str, Kind],
+        observed: Callable[[Observation], None],
+        in_meeting: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`in_meeting` says of a target whether people meet over its site's lines now, so that nothing may load them."""
         self._kinds = kinds
+        self._in_meeting = in_meeting
         self._observed = observed
         self._planned: dict[str, _Planned] = {}
         self._turns: dict[Slot, _Turn] = {}
@@ -128,6 +135,8 @@ class Scheduler:
         """Runs that started more than LATE_SECONDS after their time."""
         self.missed = 0
         """Runs that were left out because the one before was still under way."""
+        self.spared = 0
+        """Runs that were left out because they would have disturbed a meeting."""
         self.errors = 0
         """Observations that were lost by a mistake of ours."""
 
@@ -292,6 +301,9 @@ class Scheduler:
                 self._begin(planned)
 
     def _begin(self, planned: _Planned, *, first: bool = False) -> None:
+        if self._kinds[planned.check.probe].loads_the_line and self._in_meeting(planned.check.target):
+            self.spared += 1
+            return
         planned.running, planned.first = True, first
         self._keep(self._run(planned), f"run {planned.check.id}")
 

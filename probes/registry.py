@@ -224,6 +224,8 @@ class Kind:
     by_number: bool = False
     """Whether that address must be an IP address, and no name."""
     stream: Callable[[Emit], Stream] | None = None
+    loads_the_line: bool = False
+    """Whether a run sends so much that people in a meeting at the site would feel it: it waits until that is over."""
 
 
 COMMON_METRICS = (
@@ -248,6 +250,7 @@ def probe(
     needs_address: bool = True,
     by_number: bool = False,
     stream: Callable[[Emit], Stream] | None = None,
+    loads_the_line: bool = False,
 ) -> Callable[[Callable[[Request[O]], Awaitable[Result]]], Callable[[Request[O]], Awaitable[Result]]]:
     """Register the decorated function as the probe kind `name`."""
 
@@ -259,6 +262,7 @@ def probe(
         _KINDS[name] = Kind(
             name=name, options=options, run=run, metrics=tuple(metrics), module=run.__module__, doc=doc,
             needs_address=needs_address, by_number=by_number, stream=stream,
+            loads_the_line=loads_the_line,
         )  # fmt: skip
         return run
 

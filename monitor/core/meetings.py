@@ -30,7 +30,7 @@ def is_imminent(begins: datetime, ends: datetime, now: datetime) -> bool:
 
 @dataclass(slots=True)
 class _Series:
-    """The sessions of one meeting; `near` are those that had not ended and had come near at the latest time asked for."""
+    """The sessions of one meeting; `near` are those that were not over and had come near at the latest time asked for."""
 
     meeting: Meeting
     _sessions: Iterator[Session]
@@ -39,22 +39,27 @@ class _Series:
     """The first that was not near yet."""
     _begun: bool = False
 
-    def at(self, now: datetime, ahead: timedelta) -> list[Session]:
-        """Those that run or come within `ahead`."""
+    def at(self, now: datetime, ahead: timedelta, behind: timedelta) -> list[Session]:
+        """Those that run, come within `ahead`, or ended within `behind`."""
         if not self._begun:
             self._begun, self.next = True, next(self._sessions, None)
         while self.next is not None and self.next.begins <= now + ahead:
             self.near.append(self.next)
             self.next = next(self._sessions, None)
-        self.near = [each for each in self.near if now < each.ends]
+        self.near = [each for each in self.near if now < each.ends + behind]
         return self.near
 
 
 class Calendar:
-    """The sessions that run or begin before long; asked with times that mostly go forward."""
+    """The sessions that run, begin before long, or ended not long ago; asked with times that mostly go forward."""
 
-    def __init__(self, meetings: Mapping[str, Meeting] | None = None, ahead: timedelta = AHEAD) -> None:
-        self._meetings, self._ahead = meetings or {}, ahead
+    def __init__(
+        self,
+        meetings: Mapping[str, Meeting] | None = None,
+        ahead: timedelta = AHEAD,
+        behind: timedelta = timedelta(),
+    ) -> None:
+        self._meetings, self._ahead, self._behind = meetings or {}, ahead, behind
         self._series: list[_Series] = []
         self._near: tuple[Session, ...] = ()
         self._from: datetime | None = None
@@ -62,7 +67,7 @@ class Calendar:
         """`_near` holds from then until then; None: without end."""
 
     def near(self, now: datetime) -> tuple[Session, ...]:
-        """Those that run or come, the first begin first; the same tuple until one comes, is about to begin, begins or ends."""
+        """The first begin first; the same tuple until one comes, is about to begin, begins, ends or is forgotten."""
         if not self._meetings:
             return ()
         if self._from is None or now < self._from:  # the clock was set back
@@ -78,8 +83,9 @@ class Calendar:
         return bool(self._meetings) and (self._from is None or self._until is not None)
 
     def _look(self, now: datetime) -> None:
-        found = sorted(each for series in self._series for each in series.at(now, self._ahead))
-        moments = [at for each in found for at in (each.begins - IMMINENT, each.begins, each.ends)]
+        found = sorted(each for series in self._series for each in series.at(now, self._ahead, self._behind))
+        behind = self._behind
+        moments = [at for each in found for at in (each.begins - IMMINENT, each.begins, each.ends, each.ends + behind)]
         moments += [series.next.begins - self._ahead for series in self._series if series.next is not None]
         self._near = tuple(found)
         self._from, self._until = now, min((at for at in moments if at > now), default=None)

@@ -276,6 +276,8 @@ class Meeting:
     """Who is mailed which of its rooms are ready."""
     reports: tuple[timedelta, ...] = ()
     """How long before its begin that is told, the longest first."""
+    afterwards: bool = True
+    """Whether they are told how it went, when it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,6 +140,7 @@ class MeetingReader:
             id=id_, title=title, importance=Importance(model.importance), rooms=tuple(dict.fromkeys(rooms)), sessions=sessions,
             owner=Contact(id=f"{OWNER}{id_}", name=owner.name, email=owner.email, language=owner.language) if owner else None,
             reports=tuple(timedelta(seconds=each) for each in sorted(set(model.reports), reverse=True)),
+            afterwards=model.afterwards,
         )  # fmt: skip
 
     def _find(self, source: Source, where: Where, names: Sequence[str]) -> list[str]:

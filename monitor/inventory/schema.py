@@ -549,6 +549,7 @@ class MeetingBody(Model):
         default=_USUAL_REPORTS, validate_default=True, max_length=10,
         description="how long before it begins its rooms are looked at and told of; empty: never",
     )  # fmt: skip
+    afterwards: bool = Field(True, description="whether the same people are told how it went in its rooms")
 
 
 class MeetingModel(MeetingBody):

@@ -12,7 +12,7 @@ import pytest
 from monitor.core.graph import Graph
 from monitor.core.model import Check, Contact, Held, Inventory, Letter, Meeting, Session, State
 from monitor.core.readiness import Readiness
-from monitor.readiness import ANSWERED_BEFORE, ASKED_BEFORE, FASTEST, MEASURED, Outlooks, ReadinessReports, soon
+from monitor.readiness import ANSWERED_BEFORE, ASKED_BEFORE, CLOSER, FASTEST, MEASURED, Outlooks, ReadinessReports, soon
 from monitor.store import Store
 from tests.alerts.sample import composer
 from tests.core.correlating import T0, province
@@ -163,6 +163,31 @@ async def test_rooms_are_asked_some_minutes_before_each_report_once_and_spread_o
     reports.to_ask.clear()
     await reports.look()
     assert not reports.to_ask, "once"
+
+
+async def test_while_a_meeting_is_held_its_rooms_are_asked_every_quarter_of_a_minute(case: Case) -> None:
+    reports, rooms = case.reports(), [f"{site}/vc-endpoint#{name}" for site in "ab" for name in ("one", "two")]
+    case.now = BEGINS - MINUTE
+    await reports.look()
+    reports.to_ask.clear()
+    assert not reports.in_meeting("a/tslcd")
+    case.now = BEGINS
+    await reports.look()
+    assert list(reports.to_ask) == rooms
+    assert reports.apart_seconds() == 1.0
+    assert [reports.in_meeting(each) for each in ("a/tslcd", "b/vc-endpoint", "c/vc-endpoint")] == [True, True, False]
+    reports.to_ask.clear()
+    case.now += CLOSER / 2
+    await reports.look()
+    assert not reports.to_ask
+    case.now += CLOSER / 2
+    await reports.look()
+    assert list(reports.to_ask) == rooms
+    case.now = BEGINS + 2 * HOUR
+    reports.to_ask.clear()
+    await reports.look()
+    assert not reports.to_ask
+    assert not reports.in_meeting("a/tslcd"), "it is over"
 
 
 async def test_however_many_rooms_there_are_they_are_not_asked_faster_than_that(case: Case) -> None:

@@ -154,6 +154,24 @@ async def test_a_check_that_hangs_does_not_pile_up_and_its_missed_turns_are_coun
     assert "site/slow#run" in {each.check for each in seen}
 
 
+async def test_what_loads_a_line_waits_until_nobody_meets_over_it() -> None:
+    probes, meeting = Probes(), {"site/heavy", "site/light"}
+    heavy = replace(probes.kinds()["good"], name="heavy", loads_the_line=True)
+    made = Scheduler(probes.kinds() | {"heavy": heavy}, lambda _: None, meeting.__contains__)
+    made.start()
+    try:
+        made.adopt(by_id([check("heavy", "heavy"), check("light"), check("elsewhere", "heavy")]))
+        await until(lambda: made.spared >= 2 and probes.begun["light"] and probes.begun["elsewhere"])
+        made.recheck("site/heavy#run", 0)
+        before = made.spared
+        await until(lambda: made.spared >= before + 2)
+        assert not probes.begun["heavy"]
+        meeting.clear()
+        await until(lambda: probes.begun["heavy"])
+    finally:
+        await made.stop()
+
+
 async def test_a_turn_that_comes_while_a_recheck_is_under_way_is_missed() -> None:
     probes = Probes()
     async with scheduling(probes, check("slow", "hang")) as made:

@@ -1,0 +1,178 @@
+"""How did a meeting go in each of its rooms? From the ledger's intervals of the time in which it was held to one word with its reason.
+
+What was measured meanwhile stands beside it where it is known; it decides nothing: a limit that was broken is in the ledger.
+Pure: time comes in with each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from monitor.core.graph import Graph
+from monitor.core.lasthour import ECHO, ECHO_RTT
+from monitor.core.ledger import Interval, Span
+from monitor.core.model import Cause, Incident, Observation, Outcome, Role, Session, State
+from monitor.core.readiness import hurt_by_incident
+from monitor.core.seen import CUT
+
+JITTER, MOS = "probe_icmp_jitter_seconds", "probe_media_mos"
+MOSTLY = 0.5
+"""What was not seen for more than this part of a session, nothing is said of."""
+
+
+class Quality(StrEnum):
+    """How a session went in a room, the worst first."""
+
+    CUT = "cut"
+    """The room was cut off for some time."""
+    POOR = "poor"
+    """People could take part; but something was not as it should be."""
+    UNSEEN = "unseen"
+    """Most of the time we could not see it."""
+    GOOD = "good"
+
+
+RANK: Mapping[Quality, int] = {each: rank for rank, each in enumerate(Quality)}
+
+
+@dataclass(slots=True)
+class Gauge:
+    """One measurement over a session."""
+
+    number: int = 0
+    total: float = 0.0
+    least: float = float("inf")
+    most: float = float("-inf")
+
+    def note(self, value: float) -> None:
+        """Count one more."""
+        self.number, self.total = self.number + 1, self.total + value
+        self.least, self.most = min(self.least, value), max(self.most, value)
+
+    @property
+    def mean(self) -> float | None:
+        """None: nothing was measured."""
+        return self.total / self.number if self.number else None
+
+
+@dataclass(slots=True)
+class Measured:
+    """What was measured of a target over a session, a point a minute."""
+
+    loss: Gauge = field(default_factory=Gauge)
+    """Ratio 0 to 1, of the window before each point."""
+    delay: Gauge = field(default_factory=Gauge)
+    """Round trip in seconds."""
+    jitter: Gauge = field(default_factory=Gauge)
+    """Seconds, as RFC 3550 smooths them."""
+    mos: Gauge = field(default_factory=Gauge)
+    """1 to 4.5, as ITU-T G.107 Annex B reckons it."""
+
+    def note(self, seen: Observation, probe: str, lost: float | None) -> None:
+        """Count what a check saw last; `lost` is the loss of its window."""
+        if seen.outcome is Outcome.INCONCLUSIVE:
+            return
+        if probe == ECHO and lost is not None:
+            self.loss.note(lost)
+        for key, value in seen.values.items():
+            gauge = self._of(key)
+            if gauge is not None:
+                gauge.note(value)
+
+    def _of(self, key: str) -> Gauge | None:
+        if key == ECHO_RTT:
+            return self.delay
+        name = key.partition("{")[0]
+        return self.jitter if name == JITTER else self.mos if name == MOS else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomQuality:
+    """How a session went in one room."""
+
+    target: str
+    quality: Quality = Quality.GOOD
+    of: str = ""
+    """The target that was the reason; the room itself where nothing in front of it was."""
+    cause: Cause | None = None
+    """Of the incident that hurt it most lately; None: there was none."""
+    incident: str = ""
+    times: tuple[Span, ...] = ()
+    """When it was so, …"""
+    seconds: float = 0.0
+    """… and for how long in all."""
+
+
+Past = Mapping[str, Sequence[Interval]]
+"""By target, what it was while the session was held."""
+
+
+class Ways:
+    """What a meeting in a room depends on beside the room: the lines of its site, and what it cannot do without."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._behind: dict[str, frozenset[str]] = {}
+
+    def of(self, room: str) -> tuple[str, ...]:
+        """Target ids, the farthest first."""
+        needed = (
+            each for each in self.graph.ancestors(room) if self._own_line(each, room) or room in self._cut_by(each)
+        )
+        return tuple(sorted(needed, key=self.graph.order.__getitem__))
+
+    def _own_line(self, target: str, room: str) -> bool:
+        found = self.graph.targets[target]
+        return found.role is Role.LINK and found.site == self.graph.targets[room].site
+
+    def _cut_by(self, target: str) -> frozenset[str]:
+        known = self._behind.get(target)
+        if known is None:
+            known = self._behind[target] = frozenset(self.graph.behind(target))
+        return known
+
+
+def judge(
+    rooms: Iterable[str], session: Session, past: Past, ways: Ways, incidents: Iterable[Incident]
+) -> tuple[RoomQuality, ...]:
+    """Each room that is still in the inventory, the worst first, and of those the longest."""
+    hurt = hurt_by_incident(incidents)
+    found = [_room(each, session, past, ways, hurt) for each in rooms if each in ways.graph.targets]
+    return tuple(sorted(found, key=lambda each: (RANK[each.quality], -each.seconds)))
+
+
+def _room(room: str, session: Session, past: Past, ways: Ways, hurt: Mapping[str, Incident]) -> RoomQuality:
+    own = past.get(room, ())
+    if cut := _when(own, *CUT):
+        incident = hurt.get(room)
+        return _found(room, Quality.CUT, incident.root if incident else room, cut, incident)
+    seen = sum((each.until - each.since for each in own if each.state is not State.UNKNOWN), timedelta())
+    if seen < (1 - MOSTLY) * (session.ends - session.begins):
+        return RoomQuality(target=room, quality=Quality.UNSEEN, of=room)
+    poor = ((each, _when(past.get(each, ()), State.DEGRADED)) for each in (room, *ways.of(room)))
+    of, times = max(poor, key=lambda each: _seconds(each[1]))  # of equals the first: the room before what is in front
+    return _found(room, Quality.POOR, of, times, hurt.get(of)) if times else RoomQuality(target=room)
+
+
+def _found(room: str, quality: Quality, of: str, times: Sequence[Span], incident: Incident | None) -> RoomQuality:
+    return RoomQuality(
+        target=room, quality=quality, of=of, times=tuple(times), seconds=_seconds(times),
+        cause=incident.cause if incident else None, incident=incident.id if incident else "",
+    )  # fmt: skip
+
+
+def _when(intervals: Iterable[Interval], *states: State) -> list[Span]:
+    """The times in which a target was in one of these; what goes on from one to the next is one."""
+    found: list[Span] = []
+    for each in intervals:
+        if each.state in states:
+            goes_on = bool(found) and found[-1].until == each.since
+            found.append(Span(found.pop().since if goes_on else each.since, each.until))
+    return found
+
+
+def _seconds(times: Iterable[Span]) -> float:
+    return sum((each.until - each.since).total_seconds() for each in times)
