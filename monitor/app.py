@@ -178,6 +178,7 @@ class App:
             "outbox": self.outbox.run(),
             "emergency": emergency.run(),
             "outbox figures": self._health.watch_outbox(),
+            "pace": self._live.watch_pace(),
             "summaries": self._make_regular(composer).run(now.settled()),
             "alertmanager": self._make_alertmanager().run(),
             "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
@@ -221,7 +222,7 @@ class App:
         return Heartbeat(
             make_switch(self._settings.heartbeat), trouble=self._health.unwell, figures=self._live.figures, composer=composer,
             inventory=lambda: self._inventory,
-            mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), clock=utc_now, on_sign=self.metrics.beaten,
+            mailer=self._mailer, contacts=lambda: concerned(self._routing, utc_now()), clock=utc_now, on_sign=self._live.beaten,
         )  # fmt: skip
 
     def _make_readiness_reports(self, outlooks: Outlooks, composer: Composer) -> ReadinessReports:
@@ -389,8 +390,7 @@ class App:
                 wrong = f"a mistake of ours, see the log: {error}"
             else:
                 wrong = ""
-            self._live.reload_ok = not wrong
-            self.metrics.reloaded(not wrong, utc_now())
+            self._live.reloaded(wrong)
             self._systemd.say(READY)
             return wrong
 

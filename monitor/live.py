@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -9,7 +11,9 @@ from importlib.metadata import version
 from alerts.mailer import Mailer
 from alerts.own import Emergency
 from monitor.core.ledger import By, Interval, Report, Span
-from monitor.core.model import Incident, IncidentEvent, Inventory, State
+from monitor.core.model import Incident, IncidentEvent, Inventory, Silence, State
+from monitor.core.pace import Pace
+from monitor.core.planned import Work
 from monitor.core.readiness import Outlook
 from monitor.database import StoreError
 from monitor.health import Health
@@ -20,8 +24,9 @@ from monitor.readiness import Outlooks, soon
 from monitor.scheduler import Scheduler
 from monitor.store import Store
 from monitor.traps import TrapListener, counted
-from monitor.web.view import TargetView
+from monitor.web.view import Kind, TargetView, Workings
 
+PACE_SECONDS = 5.0
 READY_RATIO = 0.95
 """The daemon is ready when this part of the checks was observed at least once."""
 
@@ -48,8 +53,30 @@ class Live:
         self._pipeline, self._scheduler, self._store, self._look_back = pipeline, scheduler, store, look_back
         self._health, self._metrics, self._mailer, self._emergency = health, metrics, mailer, emergency
         self._traps, self._outlooks, self._started, self._clock = traps, outlooks, started, clock
-        self.reload_ok = True
-        """Whether the files on disk were taken over when they were last read."""
+        self._reloaded, self._reload_wrong = started, ""
+        self._signs: dict[str, tuple[str, datetime]] = {}
+        self._pace = Pace()
+
+    async def watch_pace(self) -> None:
+        """Note how many checks have ended, until cancelled."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            self._pace.tell(clock(), self._metrics.observations_by_kind())
+            await asyncio.sleep(PACE_SECONDS)
+
+    def reloaded(self, wrong: str) -> None:
+        """The files on disk were read; `wrong` says why they were not taken over."""
+        self._reloaded, self._reload_wrong = self._clock(), wrong
+        self._metrics.reloaded(not wrong, self._reloaded)
+
+    def beaten(self, way: str, result: str) -> None:
+        """A sign of life was given to others, or not."""
+        self._signs[way] = result, self._clock()
+        self._metrics.beaten(way, result)
+
+    def revision(self) -> int:
+        """Grows with each change of a state, an incident, a silence or the settings."""
+        return self._pipeline.revision
 
     def inventory(self) -> Inventory:
         """The settings in force."""
@@ -95,6 +122,42 @@ class Live:
         """The sessions of the next days with their rooms as they are now, a few seconds old at most."""
         return self._outlooks.all()
 
+    def silences(self) -> Sequence[Silence]:
+        """Those in force."""
+        now = self._clock()
+        return [each for each in self._pipeline.silences if now < each.ends]
+
+    def works(self) -> Sequence[Work]:
+        """Of each entry of maintenance what goes on now or comes next."""
+        return self._pipeline.correlator.planned.works(self._clock())
+
+    def workings(self) -> Workings:
+        """What the daemon itself is doing."""
+        standing, store, scheduler = self._health.standing, self._store, self._scheduler
+        return Workings(
+            version=version("commune-monitor"), started=self._started, kinds=self._kinds(),
+            late=scheduler.late, missed=scheduler.missed, errors=scheduler.errors, lag_seconds=self._metrics.longest_lag_seconds(),
+            mails=dict(standing.counts), oldest_mail_seconds=standing.longest_seconds(self._clock()), mail_waits=standing.waits,
+            mails_failed=standing.failed, relays=self._mailer.failing(), signs=dict(self._signs),
+            reloaded=self._reloaded, reload_wrong=self._reload_wrong,
+            database_trouble=store.trouble, database_errors=store.errors, unwritten_seconds=self._pipeline.unwritten()[0],
+            traps=None if self._traps is None else _by_outcome(counted(self._traps)),
+        )  # fmt: skip
+
+    def _kinds(self) -> dict[str, Kind]:
+        checks, due = Counter[str](), dict[str, float]()
+        for each in self._pipeline.inventory.checks().values():
+            checks[each.probe] += 1
+            due[each.probe] = due.get(each.probe, 0.0) + 1 / each.interval_seconds
+        paces = self._pace.per_second()
+        return {
+            kind: Kind(
+                checks=count, due_per_second=due[kind], per_second=paces.get(kind, 0.0),
+                happenings=dict(getattr(self._scheduler.streams.get(kind), "counters", {})),
+            )
+            for kind, count in sorted(checks.items())
+        }  # fmt: skip
+
     def ready(self) -> tuple[bool, str]:
         """Whether nearly every check was observed once."""
         checks, seen = len(self._pipeline.judge.checks), len(self._pipeline.last)
@@ -115,7 +178,7 @@ class Live:
             "outbox_oldest_seconds": self._health.standing.longest_seconds(self._clock()),
             "outbox_waits": self._health.standing.waits or None,
             "outbox_failed": "; ".join(self._health.standing.failed) or None,
-            "reload_ok": self.reload_ok,
+            "reload_ok": not self._reload_wrong,
             "store_ok": not self._store.trouble,
             "emergency": self._emergency.told,
         }
@@ -159,3 +222,10 @@ class Live:
             maintenance=self._pipeline.correlator.planned.known(self._clock()),
             meetings=soon(self._outlooks.all(), self._clock()),
         )
+
+
+def _by_outcome(traps: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    found = Counter[str]()
+    for (_, outcome), count in traps.items():
+        found[outcome] += count
+    return dict(found)

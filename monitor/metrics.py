@@ -37,6 +37,8 @@ from probes.engine.lag import lag
 from probes.registry import COMMON_METRICS, Kind, Metric
 
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
+LAGS_KEPT = 600
+"""A minute of them."""
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 
 
@@ -113,6 +115,7 @@ class Metrics:
         )  # fmt: skip
         Gauge("monitor_build_info", "Version.", ["version"], registry=registry).labels(version).set(1)
         self._observations = {(kind, outcome): 0 for kind in kinds for outcome in Outcome}
+        self._lags: collections.deque[float] = collections.deque(maxlen=LAGS_KEPT)
 
     def adopt(self, inventory: Inventory) -> None:
         """Take over an inventory; counts of what stays go on."""
@@ -160,9 +163,24 @@ class Metrics:
         """All observations since the start."""
         return sum(self._observations.values())
 
+    def observations_by_kind(self) -> dict[str, int]:
+        """The same by probe kind."""
+        found: dict[str, int] = {}
+        for (kind, _), count in self._observations.items():
+            found[kind] = found.get(kind, 0) + count
+        return found
+
     def watch_loop(self) -> None:
         """Take down the lag of the running event loop."""
-        lag().told = self._lag.observe
+        lag().told = self._lagged
+
+    def _lagged(self, seconds: float) -> None:
+        self._lag.observe(seconds)
+        self._lags.append(seconds)
+
+    def longest_lag_seconds(self) -> float:
+        """How late the event loop woke at worst in the last minute."""
+        return max(self._lags, default=0.0)
 
     # -- exposition ----------------------------------------------------------------------------------------------
 

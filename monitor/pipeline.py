@@ -103,6 +103,8 @@ class Pipeline:
         self._silencing = Silencing(inventory, silences, untold)
         self._record_header(inventory, self._looked, known, self._silencing)
         self._decider = Decider(inventory, self._looked, known)
+        self.revision = 0
+        """Grows with each change of a state, an incident, a silence or the settings."""
         self.last: dict[str, Observation] = {}
         self.closed = list(closed)
         """The newest first."""
@@ -145,6 +147,7 @@ class Pipeline:
         self._policy.adopt(routing, inventory)
         self._batch.members = members(inventory, self._clock())
         self._take(changed)
+        self.revision += 1
 
     def observed(self, observation: Observation) -> None:
         """Take one observation."""
@@ -181,6 +184,8 @@ class Pipeline:
             if (told := self._silencing.tell(event, self.inventory)) is not None:
                 self._mail(told)
             self._note(event)
+        if decision.states or decision.events:
+            self.revision += 1
         if self._batch:
             self._wake.set()
 
@@ -203,11 +208,13 @@ class Pipeline:
         """From now on there is this silence."""
         self._record(Silenced(self._clock(), silence))
         self._silencing.in_force.append(silence)
+        self.revision += 1
 
     def unsilenced(self, silence: Silence) -> None:
         """It is lifted; what it held back is told when next time passes."""
         self._record(Unsilenced(self._clock(), silence.id))
         self._silencing.lift(silence.id)
+        self.revision += 1
 
     def _break_silence(self, now: datetime) -> None:
         """Tell of what silences held back that are over."""

@@ -13,6 +13,14 @@ from datetime import UTC, datetime
 from monitor.core.model import Maintenance, Window
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One time of planned work, and what it is about."""
+
+    window: Window
+    targets: frozenset[str]
+
+
 @dataclass(slots=True)
 class _Series:
     """The windows of one entry; `window` is the first that had not ended at the latest time asked for."""
@@ -69,6 +77,15 @@ class Planned:
         """The targets that have a window now or later: whether it is now."""
         current = self.at(now)
         return {target: target in current for target in sorted(self._pending)}
+
+    def works(self, now: datetime) -> list[Work]:
+        """Of each entry the work that goes on now or comes next, the first begin first."""
+        found = [
+            Work(window=window, targets=series.entry.targets)
+            for series in self._series
+            if (window := series.at(now)) is not None
+        ]
+        return sorted(found, key=lambda each: each.window.begins)
 
     def _look(self, now: datetime) -> None:
         found: dict[str, Window] = {}

@@ -1,4 +1,6 @@
-"""The status board: from the view to HTML. Pages are plain documents without scripts that reload themselves.
+"""The status board: from the view to HTML. Pages are plain documents that one small script keeps as the province is.
+
+Without the script they reload themselves.
 
 Every text from outside passes Jinja2's autoescape; lists and texts are cut to a length, so no page grows without end.
 """
@@ -8,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -17,12 +21,14 @@ from alerts.links import Act
 from monitor.core.advice import SENTENCES
 from monitor.core.explain import explain_all, explain_severity
 from monitor.core.ledger import Interval, total
-from monitor.core.model import Incident, IncidentEvent, Inventory, State
+from monitor.core.model import Incident, IncidentEvent, Inventory, Severity, State
+from monitor.core.severity import RANK as SEVERITY_RANK
 from monitor.core.words import dialled
 from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.meetings import LEVELS, advices, level_of, outlook_of
 from monitor.web.overview import (
     HURT,
+    RANK,
     WORST_FIRST,
     Case,
     backbone,
@@ -39,8 +45,9 @@ from monitor.web.overview import (
     site_views,
     view_of,
 )
+from monitor.web.quiet import told_silence, told_work
 from monitor.web.view import TargetView, View
-from monitor.web.words import VI, WORDS, Words
+from monitor.web.words import VI, WORDS, Words, machine_time
 
 REFRESH_SECONDS = 10
 MAIL_LATE_SECONDS = 300.0
@@ -50,10 +57,13 @@ MAX_CLOSED = 5
 MAX_IMPACT = 500
 MAX_EVIDENCE = 50
 MAX_TEXT = 400
-MAX_HEALTH = 16
 MAX_PAST = 10
 MAX_ROOMS = 12
+MAX_LINES = 10
 MAX_MEETINGS = 3
+MAX_WALL_CASES = 6
+MAX_WALL_LINES = 3
+"""Systems, and meetings: what fits a wall beside the map, whatever its size, for letters grow with the screen."""
 
 Past = Mapping[str, Sequence[Interval]]
 """Intervals by target."""
@@ -76,12 +86,16 @@ class Board:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._pages.filters.update(clip=clip, short=short_name, dialled=dialled, seen_last=seen_last)
-        style = self._pages.get_template("style.css").render()
-        self.style_hash = b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        """For the content security policy: this style sheet and no other."""
+        self._pages.filters.update(
+            clip=clip, short=short_name, dialled=dialled, seen_last=seen_last, machine=machine_time
+        )
+        styles = [self._pages.get_template(name).render() for name in ("style.css", "wall.css")]
+        self.style_hashes = [_sha256(each) for each in styles]
+        """For the content security policy: these style sheets and no other."""
+        self.script = self._pages.get_template("live.js").render()
+        self._script_hash = _sha256(self.script)
 
-    def wall(self, view: View, words: Words, now: datetime) -> str:
+    def overview(self, view: View, words: Words, now: datetime) -> str:
         """The province at a glance."""
         inventory, states = view.inventory(), view.states()
         sites = site_views(inventory, states)
@@ -90,9 +104,10 @@ class Board:
         cases = open_cases(incidents, inventory)
         closed = [case_of(incident, inventory) for incident in incidents if incident.closed is not None]
         return self._render(
-            "board.html",
+            "overview.html",
             words,
             now,
+            here="/",
             view=view,
             counts=count_states(ours),
             hurt=sum(1 for site in ours if site.state in HURT),
@@ -111,6 +126,56 @@ class Board:
             works=works(states, words),
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
         )
+
+    def wall(self, view: View, words: Words, now: datetime) -> str:
+        """The same for a screen that is read from five metres."""
+        inventory, states = view.inventory(), view.states()
+        sites = site_views(inventory, states)
+        ours, cases = communes(sites.values()), open_cases(view.incidents(), inventory)
+        severities = Counter(case.incident.severity for case in cases)
+        outlooks = [(each, level_of(each)) for each in view.meetings()]
+        return self._render(
+            "wall.html",
+            words,
+            now,
+            view=view,
+            theme="dark",
+            counts=count_states(ours),
+            hurt=sum(1 for site in ours if site.state in HURT),
+            communes=len(ours),
+            cases=[(case, level(case)) for case in cases[:MAX_WALL_CASES]],
+            open=len(cases),
+            severities={
+                each: severities[each] for each in sorted(Severity, key=SEVERITY_RANK.__getitem__, reverse=True)
+            },
+            threatened=[(each, level) for each, level in outlooks if level != State.UP.value],
+            most_meetings=MAX_WALL_LINES,
+            most_services=MAX_WALL_LINES,
+            readiness=SENTENCES[words.language].readiness,
+            levels=LEVELS,
+            map=draw_map(sites.values()),
+            services=sorted(central_services(sites.values()), key=lambda member: RANK[member.view.state]),
+        )
+
+    def silences(self, view: View, words: Words, now: datetime) -> str:
+        """Of what nobody is mailed, and what work is planned."""
+        inventory, works = view.inventory(), view.works()
+        told = [(each, told_work(each, inventory, words)) for each in works]
+        return self._render(
+            "silences.html", words, now, here="/silences", view=view,
+            silences=[(each, told_silence(each, inventory, words)) for each in view.silences()],
+            now_works=[each for each in told if each[0].window.begins <= now],
+            coming_works=[each for each in told if each[0].window.begins > now],
+        )  # fmt: skip
+
+    def monitor(self, view: View, words: Words, now: datetime) -> str:
+        """What the monitor itself is doing."""
+        found = view.workings()
+        return self._render(
+            "monitor.html", words, now, here="/monitor", view=view, of=found, targets=len(view.inventory().targets),
+            waiting=found.unsent, late=found.oldest_mail_seconds > MAIL_LATE_SECONDS, max_lines=MAX_LINES,
+            signs_well=all(result == "sent" for result, _ in found.signs.values()),
+        )  # fmt: skip
 
     def site(self, view: View, site_id: str, words: Words, now: datetime, past: Past | None = None) -> str | None:
         """One site with all its targets and, when it is known, this month's past of them; None when there is none."""
@@ -168,7 +233,7 @@ class Board:
         """The meetings of the next days."""
         found = view.meetings()
         return self._render(
-            "meetings.html", words, now, view=view, found=[(each, level_of(each)) for each in found[:MAX_IMPACT]],
+            "meetings.html", words, now, here="/meetings", view=view, found=[(each, level_of(each)) for each in found[:MAX_IMPACT]],
             total=len(found), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
         )  # fmt: skip
 
@@ -187,7 +252,7 @@ class Board:
         """What a link of a mail would do (or, `done`, has done), or why it does nothing; without the rest of the board."""
         page = words.page
         if isinstance(offer, Refusal):
-            given: dict[str, object] = {
+            given: dict[str, Any] = {
                 "case": None, "level": "unknown", "sign": SIGNS[State.UNKNOWN],
                 "heading": page["refused"], "sentence": page[offer.value],
             }  # fmt: skip
@@ -208,7 +273,9 @@ class Board:
         """The page for what does not exist; `sentence` is a key of the words."""
         return self._render("missing.html", words, now, view=view, sentence=sentence)
 
-    def _render(self, template: str, words: Words, now: datetime, *, view: View, **given: object) -> str:
+    def _render(
+        self, template: str, words: Words, now: datetime, *, view: View, here: str = "", **given: object
+    ) -> str:
         health = view.health()
         return self._pages.get_template(template).render(
             given,
@@ -224,7 +291,9 @@ class Board:
             order=WORST_FIRST,
             name_of=words.name,
             trouble=lambda of: words.trouble(of.reason, of.says),
-            health=health_shown(health, words),
+            here=here,
+            other="en" if words is VI else "vi",
+            script_hash=self._script_hash,
             warnings=warnings(view, health, words),
         )
 
@@ -304,24 +373,6 @@ def _because(text: str, why: object) -> str:
     return f"{text}: {clip(why)}" if isinstance(why, str) else text
 
 
-def health_shown(health: Mapping[str, object], words: Words) -> list[tuple[str, str]]:
-    """The daemon's own figures as names and texts."""
-    return [(words.health.get(key, key), _figure(value, words)) for key, value in list(health.items())[:MAX_HEALTH]]
-
-
-def _figure(value: object, words: Words) -> str:
-    match value:
-        case None:
-            return "–"
-        case bool():
-            return words.page["yes" if value else "no"]
-        case float() | int():
-            return words.figure(value)
-        case datetime():
-            return words.moment(value)
-    return clip(str(value), 80)
-
-
 def clip(text: str, length: int = MAX_TEXT) -> str:
     """A text of at most this many characters."""
     return text if len(text) <= length else text[: length - 1] + "…"
@@ -353,3 +404,7 @@ def _without(why: str, text: str) -> str:
 
 def _touches(incident: Incident, site_id: str) -> bool:
     return any(site_of(target) == site_id for target in (incident.root, *incident.impact))
+
+
+def _sha256(text: str) -> str:
+    return b64encode(hashlib.sha256(text.encode()).digest()).decode()

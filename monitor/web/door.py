@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Collection
 
 from aiohttp import web
 
-MOST_CONNECTIONS = 128
-MOST_OF_ONE = 64
-"""Connections of one address: whoever opens all that there are would shut out Prometheus and the board of everybody."""
+MOST_CONNECTIONS = 256
+MOST_OF_ONE = 192
+"""Connections of one address, which may be a reverse proxy or a whole house: whoever opens all that there are would shut out
+Prometheus and the board of everybody."""
 IDLE_SECONDS = 30.0
 """A connection that has asked nothing whole for this long is closed, a slow head or a kept connection alike."""
+
+LASTING = web.AppKey("LASTING", set[asyncio.BaseTransport])
+"""Connections that stay for long, and take nobody's place here: who lets them stay bounds them."""
 
 
 def bind(address: str) -> socket.socket:
@@ -28,13 +33,14 @@ def bind(address: str) -> socket.socket:
 class _Doorkeeper(asyncio.Protocol):
     """Stands at a new connection until it is known whose it is; one too many goes before it has said anything."""
 
-    def __init__(self, server: web.Server) -> None:
-        self._server = server
+    def __init__(self, server: web.Server, lasting: Collection[asyncio.BaseTransport]) -> None:
+        self._server, self._lasting = server, lasting
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let it in, or not."""
         assert isinstance(transport, asyncio.Transport)
-        standing = [_address(each.transport) for each in self._server.connections if each.transport]
+        transports = [each.transport for each in self._server.connections if each.transport]
+        standing = [_address(each) for each in transports if each not in self._lasting]
         if len(standing) >= MOST_CONNECTIONS or standing.count(_address(transport)) >= MOST_OF_ONE:
             transport.abort()
             return
@@ -51,6 +57,7 @@ class Door:
     """The running server of an application."""
 
     def __init__(self, app: web.Application) -> None:
+        self._lasting = app.get(LASTING, ())
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=IDLE_SECONDS)
         self._server: asyncio.Server | None = None
 
@@ -61,7 +68,7 @@ class Door:
 
     def _protocol(self) -> asyncio.BaseProtocol:
         assert self._runner.server is not None
-        return _Doorkeeper(self._runner.server)
+        return _Doorkeeper(self._runner.server, self._lasting)
 
     async def close(self) -> None:
         """End all connections."""

@@ -1,4 +1,4 @@
-"""The HTTP surface: read-only, no cookies, no scripts; what changes state lives on the control socket.
+"""The HTTP surface: read-only, no cookies, one script of our own; what changes state lives on the control socket.
 
 The one exception are the signed links of mails (`acts`), the only pages with a form.
 """
@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from aiohttp import hdrs, web
 
-from monitor.core.ledger import month_of
-from monitor.web import acts, api, meetings
+from monitor.web import acts, api, meetings, quiet, workings
 from monitor.web.board import Board, words_for
+from monitor.web.door import LASTING
+from monitor.web.encoding import encoded, takes_gzip
+from monitor.web.feed import Feed
 from monitor.web.openapi import description
+from monitor.web.pages import PATHS, Pages
+from monitor.web.turns import Turns
 from monitor.web.view import View
 from monitor.web.words import Words
 
@@ -33,15 +36,11 @@ RELOAD_SENTENCE = (
     "Reloading changes state, so it is not offered over HTTP: "
     "it lives on the control socket (commune-monitor reload) or send SIGHUP.\n"
 )
-BOARD_KEPT = timedelta(seconds=1)
-"""The board is rendered at most this often in a language, however many look at it."""
-
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
-    hdrs.CACHE_CONTROL: "no-store",
     hdrs.SERVER: "commune-monitor",
 }
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -62,7 +61,7 @@ def make_app(
 
     With `mail_acts` there are also the pages behind the links of mails.
     """
-    turns = _Turns()
+    turns = Turns()
 
     @web.middleware
     async def in_turn(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -71,8 +70,14 @@ def make_app(
         return await handler(request)
 
     app = web.Application(client_max_size=1024, middlewares=[in_turn])
-    routes = _Routes(view, metrics, clock, turns)
-    app.add_routes(routes.table())
+    app[LASTING] = set()
+    board = Board()
+    pages = Pages(view, board, clock)
+    feed = Feed(view, pages, turns)
+    app.cleanup_ctx.append(feed.running)
+    app.on_shutdown.append(feed.end)
+    routes = _Routes(view, metrics, clock, turns, board, pages)
+    app.add_routes([*routes.table(), web.get("/events", feed.show)])
     if mail_acts is not None:
         app.add_routes(acts.ActRoutes(mail_acts, routes.show_act).table())
     app.on_response_prepare.append(_guard)
@@ -83,38 +88,22 @@ async def _guard(_: web.Request, response: web.StreamResponse) -> None:
     """Put the safe headers on every response, errors included."""
     for name, value in HEADERS.items():
         response.headers[name] = value
+    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
     response.headers.setdefault("Content-Security-Policy", POLICY)
 
 
-class _Turns:
-    """One answer, or piece of a scrape, is made in a round of the loop, however many are asked for: checks come in between."""
-
-    def __init__(self) -> None:
-        self._first = asyncio.Lock()
-
-    async def mine(self) -> None:
-        """Return when it is the caller's turn to work until it waits again."""
-        async with self._first:
-            await asyncio.sleep(0)
-
-    async def each(self, pieces: AsyncIterator[str]) -> AsyncIterator[str]:
-        """The pieces, each made in its turn."""
-        await self.mine()
-        async for piece in pieces:
-            yield piece
-            await self.mine()
-
-
 class _Routes:
-    def __init__(self, view: View, metrics: Metrics, clock: Callable[[], datetime], turns: _Turns) -> None:
-        self._turns = turns
+    def __init__(
+        self, view: View, metrics: Metrics, clock: Callable[[], datetime], turns: Turns, board: Board, pages: Pages
+    ) -> None:
+        self._turns, self._board, self._pages = turns, board, pages
         self._view = view
         self._metrics = metrics
         self._clock = clock
-        self._board = Board()
-        self._page_policy = f"{POLICY}; style-src 'sha256-{self._board.style_hash}'"
+        styles = " ".join(f"'sha256-{each}'" for each in board.style_hashes)
+        self._page_policy = f"{POLICY}; style-src {styles}; script-src 'self'; connect-src 'self'"
+        self._act_policy = f"{POLICY}; style-src {styles}".replace("form-action 'none'", "form-action 'self'")
         self._openapi = json.dumps(description(), ensure_ascii=False)
-        self._walls: dict[str, tuple[datetime, str]] = {}
 
     def table(self) -> list[web.RouteDef]:
         return [
@@ -127,19 +116,19 @@ class _Routes:
             web.get("/api/v1/incidents/{id:.+}", self._incident),
             web.get("/api/v1/meetings", self._meetings),
             web.get("/api/v1/meetings/{id}", self._meeting),
+            web.get("/api/v1/silences", self._silences),
+            web.get("/api/v1/maintenance", self._maintenance),
+            web.get("/api/v1/monitor", self._monitor),
             web.get("/api/v1/availability", self._availability),
             web.get("/api/v1/openapi.json", self._description),
-            web.get("/", self._wall_page),
-            web.get("/sites/{id}", self._site_page),
-            web.get("/incidents/{id:.+}", self._incident_page),
-            web.get("/meetings", self._meetings_page),
-            web.get("/meetings/{id}", self._meeting_page),
+            web.get("/live.js", self._script),
+            *(web.get(path, self._page) for path in PATHS),
         ]
 
     async def _show_metrics(self, request: web.Request) -> web.StreamResponse:
         content_type, pieces = self._metrics(request.headers.get(hdrs.ACCEPT, ""))
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: content_type, hdrs.VARY: "Accept, Accept-Encoding"})
-        packed = _takes_gzip(request)
+        packed = takes_gzip(request)
         if packed:
             response.headers[hdrs.CONTENT_ENCODING] = "gzip"
         await response.prepare(request)
@@ -197,65 +186,43 @@ class _Routes:
     async def _description(self, _: web.Request) -> web.Response:
         return web.Response(text=self._openapi, content_type="application/json")
 
-    async def _wall_page(self, request: web.Request) -> web.Response:
-        words, now = _words(request), self._clock()
-        kept = self._walls.get(words.language)
-        if kept is None or not timedelta(0) <= now - kept[0] < BOARD_KEPT:
-            kept = self._walls[words.language] = (now, self._board.wall(self._view, words, now))
-        return self._page(kept[1])
+    async def _silences(self, request: web.Request) -> web.Response:
+        return _json(lambda: quiet.silences(self._view, list(request.query.items())))
 
-    async def _site_page(self, request: web.Request) -> web.Response:
-        words, now = _words(request), self._clock()
-        site = request.match_info["id"]
-        known = site in self._view.inventory().sites
-        past = await self._view.past(site, month_of(now)) if known else None
-        page = self._board.site(self._view, site, words, now, past)
-        return self._page(page) if page else self._missing("no_site", words, now)
+    async def _maintenance(self, request: web.Request) -> web.Response:
+        return _json(lambda: quiet.maintenance(self._view, list(request.query.items())))
 
-    async def _incident_page(self, request: web.Request) -> web.Response:
-        words, now = _words(request), self._clock()
-        id_ = request.match_info["id"]
-        known = any(each.id == id_ for each in self._view.incidents())
-        page = self._board.incident(self._view, id_, words, now, await self._view.history(id_)) if known else None
-        return self._page(page) if page else self._missing("no_incident", words, now)
+    async def _monitor(self, request: web.Request) -> web.Response:
+        return _json(lambda: workings.monitor(self._view, list(request.query.items())))
 
-    async def _meetings_page(self, request: web.Request) -> web.Response:
-        return self._page(self._board.meetings(self._view, _words(request), self._clock()))
+    async def _script(self, _: web.Request) -> web.Response:
+        """The pages name it by its hash, so that a browser may keep it."""
+        headers = {hdrs.CACHE_CONTROL: "public, max-age=31536000, immutable"}
+        return web.Response(text=self._board.script, content_type="text/javascript", headers=headers)
 
-    async def _meeting_page(self, request: web.Request) -> web.Response:
-        words, now = _words(request), self._clock()
-        page = self._board.meeting(self._view, request.match_info["id"], words, now)
-        return self._page(page) if page else self._missing("no_meeting", words, now)
+    async def _page(self, request: web.Request) -> web.Response:
+        found = await self._pages.page(request.path, _words(request))
+        return _page(found.text, self._page_policy, found.status)
 
     def show_act(self, request: web.Request, offer: acts.Offer | acts.Refusal, done: bool) -> web.Response:
         """The page behind a link of a mail: the only one with a form, which goes to where it came from."""
         page = self._board.act(self._view, offer, _words(request), self._clock(), done=done)
         status = acts.STATUS[offer] if isinstance(offer, acts.Refusal) else 200
-        response = self._page(page, status)
-        policy = self._page_policy.replace("form-action 'none'", "form-action 'self'")
-        response.headers["Content-Security-Policy"] = policy
-        return response
-
-    def _missing(self, sentence: str, words: Words, now: datetime) -> web.Response:
-        return self._page(self._board.missing(self._view, sentence, words, now), status=404)
-
-    def _page(self, text: str, status: int = 200) -> web.Response:
-        headers = {"Content-Security-Policy": self._page_policy}
-        response = web.Response(
-            body=_encoded(text), status=status, content_type="text/html", charset="utf-8", headers=headers
-        )
-        response.enable_compression()
-        return response
+        return _page(page, self._act_policy, status)
 
 
-def _takes_gzip(request: web.Request) -> bool:
-    offers = request.headers.get(hdrs.ACCEPT_ENCODING, "").lower().split(",")
-    return any(re.fullmatch(r"\s*(x-)?gzip\s*(;\s*q=(?!0(\.0*)?\s*$).*)?", each) for each in offers)
+def _page(text: str, policy: str, status: int) -> web.Response:
+    headers = {"Content-Security-Policy": policy}
+    response = web.Response(
+        body=encoded(text), status=status, content_type="text/html", charset="utf-8", headers=headers
+    )
+    response.enable_compression()
+    return response
 
 
 async def _plain(pieces: AsyncIterator[str]) -> AsyncIterator[bytes]:
     async for piece in pieces:
-        yield _encoded(piece)
+        yield encoded(piece)
 
 
 async def _packed(pieces: AsyncIterator[str]) -> AsyncIterator[bytes]:
@@ -263,7 +230,7 @@ async def _packed(pieces: AsyncIterator[str]) -> AsyncIterator[bytes]:
     packer = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)
     waiting = bytearray()
     async for piece in pieces:
-        waiting += _encoded(piece)
+        waiting += encoded(piece)
         if len(waiting) >= GZIP_PIECE:
             yield await asyncio.to_thread(packer.compress, bytes(waiting))
             waiting.clear()
@@ -272,11 +239,6 @@ async def _packed(pieces: AsyncIterator[str]) -> AsyncIterator[bytes]:
 
 def _words(request: web.Request) -> Words:
     return words_for(request.query.get("lang"))
-
-
-def _encoded(text: str) -> bytes:
-    """UTF-8; half a surrogate pair, which a peer's garbage can leave in evidence, becomes a question mark."""
-    return text.encode("utf-8", "replace")
 
 
 def _json(make: Callable[[], api.Json]) -> web.Response:
@@ -288,6 +250,6 @@ def _json(make: Callable[[], api.Json]) -> web.Response:
 
 def _answer(body: Mapping[str, object], status: int = 200) -> web.Response:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    response = web.Response(body=_encoded(text), status=status, content_type="application/json")
+    response = web.Response(body=encoded(text), status=status, content_type="application/json")
     response.enable_compression()
     return response

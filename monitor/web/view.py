@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from alerts.outbox import UNSENT
 from monitor.core.ledger import By, Interval, Report, Span
 from monitor.core.model import Incident, IncidentEvent, Inventory, Observation, Reason, Silence, State, Window
+from monitor.core.planned import Work
 from monitor.core.readiness import Outlook
 
 
@@ -35,8 +37,71 @@ UNSEEN = TargetView(state=State.UNKNOWN)
 """A target that the daemon says nothing about."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """How the checks of one probe kind go."""
+
+    checks: int
+    due_per_second: float
+    """Runs a second that the intervals ask for."""
+    per_second: float
+    """Runs a second that ended, over the last minute."""
+    happenings: Mapping[str, int] = field(default_factory=dict)
+    """What its engine has counted besides, such as late replies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workings:
+    """What the monitor itself is doing. Counts are since its start."""
+
+    version: str
+    started: datetime
+    kinds: Mapping[str, Kind]
+    """By probe kind."""
+    late: int
+    """Runs that started late."""
+    missed: int
+    """Runs left out, for the one before was still under way."""
+    errors: int
+    """Observations lost by a mistake of ours."""
+    lag_seconds: float
+    """The longest time in the last minute that the event loop woke too late."""
+    mails: Mapping[str, int]
+    """By status."""
+    oldest_mail_seconds: float
+    """How long the oldest unsent mail has waited."""
+    mail_waits: str
+    """Why."""
+    mails_failed: Sequence[str]
+    """To whom mails were given up lately, and why, newest first."""
+    relays: Mapping[str, bool]
+    """By place: whether it failed when it was last tried."""
+    signs: Mapping[str, tuple[str, datetime]]
+    """The last sign of life to others by way: how it went, and when."""
+    reloaded: datetime
+    """When settings were last read."""
+    reload_wrong: str
+    """What was wrong with them; empty: they are in force."""
+    database_trouble: str
+    """Why the database cannot be used now."""
+    database_errors: int
+    """Failed writes."""
+    unwritten_seconds: float
+    """How long something has waited to be written."""
+    traps: Mapping[str, int] | None
+    """SNMP traps by what became of them; None: nobody listens."""
+
+    @property
+    def unsent(self) -> int:
+        """Mails that are to be sent as soon as may be."""
+        return sum(self.mails.get(each, 0) for each in UNSENT)
+
+
 class View(Protocol):
     """The present, read between two events of the loop, where every method returns at once; and the past, which is awaited."""
+
+    def revision(self) -> int:
+        """Another number whenever a state, an incident, a silence or the settings have changed."""
 
     def inventory(self) -> Inventory:
         """The settings in force."""
@@ -52,6 +117,15 @@ class View(Protocol):
 
     def meetings(self) -> Sequence[Outlook]:
         """The sessions of the next days with their rooms as they are now, the first begin first."""
+
+    def silences(self) -> Sequence[Silence]:
+        """Those in force."""
+
+    def works(self) -> Sequence[Work]:
+        """Of each entry of maintenance what goes on now or comes next, the first begin first."""
+
+    def workings(self) -> Workings:
+        """What the monitor itself is doing."""
 
     def ready(self) -> tuple[bool, str]:
         """Whether the daemon watches, and if not, why."""

@@ -18,12 +18,14 @@ from monitor.core.model import (
     Provider,
     Reason,
     Role,
+    Silence,
     Site,
     State,
     Target,
 )
+from monitor.core.planned import Work
 from monitor.core.readiness import Outlook
-from monitor.web.view import TargetView
+from monitor.web.view import Kind, TargetView, Workings
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 SECRET = "hunter2-secret"
@@ -93,6 +95,22 @@ def inventory_of(*sites: tuple[Site, list[Target]]) -> Inventory:
     )
 
 
+WORKINGS = Workings(
+    version="1.2.3", started=NOW - timedelta(hours=5), late=1, missed=2, errors=0, lag_seconds=0.004,
+    kinds={
+        "icmp": Kind(checks=2580, due_per_second=2580.0, per_second=2579.5, happenings={"sent": 46_431_000, "late": 3}),
+        "http": Kind(checks=1000, due_per_second=33.3, per_second=33.1),
+    },
+    mails={"queued": 1, "deferred": 2, "held": 3, "sent": 40, "failed": 0}, oldest_mail_seconds=12.0,
+    mail_waits="on-call: mail.example:25: timeout at data", mails_failed=(),
+    relays={"mail.example:25": True, "backup.example:587": False},
+    signs={"url": ("sent", NOW - timedelta(minutes=3))},
+    reloaded=NOW - timedelta(hours=1), reload_wrong="", database_trouble="", database_errors=0, unwritten_seconds=0.0,
+    traps={"looked": 4},
+)  # fmt: skip
+"""A monitor that is well."""
+
+
 @dataclass(slots=True)
 class Province:
     """A View whose every part the test can set."""
@@ -108,6 +126,14 @@ class Province:
     outlooks: list[Outlook] = field(default_factory=list)
     figures: dict[str, object] = field(default_factory=lambda: {"checks": 9, "reload_ok": True, "started": NOW})
 
+    changes: int = 0
+    quiet: list[Silence] = field(default_factory=list)
+    planned: list[Work] = field(default_factory=list)
+    inside: Workings = field(default_factory=lambda: WORKINGS)
+
+    def revision(self) -> int:
+        return self.changes
+
     def inventory(self) -> Inventory:
         return self.settings
 
@@ -122,6 +148,15 @@ class Province:
 
     def meetings(self) -> Sequence[Outlook]:
         return self.outlooks
+
+    def silences(self) -> Sequence[Silence]:
+        return self.quiet
+
+    def works(self) -> Sequence[Work]:
+        return self.planned
+
+    def workings(self) -> Workings:
+        return self.inside
 
     def ready(self) -> tuple[bool, str]:
         return self.is_ready

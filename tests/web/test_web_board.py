@@ -73,24 +73,24 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
-def _wall(province: Province, language: str = "vi") -> str:
-    return Board().wall(province, WORDS[language], NOW)
+def _overview(province: Province, language: str = "vi") -> str:
+    return Board().overview(province, WORDS[language], NOW)
 
 
 def test_a_well_province_says_so(province: Province) -> None:
-    assert VI.page["all_well"] in _wall(province)
-    assert VI.page["none_open"] in _wall(province)
+    assert VI.page["all_well"] in _overview(province)
+    assert VI.page["none_open"] in _overview(province)
 
 
 def test_a_cut_line_is_one_card_with_whom_to_call(province: Province) -> None:
     province.cut("phuong-phu-ly")
-    page = _wall(province)
+    page = _overview(province)
     assert '<span class="big">1</span>/3 xã, phường đang bị ảnh hưởng' in page
     assert page.count('class="card down"') == 1
     for fact in ("Phường Phủ Lý – Đường TSLCĐ", "12 phút 5 giây", "11:47:55 24/11/2026", "2 đối tượng, 1 xã, phường"):
         assert fact in page
     assert "VNPT Ninh Bình 1800 1260 (24/7) · C-phuong-phu-ly" in page
-    english = _wall(province, "en")
+    english = _overview(province, "en")
     assert "1</span>/3 communes hurt" in english
     assert "2 targets, 1 commune ·" in english
     assert 'href="/incidents/i-phuong-phu-ly?lang=en"' in english
@@ -98,7 +98,7 @@ def test_a_cut_line_is_one_card_with_whom_to_call(province: Province) -> None:
 
 def test_the_map_and_the_tiles_show_state_by_shape_and_not_by_colour_alone(province: Province) -> None:
     province.cut("phuong-phu-ly")
-    page = _wall(province)
+    page = _overview(province)
     assert page.count("<use ") == 3
     assert '<use href="#down"' in page
     assert "■</span> Phủ Lý" in page
@@ -110,7 +110,7 @@ def test_what_everybody_shares_stands_first(province: Province) -> None:
     province.cases.append(
         replace(line, id="i-docs", root="centre/doc-management", cause=Cause.SERVICE, impact=(), opened=NOW)
     )
-    page = _wall(province)
+    page = _overview(province)
     assert page.index("Quản lý văn bản</b>") < page.index("Phường Phủ Lý – ")
 
 
@@ -118,7 +118,7 @@ def test_the_most_severe_stands_first_and_says_so(province: Province) -> None:
     province.cut("phuong-phu-ly")
     lossy = replace(province.cut("xa-kim-dong"), state=State.DEGRADED, severity=Severity.CRITICAL, impact=())
     province.cases[-1] = lossy
-    page = _wall(province)
+    page = _overview(province)
     assert page.index("i-xa-kim-dong") < page.index("i-phuong-phu-ly")
     assert "Mức độ: nghiêm trọng · Từ" in page
     assert "Mức độ: thấp · Từ" in page
@@ -133,7 +133,7 @@ def test_our_own_blindness_blames_nobody(province: Province) -> None:
     line = province.cut("phuong-phu-ly")
     province.cases = [replace(line, root="centre/gateway", cause=Cause.VANTAGE)]
     province.set_all(State.UNKNOWN)
-    page = _wall(province)
+    page = _overview(province)
     assert 'class="card unknown"' in page
     assert VI.page["nothing_known"] in page
     assert "đang bị ảnh hưởng" not in page
@@ -143,7 +143,7 @@ def test_our_own_blindness_blames_nobody(province: Province) -> None:
 def test_every_state_renders_in_every_language(province: Province, state: State) -> None:
     province.set_all(state)
     for language, words in WORDS.items():
-        assert words.states[state] in _wall(province, language)
+        assert words.states[state] in _overview(province, language)
         site = Board().site(province, "xa-kim-dong", words, NOW)
         assert site is not None
         assert words.states[state] in site
@@ -157,20 +157,20 @@ def test_every_reason_and_cause_has_words(reason: Reason) -> None:
 
 
 def test_both_languages_have_the_same_keys() -> None:
-    for part in ("page", "states", "severities", "causes", "reasons", "says", "why", "kinds", "health"):
+    for part in ("page", "states", "severities", "causes", "reasons", "says", "why", "kinds"):
         assert set(getattr(VI, part)) == set(getattr(EN, part)), part
 
 
 def test_trouble_of_the_monitor_itself_is_on_every_page(province: Province) -> None:
     province.cut("phuong-phu-ly")
     province.figures = {
-        "reload_ok": False, "store_ok": False, "outbox_oldest_seconds": 900.0, "note": "<b>",
+        "reload_ok": False, "store_ok": False, "outbox_oldest_seconds": 900.0,
         "outbox_waits": "on-call: mail.example:25: timeout at data", "outbox_failed": "support: 550 <who?>",
     }  # fmt: skip
     province.is_ready = False, "<i>database locked</i>"
     board = Board()
     for page in (
-        board.wall(province, EN, NOW),
+        board.overview(province, EN, NOW),
         board.site(province, "phuong-phu-ly", EN, NOW),
         board.incident(province, "i-phuong-phu-ly", EN, NOW),
         board.missing(province, "no_site", EN, NOW),
@@ -180,7 +180,6 @@ def test_trouble_of_the_monitor_itself_is_on_every_page(province: Province) -> N
         assert "timeout at data" in page
         assert "550 &lt;who?&gt;" in page
         assert "&lt;i&gt;database locked" in page
-        assert "note: &lt;b&gt;" in page
 
 
 def test_the_site_page_tells_whom_to_call_and_what_was_seen_last(province: Province) -> None:
@@ -283,28 +282,30 @@ def test_hostile_names_stay_text(province: Province) -> None:
     province.cases = [replace(case, id=HOSTILE, why=HOSTILE, says=HOSTILE, reason=Reason.LIMIT, impact=(HOSTILE,))]
     board = Board()
     for page in (
-        board.wall(province, VI, NOW),
+        board.overview(province, VI, NOW),
         board.site(province, "phuong-phu-ly", VI, NOW),
         board.incident(province, HOSTILE, VI, NOW),
     ):
         assert page is not None
         seen = Page(page)
         assert not seen.open
-        assert not {"script", "img", "b8"} & set(seen.tags)
+        assert not {"img", "b8"} & set(seen.tags)
+        assert seen.tags.count("script") == 1
         assert not [name for name in seen.attributes if name.startswith("on") or name == "style"]
         assert "{{ 7*7 }}" in page
         assert "javascript:alert(1)" not in re.findall(r'href="([^"]*)"', page)
 
 
 def test_on_a_narrow_screen_a_tile_is_as_wide_as_a_name(province: Province) -> None:
-    narrow = _wall(province).partition("@media(max-width:800px){")[2]
-    assert ".areas{columns:1}.tiles{grid-template-columns:repeat(auto-fill,minmax(7.5rem,1fr))}" in narrow
+    narrow = _overview(province).partition("@media(max-width:800px){")[2]
+    assert ".areas{columns:1}.tiles{grid-template-columns:repeat(auto-fill,minmax(7.5rem,1fr));" in narrow
 
 
 def test_the_style_sheet_is_the_one_that_the_policy_allows(province: Province) -> None:
     board = Board()
-    found = re.findall(r"<style>(.*?)</style>", board.wall(province, VI, NOW), re.DOTALL)
-    assert [b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in found] == [board.style_hash]
+    pages = board.overview(province, VI, NOW) + board.wall(province, VI, NOW)
+    found = re.findall(r"<style>(.*?)</style>", pages, re.DOTALL)
+    assert [b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in found] == board.style_hashes
 
 
 def test_the_first_view_of_129_communes_all_hurt_is_under_100_kb(province: Province) -> None:
@@ -318,7 +319,7 @@ def test_the_first_view_of_129_communes_all_hurt_is_under_100_kb(province: Provi
     )
     for number in range(129):
         province.cut(f"phuong-thien-truong-{number}", evidence="x" * 100_000)
-    page = _wall(province, "en")
+    page = _overview(province, "en")
     assert len(page.encode()) < FIRST_VIEW_BYTES
     assert page.count('class="card down"') == MAX_CARDS
     assert "117 more incidents are open" in page
@@ -364,7 +365,7 @@ def test_one_place_or_an_impossible_one_draws_no_nonsense(
     province.settings = inventory_of(commune("a", "Xã A", latitude, longitude))
     drawn = draw_map(site_views(province.settings, {}).values())
     assert len(drawn.places) == (1 if latitude == 20.0 else 0)
-    assert "nan" not in _wall(province)
+    assert "nan" not in _overview(province)
 
 
 def test_the_worst_is_drawn_last(province: Province) -> None:
@@ -376,7 +377,7 @@ def test_the_worst_is_drawn_last(province: Province) -> None:
 
 def test_an_empty_inventory_has_a_page(province: Province) -> None:
     province.settings = inventory_of()
-    assert VI.page["no_communes"] in _wall(province)
+    assert VI.page["no_communes"] in _overview(province)
 
 
 def test_a_site_without_targets_is_unknown(province: Province) -> None:
@@ -404,10 +405,8 @@ def test_spans_are_told_in_two_units(seconds: int, says: str) -> None:
 @pytest.mark.parametrize(
     ("value", "vi", "en"), [(1482, "1.482", "1,482"), (0.25, "0,25", "0.25"), (1234.5, "1.234", "1,234"), (0, "0", "0")]
 )
-def test_figures_are_written_as_each_language_writes_them(value: float, vi: str, en: str, province: Province) -> None:
+def test_figures_are_written_as_each_language_writes_them(value: float, vi: str, en: str) -> None:
     assert (VI.figure(value), EN.figure(value)) == (vi, en)
-    province.figures = {"checks": value}
-    assert f"Phép đo: {vi}<" in _wall(province)
 
 
 async def test_every_link_of_the_board_leads_somewhere(http: aiohttp.ClientSession, province: Province) -> None:
@@ -424,7 +423,7 @@ async def test_every_link_of_the_board_leads_somewhere(http: aiohttp.ClientSessi
                 page = Page(await answer.text())
                 assert not page.open
                 todo |= {link.replace("&amp;", "&") for link in page.links}
-    assert len(done) >= 14
+    assert len(done) >= 22
 
 
 def test_a_limit_is_told_by_its_sentence_and_an_unknown_one_by_its_key(province: Province) -> None:
@@ -451,7 +450,7 @@ async def test_the_page_of_an_incident_says_folded_why_it_was_decided_so(
     folded = text.partition("<details")[2].partition("</details>")[0]
     assert "by-kind: yes" in folded
     assert "is a line" in folded
-    assert "<script" not in text
+    assert text.count("<script") == 1
 
 
 async def test_the_site_page_tells_this_month_and_what_was_not_well_lately_however_short(

@@ -1,0 +1,85 @@
+"""The pages by their paths; each is made at most once a second in a language, however many look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from monitor.core.ledger import month_of
+from monitor.web.board import Board
+from monitor.web.view import View
+from monitor.web.words import Words
+
+KEPT = timedelta(seconds=1)
+MOST_KEPT = 64
+
+PATHS = (
+    "/", "/wall", "/sites/{id}", "/incidents/{id:.+}", "/meetings", "/meetings/{id}", "/silences", "/monitor",
+)  # fmt: skip
+
+
+class Page(NamedTuple):
+    """A page as it was made."""
+
+    status: int
+    text: str
+    at: datetime
+
+
+class Pages:
+    """All pages that only show."""
+
+    def __init__(self, view: View, board: Board, clock: Callable[[], datetime]) -> None:
+        self._view, self._board, self._clock = view, board, clock
+        self._whole: dict[str, Callable[[View, Words, datetime], str]] = {
+            "": board.overview,
+            "wall": board.wall,
+            "meetings": board.meetings,
+            "silences": board.silences,
+            "monitor": board.monitor,
+        }
+        self._single: dict[str, tuple[Callable[[str, Words, datetime], Awaitable[str | None]], str]] = {
+            "sites": (self._site, "no_site"),
+            "incidents": (self._incident, "no_incident"),
+            "meetings": (self._meeting, "no_meeting"),
+        }
+        self._kept: dict[tuple[str, str], Page] = {}
+
+    async def page(self, path: str, words: Words) -> Page:
+        """The page at a path that is not quoted; one that says so where there is none."""
+        key, now = (path, words.language), self._clock()
+        kept = self._kept.get(key)
+        if kept is not None and timedelta(0) <= now - kept.at < KEPT:
+            return kept
+        found = await self._make(path, words, now)
+        if found.status == 200:
+            self._keep(key, found)
+        return found
+
+    def _keep(self, key: tuple[str, str], page: Page) -> None:
+        if len(self._kept) >= MOST_KEPT:
+            self._kept.clear()
+        self._kept[key] = page
+
+    async def _make(self, path: str, words: Words, now: datetime) -> Page:
+        kind, _, id_ = path.removeprefix("/").partition("/")
+        if not id_ and kind in self._whole:
+            return Page(200, self._whole[kind](self._view, words, now), now)
+        make, sentence = self._single.get(kind, (None, "no_page"))
+        text = await make(id_, words, now) if make else None
+        if text is None:
+            return Page(404, self._board.missing(self._view, sentence, words, now), now)
+        return Page(200, text, now)
+
+    async def _site(self, site: str, words: Words, now: datetime) -> str | None:
+        known = site in self._view.inventory().sites
+        past = await self._view.past(site, month_of(now)) if known else None
+        return self._board.site(self._view, site, words, now, past)
+
+    async def _incident(self, id_: str, words: Words, now: datetime) -> str | None:
+        known = any(each.id == id_ for each in self._view.incidents())
+        return self._board.incident(self._view, id_, words, now, await self._view.history(id_)) if known else None
+
+    async def _meeting(self, id_: str, words: Words, now: datetime) -> str | None:
+        return self._board.meeting(self._view, id_, words, now)
