@@ -105,6 +105,7 @@ def news(before: Sequence[Incident], now: Sequence[Incident], view: View, words:
 class _Viewer:
     """Somebody who looks at a page."""
 
+    transport: asyncio.Transport
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     page: Piece | None = None
     """The newest one that is still to be sent."""
@@ -177,6 +178,7 @@ class Feed:
         loop = asyncio.get_running_loop()
         while True:
             await self._watched.wait()
+            self._let_go_who_has_left()
             self._tell_news()
             for channel in list(self._channels.values()):
                 if channel.due(loop.time(), self._view.revision()):
@@ -184,6 +186,12 @@ class Feed:
                     await self._try_to_renew(channel)
                     await asyncio.sleep((loop.time() - began) * (1 / SHARE - 1))
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _let_go_who_has_left(self) -> None:
+        for channel in self._channels.values():
+            for viewer in channel.viewers:
+                if viewer.transport.is_closing():
+                    viewer.end()
 
     async def _try_to_renew(self, channel: _Channel) -> None:
         """A page that cannot be made by a mistake of ours must not look fresh: who looks at it is let go, and sees that."""
@@ -260,7 +268,10 @@ class Feed:
         )
         if packed:
             response.headers[hdrs.CONTENT_ENCODING] = "gzip"
-        viewer = _Viewer(page=channel.piece if request.headers.get("Last-Event-ID") != channel.id else None)
+        if request.transport is None:
+            raise ConnectionResetError  # it has left while its page was made
+        has = request.headers.get("Last-Event-ID")
+        viewer = _Viewer(request.transport, page=channel.piece if channel.id != has else None)
         with self._looking(request, channel, viewer):  # from now on it misses nothing
             await response.prepare(request)
             if packed:
@@ -275,20 +286,18 @@ class Feed:
 
     @contextlib.contextmanager
     def _looking(self, request: web.Request, channel: _Channel, viewer: _Viewer) -> Iterator[None]:
-        transport = request.transport
-        if transport is None:
-            raise ConnectionResetError  # gone while its page was made
-        _drop_when_gone(transport)
+        _drop_when_gone(viewer.transport)
         lasting = request.app[LASTING]
-        lasting.add(transport)
+        lasting.add(viewer.transport)
         channel.viewers.add(viewer)
         self._watched.set()
         try:
-            yield
+            with contextlib.suppress(ConnectionError):  # it has left
+                yield
         except TimeoutError:
-            transport.abort()
+            viewer.transport.abort()
         finally:
-            lasting.discard(transport)
+            lasting.discard(viewer.transport)
             self._leave(channel, viewer)
 
     def _leave(self, channel: _Channel, viewer: _Viewer) -> None:

@@ -33,11 +33,11 @@ class Pages:
     def __init__(self, view: View, board: Board, clock: Callable[[], datetime]) -> None:
         self._view, self._board, self._clock = view, board, clock
         self._whole: dict[str, Callable[[View, Words, datetime], str]] = {
-            "": board.overview,
-            "wall": board.wall,
-            "meetings": board.meetings,
-            "silences": board.silences,
-            "monitor": board.monitor,
+            "/": board.overview,
+            "/wall": board.wall,
+            "/meetings": board.meetings,
+            "/silences": board.silences,
+            "/monitor": board.monitor,
         }
         self._single: dict[str, tuple[Callable[[str, Words, datetime], Awaitable[str | None]], str]] = {
             "sites": (self._site, "no_site"),
@@ -63,9 +63,9 @@ class Pages:
         self._kept[key] = page
 
     async def _make(self, path: str, words: Words, now: datetime) -> Page:
+        if path in self._whole:
+            return Page(200, self._whole[path](self._view, words, now), now)
         kind, _, id_ = path.removeprefix("/").partition("/")
-        if not id_ and kind in self._whole:
-            return Page(200, self._whole[kind](self._view, words, now), now)
         make, sentence = self._single.get(kind, (None, "no_page"))
         text = await make(id_, words, now) if make else None
         if text is None:

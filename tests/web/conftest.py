@@ -38,9 +38,9 @@ FILLER_LINES = 50_000
 """More than is packed at a time."""
 
 
-@pytest_asyncio.fixture
-async def http(province: Province, clock: Clock) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of the real server over the province."""
+@pytest.fixture
+def app(province: Province, clock: Clock) -> web.Application:
+    """All routes over the province."""
 
     async def pieces() -> AsyncIterator[str]:
         yield "monitor_checks 9\n"
@@ -50,7 +50,13 @@ async def http(province: Province, clock: Clock) -> AsyncIterator[aiohttp.Client
         known = "application/openmetrics-text" if "openmetrics" in accept else "text/plain; version=0.0.4"
         return known, pieces()
 
-    runner = web.AppRunner(make_app(province, metrics, clock=clock), access_log=None)
+    return make_app(province, metrics, clock=clock)
+
+
+@pytest_asyncio.fixture
+async def http(app: web.Application) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of the real server over the province."""
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
