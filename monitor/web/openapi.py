@@ -33,6 +33,9 @@ def description() -> Json:
             "/api/v1/incidents/{id}": {"get": _one_incident()},
             "/api/v1/meetings": {"get": _list("meetings", "Meeting", [])},
             "/api/v1/meetings/{id}": {"get": _one_meeting()},
+            "/api/v1/silences": {"get": _list("silences", "Silence", [])},
+            "/api/v1/maintenance": {"get": _list("maintenance", "Work", [])},
+            "/api/v1/monitor": {"get": _monitor()},
             "/api/v1/availability": {"get": _availability()},
         },
         "components": {
@@ -43,6 +46,9 @@ def description() -> Json:
                 "Threat": _threat(),
                 "Meeting": _meeting(),
                 "Room": _room(),
+                "Silence": _silence_in_force(),
+                "Work": _work(),
+                "Monitor": _workings(),
                 "Availability": _totals(),
                 "Error": _error(),
             }
@@ -181,6 +187,71 @@ def _silence() -> Json:
         "type": ["object", "null"],
         "description": "why nobody is mailed of an incident with this root",
     }
+
+
+def _silence_in_force() -> Json:
+    return _object(
+        id={"type": "integer"},
+        target={**TEXT_OR_NONE, "description": "exactly one of this and the next three is not null"},
+        site=TEXT_OR_NONE,
+        area=TEXT_OR_NONE,
+        provider=TEXT_OR_NONE,
+        begins=TIME,
+        ends=TIME,
+        reason=TEXT,
+        by=TEXT,
+    )
+
+
+def _work() -> Json:
+    return _object(
+        targets=TEXTS,
+        begins={**TIME, "description": "of the window that is now, or the next one of its entry"},
+        ends=TIME,
+        reason=TEXT,
+    )
+
+
+def _monitor() -> Json:
+    return {
+        "summary": "What the monitor itself is doing",
+        "responses": {"200": _answer("Counts are since its start", _reference("Monitor"))},
+    }
+
+
+def _workings() -> Json:
+    counts: Json = {"type": "object", "additionalProperties": COUNT}
+    seconds: Json = {"type": "number", "minimum": 0}
+    kind = _object(checks=COUNT, due_per_second=seconds, per_second=seconds, happenings=counts)
+    return _object(
+        version=TEXT,
+        started=TIME,
+        kinds={"type": "object", "additionalProperties": kind, "description": "by probe kind; pace of the last minute"},
+        late={**COUNT, "description": "runs that began late"},
+        missed={**COUNT, "description": "runs left out, for the one before was still under way"},
+        errors={**COUNT, "description": "observations lost by a mistake of ours"},
+        lag_seconds={**seconds, "description": "how late the event loop woke at worst in the last minute"},
+        mails={**counts, "description": "by status"},
+        oldest_mail_seconds={**seconds, "description": "how long the oldest unsent one has waited"},
+        mail_waits={"type": "string", "description": "why"},
+        mails_failed={**TEXTS, "description": "given up lately: to whom, and why"},
+        relays={"type": "object", "additionalProperties": {"type": "boolean"}, "description": "true: failed last time"},
+        signs={
+            "type": "array",
+            "items": _object(way=TEXT, result=TEXT, at=TIME),
+            "description": "the last sign of life to others by each way",
+        },
+        reloaded={**TIME, "description": "when settings were last read"},
+        reload_wrong={"type": "string", "description": "what was wrong with them; empty: they are in force"},
+        database_trouble={"type": "string", "description": "empty: none"},
+        database_errors={**COUNT, "description": "failed writes"},
+        unwritten_seconds={**seconds, "description": "how long something has waited to be written"},
+        traps={
+            "type": ["object", "null"],
+            "additionalProperties": COUNT,
+            "description": "SNMP traps by what became of them; null: nobody listens",
+        },
+    )
 
 
 def _check() -> Json:

@@ -18,10 +18,9 @@ def monitor(view: View, pairs: Collection[tuple[str, str]]) -> Json:
 
 def workings_json(found: Workings) -> Json:
     """The fields of `Workings`, times as text."""
-    signs = [{"way": way, "result": result, "at": machine_time(at)} for way, (result, at) in found.signs.items()]
     return {
         **asdict(found),
         "started": machine_time(found.started),
         "reloaded": machine_time(found.reloaded),
-        "signs": signs,
+        "signs": [{"way": way, "result": result, "at": machine_time(at)} for way, (result, at) in found.signs.items()],
     }

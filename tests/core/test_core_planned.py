@@ -57,6 +57,15 @@ def test_targets_are_known_until_their_last_window_is_over() -> None:
     assert [planned.known(each) for each in asked] == [{"a": True}, {"a": False}, {"a": True}, {}]
 
 
+def test_of_each_entry_the_work_that_is_now_or_next_is_told_the_first_begin_first() -> None:
+    planned = Planned([entry(T0 + DAY, targets="b"), entry(T0, T0 + 2 * DAY, targets="ac"), entry(T0 - DAY)])
+    told = [[(each.window.begins - T0, each.targets) for each in planned.works(at)] for at in (T0, T0 + HOUR)]
+    assert told == [
+        [(timedelta(), frozenset("ac")), (DAY, frozenset("b"))],
+        [(DAY, frozenset("b")), (2 * DAY, frozenset("ac"))],
+    ]
+
+
 def test_an_endless_recurrence_is_looked_for_only_as_far_as_time_has_come() -> None:
     starts = Endless()
     planned = Planned([Maintenance(targets=frozenset("a"), starts=starts, lasts=HOUR, reason="r")])

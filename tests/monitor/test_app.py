@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,26 @@ def test_what_it_holds_is_on_the_board_in_the_api_and_in_the_metrics(running: Da
     assert metrics['probe_success{check="port",kind="public-portal",site="center",target="center/portal"}'] == 1
     running.wait(lambda: running.metrics()["monitor_loop_lag_seconds_count"] > 0)
     assert metrics["monitor_errors_total"] == metrics["monitor_store_errors_total"] == 0
+
+
+def test_it_tells_what_it_is_doing_itself(running: Daemon) -> None:
+    def told() -> dict[str, Any]:
+        return dict(json.loads(running.get("/api/v1/monitor")[1]))
+
+    running.wait(lambda: told()["kinds"]["tcp"]["per_second"] > 0)
+    found = told()
+    assert found["kinds"]["tcp"]["checks"] == 2
+    assert found["kinds"]["tcp"]["due_per_second"] == pytest.approx(10.0)
+    assert (found["reload_wrong"], found["database_trouble"], found["traps"]) == ("", "", None)
+    assert len(found["relays"]) == 1
+    running.write_inventory(MORE.replace("profile: portal", "profile: portall"))
+    assert running.run("reload")[0] == 1
+    assert "portall" in told()["reload_wrong"]
+    assert "portall" in running.get("/monitor")[1]
+    running.write_inventory()
+    assert running.run("reload")[0] == 0
+    assert told()["reload_wrong"] == ""
+    assert told()["reloaded"] > found["reloaded"]
 
 
 def test_nothing_is_changed_over_http(running: Daemon) -> None:

@@ -531,6 +531,30 @@ async def test_a_silenced_incident_that_recovers_meanwhile_is_mailed_to_nobody(r
     assert line.mails() == [("opened", "all")], "of another site"
 
 
+async def test_its_revision_grows_with_whatever_a_page_shows_and_not_with_what_stays(line: Line) -> None:
+    seen = [line.pipeline.revision]
+
+    def grown() -> bool:
+        seen.append(line.pipeline.revision)
+        return seen[-1] > seen[-2]
+
+    line.see("north/portal", Outcome.OK)
+    assert grown(), "its first state"
+    line.see("north/portal", Outcome.OK)
+    assert not grown()
+    line.see_for("north/portal", Outcome.FAILED)
+    assert grown()
+    (incident,) = line.pipeline.correlator.incidents()
+    line.pipeline.acknowledge(incident.id, Acknowledgement(by="hoa", at=line.now, note=""))
+    assert grown()
+    await line.hush("south", minutes=600)
+    assert grown()
+    line.pipeline.unsilenced(line.pipeline.silences[0])
+    assert grown()
+    line.pipeline.adopt(BOTH, BOTH_CONTACTS)
+    assert grown()
+
+
 async def test_a_silence_that_is_lifted_lets_the_mail_go_out(line: Line) -> None:
     await line.hush("south", minutes=600)
     async with line.running():

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
+import jsonschema
 import pytest
 
-from monitor.core.model import Meeting, Observation, Session, Severity, State
+from monitor.core.model import Meeting, Observation, Session, Severity, Silence, State, Window
+from monitor.core.planned import Work
 from monitor.core.readiness import Outlook
 from monitor.web import api
 from monitor.web.openapi import description
@@ -150,6 +152,20 @@ async def test_the_description_names_every_key(http: aiohttp.ClientSession, prov
     assert schemas["Target"]["required"] == list(target)
     assert schemas["Check"]["required"] == list(target["checks"][0])
     assert schemas["Incident"]["required"] == list(case)
+    province.quiet.append(
+        Silence(id=3, area="Kim Sơn", begins=NOW, ends=NOW + hour, reason="Sửa đường", by="Hoa (root)")
+    )
+    province.planned.append(
+        Work(window=Window(begins=NOW, ends=NOW + hour, reason="Thay tủ"), targets=frozenset({"xa-kim-dong/ups"}))
+    )
+    (silence,) = (await _json(http, "/api/v1/silences"))["silences"]
+    (work,) = (await _json(http, "/api/v1/maintenance"))["maintenance"]
+    workings = await _json(http, "/api/v1/monitor")
+    assert schemas["Silence"]["required"] == list(silence)
+    assert schemas["Work"]["required"] == list(work)
+    assert schemas["Monitor"]["required"] == list(workings)
+    jsonschema.validate(workings, {**schemas["Monitor"], "components": document["components"]})
+    assert (silence["area"], silence["site"], work["targets"]) == ("Kim Sơn", None, ["xa-kim-dong/ups"])
     assert schemas["Incident"]["properties"]["severity"]["enum"] == [each.value for each in Severity]
     assert schemas["Target"]["properties"]["state"]["enum"] == [state.value for state in State]
     for path in description()["paths"]:  # type: ignore[attr-defined]

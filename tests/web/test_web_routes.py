@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
+from base64 import b64encode
 from collections import Counter
 from datetime import timedelta
 
@@ -74,6 +77,9 @@ async def test_nothing_can_be_changed(http: aiohttp.ClientSession, path: str, me
         ("/", 200),
         ("/metrics", 200),
         ("/api/v1/targets", 200),
+        ("/api/v1/monitor?x=1", 400),
+        ("/wall", 200),
+        ("/events?page=/none", 404),
         ("/api/v1/targets?state=broken", 400),
         ("/api/v1/incidents/none", 404),
         ("/sites/none", 404),
@@ -90,6 +96,21 @@ async def test_every_answer_has_the_safe_headers(http: aiohttp.ClientSession, pa
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
     assert "unsafe" not in policy
+
+
+async def test_pages_run_our_script_and_nothing_else(http: aiohttp.ClientSession) -> None:
+    for path in ("/", "/wall", "/silences", "/monitor", "/meetings", "/sites/phuong-phu-ly", "/sites/none"):
+        *_, answer = await _get(http, path)
+        rules = dict(rule.strip().split(" ", 1) for rule in answer.headers["Content-Security-Policy"].split(";"))
+        assert (rules["script-src"], rules["connect-src"], rules["default-src"]) == ("'self'", "'self'", "'none'")
+    _, page, _ = await _get(http, "/")
+    address, digest = re.findall(r'<script src="([^"]+)" integrity="sha256-([^"]+)" defer></script>', page)[0]
+    status, script, answer = await _get(http, address)
+    assert (status, answer.content_type) == (200, "text/javascript")
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert b64encode(hashlib.sha256(script.encode()).digest()).decode() == digest
+    *_, answer = await _get(http, "/api/v1/targets")
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
 
 
 async def test_our_own_bug_is_an_answer_too(http: aiohttp.ClientSession, province: Province) -> None:
