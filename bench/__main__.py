@@ -32,6 +32,7 @@ PARTS = (
     "mail",
     "torture_peer",
     "province",
+    "board",
     "reload",
     "nation",
     "growth",
