@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench setup editor
+.PHONY: demo test lint bench setup editor browser
 
 demo: setup
 	$(PYTHON) lab/setup.py
@@ -24,6 +24,9 @@ bench: setup
 
 editor: setup  # needs Node.js and npm: types into a real language server with the schemas of config/schema
 	$(BIN)/pytest -m editor tests/editor
+
+browser: setup  # needs Chromium, Node.js and npm: looks at the board as people and their aids do
+	$(BIN)/pytest -m browser tests/browser
 
 setup: .venv/.stamp
 

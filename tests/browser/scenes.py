@@ -1,0 +1,115 @@
+"""The province of config/ in the states that the pages are looked at in: quiet, and a point of presence that is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from lab.certificates import Authority
+from monitor.core.model import (
+    Acknowledgement,
+    Cause,
+    Importance,
+    Incident,
+    Meeting,
+    Reason,
+    Session,
+    Severity,
+    Silence,
+    State,
+    Window,
+)
+from monitor.core.planned import Work
+from monitor.core.readiness import Outlook, Readiness, Room
+from monitor.inventory.load import load_inventory
+from monitor.web.view import TargetView
+from tests.web.province import NOW, Province
+
+CONFIG = Path(__file__).parents[2] / "config" / "inventory"
+POP = "pop-hai-hau/router"
+HOUR = timedelta(hours=1)
+
+
+def quiet(folder: Path) -> Province:
+    """All is well; one thing is silenced, some work goes on, more is planned, a meeting comes."""
+    certificate = Authority(folder).ca.read_text()
+    inventory = load_inventory(CONFIG, lambda _, name: certificate if name.endswith(".pem") else "none")
+    made = Province(inventory)
+    made.set_all(State.UP)
+    communes = [each.id for each in inventory.sites.values() if each.kind == "commune"]
+    made.quiet = [
+        Silence(id=1, site=communes[3], begins=NOW - HOUR, ends=NOW + HOUR, reason="Sửa nhà, cắt điện nhiều lần", by="Hoa"),
+        Silence(id=2, provider="vnpt", begins=NOW, ends=NOW + 2 * HOUR, reason="VNPT nâng cấp", by="Nam (qua liên kết)"),
+    ]  # fmt: skip
+    work = Window(begins=NOW - HOUR, ends=NOW + HOUR, reason="Thay bộ chuyển mạch")
+    targets = frozenset(each for each in inventory.targets if each.startswith(f"{communes[5]}/"))
+    made.planned = [
+        Work(window=work, targets=targets),
+        Work(window=Window(begins=NOW + 20 * HOUR, ends=NOW + 22 * HOUR, reason="Kiểm tra ắc quy"),
+             targets=frozenset(each for each in inventory.targets if each.endswith("/ups"))),
+    ]  # fmt: skip
+    for target in targets:
+        made.held[target] = replace(made.held[target], maintenance=work)
+    made.outlooks = [_outlook(made, "giao-ban", "Giao ban trực tuyến toàn tỉnh", NOW + HOUR)]
+    return made
+
+
+def pop_failure(folder: Path) -> Province:
+    """A point of presence is gone and with it what is behind it; besides, ten other things are wrong."""
+    made = quiet(folder)
+    inventory, began = made.settings, NOW - timedelta(minutes=12, seconds=5)
+    behind, grown = {POP}, 0
+    while grown != len(behind):
+        grown = len(behind)
+        behind |= {each.id for each in inventory.targets.values() if each.behind and set(each.behind) <= behind}
+    for each in behind:
+        made.held[each] = TargetView(
+            state=State.DOWN if each == POP else State.UNREACHABLE, since=began, reason=Reason.TIMEOUT, evidence="no echo within 1 s"
+        )  # fmt: skip
+    threat = made.outlooks[0]
+    made.cases = [_incident(POP, began, Cause.SHARED, Severity.CRITICAL, tuple(sorted(behind - {POP})))]
+    communes = [each.id for each in inventory.sites.values() if each.kind == "commune"]
+    well = [each for each in communes if f"{each}/tslcd" not in behind]
+    for number, site in enumerate(well[:40:4]):
+        root = f"{site}/tslcd" if number % 2 else f"{site}/vc-endpoint"
+        state = State.DEGRADED if number % 3 == 0 else State.DOWN
+        since = NOW - timedelta(minutes=7 * number + 3)
+        made.held[root] = TargetView(state=state, since=since, reason=Reason.TIMEOUT, evidence="no echo within 1 s")
+        severity = Severity.MAJOR if number < 3 else Severity.MINOR
+        made.cases.append(_incident(root, since, Cause.LINK if number % 2 else Cause.DEVICE, severity, state=state))
+    made.cases[0] = replace(made.cases[0], acknowledged=Acknowledgement(by="Nguyễn Văn Nam", at=NOW, note=""))
+    made.cases.append(replace(made.cases[-1], id="i-over", closed=NOW - timedelta(minutes=2)))
+    documents = next(each for each in inventory.targets if each.endswith("/doc-management"))
+    made.held[documents] = TargetView(state=State.DEGRADED, since=began, reason=Reason.LIMIT, says="slow")
+    rooms = [
+        replace(each, readiness=Readiness.NOT_READY, because="cut-off", of=POP, incident=made.cases[0].id)
+        for each in threat.rooms if each.target in behind
+    ]  # fmt: skip
+    made.outlooks[0] = replace(threat, rooms=(*rooms, *(each for each in threat.rooms if each.target not in behind)))
+    made.is_ready = False, "1212 of 2580 checks observed so far"
+    made.inside = replace(
+        made.inside, reload_wrong="inventory/communes.yaml:12:5: unknown key nmae; did you mean name?"
+    )
+    return made
+
+
+def _incident(
+    root: str,
+    began: datetime,
+    cause: Cause,
+    severity: Severity,
+    impact: tuple[str, ...] = (),
+    state: State = State.DOWN,
+) -> Incident:
+    return Incident(
+        id=f"i-{root}", root=root, cause=cause, state=state, began=began, opened=began + timedelta(seconds=4),
+        reason=Reason.TIMEOUT, evidence=("no echo within 1 s",), impact=impact, severity=severity, why="many-sites" if impact else "by-kind",
+    )  # fmt: skip
+
+
+def _outlook(made: Province, id_: str, title: str, begins: datetime) -> Outlook:
+    rooms = tuple(each.id for each in made.settings.targets.values() if each.kind == "vc-endpoint")
+    session = Session(begins, begins + HOUR, id_)
+    meeting = Meeting(id=id_, title=title, rooms=rooms, sessions=(session,), importance=Importance.HIGH)
+    return Outlook(meeting=meeting, session=session, rooms=tuple(Room(target=each) for each in rooms))
