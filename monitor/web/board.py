@@ -127,7 +127,7 @@ class Board:
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
         )
 
-    def wall(self, view: View, words: Words, now: datetime) -> str:
+    def wall(self, view: View, words: Words, now: datetime, theme: str = "dark") -> str:
         """The same for a screen that is read from five metres."""
         inventory, states = view.inventory(), view.states()
         sites = site_views(inventory, states)
@@ -139,7 +139,7 @@ class Board:
             words,
             now,
             view=view,
-            theme="dark",
+            theme=theme,
             counts=count_states(ours),
             hurt=sum(1 for site in ours if site.state in HURT),
             communes=len(ours),

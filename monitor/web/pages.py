@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from monitor.core.ledger import month_of
@@ -15,7 +16,7 @@ KEPT = timedelta(seconds=1)
 MOST_KEPT = 64
 
 PATHS = (
-    "/", "/wall", "/sites/{id}", "/incidents/{id:.+}", "/meetings", "/meetings/{id}", "/silences", "/monitor",
+    "/", "/wall", "/wall/light", "/sites/{id}", "/incidents/{id:.+}", "/meetings", "/meetings/{id}", "/silences", "/monitor",
 )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ class Pages:
         self._whole: dict[str, Callable[[View, Words, datetime], str]] = {
             "/": board.overview,
             "/wall": board.wall,
+            "/wall/light": partial(board.wall, theme="light"),
             "/meetings": board.meetings,
             "/silences": board.silences,
             "/monitor": board.monitor,
