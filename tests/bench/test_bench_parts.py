@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench import (
+    board,
     core,
     daemon,
     echo,
@@ -30,12 +31,17 @@ from bench import (
 from bench.echo import ready_server
 from bench.harness import Figures
 from bench.turns import ask_all, scrape_turns
+from bench.viewers import HURT
 from lab.certificates import Authority
 from lab.network import namespaces_command
+from monitor.core.model import State
 from monitor.files import load_all
 from monitor.inventory.load import load_inventory
+from monitor.web.board import Board
+from monitor.web.words import VI
 from tests.lab.test_lab_month import small_province
 from tests.probes.peers import free_port
+from tests.web.province import NOW, Province, commune, inventory_of
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -298,3 +304,21 @@ def test_checking_and_planning_an_inventory_are_measured_apart(tmp_path: Path) -
     assert found["targets"] == len(load_inventory(ROOT / "config" / "inventory", None).targets)
     assert found["check s"] > 0
     assert found["plan s"] >= 0
+
+
+def test_a_cut_is_seen_when_every_viewer_of_the_province_was_sent_it() -> None:
+    said: list[dict[str, object]] = [
+        {"viewer": viewer, "at": 103.0 + viewer / 1000, "hurt": ["xa-1"]} for viewer in range(board.OVERVIEW)
+    ]
+    said += [{"viewer": 0, "at": 99.0, "hurt": ["xa-1", "xa-2"]}, {"viewer": 7, "at": 110.0, "hurt": ["xa-2"]}]
+    said += [{"viewer": board.OVERVIEW, "at": 101.0, "hurt": ["xa-1"]}, {"viewer": 3, "status": 0}]
+    row = board.times([(100.0, "xa-1"), (104.0, "xa-2")], said)
+    assert (row["cuts"], row["seen by all"], row["viewers lost"]) == (2, 1, 1)
+    assert (row["first sees it s p50"], row["first to last s max"]) == (3.0, 0.119)
+
+
+def test_a_viewer_reads_off_a_page_which_communes_are_hurt() -> None:
+    province = Province(inventory_of(*(commune(f"xa-{n}", f"Xã {n}", 20 + n, 105) for n in range(3))))
+    province.set_all(State.UP)
+    province.cut("xa-1")
+    assert set(HURT.findall(Board().overview(province, VI, NOW))) == {"xa-1"}
