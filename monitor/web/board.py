@@ -63,7 +63,8 @@ MAX_LINES = 10
 MAX_MEETINGS = 3
 MAX_WALL_CASES = 6
 MAX_WALL_LINES = 3
-"""Systems, and meetings: what fits a wall beside the map, whatever its size, for letters grow with the screen."""
+"""Systems, and meetings: what fits a wall beside the map, whatever its size, for letters grow with the screen. With so few open
+incidents there is room for those that have recovered."""
 
 Past = Mapping[str, Sequence[Interval]]
 """Intervals by target."""
@@ -134,6 +135,7 @@ class Board:
         ours, cases = communes(sites.values()), open_cases(view.incidents(), inventory)
         severities = Counter(case.incident.severity for case in cases)
         outlooks = [(each, level_of(each)) for each in view.meetings()]
+        closed = [each for each in view.incidents() if each.closed is not None and len(cases) <= MAX_WALL_LINES]
         return self._render(
             "wall.html",
             words,
@@ -148,6 +150,7 @@ class Board:
             severities={
                 each: severities[each] for each in sorted(Severity, key=SEVERITY_RANK.__getitem__, reverse=True)
             },
+            closed=[case_of(each, inventory) for each in closed[:MAX_CLOSED]],
             threatened=[(each, level) for each, level in outlooks if level != State.UP.value],
             most_meetings=MAX_WALL_LINES,
             most_services=MAX_WALL_LINES,
