@@ -267,6 +267,11 @@ def _cut(one: Span | Interval, other: Span | Interval) -> Span | None:
     return Span(since, until) if since < until else None
 
 
+def within(found: Iterable[Interval], span: Span) -> list[Interval]:
+    """The parts of intervals that fall into a span."""
+    return [Interval(*part, *each[2:]) for each in found if (part := _cut(each, span)) is not None]
+
+
 def _union(spans: Iterable[Span]) -> list[Span]:
     """The same time in spans that do not touch."""
     found: list[Span] = []

@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import hdrs, web
 
-from monitor.core.ledger import month_of
 from monitor.web import acts, api, meetings
 from monitor.web.board import Board, words_for
 from monitor.web.openapi import description
+from monitor.web.sitepage import past_span
 from monitor.web.view import View
 from monitor.web.words import Words
 
@@ -56,11 +56,12 @@ def make_app(
     metrics: Metrics,
     *,
     mail_acts: acts.MailActs | None = None,
+    grafana: str = "",
     clock: Callable[[], datetime] = _utc_now,
 ) -> web.Application:
     """All routes over one view. Serve it with an `access_log` of your choice; it holds nothing to be closed.
 
-    With `mail_acts` there are also the pages behind the links of mails.
+    With `mail_acts` there are also the pages behind the links of mails, with `grafana`, its address, links to its charts.
     """
     turns = _Turns()
 
@@ -71,7 +72,7 @@ def make_app(
         return await handler(request)
 
     app = web.Application(client_max_size=1024, middlewares=[in_turn])
-    routes = _Routes(view, metrics, clock, turns)
+    routes = _Routes(view, metrics, clock, turns, Board(grafana))
     app.add_routes(routes.table())
     if mail_acts is not None:
         app.add_routes(acts.ActRoutes(mail_acts, routes.show_act).table())
@@ -106,13 +107,16 @@ class _Turns:
 
 
 class _Routes:
-    def __init__(self, view: View, metrics: Metrics, clock: Callable[[], datetime], turns: _Turns) -> None:
+    def __init__(
+        self, view: View, metrics: Metrics, clock: Callable[[], datetime], turns: _Turns, board: Board
+    ) -> None:
         self._turns = turns
         self._view = view
         self._metrics = metrics
         self._clock = clock
-        self._board = Board()
-        self._page_policy = f"{POLICY}; style-src 'sha256-{self._board.style_hash}'"
+        self._board = board
+        allowed = " ".join(f"'sha256-{each}'" for each in board.style_hashes)
+        self._page_policy = f"{POLICY}; style-src {allowed}"
         self._openapi = json.dumps(description(), ensure_ascii=False)
         self._walls: dict[str, tuple[datetime, str]] = {}
 
@@ -168,7 +172,8 @@ class _Routes:
         return _json(lambda: api.incidents(self._view, list(request.query.items())))
 
     async def _incident(self, request: web.Request) -> web.Response:
-        found = api.incident(self._view, request.match_info["id"])
+        id_ = request.match_info["id"]
+        found = api.incident(self._view, id_, await self._view.life(id_))
         if found is None:
             return _answer({"error": "no incident has this id"}, status=404)
         return _answer(found)
@@ -208,15 +213,14 @@ class _Routes:
         words, now = _words(request), self._clock()
         site = request.match_info["id"]
         known = site in self._view.inventory().sites
-        past = await self._view.past(site, month_of(now)) if known else None
-        page = self._board.site(self._view, site, words, now, past)
+        past = await self._view.past(site, past_span(now)) if known else None
+        page = self._board.site(self._view, site, words, now, past, request.query.get("span"))
         return self._page(page) if page else self._missing("no_site", words, now)
 
     async def _incident_page(self, request: web.Request) -> web.Response:
         words, now = _words(request), self._clock()
         id_ = request.match_info["id"]
-        known = any(each.id == id_ for each in self._view.incidents())
-        page = self._board.incident(self._view, id_, words, now, await self._view.history(id_)) if known else None
+        page = self._board.incident(self._view, id_, words, now, await self._view.life(id_))
         return self._page(page) if page else self._missing("no_incident", words, now)
 
     async def _meetings_page(self, request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from monitor.core import words
 
 LANGUAGES = ("vi", "en")
+MAX_TEXT = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,11 @@ class Words(words.Words):
     def many(self, number: int, noun: str) -> str:
         """A number with the noun behind it in its form; the plural is the noun's key with an `s`."""
         return f"{number} {self.page[noun if number == 1 else noun + 's']}"
+
+
+def clip(text: str, length: int = MAX_TEXT) -> str:
+    """A text of at most this many characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def machine_time(at: datetime) -> str:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Records, Report, Span, Turn, history, members, report
+from monitor.core.life import Life
 from monitor.core.model import (
     Cause,
     Check,
     Incident,
-    IncidentEvent,
     Inventory,
     Observation,
     Outcome,
@@ -101,7 +102,9 @@ class Province:
     held: dict[str, TargetView] = field(default_factory=dict)
     cases: list[Incident] = field(default_factory=list)
     is_ready: tuple[bool, str] = (True, "")
-    told: list[IncidentEvent] = field(default_factory=list)
+    lives: dict[str, Life] = field(default_factory=dict)
+    """What is in the database, by incident."""
+    measured: dict[str, Series] = field(default_factory=dict)
     records: Records | None = field(default_factory=Records)
     """What the ledger is made of; None: it cannot be read."""
     asked: list[Span] = field(default_factory=list)
@@ -117,8 +120,11 @@ class Province:
     def incidents(self) -> Sequence[Incident]:
         return sorted(self.cases, key=lambda case: case.closed is not None)
 
-    async def history(self, incident: str) -> Sequence[IncidentEvent]:
-        return [each for each in self.told if each.incident.id == incident]
+    async def life(self, incident: str) -> Life | None:
+        return self.lives.get(incident)
+
+    def series(self, target: str) -> Series | None:
+        return self.measured.get(target)
 
     def meetings(self) -> Sequence[Outlook]:
         return self.outlooks
