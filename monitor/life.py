@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
 
 from monitor.core.life import Life, Told
 from monitor.core.model import Happening, Incident, IncidentEvent, Silence
-from monitor.tables import EVENTS, INCIDENTS, OUTBOX, SILENCES, because_json, incident_json, silence_json, written
+from monitor.tables import (
+    EVENTS,
+    INCIDENTS,
+    OUTBOX,
+    SILENCES,
+    because_json,
+    incident_json,
+    notification_json,
+    silence_json,
+    written,
+)
 
 MAX_HISTORY = 50
 """Events of an incident that are shown, from its beginning and as many from its end; and so many of its mails."""
 MAX_SILENCES = 500
-
-
-class _Contact(TypedDict):
-    name: str
-
-
-class _Event(TypedDict):
-    what: Happening
-
-
-class _Mail(TypedDict):
-    """What is told of a notification: reading all of it, with an impact of hundreds, takes a hundred times as long."""
-
-    contact: _Contact
-    event: _Event
-
-
-_mail_json = TypeAdapter(_Mail)
 
 
 def life_of(connection: sa.Connection, incident: str) -> Life | None:
@@ -75,10 +67,10 @@ def _event(row: Any) -> IncidentEvent:
 
 
 def _told(row: Any) -> Told:
-    mail, status = _mail_json.validate_json(row["body"]), row["status"]
+    mail, status = notification_json.validate_json(row["body"]), row["status"]
     return Told(
-        to=mail["contact"]["name"],
-        what=mail["event"]["what"],
+        to=mail.contact.name,
+        what=mail.event.what,
         at=datetime.fromisoformat(row["queued_at"]),
         status=status,
         sent=datetime.fromisoformat(row["due"]) if status == "sent" else None,
@@ -87,7 +79,7 @@ def _told(row: Any) -> Told:
 
 def _silences(connection: sa.Connection, incident: Incident) -> tuple[Silence, ...]:
     """In the order in which they began."""
-    after = sa.select(SILENCES.c.body).where(SILENCES.c.ends > written(incident.opened))
-    rows = connection.scalars(after.order_by(SILENCES.c.id).limit(MAX_SILENCES)).all()
-    found = (silence_json.validate_json(row) for row in rows)
+    after = sa.select(SILENCES.c.id, SILENCES.c.body).where(SILENCES.c.ends > written(incident.opened))
+    rows = connection.execute(after.order_by(SILENCES.c.id).limit(MAX_SILENCES)).all()
+    found = (replace(silence_json.validate_json(body), id=number) for number, body in rows)
     return tuple(each for each in found if incident.closed is None or each.begins < incident.closed)

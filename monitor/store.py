@@ -187,10 +187,6 @@ class Store:
         )
         return await self._incidents(query)
 
-    async def history(self, incident: str) -> tuple[IncidentEvent, ...]:
-        """The first and the last events of an incident, oldest first."""
-        return await self._database.run("history", lambda connection: life.history(connection, incident))
-
     async def _incidents(self, query: sa.Select[Any]) -> tuple[Incident, ...]:
         rows = await self._database.run("incidents", lambda connection: connection.execute(query).scalars().all())
         return tuple(incident_json.validate_json(row) for row in rows)
@@ -313,7 +309,7 @@ class Store:
 
 
 def read_history(url: str, incident: str) -> tuple[IncidentEvent, ...]:
-    """The same beside a running daemon: reads only; raises StoreError when there is no database to be read."""
+    """The first and the last events of an incident, beside a running daemon: reads only; raises StoreError when there is no database to be read."""
     if "://" not in url:
         if not Path(url).is_file():
             raise StoreError(f"{url}: there is no such database; name the daemon's settings")

@@ -242,8 +242,8 @@ def _others(sight: _Sight) -> Iterable[Node]:
     doubled = [parent for each in sight.incident.impact[:MAX_ROWS] for parent in sight.behind(each)]
     known = sight.cut.union(fronts)
     beside = dict.fromkeys(each for each in (*reached, *doubled) if each not in known)
-    for each in list(beside)[:MAX_BESIDE] if len(sight.incident.impact) <= MAX_ROWS else ():
-        yield Node(key=each, place=Place.BESIDE, targets=(each,))
+    for way in list(beside)[:MAX_BESIDE] if len(sight.incident.impact) <= MAX_ROWS else ():
+        yield Node(key=way, place=Place.BESIDE, targets=(way,))
     if len(spared) > len(shown):
         yield Node(key="rest", place=Place.REST, parents=(sight.incident.root,), count=len(spared) - len(shown))
 
