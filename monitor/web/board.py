@@ -81,6 +81,7 @@ class Board:
         self._pages.filters.update(
             clip=clip, short=short_name, dialled=dialled, machine_time=machine_time, fitting=fitting
         )
+        self._pages.globals["periods"] = tuple(PERIODS)
         self.style_hashes = [self._hash(name) for name in ("style.css", "pages.css")]
         """For the content security policy: these style sheets and no other."""
 
@@ -119,9 +120,7 @@ class Board:
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
         )
 
-    def site(
-        self, view: View, site_id: str, words: Words, now: datetime, past: Past | None = None, period: str | None = None
-    ) -> str | None:
+    def site(self, view: View, site_id: str, words: Words, now: datetime, past: Past | None = None) -> str | None:
         """One site with all its targets and, when it is known, their past; None when there is none."""
         inventory, states = view.inventory(), view.states()
         found = one_site(inventory, states, site_id)
@@ -132,20 +131,18 @@ class Board:
             for incident in view.incidents()
             if incident.closed is None and _touches(incident, site_id)
         ]
-        shown = PERIODS.get(period or "", next(iter(PERIODS.values())))
         return self._render(
             "site.html",
             words,
             now,
             view=view,
             found=found,
-            page=page_of(found, view, words, now, past or {}, shown),
+            page=page_of(found, view, words, now, past or {}),
             known=past is not None,
             cases=[(each, call_of(each)) for each in touching[:MAX_CARDS]],
             level=level,
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
             marks_of=lambda member: marks(member, words),
-            periods=PERIODS,
             reach=REACH,
             slots=SLOTS,
             height=HEIGHT,

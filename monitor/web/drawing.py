@@ -36,7 +36,7 @@ class Period:
     """How far back a band goes."""
 
     key: str
-    """In the address, and of its name."""
+    """Of its name."""
     length: timedelta
     parts: int
     """Marks on the axis are this many parts of it apart."""
@@ -61,7 +61,7 @@ PERIODS = {
         Period(key="30d", length=timedelta(days=30), parts=6, mark="%d/%m"),
     )
 }
-"""The first is what is shown when nothing was asked for."""
+"""The first is shown until another one is chosen."""
 
 
 def band(intervals: Iterable[Interval], span: Span) -> list[tuple[str, str]]:

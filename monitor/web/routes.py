@@ -214,7 +214,7 @@ class _Routes:
         site = request.match_info["id"]
         known = site in self._view.inventory().sites
         past = await self._view.past(site, past_span(now)) if known else None
-        page = self._board.site(self._view, site, words, now, past, request.query.get("span"))
+        page = self._board.site(self._view, site, words, now, past)
         return self._page(page) if page else self._missing("no_site", words, now)
 
     async def _incident_page(self, request: web.Request) -> web.Response:

@@ -29,6 +29,8 @@ UPS = "ups"
 SECTIONS = ("links", "power", "equipment", "rooms", "services")
 """In the order of the page: lines first, for they are whom to call about."""
 
+LONGEST = max(PERIODS.values(), key=lambda each: each.length)
+
 Past = Mapping[str, Sequence[Interval]]
 """Intervals by target."""
 
@@ -57,6 +59,16 @@ class CheckLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """What a target was over a period."""
+
+    paths: list[tuple[str, str]]
+    """Classes and path data."""
+    sums: str
+    """The same in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One target on the page."""
 
@@ -64,12 +76,10 @@ class Row:
     why: str
     """Why it is held as it is, where no check says so."""
     checks: tuple[CheckLine, ...]
-    band: list[tuple[str, str]]
-    """Classes and path data; empty: nothing is known of the past."""
-    sums: str
-    """The band in words."""
+    bands: Mapping[str, Band]
+    """By period; empty: nothing is known of the past."""
     times: tuple[Interval, ...]
-    """When it was not well in the span, newest first."""
+    """When it was not well in the longest period, newest first."""
     more_times: int
     month: Totals | None
     chart: Chart | None
@@ -89,31 +99,29 @@ class Page:
     """By key of the heading."""
     since: datetime | None
     """Since when the site is as it is."""
-    period: Period
-    marks: list[str]
+    marks: Mapping[str, list[str]]
+    """The times along the axis by period."""
     left_out: int
 
 
 def past_span(now: datetime) -> Span:
     """What is asked of the ledger: all periods and this month at once. It moves once an hour, so that an answer can be kept."""
-    longest = max(each.length for each in PERIODS.values())
     month = month_of(now)
-    return Span(min(month.since, (now - longest).replace(minute=0, second=0, microsecond=0)), month.until)
+    return Span(min(month.since, LONGEST.span(now).since.replace(minute=0, second=0, microsecond=0)), month.until)
 
 
-def page_of(found: SiteView, view: View, words: Words, now: datetime, past: Past, period: Period) -> Page:
+def page_of(found: SiteView, view: View, words: Words, now: datetime, past: Past) -> Page:
     """The page of a site."""
     sections: dict[str, list[Row]] = {each: [] for each in SECTIONS}
     meetings = view.meetings()
     for member in found.members[:MAX_TARGETS]:
-        made = _row(member, view, words, now, past.get(member.target.id, ()), period, meetings)
+        made = _row(member, view, words, now, past.get(member.target.id, ()), meetings)
         sections[_section(member.target)].append(made)
     since = [each.view.since for each in found.members if each.view.state is found.state and each.view.since]
     return Page(
         sections={key: rows for key, rows in sections.items() if rows},
         since=min(since, default=None) if found.state in HURT else None,
-        period=period,
-        marks=period.marks(now),
+        marks={key: period.marks(now) for key, period in PERIODS.items()},
         left_out=max(0, len(found.members) - MAX_TARGETS),
     )
 
@@ -142,13 +150,11 @@ def _row(
     words: Words,
     now: datetime,
     past: Sequence[Interval],
-    period: Period,
     meetings: Sequence[Outlook],
 ) -> Row:
     target, held = member.target, member.view
     known = until_now(past, held, now)
-    inside = within(known, period.span(now))
-    troubles = [each for each in reversed(inside) if each.state in HURT]
+    troubles = [each for each in reversed(within(known, LONGEST.span(now))) if each.state in HURT]
     month = total(within(known, month_of(now)))
     drawn = view.series(target.id) if target.role is Role.LINK else None
     drawn = drawn if drawn is not None and len(drawn.points) >= LEAST_POINTS else None
@@ -156,8 +162,7 @@ def _row(
         member=member,
         why=why_held(held),
         checks=tuple(_check(each, held.checks.get(each.name), words, now) for each in target.checks),
-        band=band(inside, period.span(now)),
-        sums=_sums(total(inside), period, words),
+        bands={key: _band(known, period, words, now) for key, period in PERIODS.items()} if known else {},
         times=tuple(troubles[:MAX_PAST]),
         more_times=max(0, len(troubles) - MAX_PAST),
         month=month if known else None,
@@ -169,22 +174,28 @@ def _row(
 
 
 def until_now(past: Sequence[Interval], held: TargetView, now: datetime) -> list[Interval]:
-    """What the ledger said some seconds ago, and after it what is held now."""
+    """What the ledger said some seconds ago, and after it what is held now.
+
+    That may have begun before the ledger was read, but overrides no more than the last that it said: a state that is held over a
+    restart is older than the time in which nothing was known.
+    """
     if not past or held.since is None:
         return list(past)
-    first, last = past[0], past[-1]
+    last = past[-1]
     if last.state is held.state:
         return [*past[:-1], last._replace(until=max(now, last.until))]
-    since = max(held.since, first.since)
-    return [*within(past, Span(first.since, since)), Interval(since, max(now, since), held.state)]
+    since = held.since if last.since < held.since < last.until else last.until
+    return [*past[:-1], last._replace(until=since), Interval(since, max(now, since), held.state)]
 
 
-def _sums(totals: Totals, period: Period, words: Words) -> str:
-    """How long it was what in a period: `last 24 hours: Down 3 h, Up 21 h`."""
+def _band(known: Sequence[Interval], period: Period, words: Words, now: datetime) -> Band:
+    """In words: how long it was what, such as `last 24 hours: Down 3 h, Up 21 h`."""
+    inside = within(known, period.span(now))
+    totals, phrases = total(inside), PHRASES[words.language]
     lengths = [(state, getattr(totals, state.value)) for state in WORST_FIRST]
     told = [f"{words.states[state]} {words.span(length)}" for state, length in lengths if length]
-    phrases = PHRASES[words.language]
-    return f"{phrases[period.key]}: {', '.join(told) or phrases['nothing_seen']}"
+    sums = f"{phrases[period.key]}: {', '.join(told) or phrases['nothing_seen']}"
+    return Band(paths=band(inside, period.span(now)), sums=sums)
 
 
 def _hour(series: Series, words: Words) -> str:

@@ -96,6 +96,8 @@ class Ways:
     """Class (`way`, `cut`, `other`) and path data."""
     width: float
     height: float
+    left_out: int
+    """Of what is in front."""
 
 
 @dataclass(slots=True)
@@ -289,13 +291,14 @@ def _draw(ordered: Sequence[tuple[Node, int]], nodes: Mapping[str, Node], sight:
     for node, _ in ordered:
         parents = [each for each in node.parents if each in rows]
         if parents and node.place is not Place.BESIDE:
-            cut = parents[0] in sight.cut or nodes[parents[0]].place is Place.ROOT
+            cut = nodes[parents[0]].place in (Place.ROOT, Place.BEHIND)
             lines.append(("cut" if cut else "way", _elbow(rows[parents[0]], rows[node.key])))
         for other in parents[1:]:
             works = sight.is_open and sight.state(other) in (State.UP, State.DEGRADED)
             lines.append(("other" if works else "cut", _round(rows[other], rows[node.key], ways_round)))
             ways_round += 1
-    return Ways(rows=tuple(rows.values()), lines=tuple(lines), width=WIDTH, height=at)
+    left_out = max(0, len(_near_fronts(sight)[1]) - MAX_FRONTS)
+    return Ways(rows=tuple(rows.values()), lines=tuple(lines), width=WIDTH, height=at, left_out=left_out)
 
 
 def _elbow(parent: Row, child: Row) -> str:
@@ -364,7 +367,8 @@ def _said(node: Node, sight: _Sight) -> tuple[str, State | None, str]:
 def _at(node: Node, said: str, sight: _Sight) -> str:
     """With its place, where that is not the root's, and no group's."""
     site = sight.inventory.sites.get(site_of(node.targets[0])) if len(node.targets) == 1 else None
-    if site is None or (node.place is not Place.ROOT and site.id == site_of(sight.incident.root)):
+    here = site_of(sight.incident.root) if sight.incident.shared is None and node.place is not Place.ROOT else ""
+    if site is None or site.id == here:
         return said
     return f"{said} · {site.name}"
 

@@ -178,8 +178,10 @@ class Province:
         line = f"{site}/tslcd"
         known = {each: [Turn(0, State.UP, long_ago, long_ago)] for each in self.settings.targets}
         known[line] += [Turn(1, State.DOWN, began, began), Turn(2, State.UP, ended, ended)]
+        held = dict(self.held)
         cut = self.cut(site)
         self.cases.remove(cut)
+        self.held = held
         cause = Cause.POWER if power else Cause.LINK
         self.records = Records(
             runs=[Span(long_ago, NOW)],
