@@ -95,9 +95,9 @@ async def chromium(folder: Path) -> AsyncIterator[Tab]:
 
 
 async def _address(folder: Path) -> str:
-    """Where it listens, once it says so."""
+    """Where it listens, once it has said so: port and path, a line each."""
+    file = folder / "DevToolsActivePort"
     async with asyncio.timeout(GIVE_UP_SECONDS):
-        while not (folder / "DevToolsActivePort").exists():
+        while len(said := file.read_text().split() if file.exists() else []) < 2:
             await asyncio.sleep(0.05)
-    port, path = (folder / "DevToolsActivePort").read_text().split()
-    return f"ws://127.0.0.1:{port}{path}"
+    return f"ws://127.0.0.1:{said[0]}{said[1]}"

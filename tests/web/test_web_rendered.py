@@ -22,7 +22,7 @@ PAGES = (f"/sites/{SITE}", f"/incidents/i-{SITE}?lang=en", "/incidents/hub")
 
 WIDER = """[...document.querySelectorAll('body *')].filter(each => {
   const box = each.getBoundingClientRect();
-  return box.width && (box.right > innerWidth + 1 || box.left < -1) && !each.closest('.patterns');
+  return box.width && (box.right > document.documentElement.clientWidth + 1 || box.left < -1) && !each.closest('.patterns');
 }).map(each => each.outerHTML.slice(0, 120))"""
 OUTSIDE = """[...document.querySelectorAll('svg.ways g, svg.chart text')].filter(each => {
   const box = each.getBoundingClientRect(), whole = each.closest('svg').getBoundingClientRect();
