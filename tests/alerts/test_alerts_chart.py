@@ -125,7 +125,7 @@ def test_the_picture_is_beside_the_html_that_shows_it_with_its_text(language: st
 
 
 def test_nothing_is_drawn_where_nothing_is_known_or_it_would_say_nothing() -> None:
-    few = series(*[(0.004, 0.0)] * (chart.LEAST_POINTS - 1))
+    few = series(*[(0.004, 0.0)] * (LEAST_POINTS - 1))
     plain = ["multipart/alternative", "text/plain", "text/html"]
     for made in (
         mail(None), mail(few), mail(common=True), mail(what=Happening.ACKNOWLEDGED), mail(what=Happening.WITHDRAWN)
