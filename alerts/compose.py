@@ -21,7 +21,7 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from alerts.chart import LEAST_POINTS, draw, facts
+from alerts.chart import draw
 from alerts.headers import mail_policy
 from alerts.links import VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
@@ -31,6 +31,7 @@ from alerts.subject import fit
 from alerts.summary import circuits_of, lines
 from alerts.threatened import meetings_of
 from alerts.tidy import LONGEST, MAX_TEXT, line, tidy
+from monitor.core.chart import LEAST_POINTS, facts
 from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
 from monitor.core.model import (

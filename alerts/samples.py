@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
-from alerts.chart import LEAST_POINTS
 from alerts.routing import OUTSIDER
+from monitor.core.chart import LEAST_POINTS
 from monitor.core.lasthour import EVERY, POINTS, Point, Series
 from monitor.core.ledger import Cost
 from monitor.core.model import (

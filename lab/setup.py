@@ -27,6 +27,7 @@ PEERS = {
     "openssl": "openssl",
     "faketime": "faketime",
     "pg_ctlcluster": "postgresql",
+    "chromium": "chromium",
 }
 """Command → Debian package."""
 

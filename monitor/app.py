@@ -163,14 +163,16 @@ class App:
         )  # fmt: skip
         self._live = Live(
             pipeline=self.pipeline, scheduler=self.scheduler, store=store, look_back=self._look_back, health=self._health,
-            metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, outlooks=outlooks, started=self._started,
-            clock=utc_now,
+            metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, outlooks=outlooks, series=self._series,
+            started=self._started, clock=utc_now,
         )  # fmt: skip
         self._readiness = self._make_readiness_reports(outlooks, composer)
         heartbeat = self._make_heartbeat(composer)
         now = Incidents(self.pipeline.correlator.incidents, lambda: self._live.ready()[0])
         mail_acts = LinkActs(signer, self.pipeline, store, utc_now) if signer else None
-        door = Door(make_app(self._live, self.metrics.expose, mail_acts=mail_acts))
+        door = Door(
+            make_app(self._live, self.metrics.expose, mail_acts=mail_acts, grafana=self._settings.links.grafana)
+        )
         await door.open(listener)
         control, stop = await self._serve_control(door), self._handle_signals()
         works: dict[str, Coroutine[Any, Any, object]] = {

@@ -21,9 +21,11 @@ from pydantic import TypeAdapter
 
 from monitor.core import ledger
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Member, Records, Report, Span, Totals, Turn
+from monitor.core.life import Life
 from monitor.core.model import Happening, Incident, Role, State
 from monitor.core.seen import GRACE
 from monitor.database import StoreError, engine_of
+from monitor.life import life_of
 from monitor.tables import written
 
 ALIVE = timedelta(seconds=30)
@@ -111,6 +113,10 @@ class Archive:
         return await self._run(
             lambda connection: [_incident_json.validate_json(body) for body in connection.scalars(query)]
         )
+
+    async def life(self, incident: str) -> Life | None:
+        """What was written of an incident; None when there is none. Raises ArchiveError."""
+        return await self._run(lambda connection: life_of(connection, incident))
 
     async def cost(self, incident: Incident, now: datetime, maintenance: Sequence[Maintenance] = ()) -> Cost | None:
         """What an incident that is over cost; None when nothing is known of its root. Raises ArchiveError."""

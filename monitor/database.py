@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from alerts.outbox import QueueError
-from monitor.tables import EVENTS, META, STATES, metadata
+from monitor.tables import EVENTS, META, OUTBOX, STATES, metadata
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +79,8 @@ class Database:
             if "because" not in columns:  # of a version that kept no explanations; they know how to do without it
                 connection.execute(sa.text(f"ALTER TABLE {EVENTS.name} ADD COLUMN because TEXT NOT NULL DEFAULT ''"))
             _add_time_of_deciding(connection)
+            for index in OUTBOX.indexes:  # a version before the pages of incidents never asked for a thread
+                index.create(connection, checkfirst=True)
             found = connection.scalar(sa.select(META.c.value).where(META.c.key == "schema"))
             if found is None:
                 connection.execute(META.insert().values(key="schema", value=str(SCHEMA_VERSION)))

@@ -10,12 +10,13 @@ from importlib.metadata import version
 
 from alerts.mailer import Mailer
 from alerts.own import Emergency
+from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Report, Span
-from monitor.core.model import Incident, IncidentEvent, Inventory, Silence, State
+from monitor.core.life import Life
+from monitor.core.model import Incident, Inventory, Silence, State
 from monitor.core.pace import Pace
 from monitor.core.planned import Work
 from monitor.core.readiness import Outlook
-from monitor.database import StoreError
 from monitor.health import Health
 from monitor.lookback import LookBack
 from monitor.metrics import Metrics, Present
@@ -47,12 +48,13 @@ class Live:
         emergency: Emergency,
         traps: TrapListener | None,
         outlooks: Outlooks,
+        series: Callable[[str], Series | None],
         started: datetime,
         clock: Callable[[], datetime],
     ) -> None:
         self._pipeline, self._scheduler, self._store, self._look_back = pipeline, scheduler, store, look_back
         self._health, self._metrics, self._mailer, self._emergency = health, metrics, mailer, emergency
-        self._traps, self._outlooks, self._started, self._clock = traps, outlooks, started, clock
+        self._traps, self._outlooks, self._series, self._started, self._clock = traps, outlooks, series, started, clock
         self._reloaded, self._reload_wrong = started, ""
         self._signs: dict[str, tuple[str, datetime]] = {}
         self._pace = Pace()
@@ -103,12 +105,13 @@ class Live:
         """Open ones first, then those closed lately, also before the last restart."""
         return [*self._pipeline.correlator.incidents(), *self._pipeline.closed]
 
-    async def history(self, incident: str) -> Sequence[IncidentEvent]:
-        """What happened to an incident and why; nothing while the database is in trouble."""
-        try:
-            return await self._store.history(incident)
-        except StoreError:
-            return ()
+    async def life(self, incident: str) -> Life | None:
+        """What was written of an incident; None when there is none, or the database cannot be read now."""
+        return await self._look_back.life(incident)
+
+    def series(self, target: str) -> Series | None:
+        """What was measured of a line or service in the last hour."""
+        return self._series(target)
 
     async def availability(self, by: By, span: Span) -> Report | None:
         """Sums from the ledger; None when the database cannot be read now."""

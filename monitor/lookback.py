@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 
 from monitor.archive import Archive, ArchiveError
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, month_of
+from monitor.core.life import Life
 from monitor.core.model import Happening, Incident, Inventory, Notification
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,14 @@ class LookBack:
         return await self._look(
             (site, span), lambda: self._archive.history(targets, span, self._clock(), self._announced(span))
         )
+
+    async def life(self, incident: str) -> Life | None:
+        """What was written of an incident, open or over for long; None when there is none, or it cannot be read now."""
+        try:
+            return await self._archive.life(incident)
+        except ArchiveError as error:
+            log.error("the life of an incident cannot be read: %s", error)  # noqa: TRY400
+            return None
 
     def _announced(self, span: Span) -> Sequence[Maintenance]:
         return announced(self._inventory(), span)

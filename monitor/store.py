@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from alerts.policy import WAITS
-from monitor import mailqueue
+from monitor import life, mailqueue
 from monitor.core.ledger import Member
 from monitor.core.model import Happening, Held, Incident, IncidentEvent, Notification, Silence
 from monitor.core.usual import Learnt
@@ -41,8 +41,6 @@ from monitor.tables import (
     written,
 )
 
-MAX_HISTORY = 50
-"""Events of an incident that are shown, from its beginning and as many from its end."""
 LEARNT_KEPT = timedelta(days=60)
 """What is usual for a check that has not been there for this long is thrown away."""
 
@@ -189,10 +187,6 @@ class Store:
         )
         return await self._incidents(query)
 
-    async def history(self, incident: str) -> tuple[IncidentEvent, ...]:
-        """The first and the last events of an incident, oldest first."""
-        return await self._database.run("history", lambda connection: _history(connection, incident))
-
     async def _incidents(self, query: sa.Select[Any]) -> tuple[Incident, ...]:
         rows = await self._database.run("incidents", lambda connection: connection.execute(query).scalars().all())
         return tuple(incident_json.validate_json(row) for row in rows)
@@ -315,7 +309,7 @@ class Store:
 
 
 def read_history(url: str, incident: str) -> tuple[IncidentEvent, ...]:
-    """The same beside a running daemon: reads only; raises StoreError when there is no database to be read."""
+    """The first and the last events of an incident, beside a running daemon: reads only; raises StoreError when there is no database to be read."""
     if "://" not in url:
         if not Path(url).is_file():
             raise StoreError(f"{url}: there is no such database; name the daemon's settings")
@@ -323,28 +317,11 @@ def read_history(url: str, incident: str) -> tuple[IncidentEvent, ...]:
     engine = engine_of(url, poolclass=NullPool)
     try:
         with engine.connect() as connection:
-            return _history(connection, incident)
+            return life.history(connection, incident)
     except sa.exc.SQLAlchemyError as error:
         raise StoreError(f"the database cannot be read: {error}") from error
     finally:
         engine.dispose()
-
-
-def _history(connection: sa.Connection, incident: str) -> tuple[IncidentEvent, ...]:
-    of_it = sa.select(EVENTS).where(EVENTS.c.incident == incident).limit(MAX_HISTORY)
-    first = connection.execute(of_it.order_by(EVENTS.c.id)).mappings().all()
-    last = connection.execute(of_it.order_by(EVENTS.c.id.desc())).mappings().all() if len(first) == MAX_HISTORY else []
-    found = {row["id"]: row for row in (*first, *last)}
-    return tuple(_event(found[id_]) for id_ in sorted(found))
-
-
-def _event(row: Any) -> IncidentEvent:
-    return IncidentEvent(
-        incident=incident_json.validate_json(row["body"]),
-        what=Happening(row["what"]),
-        at=datetime.fromisoformat(row["at"]),
-        because=because_json.validate_json(row["because"]) if row["because"] else None,
-    )
 
 
 def _state_row(held: Held) -> dict[str, str]:

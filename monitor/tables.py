@@ -73,7 +73,7 @@ OUTBOX = sa.Table(
     metadata,
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("id", sa.String, nullable=False, unique=True),
-    sa.Column("thread", sa.String, nullable=False),
+    sa.Column("thread", sa.String, nullable=False, index=True),
     sa.Column("contact", sa.String, nullable=False),
     sa.Column("status", sa.String, nullable=False, index=True),
     # queued, sending, deferred, sent, failed, superseded, held, summed

@@ -16,7 +16,7 @@ Pure, and every function is total: rows in any order, twice, or with clocks that
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -265,6 +265,16 @@ def _cut(one: Span | Interval, other: Span | Interval) -> Span | None:
     )  # called for every interval: max() takes twice as long
     until = one.until if one.until < other.until else other.until
     return Span(since, until) if since < until else None
+
+
+def within(found: Sequence[Interval], span: Span) -> list[Interval]:
+    """The part of intervals in their order that falls into a span."""
+    first = bisect_right(found, span.since, key=lambda each: each.until)
+    last = bisect_left(found, span.until, first, key=lambda each: each.since)
+    inside = list(found[first:last])
+    for end in {0, len(inside) - 1} if inside else ():
+        inside[end] = Interval(max(inside[end].since, span.since), min(inside[end].until, span.until), *inside[end][2:])
+    return inside
 
 
 def _union(spans: Iterable[Span]) -> list[Span]:

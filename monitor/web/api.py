@@ -9,8 +9,9 @@ from enum import StrEnum
 from typing import TypeVar
 
 from monitor.core.ledger import By, Report, Span, Totals, read_span
+from monitor.core.life import Life
 from monitor.core.model import Acknowledgement, Incident, Inventory, Observation, Silence, State, Target, Threat, Window
-from monitor.web.overview import case_of, site_of, view_of
+from monitor.web.overview import case_of, known_incident, site_of, view_of
 from monitor.web.view import TargetView, View
 from monitor.web.words import machine_time
 
@@ -97,9 +98,9 @@ def incidents(view: View, pairs: Collection[tuple[str, str]]) -> Json:
     return {"incidents": [incident_json(incident, inventory, states) for incident in shown], **rest}
 
 
-def incident(view: View, wanted: str) -> Json | None:
-    """Answer of /api/v1/incidents/{id}; None when there is none."""
-    found = next((each for each in view.incidents() if each.id == wanted), None)
+def incident(view: View, wanted: str, life: Life | None) -> Json | None:
+    """Answer of /api/v1/incidents/{id}, also of one that only the database knows; None when there is none."""
+    found = known_incident(view, wanted, life)
     return incident_json(found, view.inventory(), view.states()) if found else None
 
 

@@ -8,7 +8,6 @@ Every text from outside passes Jinja2's autoescape; lists and texts are cut to a
 from __future__ import annotations
 
 import hashlib
-import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,11 +19,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from alerts.links import Act
 from monitor.core.advice import SENTENCES
 from monitor.core.explain import explain_all, explain_severity
-from monitor.core.ledger import Interval, total
-from monitor.core.model import Incident, IncidentEvent, Inventory, Severity, State
+from monitor.core.life import Life
+from monitor.core.model import Incident, Inventory, Severity, State
 from monitor.core.severity import RANK as SEVERITY_RANK
 from monitor.core.words import dialled
 from monitor.web.acts import MAX_NAME, Offer, Refusal
+from monitor.web.drawing import CHART_SIZE, HEIGHT, PERIODS, REACH, SLOTS
 from monitor.web.meetings import LEVELS, advices, level_of, outlook_of
 from monitor.web.overview import (
     HURT,
@@ -38,6 +38,7 @@ from monitor.web.overview import (
     communes,
     count_states,
     draw_map,
+    known_incident,
     one_site,
     open_cases,
     short_name,
@@ -45,9 +46,13 @@ from monitor.web.overview import (
     site_views,
     view_of,
 )
+from monitor.web.phrases import PHRASES
 from monitor.web.quiet import told_silence, told_work
+from monitor.web.sitepage import Past, call_of, page_of
+from monitor.web.story import story
 from monitor.web.view import TargetView, View
-from monitor.web.words import VI, WORDS, Words, machine_time
+from monitor.web.ways import SMALL_LETTER, fitting, ways
+from monitor.web.words import VI, WORDS, Words, clip, machine_time
 
 REFRESH_SECONDS = 10
 MAIL_LATE_SECONDS = 300.0
@@ -56,8 +61,6 @@ MAX_CARDS = 12
 MAX_CLOSED = 5
 MAX_IMPACT = 500
 MAX_EVIDENCE = 50
-MAX_TEXT = 400
-MAX_PAST = 10
 MAX_ROOMS = 12
 MAX_LINES = 10
 MAX_MEETINGS = 3
@@ -65,9 +68,6 @@ MAX_WALL_CASES = 6
 MAX_WALL_LINES = 3
 """Systems, and meetings: what fits a wall beside the map, whatever its size, for letters grow with the screen. With so few open
 incidents there is room for those that have recovered."""
-
-Past = Mapping[str, Sequence[Interval]]
-"""Intervals by target."""
 
 SIGNS = {State.UP: "●", State.DEGRADED: "▲", State.DOWN: "■", State.UNREACHABLE: "◆", State.UNKNOWN: "○"}
 """A shape for each state, so that nothing depends on telling red from green."""
@@ -79,7 +79,9 @@ LETTERS = {State.DEGRADED: "!", State.DOWN: "×", State.UNREACHABLE: "–", Stat
 class Board:
     """Renders the pages."""
 
-    def __init__(self) -> None:
+    def __init__(self, grafana: str = "") -> None:
+        """`grafana` is the address of Grafana, or empty."""
+        self._grafana = grafana.rstrip("/")
         self._pages = Environment(
             loader=PackageLoader("monitor.web"),
             autoescape=True,
@@ -88,9 +90,10 @@ class Board:
             lstrip_blocks=True,
         )
         self._pages.filters.update(
-            clip=clip, short=short_name, dialled=dialled, seen_last=seen_last, machine=machine_time
+            clip=clip, short=short_name, dialled=dialled, machine=machine_time, fitting=fitting
         )
-        styles = [self._pages.get_template(name).render() for name in ("style.css", "wall.css")]
+        self._pages.globals["periods"] = tuple(PERIODS)
+        styles = [self._pages.get_template(name).render() for name in ("style.css", "wall.css", "pages.css")]
         self.style_hashes = [_sha256(each) for each in styles]
         """For the content security policy: these style sheets and no other."""
         self.script = self._pages.get_template("live.js").render()
@@ -181,7 +184,7 @@ class Board:
         )  # fmt: skip
 
     def site(self, view: View, site_id: str, words: Words, now: datetime, past: Past | None = None) -> str | None:
-        """One site with all its targets and, when it is known, this month's past of them; None when there is none."""
+        """One site with all its targets and, when it is known, their past; None when there is none."""
         inventory, states = view.inventory(), view.states()
         found = one_site(inventory, states, site_id)
         if found is None:
@@ -197,18 +200,23 @@ class Board:
             now,
             view=view,
             found=found,
-            cases=touching[:MAX_CARDS],
+            page=page_of(found, view, words, now, past or {}),
+            known=past is not None,
+            cases=[(each, call_of(each)) for each in touching[:MAX_CARDS]],
             level=level,
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
             marks_of=lambda member: marks(member, words),
-            past={target: (total(intervals), not_well(intervals)) for target, intervals in (past or {}).items()},
+            reach=REACH,
+            slots=SLOTS,
+            height=HEIGHT,
+            size=CHART_SIZE,
         )
 
     def incident(
-        self, view: View, incident_id: str, words: Words, now: datetime, history: Sequence[IncidentEvent] = ()
+        self, view: View, incident_id: str, words: Words, now: datetime, life: Life | None = None
     ) -> str | None:
-        """One incident with its facts, evidence and impact; None when there is none."""
-        incident = next((each for each in view.incidents() if each.id == incident_id), None)
+        """One incident with its life, evidence and impact, also one that only the database knows; None when there is none."""
+        incident = known_incident(view, incident_id, life)
         if incident is None:
             return None
         inventory, states = view.inventory(), view.states()
@@ -221,14 +229,19 @@ class Board:
             now,
             view=view,
             case=case,
+            called=call_of(case),
             level=level(case),
+            ways=ways(incident, inventory, states, words),
+            small=SMALL_LETTER,
+            story=story(incident, life, inventory, words, now),
+            written=life is not None,
             hurt=hurt[:MAX_IMPACT],
             hurt_sites=sites,
             hurt_total=len(hurt),
             evidence=incident.evidence[:MAX_EVIDENCE],
             weighed=explain_severity(incident, words),
             meetings=[(each, rooms_shown(each.rooms, inventory, words)) for each in incident.meetings],
-            explained=explain_all(history, words),
+            explained=explain_all(life.events, words) if life is not None else "",
             marks=marks(view_of(states, incident.root), words, incident),
         )
 
@@ -284,13 +297,14 @@ class Board:
             given,
             w=words,
             t=words.page,
+            p=PHRASES[words.language],
+            grafana=self._grafana,
             now=now,
             lang="" if words is VI else f"?lang={words.language}",
             other_lang="?lang=en" if words is VI else "?lang=vi",
             refresh=REFRESH_SECONDS,
             signs=SIGNS,
             letters=LETTERS,
-            max_rows=MAX_IMPACT,
             order=WORST_FIRST,
             name_of=words.name,
             trouble=lambda of: words.trouble(of.reason, of.says),
@@ -307,11 +321,6 @@ def rooms_shown(rooms: Sequence[str], inventory: Inventory, words: Words) -> str
     names = [words.room(target, inventory.sites.get(site_of(each)), each) for each, target in known]
     more = f", {words.page['and_more'].lower()}: {len(rooms) - MAX_ROOMS}" if len(rooms) > MAX_ROOMS else ""
     return ", ".join(names) + more
-
-
-def not_well(intervals: Sequence[Interval]) -> list[Interval]:
-    """The last times of a target that were trouble, newest first, however short."""
-    return [each for each in reversed(intervals) if each.state in HURT][:MAX_PAST]
 
 
 def marks(view: TargetView, words: Words, incident: Incident | None = None) -> list[str]:
@@ -376,33 +385,6 @@ def _because(text: str, why: object) -> str:
     return f"{text}: {clip(why)}" if isinstance(why, str) else text
 
 
-def clip(text: str, length: int = MAX_TEXT) -> str:
-    """A text of at most this many characters."""
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-_FIGURE = re.compile(r"([0-9]+(?:\.[0-9]+)*)")
-
-
-def seen_last(view: TargetView) -> tuple[str, list[tuple[str, str]]]:
-    """Why a target is held as it is, and below it what each check saw last, by its name.
-
-    The reason is what a check saw when the state turned: what that check says again, with other figures, is told once.
-    """
-    checks = [(name, clip(seen.evidence, 200)) for name, seen in view.checks.items() if seen.evidence]
-    why = "" if checks and view.state is State.UP else clip(view.evidence)
-    for _, text in checks:
-        why = _without(why, text)
-    return why, checks
-
-
-def _without(why: str, text: str) -> str:
-    """`why` without `text` at its end, whatever the figures; the pieces at odd places are figures."""
-    old, new = _FIGURE.split(why), _FIGURE.split(text)
-    tail = old[-len(new) :]
-    if len(tail) < len(new) or not tail[0].endswith(new[0]) or tail[2::2] != new[2::2]:
-        return why
-    return "".join((*old[: -len(new)], tail[0].removesuffix(new[0]))).rstrip("; ")
 
 
 def _touches(incident: Incident, site_id: str) -> bool:

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from monitor.core.life import Life
 from monitor.core.model import Incident, Inventory, Provider, Role, Site, State, Target
 from monitor.core.severity import RANK as SEVERITY_RANK
 from monitor.core.words import VI
-from monitor.web.view import UNSEEN, TargetView
+from monitor.web.view import UNSEEN, TargetView, View
 
 COMMUNE = "commune"
 WORST_FIRST = (State.DOWN, State.UNREACHABLE, State.DEGRADED, State.UNKNOWN, State.UP)
@@ -244,6 +245,12 @@ def _covers(box: Box, others: Iterable[Box]) -> bool:
 
 def _on_earth(latitude: float | None, longitude: float | None) -> bool:
     return latitude is not None and longitude is not None and abs(latitude) <= 90 and abs(longitude) <= 180
+
+
+def known_incident(view: View, incident: str, life: Life | None) -> Incident | None:
+    """The incident as it is now, else as it was written; None when there is none."""
+    now = next((each for each in view.incidents() if each.id == incident), None)
+    return now or (life.incident if life is not None else None)
 
 
 def case_of(incident: Incident, inventory: Inventory) -> Case:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
-from monitor.core.ledger import month_of
 from monitor.web.board import Board
+from monitor.web.sitepage import past_span
 from monitor.web.view import View
 from monitor.web.words import Words
 
@@ -76,12 +76,11 @@ class Pages:
 
     async def _site(self, site: str, words: Words, now: datetime) -> str | None:
         known = site in self._view.inventory().sites
-        past = await self._view.past(site, month_of(now)) if known else None
+        past = await self._view.past(site, past_span(now)) if known else None
         return self._board.site(self._view, site, words, now, past)
 
     async def _incident(self, id_: str, words: Words, now: datetime) -> str | None:
-        known = any(each.id == id_ for each in self._view.incidents())
-        return self._board.incident(self._view, id_, words, now, await self._view.history(id_)) if known else None
+        return self._board.incident(self._view, id_, words, now, await self._view.life(id_))
 
     async def _meeting(self, id_: str, words: Words, now: datetime) -> str | None:
         return self._board.meeting(self._view, id_, words, now)

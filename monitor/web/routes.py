@@ -55,11 +55,12 @@ def make_app(
     metrics: Metrics,
     *,
     mail_acts: acts.MailActs | None = None,
+    grafana: str = "",
     clock: Callable[[], datetime] = _utc_now,
 ) -> web.Application:
     """All routes over one view. Serve it with an `access_log` of your choice; it holds nothing to be closed.
 
-    With `mail_acts` there are also the pages behind the links of mails.
+    With `mail_acts` there are also the pages behind the links of mails, with `grafana`, its address, links to its charts.
     """
     turns = Turns()
 
@@ -71,7 +72,7 @@ def make_app(
 
     app = web.Application(client_max_size=1024, middlewares=[in_turn])
     app[LASTING] = set()
-    board = Board()
+    board = Board(grafana)
     pages = Pages(view, board, clock)
     feed = Feed(view, pages, turns)
     app.cleanup_ctx.append(feed.running)
@@ -157,7 +158,8 @@ class _Routes:
         return _json(lambda: api.incidents(self._view, list(request.query.items())))
 
     async def _incident(self, request: web.Request) -> web.Response:
-        found = api.incident(self._view, request.match_info["id"])
+        id_ = request.match_info["id"]
+        found = api.incident(self._view, id_, await self._view.life(id_))
         if found is None:
             return _answer({"error": "no incident has this id"}, status=404)
         return _answer(found)

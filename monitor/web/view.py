@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Protocol
 
 from alerts.outbox import UNSENT
+from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Report, Span
-from monitor.core.model import Incident, IncidentEvent, Inventory, Observation, Reason, Silence, State, Window
+from monitor.core.life import Life
+from monitor.core.model import Incident, Inventory, Observation, Reason, Silence, State, Window
 from monitor.core.planned import Work
 from monitor.core.readiness import Outlook
 
@@ -112,8 +114,11 @@ class View(Protocol):
     def incidents(self) -> Sequence[Incident]:
         """Open ones first, then those closed lately."""
 
-    async def history(self, incident: str) -> Sequence[IncidentEvent]:
-        """What happened to an incident and why, oldest first; the only look into the database."""
+    async def life(self, incident: str) -> Life | None:
+        """What was written of an incident, also of one that was over long ago; None when there is none, or it cannot be read now."""
+
+    def series(self, target: str) -> Series | None:
+        """What was measured of a line or service in the last hour; None when nothing is kept of it."""
 
     def meetings(self) -> Sequence[Outlook]:
         """The sessions of the next days with their rooms as they are now, the first begin first."""

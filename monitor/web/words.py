@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from monitor.core import words
 
 LANGUAGES = ("vi", "en")
+MAX_TEXT = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,11 @@ class Words(words.Words):
     def many(self, number: int, noun: str) -> str:
         """A number with the noun behind it in its form; the plural is the noun's key with an `s`."""
         return f"{number} {self.page[noun if number == 1 else noun + 's']}"
+
+
+def clip(text: str, length: int = MAX_TEXT) -> str:
+    """A text of at most this many characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def machine_time(at: datetime) -> str:
@@ -85,18 +91,13 @@ VI = Words(
         "target": "Đối tượng",
         "evidence": "Bằng chứng",
         "explained": "Vì sao kết luận như vậy",
-        "last_evidence": "Ghi nhận cuối",
         "this_month": "Khả dụng tháng này",
         "net": "không tính mất điện, bảo trì",
-        "lately": "Những lần không bình thường gần đây",
         "excused_power": "mất điện",
         "excused_maintenance": "bảo trì",
         "check": "Phép đo",
         "began": "Bắt đầu",
-        "opened": "Ghi nhận lúc",
         "times": "lần thứ",
-        "closed_at": "Khắc phục lúc",
-        "still_open": "chưa khắc phục",
         "why": "Vì sao nhận định như vậy",
         "reason": "Biểu hiện",
         "root": "Gốc sự cố",
@@ -265,18 +266,13 @@ EN = Words(
         "target": "Target",
         "evidence": "Evidence",
         "explained": "Why it was decided so",
-        "last_evidence": "Last evidence",
         "this_month": "Available this month",
         "net": "without power cuts and maintenance",
-        "lately": "Times when it was not well lately",
         "excused_power": "power cut",
         "excused_maintenance": "maintenance",
         "check": "Check",
         "began": "Began",
-        "opened": "Opened",
         "times": "time",
-        "closed_at": "Closed",
-        "still_open": "still open",
         "why": "Why we think so",
         "reason": "What is seen",
         "root": "Root",

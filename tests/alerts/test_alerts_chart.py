@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageColor
 
 from alerts import chart
+from monitor.core.chart import LEAST_POINTS, facts
 from monitor.core.lasthour import EVERY, Point, Series
 from monitor.core.model import Happening, Role
 from tests.alerts.sample import COMMON, DOMAIN, INCIDENT, NOW, ON_CALL, composer, inventory, notification
@@ -83,14 +84,12 @@ TIMES = st.one_of(st.just(math.nan), st.floats(0, 1e6, allow_nan=False))
 
 
 @settings(max_examples=60)
-@given(
-    st.lists(st.tuples(TIMES, st.one_of(st.just(math.nan), st.floats(0, 1))), min_size=chart.LEAST_POINTS, max_size=61)
-)
+@given(st.lists(st.tuples(TIMES, st.one_of(st.just(math.nan), st.floats(0, 1))), min_size=LEAST_POINTS, max_size=61))
 def test_whatever_was_measured_is_drawn(points: list[tuple[float, float]]) -> None:
     drawn = series(*points)
     assert chart.draw(drawn, NOW).startswith(b"\x89PNG")
     assert len(chart.draw(drawn, NOW)) < 20_000
-    chart.facts(drawn)
+    facts(drawn)
 
 
 # -- in the mail -------------------------------------------------------------------------------------------------------
@@ -126,7 +125,7 @@ def test_the_picture_is_beside_the_html_that_shows_it_with_its_text(language: st
 
 
 def test_nothing_is_drawn_where_nothing_is_known_or_it_would_say_nothing() -> None:
-    few = series(*[(0.004, 0.0)] * (chart.LEAST_POINTS - 1))
+    few = series(*[(0.004, 0.0)] * (LEAST_POINTS - 1))
     plain = ["multipart/alternative", "text/plain", "text/html"]
     for made in (
         mail(None), mail(few), mail(common=True), mail(what=Happening.ACKNOWLEDGED), mail(what=Happening.WITHDRAWN)

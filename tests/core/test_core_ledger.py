@@ -30,6 +30,7 @@ from monitor.core.ledger import (
     month_of,
     read_span,
     report,
+    within,
 )
 from monitor.core.model import Cause, Incident, Inventory, Reason, Role, State, Target
 from monitor.core.model import Maintenance as PlannedWork
@@ -291,6 +292,19 @@ def test_the_parts_of_a_time_sum_up_to_the_whole(
     parts, whole = (total(first, middle), total(middle, last)), total(first, last)
     for name in Totals.__slots__:
         assert getattr(parts[0], name) + getattr(parts[1], name) == getattr(whole, name), name
+
+
+@given(rows, many_spans, many_spans, excuses, spans, spans)
+def test_the_part_of_a_time_is_what_it_would_have_been_made_of_alone(
+    turns: list[Turn], runs: list[Span], stays: list[Span], excuses: list[tuple[Excuse, Span]], asked: Span, part: Span
+) -> None:
+    whole = intervals(turns, runs, stays, excuses, asked)
+    inside = span(
+        max((asked.since - T0).total_seconds(), (part.since - T0).total_seconds()),
+        min((asked.until - T0).total_seconds(), (part.until - T0).total_seconds()),
+    )
+    alone = intervals(turns, runs, stays, excuses, inside) if inside.since < inside.until else []
+    assert within(whole, part) == alone
 
 
 @given(rows, some.integers(1, 299), some.integers(1, 299))

@@ -275,6 +275,9 @@ def test_mails_wait_for_a_mail_server_that_is_away_and_arrive_once(
         sink = make_sink(port)
         made.wait(lambda: made.mails("sent") == 2)
         assert made.metrics()['monitor_outbox_oldest_seconds{status="deferred"}'] == 0
+        ((incident,),) = rows(made.database, "SELECT id FROM incident")
+        page = made.get(f"/incidents/{incident}?lang=en")[1]
+        assert "<strong>Mail: opened</strong>\n<div>sent: Kỹ sư trực " in page
         assert made.end() == 0
     assert sorted(to for mail in sink.mails for to in mail.to) == ["support@systems.example", "truc@noc.example.org"]
     subjects = {str(mail.message["Subject"]) for mail in sink.mails}

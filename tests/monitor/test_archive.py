@@ -11,9 +11,10 @@ import pytest
 
 from monitor.archive import ALIVE, Archive, ArchiveError
 from monitor.core.ledger import By, Cost, Excuse, Maintenance, Member, Span, Totals
-from monitor.core.model import Cause, Happening, Held, Role, State
+from monitor.core.model import Cause, Happening, Held, Role, Silence, State
+from monitor.life import MAX_HISTORY
 from monitor.store import Store
-from tests.alerts.sample import INCIDENT, NOW, event
+from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
 from tests.monitor.making import child, rows
 
 LINE = Member(target="xa/tslcd", role=Role.LINK, kind="tslcd", provider="vnpt", commune="xa", since=NOW)
@@ -203,3 +204,38 @@ async def test_what_an_incident_took_is_told_from_the_month_up_to_its_end(store:
     first = await archive.cost(replace(incident, began=NOW - timedelta(days=30)), at(200))
     assert first == replace(cost, before=None), "it began in another month"
     assert await archive.cost(replace(incident, root="no/longer"), at(200)) is None
+
+
+async def test_the_life_of_an_incident_has_its_events_its_mails_and_the_silences_of_its_time(
+    store: Store, archive: Archive
+) -> None:
+    assert await archive.life(INCIDENT.id) is None
+    opened = replace(event(), incident=replace(INCIDENT, opened=NOW))
+    mails = [notification(contact=each) for each in (ON_CALL, replace(ON_CALL, id="noc", name="Phòng NOC"))]
+    await store.record([], [opened], mails, NOW)
+    _, during, _ = [
+        await store.silence(Silence(id=0, area="Kim Sơn", begins=at(begins), ends=at(ends), reason="Thay tủ", by="hoa"))
+        for begins, ends in ((-90, -1), (-5, 100), (200, 300))
+    ]
+    await store.mails.sent(mails[0].id, at(2), "250 ok")
+    await store.mails.fail(mails[1].id, at(3), "550 no such user")
+    over = replace(opened, incident=replace(opened.incident, closed=at(120)), what=Happening.RECOVERED, at=at(120))
+    await store.record([], [over], [], at(120))
+    found = await archive.life(INCIDENT.id)
+    assert found is not None
+    assert found.incident == over.incident
+    assert found.events == (opened, over)
+    assert [(each.to, each.what, each.at, each.status, each.sent) for each in found.told] == [
+        (ON_CALL.name, Happening.OPENED, NOW, "sent", at(2)),
+        ("Phòng NOC", Happening.OPENED, NOW, "failed", None),
+    ]
+    assert found.silences == (during,)
+
+
+async def test_of_many_mails_the_first_and_the_last_are_read(store: Store, archive: Archive) -> None:
+    people = [replace(ON_CALL, id=f"c{n}", name=f"Người {n}") for n in range(3 * MAX_HISTORY)]
+    mails = [notification(contact=each) for each in people]
+    await store.record([], [event()], mails, NOW)
+    found = await archive.life(INCIDENT.id)
+    assert found is not None
+    assert [each.to for each in found.told] == [each.name for each in (*people[:MAX_HISTORY], *people[-MAX_HISTORY:])]

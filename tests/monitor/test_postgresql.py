@@ -125,8 +125,11 @@ async def life(url: str) -> list[Any]:
     ]
     found += [await again.silences(NOW), set(await again.learnt(NOW)), await again.link_used("a")]
     found += [await again.recovered(NOW, NOW + HOUR), await again.recent_incidents(5), await again.begun(NOW)]
-    found += [await again.mails.told(NOW), await again.timeline(INCIDENT.id), await again.history(INCIDENT.id)]
+    found += [await again.mails.told(NOW), await again.timeline(INCIDENT.id)]
     again.close()
+    archive = Archive(url)
+    found.append(await archive.life(INCIDENT.id))
+    archive.close()
     return [*found, read_history(url, INCIDENT.id)]
 
 

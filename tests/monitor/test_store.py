@@ -13,7 +13,8 @@ import pytest
 from monitor.core.model import Explanation, Happening, Held, Look, Reason, Silence, State
 from monitor.core.usual import Learnt
 from monitor.database import StoreError
-from monitor.store import LEARNT_KEPT, MAX_HISTORY, Store, read_history
+from monitor.life import MAX_HISTORY
+from monitor.store import LEARNT_KEPT, Store, read_history
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
 from tests.monitor.making import child, rows
 
@@ -202,15 +203,15 @@ async def test_a_database_of_a_version_without_explanations_is_taken_over(file: 
     second = Store(str(file))
     explained = replace(event(Happening.CHANGED), because=Explanation(looks=(Look(rule="r", fits=True, because="b"),)))
     await second.record([], [explained], [], NOW)
-    assert await second.history(INCIDENT.id) == (event(), explained)
+    assert read_history(str(file), INCIDENT.id) == (event(), explained)
     second.close()
 
 
-async def test_of_a_long_history_the_beginning_and_the_end_are_read(store: Store) -> None:
+async def test_of_a_long_history_the_beginning_and_the_end_are_read(store: Store, file: Path) -> None:
     events = [replace(event(), at=NOW + timedelta(seconds=index)) for index in range(3 * MAX_HISTORY)]
     await store.record([], events, [], NOW)
-    assert await store.history(INCIDENT.id) == (*events[:MAX_HISTORY], *events[-MAX_HISTORY:])
-    assert await store.history("another") == ()
+    assert read_history(str(file), INCIDENT.id) == (*events[:MAX_HISTORY], *events[-MAX_HISTORY:])
+    assert read_history(str(file), "another") == ()
 
 
 def test_a_history_is_read_without_making_a_database(file: Path) -> None:

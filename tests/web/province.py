@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Records, Report, Span, Turn, history, members, report
+from monitor.core.life import Life
 from monitor.core.model import (
     Cause,
     Check,
     Incident,
-    IncidentEvent,
     Inventory,
     Observation,
     Outcome,
@@ -119,7 +120,9 @@ class Province:
     held: dict[str, TargetView] = field(default_factory=dict)
     cases: list[Incident] = field(default_factory=list)
     is_ready: tuple[bool, str] = (True, "")
-    told: list[IncidentEvent] = field(default_factory=list)
+    lives: dict[str, Life] = field(default_factory=dict)
+    """What is in the database, by incident."""
+    measured: dict[str, Series] = field(default_factory=dict)
     records: Records | None = field(default_factory=Records)
     """What the ledger is made of; None: it cannot be read."""
     asked: list[Span] = field(default_factory=list)
@@ -143,8 +146,11 @@ class Province:
     def incidents(self) -> Sequence[Incident]:
         return sorted(self.cases, key=lambda case: case.closed is not None)
 
-    async def history(self, incident: str) -> Sequence[IncidentEvent]:
-        return [each for each in self.told if each.incident.id == incident]
+    async def life(self, incident: str) -> Life | None:
+        return self.lives.get(incident)
+
+    def series(self, target: str) -> Series | None:
+        return self.measured.get(target)
 
     def meetings(self) -> Sequence[Outlook]:
         return self.outlooks
@@ -207,8 +213,10 @@ class Province:
         line = f"{site}/tslcd"
         known = {each: [Turn(0, State.UP, long_ago, long_ago)] for each in self.settings.targets}
         known[line] += [Turn(1, State.DOWN, began, began), Turn(2, State.UP, ended, ended)]
+        held = dict(self.held)
         cut = self.cut(site)
         self.cases.remove(cut)
+        self.held = held
         cause = Cause.POWER if power else Cause.LINK
         self.records = Records(
             runs=[Span(long_ago, NOW)],
