@@ -89,9 +89,7 @@ class Board:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._pages.filters.update(
-            clip=clip, short=short_name, dialled=dialled, machine=machine_time, fitting=fitting
-        )
+        self._pages.filters.update(clip=clip, short=short_name, dialled=dialled, machine=machine_time, fitting=fitting)
         self._pages.globals["periods"] = tuple(PERIODS)
         styles = [self._pages.get_template(name).render() for name in ("style.css", "wall.css", "pages.css")]
         self.style_hashes = [_sha256(each) for each in styles]
@@ -305,6 +303,7 @@ class Board:
             refresh=REFRESH_SECONDS,
             signs=SIGNS,
             letters=LETTERS,
+            max_rows=MAX_IMPACT,
             order=WORST_FIRST,
             name_of=words.name,
             trouble=lambda of: words.trouble(of.reason, of.says),
@@ -383,8 +382,6 @@ def warnings(view: View, health: Mapping[str, object], words: Words) -> list[str
 
 def _because(text: str, why: object) -> str:
     return f"{text}: {clip(why)}" if isinstance(why, str) else text
-
-
 
 
 def _touches(incident: Incident, site_id: str) -> bool:

@@ -54,7 +54,8 @@ class CheckLine:
     state: State
     """Only its colour and shape."""
     says: str
-    when: str
+    at: datetime | None
+    """None: never."""
     evidence: str
 
 
@@ -161,7 +162,7 @@ def _row(
     return Row(
         member=member,
         why=why_held(held),
-        checks=tuple(_check(each, held.checks.get(each.name), words, now) for each in target.checks),
+        checks=tuple(_check(each, held.checks.get(each.name), words) for each in target.checks),
         bands={key: _band(known, period, words, now) for key, period in PERIODS.items()} if known else {},
         times=tuple(troubles[:MAX_PAST]),
         more_times=max(0, len(troubles) - MAX_PAST),
@@ -206,12 +207,11 @@ def _hour(series: Series, words: Words) -> str:
     return sentence.format(lost=lost, **times)
 
 
-def _check(check: Check, seen: Observation | None, words: Words, now: datetime) -> CheckLine:
+def _check(check: Check, seen: Observation | None, words: Words) -> CheckLine:
     phrases = PHRASES[words.language]
     name = phrases.get(check.probe, check.probe)
     if seen is None:
-        return CheckLine(name=name, state=State.UNKNOWN, says=phrases["never"], when="", evidence="")
-    when = phrases["ago"].format(span=words.lasted(seen.at, now))
+        return CheckLine(name=name, state=State.UNKNOWN, says=phrases["never"], at=None, evidence="")
     match seen.outcome:
         case Outcome.OK:
             seconds = seen.values.get(ECHO_RTT, seen.duration_seconds)
@@ -220,7 +220,7 @@ def _check(check: Check, seen: Observation | None, words: Words, now: datetime) 
             state, says = State.DOWN, words.trouble(seen.reason, "")
         case Outcome.INCONCLUSIVE:
             state, says = State.UNKNOWN, f"{phrases['inconclusive']}: {words.trouble(seen.reason, '')}"
-    return CheckLine(name=name, state=state, says=says, when=when, evidence=clip(seen.evidence, 200))
+    return CheckLine(name=name, state=state, says=says, at=seen.at, evidence=clip(seen.evidence, 200))
 
 
 def _battery(held: TargetView, words: Words) -> str:
