@@ -72,6 +72,8 @@ async def test_no_page_has_barriers(scene: Scene, dark: bool, axe: str, tmp_path
                 await tab.go(address + page)
                 await tab.run(axe)
                 found += [f"{page} {width}: {each}" for each in await tab.run(BARRIERS)]
+        await tab.run("document.querySelector('main').append(new Image())")
+        assert [each.partition(":")[0] for each in await tab.run(BARRIERS)] == ["image-alt"], "it does look"
     assert found == []
 
 
