@@ -205,7 +205,7 @@ class Feed:
         """Make a page, and hand it to who looks at it when it is another one; False: there is none."""
         await self._turns.mine()
         channel.made, channel.revision = asyncio.get_running_loop().time(), self._view.revision()
-        page = await self._pages.page(channel.path, channel.words)
+        page = await self._pages.fresh(channel.path, channel.words)  # one kept from before a change would stay
         part, id_ = live_part(page)
         if id_ != channel.id:
             title = page.text.partition("<title>")[2].partition("</title>")[0]
