@@ -325,3 +325,27 @@ async def test_a_page_that_was_kept_from_before_a_change_is_not_what_is_sent(
         change(province)
         _, _, told = await stream.next("page")
         assert "card down" in told["html"]  # type: ignore[index]
+
+
+async def test_pages_that_one_reader_has_open_do_not_hold_up_what_many_look_at(
+    http: aiohttp.ClientSession, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, make = [], Pages._make
+
+    async def noted(self: Pages, path: str, words: Words, now: datetime) -> Page:
+        made.append(path)
+        return await make(self, path, words, now)
+
+    sites = [await http.get("/events", params={"page": f"/sites/{each}"}) for each in province.settings.sites]
+    many = [await http.get("/events", params={"page": "/wall"}) for _ in range(5)]
+    for each in (*sites, *many):
+        await Stream(each).next("page")
+    await asyncio.sleep(feed_module.LEAST_SECONDS)
+    monkeypatch.setattr(Pages, "_make", noted)
+    change(province)
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while len(set(made)) < 1 + len(sites):
+            await asyncio.sleep(0.01)
+    assert made[0] == "/wall"
+    for each in (*sites, *many):
+        each.close()
