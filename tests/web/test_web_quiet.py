@@ -50,8 +50,11 @@ def test_work_at_a_whole_site_is_told_once_and_what_does_not_fit_is_counted(prov
     told = told_work(work(*whole, "phuong-phu-ly/ups", "gone/ups"), province.settings, VI)
     assert [each.name for each in told.shown] == ["gone/ups", "UPS – Phường Phủ Lý", "Xã Kim Đông"]
     many = inventory_of(*(commune(f"xa-{n:02}", f"Xã {n}", 20, 105) for n in range(MAX_THINGS + 3)))
-    told = told_work(work(*(each for each in many.targets if each.endswith("/ups"))), many, VI)
-    assert (len(told.shown), told.more) == (MAX_THINGS, 3)
+    ups = [each for each in many.targets if each.endswith("/ups")]
+    assert [each.name for each in told_work(work(*ups), many, VI).shown] == [f"UPS: {len(ups)} đối tượng"]
+    routers = [each for each in many.targets if each.endswith("/router")][:2]
+    told = told_work(work(*ups, *routers), many, VI)
+    assert (len(told.shown), told.more) == (MAX_THINGS, 5)
 
 
 @pytest.mark.parametrize("language", list(WORDS))
