@@ -165,6 +165,15 @@ async def test_a_packed_stream_is_whole_after_each_event(http: aiohttp.ClientSes
     writer.close()
 
 
+async def test_a_title_is_text_and_no_html(http: aiohttp.ClientSession, province: Province) -> None:
+    site = province.settings.sites["xa-kim-dong"]
+    named = {**province.settings.sites, site.id: replace(site, name="A & B <i>")}
+    province.settings = replace(province.settings, sites=named)
+    async with http.get("/events?page=/sites/xa-kim-dong") as answer:
+        _, _, told = await Stream(answer).next("page")
+    assert told["title"].startswith("A & B <i> – ")  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     "page", ["/sites/phuong-phu-ly", "/wall", "/silences", "/monitor", "/meetings", "/sites/%70huong-phu-ly"]
 )

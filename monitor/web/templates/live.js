@@ -86,7 +86,7 @@
   }
   async function poll() { // there is no stream: no room, or something between us that keeps it back
     try {
-      const page = show(await (await fetch(location.href)).text());
+      const answer = await fetch(location.href, { signal: AbortSignal.timeout(AGAIN) }), page = show(await answer.text());
       document.title = page.title;
       sign(page.getElementById("at").dateTime);
     } catch { lose(); } // no answer, or not one of ours
