@@ -25,7 +25,7 @@ from bench.province import PLAN, lag, sites
 from bench.web import nginx
 from lab.network import run as do
 
-SECONDS = 24.0
+SECONDS = 20.0
 """Of each window."""
 SETTLE_SECONDS = 5.0
 CUT_SECONDS = 3.0

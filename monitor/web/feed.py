@@ -15,10 +15,12 @@ import json
 import logging
 import re
 import socket
+import time
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
+from html import unescape
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -175,17 +177,22 @@ class Feed:
     # -- making ----------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._watched.wait()
             self._let_go_who_has_left()
             self._tell_news()
-            for channel in list(self._channels.values()):
-                if channel.due(loop.time(), self._view.revision()):
-                    began = loop.time()
-                    await self._try_to_renew(channel)
-                    await asyncio.sleep((loop.time() - began) * (1 / SHARE - 1))
-            await asyncio.sleep(LOOK_SECONDS)
+            channel = self._most_due(asyncio.get_running_loop().time())
+            if channel is None:
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            began = time.thread_time()
+            await self._try_to_renew(channel)
+            await asyncio.sleep((time.thread_time() - began) * (1 / SHARE - 1))
+
+    def _most_due(self, now: float) -> _Channel | None:
+        """The page that most have waited for longest: one that a single reader has open does not hold up the wall."""
+        due = [each for each in self._channels.values() if each.due(now, self._view.revision())]
+        return max(due, key=lambda each: (now - each.made) * len(each.viewers), default=None)
 
     def _let_go_who_has_left(self) -> None:
         for channel in self._channels.values():
@@ -205,10 +212,10 @@ class Feed:
         """Make a page, and hand it to who looks at it when it is another one; False: there is none."""
         await self._turns.mine()
         channel.made, channel.revision = asyncio.get_running_loop().time(), self._view.revision()
-        page = await self._pages.page(channel.path, channel.words)
+        page = await self._pages.fresh(channel.path, channel.words)  # one kept from before a change would stay
         part, id_ = live_part(page)
         if id_ != channel.id:
-            title = page.text.partition("<title>")[2].partition("</title>")[0]
+            title = unescape(page.text.partition("<title>")[2].partition("</title>")[0])
             channel.id = id_
             channel.piece = event("page", {"at": machine_time(page.at), "title": title, "html": part}, id_)
             for viewer in channel.viewers:
@@ -242,7 +249,7 @@ class Feed:
             channel = self._channels.get((path, words.language)) or _Channel(path, words)
             if channel.piece is None and not await self._renew(channel):
                 return web.Response(text="there is no such page\n", status=404)
-            if request.method == hdrs.METH_HEAD:
+            if request.method == hdrs.METH_HEAD or request.transport is None:  # the other one has left meanwhile
                 return web.Response(content_type="text/event-stream")
             return await self._stream(request, self._channels.setdefault((path, words.language), channel))
 
@@ -268,8 +275,7 @@ class Feed:
         )
         if packed:
             response.headers[hdrs.CONTENT_ENCODING] = "gzip"
-        if request.transport is None:
-            raise ConnectionResetError  # it has left while its page was made
+        assert request.transport is not None
         has = request.headers.get("Last-Event-ID")
         viewer = _Viewer(request.transport, page=channel.piece if channel.id != has else None)
         with self._looking(request, channel, viewer):  # from now on it misses nothing
@@ -286,13 +292,13 @@ class Feed:
 
     @contextlib.contextmanager
     def _looking(self, request: web.Request, channel: _Channel, viewer: _Viewer) -> Iterator[None]:
-        _drop_when_gone(viewer.transport)
         lasting = request.app[LASTING]
         lasting.add(viewer.transport)
         channel.viewers.add(viewer)
         self._watched.set()
         try:
             with contextlib.suppress(ConnectionError):  # it has left
+                _drop_when_gone(viewer.transport)
                 yield
         except TimeoutError:
             viewer.transport.abort()
@@ -327,5 +333,5 @@ def _is_here(address: str) -> bool:
 def _drop_when_gone(transport: asyncio.BaseTransport) -> None:
     """Let the kernel end the connection when what was sent is not taken: who has gone without a word never says so."""
     connection = transport.get_extra_info("socket")
-    if connection is not None:
+    with contextlib.suppress(OSError):  # it is closed already
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(WRITE_SECONDS * 1000))

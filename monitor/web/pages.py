@@ -49,14 +49,17 @@ class Pages:
         self._kept: dict[tuple[str, str], Page] = {}
 
     async def page(self, path: str, words: Words) -> Page:
-        """The page at a path that is not quoted; one that says so where there is none."""
-        key, now = (path, words.language), self._clock()
-        kept = self._kept.get(key)
-        if kept is not None and timedelta(0) <= now - kept.at < KEPT:
+        """The page at a path that is not quoted, a second old at most; one that says so where there is none."""
+        kept = self._kept.get((path, words.language))
+        if kept is not None and timedelta(0) <= self._clock() - kept.at < KEPT:
             return kept
-        found = await self._make(path, words, now)
+        return await self.fresh(path, words)
+
+    async def fresh(self, path: str, words: Words) -> Page:
+        """The same as it is now."""
+        found = await self._make(path, words, self._clock())
         if found.status == 200:
-            self._keep(key, found)
+            self._keep((path, words.language), found)
         return found
 
     def _keep(self, key: tuple[str, str], page: Page) -> None:

@@ -45,7 +45,11 @@ def told_silence(silence: Silence, inventory: Inventory, words: Words) -> Things
 
 
 def told_work(work: Work, inventory: Inventory, words: Words) -> Things:
-    """What it is about: a site with all its targets is told once."""
+    """What it is about: a site with all its targets is told once, and so are many targets of one kind."""
+    known = [inventory.targets[each] for each in work.targets if each in inventory.targets]
+    if len(work.targets) > MAX_THINGS and len({each.kind for each in known}) == 1:
+        name = f"{words.name(known[0])}: {words.many(len(work.targets), 'thing')}"
+        return Things(shown=[Thing(name=name, path="/")], more=0)
     by_site: dict[str, set[str]] = {}
     for target in work.targets:
         by_site.setdefault(site_of(target), set()).add(target)

@@ -102,8 +102,9 @@ class _Routes:
         self._metrics = metrics
         self._clock = clock
         styles = " ".join(f"'sha256-{each}'" for each in board.style_hashes)
-        self._page_policy = f"{POLICY}; style-src {styles}; script-src 'self'; connect-src 'self'"
-        self._act_policy = f"{POLICY}; style-src {styles}".replace("form-action 'none'", "form-action 'self'")
+        shown = f"{POLICY}; style-src {styles}; img-src data:"  # the icon, which is none, so that nobody asks for one
+        self._page_policy = f"{shown}; script-src 'self'; connect-src 'self'"
+        self._act_policy = shown.replace("form-action 'none'", "form-action 'self'")
         self._openapi = json.dumps(description(), ensure_ascii=False)
 
     def table(self) -> list[web.RouteDef]:

@@ -1,4 +1,7 @@
-"""Pictures of all pages, quiet and when a point of presence is gone: `python -m tests.browser.pictures FOLDER`."""
+"""Pictures of all pages, quiet and when a point of presence is gone: `python -m tests.browser.pictures FOLDER [PART OF A NAME]`.
+
+Without a folder, those of the manual are made anew.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 
 from tests.browser.chromium import chromium
 from tests.browser.conftest import served
-from tests.browser.scenes import POP, pop_failure, quiet
+from tests.browser.scenes import POP, one_cut, pop_failure, quiet
 
 SCREENS = {
     "desk": (1920, 1080, False),
@@ -21,6 +24,22 @@ PAGES = {
     "province": "/", "wall": "/wall", "silences": "/silences", "monitor": "/monitor", "meetings": "/meetings",
     "meeting": "/meetings/giao-ban", "site": "/sites/pop-hai-hau", "incident": f"/incidents/i-{POP}",
 }  # fmt: skip
+
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+
+
+async def manual() -> None:
+    """The pictures of the manual."""
+    with tempfile.TemporaryDirectory() as made:
+        cut, failure = one_cut(Path(made)), pop_failure(Path(made))
+        failure.is_ready = True, ""
+        async with chromium() as tab:
+            for name, province, path in (("board", cut, "/"), ("wall", failure, "/wall")):
+                async with served(province) as address:
+                    await tab.screen(1600, 900)
+                    await tab.go(address + path)
+                    await tab.picture(IMAGES / f"{name}.png")
 
 
 async def main(folder: Path, only: str) -> None:
@@ -43,4 +62,4 @@ async def main(folder: Path, only: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""))
+    asyncio.run(main(Path(sys.argv[1]), "".join(sys.argv[2:])) if sys.argv[1:] else manual())

@@ -55,6 +55,15 @@ def quiet(folder: Path) -> Province:
     return made
 
 
+def one_cut(folder: Path) -> Province:
+    """The line of a commune is cut, and somebody has it."""
+    made = quiet(folder)
+    case = made.cut([each.id for each in made.settings.sites.values() if each.kind == "commune"][17])
+    had = Acknowledgement(by="Nguyễn Văn Nam", at=NOW - timedelta(minutes=9), note="Đã gọi nhà mạng")
+    made.cases[0] = replace(case, severity=Severity.MAJOR, acknowledged=had, why="line-silent-power-well")
+    return made
+
+
 def pop_failure(folder: Path) -> Province:
     """A point of presence is gone and with it what is behind it; besides, ten other things are wrong."""
     made = quiet(folder)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
 import zlib
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -19,7 +22,8 @@ from monitor.web.door import LASTING
 from monitor.web.feed import MOST_NEWS, event, live_part, news
 from monitor.web.pages import Page, Pages
 from monitor.web.words import EN, VI, Words
-from tests.web.province import NOW, Province
+from tests.probes.peers import free_port, program
+from tests.web.province import NOW, Clock, Province
 
 GIVE_UP_SECONDS = 20.0
 
@@ -161,6 +165,15 @@ async def test_a_packed_stream_is_whole_after_each_event(http: aiohttp.ClientSes
     writer.close()
 
 
+async def test_a_title_is_text_and_no_html(http: aiohttp.ClientSession, province: Province) -> None:
+    site = province.settings.sites["xa-kim-dong"]
+    named = {**province.settings.sites, site.id: replace(site, name="A & B <i>")}
+    province.settings = replace(province.settings, sites=named)
+    async with http.get("/events?page=/sites/xa-kim-dong") as answer:
+        _, _, told = await Stream(answer).next("page")
+    assert told["title"].startswith("A & B <i> – ")  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     "page", ["/sites/phuong-phu-ly", "/wall", "/silences", "/monitor", "/meetings", "/sites/%70huong-phu-ly"]
 )
@@ -168,7 +181,7 @@ async def test_every_page_is_live(page: str, http: aiohttp.ClientSession, provin
     async with http.get("/events", params={"page": page}) as answer:
         _, _, told = await Stream(answer).next("page")
     assert "<main" in told["html"]  # type: ignore[index]
-    assert "<!--" not in told["html"]  # type: ignore[index]
+    assert told["html"].strip().startswith('<div id="live"')  # type: ignore[index]
 
 
 async def test_what_is_no_page_has_no_stream(http: aiohttp.ClientSession) -> None:
@@ -267,3 +280,81 @@ def test_an_event_is_one_whatever_is_in_it() -> None:
     assert made.plain.startswith(b"event: news\nid: 7\ndata: ")
     assert b"\r" not in made.plain
     assert zlib.decompress(made.packed + zlib.compressobj(wbits=-15).flush(), wbits=-15) == made.plain
+
+
+async def test_behind_nginx_as_the_manual_has_it_an_event_comes_at_once(
+    http: aiohttp.ClientSession, province: Province, tmp_path: Path
+) -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "board.md").read_text(encoding="utf-8")
+    location = manual.partition("    location / {")[2].partition("    }")[0]
+    port, temporary = free_port(), " ".join(f"{each}_temp_path {tmp_path};" for each in TEMPORARY)
+    settings = tmp_path / "nginx.conf"
+    settings.write_text(f"""daemon off; {"user root;" if os.geteuid() == 0 else ""} pid {tmp_path}/pid; error_log {tmp_path}/log;
+        events {{}} http {{ access_log off; gzip on; gzip_types *; {temporary} server {{ listen 127.0.0.1:{port};
+        location / {{ {location.replace("127.0.0.1:9469", str(http._base_url.authority))} }} }} }}""")  # type: ignore[union-attr]
+    command = [program("nginx"), "-c", str(settings), "-e", f"{tmp_path}/log", "-p", str(tmp_path)]
+    with subprocess.Popen(command) as nginx:
+        try:
+            async with asyncio.timeout(GIVE_UP_SECONDS):
+                while not await is_open(port):
+                    await asyncio.sleep(0.05)
+            async with http.get(f"http://127.0.0.1:{port}/events") as answer:
+                stream = Stream(answer)
+                await stream.next("page")
+                province.cut("phuong-phu-ly")
+                change(province)
+                _, _, told = await stream.next("page")
+                assert "card down" in told["html"]  # type: ignore[index]
+        finally:
+            nginx.terminate()
+
+
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+async def is_open(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def test_a_page_that_was_kept_from_before_a_change_is_not_what_is_sent(
+    http: aiohttp.ClientSession, province: Province, clock: Clock
+) -> None:
+    async with http.get("/events") as answer:
+        stream = Stream(answer)
+        await stream.next("page")
+        clock.step = timedelta()  # so that all is within a second
+        await http.get("/")
+        province.cut("phuong-phu-ly")
+        change(province)
+        _, _, told = await stream.next("page")
+        assert "card down" in told["html"]  # type: ignore[index]
+
+
+async def test_pages_that_one_reader_has_open_do_not_hold_up_what_many_look_at(
+    http: aiohttp.ClientSession, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, make = [], Pages._make
+
+    async def noted(self: Pages, path: str, words: Words, now: datetime) -> Page:
+        made.append(path)
+        return await make(self, path, words, now)
+
+    sites = [await http.get("/events", params={"page": f"/sites/{each}"}) for each in province.settings.sites]
+    many = [await http.get("/events", params={"page": "/wall"}) for _ in range(5)]
+    for each in (*sites, *many):
+        await Stream(each).next("page")
+    await asyncio.sleep(feed_module.LEAST_SECONDS)
+    monkeypatch.setattr(Pages, "_make", noted)
+    change(province)
+    async with asyncio.timeout(GIVE_UP_SECONDS):
+        while len(set(made)) < 1 + len(sites):
+            await asyncio.sleep(0.01)
+    assert made[0] == "/wall"
+    for each in (*sites, *many):
+        each.close()

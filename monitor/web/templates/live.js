@@ -21,45 +21,44 @@
     return shown.map(i => parts[i] + units[i]).join(" ");
   };
 
-  const key = node => node.nodeType === 1 ? node.id || node.getAttribute("href") : null;
-  function morph(old, wanted) { // what stays the same thing stays the same element, and so keeps focus
+  // What a node is known by among its siblings; a space, by what it stands before.
+  const key = node => node.nodeType === 1 && (node.id || node.getAttribute("href"));
+  const name = node => key(node)
+    || (node.nodeType === 1 ? node.nodeName + "/" + (node.firstElementChild?.nodeName ?? "")
+      : node.data.trim() ? "text" : " " + (node.nextSibling ? name(node.nextSibling) : ""));
+  function morph(old, wanted) { // what stays the same thing stays the same element, and so keeps focus, place and fold
     if (old.nodeType !== 1) {
       if (old.data !== wanted.data) old.data = wanted.data;
       return;
     }
-    for (const { name } of [...old.attributes]) if (!wanted.hasAttribute(name) && name !== "open") old.removeAttribute(name);
-    for (const { name, value } of wanted.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-    const keys = new Set([...wanted.childNodes].map(key)), known = new Map();
-    for (const child of [...old.childNodes]) {
-      const name = key(child);
-      if (name && !keys.has(name)) child.remove();
-      else if (name) known.set(name, child);
-    }
+    for (const each of [...old.attributes]) if (!wanted.hasAttribute(each.name) && each.name !== "open") old.removeAttribute(each.name);
+    for (const each of wanted.attributes) if (old.getAttribute(each.name) !== each.value) old.setAttribute(each.name, each.value);
+    const children = [...wanted.childNodes], names = children.map(name), left = new Map(), known = new Map();
+    for (const each of names) left.set(each, (left.get(each) ?? 0) + 1);
+    for (const each of old.children) if (key(each)) known.set(key(each), each);
     let place = old.firstChild;
-    for (const child of [...wanted.childNodes]) {
-      const name = key(child);
-      const same = name ? known.get(name) : place && !key(place) && place.nodeName === child.nodeName ? place : null;
-      known.delete(name);
-      if (!same) old.insertBefore(child, place);
-      else {
-        if (same === place) place = place.nextSibling;
-        else old.insertBefore(same, place);
-        morph(same, child);
-      }
-    }
-    while (place) {
-      const next = place.nextSibling;
-      place.remove();
-      place = next;
-    }
+    const pass = () => {
+      const passed = place;
+      place = place.nextSibling;
+      return passed;
+    };
+    children.forEach((child, index) => {
+      while (place && !left.get(name(place))) pass().remove();
+      const same = place && name(place) === names[index] ? pass() : known.get(names[index]);
+      left.set(names[index], left.get(names[index]) - 1);
+      known.delete(names[index]);
+      if (!same) return old.insertBefore(child, place);
+      if (same.nextSibling !== place) old.insertBefore(same, place);
+      morph(same, child);
+    });
+    while (place) pass().remove();
   }
 
-  function show(html, title) {
-    const focused = document.activeElement, wanted = live.cloneNode(false);
-    wanted.append(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
-    morph(live, wanted);
-    document.title = title;
+  function show(html) {
+    const page = new DOMParser().parseFromString(html, "text/html"), focused = document.activeElement;
+    morph(live, page.getElementById("live"));
     if (focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+    return page;
   }
   function sign(time) {
     if (time) ahead = Date.parse(time) - Date.now();
@@ -77,7 +76,8 @@
     source.addEventListener("page", event => {
       const { at, title, html } = JSON.parse(event.data);
       sign(at);
-      show(html, title);
+      document.title = title;
+      show(html);
       tick();
     });
     source.addEventListener("news", event => { said.textContent = JSON.parse(event.data); });
@@ -86,9 +86,8 @@
   }
   async function poll() { // there is no stream: no room, or something between us that keeps it back
     try {
-      const answer = await fetch(location.href);
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      show(page.getElementById("live").innerHTML, page.title);
+      const answer = await fetch(location.href, { signal: AbortSignal.timeout(AGAIN) }), page = show(await answer.text());
+      document.title = page.title;
       sign(page.getElementById("at").dateTime);
     } catch { lose(); } // no answer, or not one of ours
   }
