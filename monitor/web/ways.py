@@ -24,7 +24,7 @@ MAX_BESIDE = 4
 
 WIDTH = 360
 """About that of a telephone in CSS pixels, so that nothing shrinks there."""
-ROW, ROOT_ROW, GAP = 42, 58, 8
+ROW, ROOT_ROW, GAP = 48, 64, 8
 INDENT = 14
 MAX_DEPTH = 8
 """Deeper rows are drawn no further to the right."""

@@ -89,7 +89,7 @@ class Tab:
 
     async def press(self, key: str) -> None:
         """One key."""
-        codes: Mapping[str, int] = {"Tab": 9, "Enter": 13}
+        codes: Mapping[str, int] = {"Tab": 9, "Enter": 13, "ArrowRight": 39}
         for kind in ("keyDown", "keyUp"):
             text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
             await self.send(

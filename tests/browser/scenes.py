@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from lab.certificates import Authority
+from monitor.core.lasthour import EVERY, Point, Series
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -14,6 +15,7 @@ from monitor.core.model import (
     Incident,
     Meeting,
     Reason,
+    Role,
     Session,
     Severity,
     Silence,
@@ -28,6 +30,8 @@ from tests.web.province import NOW, Province
 
 CONFIG = Path(__file__).parents[2] / "config" / "inventory"
 POP = "pop-hai-hau/router"
+COMMUNE = "xa-hai-hau"
+"""One that is behind it."""
 HOUR = timedelta(hours=1)
 
 
@@ -52,6 +56,9 @@ def quiet(folder: Path) -> Province:
     for target in targets:
         made.held[target] = replace(made.held[target], maintenance=work)
     made.outlooks = [_outlook(made, "giao-ban", "Giao ban trực tuyến toàn tỉnh", NOW + HOUR)]
+    made.remember_a_cut(COMMUNE, power=True)
+    points = tuple(Point(at=NOW - (59 - n) * EVERY, seconds=0.002 + n % 7 / 9000, lost=n % 20 / 400) for n in range(60))
+    made.measured[f"{COMMUNE}/tslcd"] = Series(role=Role.LINK, points=points)
     return made
 
 

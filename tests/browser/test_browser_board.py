@@ -17,7 +17,7 @@ from monitor.web import feed as feed_module
 from monitor.web.words import VI
 from tests.browser.chromium import Tab, chromium
 from tests.browser.conftest import served
-from tests.browser.scenes import POP, pop_failure, quiet
+from tests.browser.scenes import COMMUNE, POP, pop_failure, quiet
 from tests.web.province import Province, commune, inventory_of
 
 HERE = Path(__file__).parent
@@ -30,6 +30,7 @@ PAGES = (
     "/meetings",
     "/meetings/giao-ban",
     "/sites/pop-hai-hau",
+    f"/sites/{COMMUNE}",
     "/sites/none",
 )
 SCENES = (quiet, pop_failure)
