@@ -144,51 +144,51 @@ def _root(sight: _Sight) -> Node:
     if incident.shared is not None:  # no target is it: what they have in common is
         title = sight.words.place(incident.shared, sight.inventory)
         return Node(key=incident.root, place=Place.ROOT, title=title)
-    return Node(
-        key=incident.root, place=Place.ROOT, parents=tuple(_near_fronts(sight)[0]), targets=(incident.root,)
-    )  # fmt: skip
+    parents = _among(_in_front(sight)[:MAX_FRONTS], incident.root, sight)
+    return Node(key=incident.root, place=Place.ROOT, parents=parents, targets=(incident.root,))
 
 
-def _near_fronts(sight: _Sight) -> tuple[list[str], list[str]]:
-    """What is directly in front of the root, and everything in front of it, the nearest first; neither too long."""
+def _in_front(sight: _Sight) -> list[str]:
+    """What is in front of the root, the nearest first; what it hurts is behind it, also where a power cut took its way to us."""
     if sight.incident.shared is not None:
-        return [], []
-    found: dict[str, None] = dict.fromkeys(sight.behind(sight.incident.root))
-    queue = list(found)
+        return []
+    found: dict[str, None] = {}
+    queue = [sight.incident.root]
     for each in queue:
-        new = [parent for parent in sight.behind(each) if parent not in found]
+        new = [parent for parent in sight.behind(each) if parent not in found and parent not in sight.cut]
         found.update(dict.fromkeys(new))
         queue += new
-    shown = list(found)[:MAX_FRONTS]
-    return [each for each in sight.behind(sight.incident.root) if each in shown], list(found)
+    return list(found)
 
 
 def _fronts(sight: _Sight) -> Iterable[Node]:
-    _, found = _near_fronts(sight)
-    shown = found[:MAX_FRONTS]
+    shown = _in_front(sight)[:MAX_FRONTS]
     for each in shown:
-        parents = tuple(parent for parent in sight.behind(each) if parent in shown)
-        yield Node(key=each, place=Place.FRONT, parents=parents, targets=(each,))
+        yield Node(key=each, place=Place.FRONT, parents=_among(shown, each, sight), targets=(each,))
+
+
+def _among(shown: Sequence[str], target: str, sight: _Sight) -> tuple[str, ...]:
+    return tuple(parent for parent in sight.behind(target) if parent in shown)
 
 
 def _hurt(sight: _Sight) -> Iterable[Node]:
     """The impact, one by one, by site or by area."""
     incident = sight.incident
-    impact = (incident.root, *incident.impact) if incident.shared is not None else incident.impact
-    if incident.shared is not None:  # the first of them gave the incident its name, but is one of the hurt
-        keys = {each: f"hurt:{each}" if each == incident.root else each for each in impact}
-    else:
-        keys = {each: each for each in impact}
+    impact = incident.impact if incident.shared is None else (incident.root, *incident.impact)
     if len(impact) > MAX_ROWS:
         yield from _grouped(impact, sight)
         return
     for each in impact:
-        parents = [keys.get(parent, parent) for parent in sight.behind(each) if parent in keys]
-        if incident.shared is None and incident.root in sight.behind(each):
-            parents.insert(0, incident.root)
-        besides = [parent for parent in sight.behind(each) if parent not in sight.cut]
-        first = parents or [incident.root]
-        yield Node(key=keys[each], place=Place.BEHIND, parents=(*first, *besides), targets=(each,))
+        cut = [parent for parent in sight.behind(each) if parent in sight.cut]
+        first = [_key(parent, sight) for parent in sorted(cut, key=lambda one: one != incident.root)]
+        others = [parent for parent in sight.behind(each) if parent not in sight.cut]
+        parents = (*(first or [incident.root]), *others)
+        yield Node(key=_key(each, sight), place=Place.BEHIND, parents=parents, targets=(each,))
+
+
+def _key(target: str, sight: _Sight) -> str:
+    """The first of those that have something in common gave the incident its root, but is one of the hurt."""
+    return f"hurt:{target}" if sight.incident.shared is not None and target == sight.incident.root else target
 
 
 def _grouped(impact: Sequence[str], sight: _Sight) -> Iterable[Node]:
@@ -225,29 +225,30 @@ def _group(key: str, title: str, targets: Sequence[str], sight: _Sight) -> Node:
 
 def _others(sight: _Sight) -> Iterable[Node]:
     """What is behind the cut too and still reached, and by what; only of an open incident is that known."""
-    if not sight.is_open or sight.incident.shared is not None:
+    incident = sight.incident
+    if not sight.is_open or incident.shared is not None:
         return
+    known = sight.cut.union(_in_front(sight))
     spared = [
-        each
+        each.id
         for each in sight.inventory.targets.values()
-        if each.id not in sight.cut and any(parent in sight.cut for parent in each.behind)
+        if each.id not in known and any(parent in sight.cut for parent in each.behind)
     ]
-    _, fronts = _near_fronts(sight)
-    shown = spared if len(spared) <= MAX_BESIDE and len(sight.incident.impact) <= MAX_ROWS else []
+    few = len(incident.impact) <= MAX_ROWS
+    shown = spared if few and len(spared) <= MAX_BESIDE else []
     for each in shown:
-        lost = sorted(
-            (parent for parent in each.behind if parent in sight.cut), key=lambda one: one != sight.incident.root
-        )
-        left = [parent for parent in each.behind if parent not in sight.cut]
-        yield Node(key=each.id, place=Place.SPARED, parents=(*lost, *left), targets=(each.id,))
-    reached = [parent for each in shown for parent in each.behind]
-    doubled = [parent for each in sight.incident.impact[:MAX_ROWS] for parent in sight.behind(each)]
-    known = sight.cut.union(fronts)
-    beside = dict.fromkeys(each for each in (*reached, *doubled) if each not in known)
-    for way in list(beside)[:MAX_BESIDE] if len(sight.incident.impact) <= MAX_ROWS else ():
-        yield Node(key=way, place=Place.BESIDE, targets=(way,))
+        lost = [parent for parent in sight.behind(each) if parent in sight.cut]
+        left = [parent for parent in sight.behind(each) if parent not in sight.cut]
+        first = sorted(lost, key=lambda one: one != incident.root)
+        yield Node(key=each, place=Place.SPARED, parents=(*first, *left), targets=(each,))
+    if few:
+        doubled = [each for each in incident.impact if any(parent in sight.cut for parent in sight.behind(each))]
+        ways_in = [parent for each in (*shown, *doubled) for parent in sight.behind(each)]
+        beside = dict.fromkeys(each for each in ways_in if each not in known and each not in shown)
+        for each in list(beside)[:MAX_BESIDE]:
+            yield Node(key=each, place=Place.BESIDE, targets=(each,))
     if len(spared) > len(shown):
-        yield Node(key="rest", place=Place.REST, parents=(sight.incident.root,), count=len(spared) - len(shown))
+        yield Node(key="rest", place=Place.REST, parents=(incident.root,), count=len(spared) - len(shown))
 
 
 # -- where it is drawn ---------------------------------------------------------------------------------------------------
@@ -297,7 +298,7 @@ def _draw(ordered: Sequence[tuple[Node, int]], nodes: Mapping[str, Node], sight:
             works = sight.is_open and sight.state(other) in (State.UP, State.DEGRADED)
             lines.append(("other" if works else "cut", _round(rows[other], rows[node.key], ways_round)))
             ways_round += 1
-    left_out = max(0, len(_near_fronts(sight)[1]) - MAX_FRONTS)
+    left_out = max(0, len(_in_front(sight)) - MAX_FRONTS)
     return Ways(rows=tuple(rows.values()), lines=tuple(lines), width=WIDTH, height=at, left_out=left_out)
 
 

@@ -188,12 +188,15 @@ def networks(draw: st.DrawFn) -> tuple[Inventory, str]:
 
 
 @settings(max_examples=150)
-@given(networks(), st.booleans(), st.randoms(use_true_random=False))
+@given(networks(), st.booleans(), st.data())
 def test_whatever_the_network_every_row_has_its_place(
-    network: tuple[Inventory, str], over: bool, random: object
+    network: tuple[Inventory, str], over: bool, data: st.DataObject
 ) -> None:
     inventory, root = network
+    others = sorted(inventory.targets.keys() - {root})
+    hurt = data.draw(st.one_of(st.none(), st.lists(st.sampled_from(others), unique=True) if others else st.none()))
     case = incident_of(inventory, root, closed=NOW if over else None)
+    case = case if hurt is None else replace(case, impact=tuple(hurt))
     found = drawn(inventory, case)
     assert [each.place for each in found.rows].count(Place.ROOT) == 1
     assert len(found.rows) <= MAX_FRONTS + 1 + MAX_ROWS + 2 * MAX_BESIDE + 1
@@ -203,6 +206,17 @@ def test_whatever_the_network_every_row_has_its_place(
     )
     if 0 < len(case.impact) <= MAX_ROWS:
         assert len([each for each in found.rows if each.place is Place.BEHIND]) == len(case.impact)
+
+
+def test_a_power_cut_takes_the_way_to_the_ups_too_and_that_is_behind_it() -> None:
+    inventory = chain(("pop/edge", ""), ("a/line", "pop/edge"), ("a/router", "a/line"), ("a/ups", "a/router"))
+    case = incident_of(inventory, "a/ups", cause=Cause.POWER, impact=("a/line", "a/router"))
+    found = drawn(inventory, case, a__ups=TargetView(state=State.DEGRADED, since=NOW), a__line=DOWN)
+    assert told(found) == [
+        ("root", "ups", "Down 12:00 24/11 · A"),
+        ("behind", "line", "Down"),
+        ("behind", "router", "Cut off"),
+    ]
 
 
 def test_the_page_has_the_drawing_as_links_and_as_text(province: Province) -> None:
