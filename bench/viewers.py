@@ -20,7 +20,7 @@ HURT = re.compile(r'class="(?:down|unreachable)"[^>]*? href="/sites/([^"?]+)')
 
 
 async def look(number: int, path: str) -> None:
-    """Look at one page until the stream ends."""
+    """Look at one page until the stream ends; raises OSError when the door is shut."""
     host, _, port = LISTEN.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(

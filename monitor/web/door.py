@@ -8,10 +8,10 @@ from collections.abc import Collection
 
 from aiohttp import web
 
-MOST_CONNECTIONS = 256
-MOST_OF_ONE = 192
-"""Connections of one address, which may be a reverse proxy or a whole house: whoever opens all that there are would shut out
-Prometheus and the board of everybody."""
+MOST_CONNECTIONS = 512
+MOST_OF_ONE = 384
+"""Connections of one address, which may be a reverse proxy through which all live viewers come back at once after a restart.
+Whoever opens all that there are would shut out Prometheus and the board of everybody."""
 IDLE_SECONDS = 30.0
 """A connection that has asked nothing whole for this long is closed, a slow head or a kept connection alike."""
 
