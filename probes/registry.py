@@ -225,7 +225,8 @@ class Kind:
     """Whether that address must be an IP address, and no name."""
     stream: Callable[[Emit], Stream] | None = None
     loads_the_line: bool = False
-    """Whether a run sends so much that people in a meeting at the site would feel it: it waits until that is over."""
+    """Whether a run sends so much that people in a meeting at the site would feel it: it waits until that is over,
+    and few of them run at once, over all such kinds and per site."""
 
 
 COMMON_METRICS = (
