@@ -11,11 +11,13 @@ import sys
 import time
 from typing import Any, NamedTuple
 
+from probes.wire import icmp
 from probes.wire.stamp import Seen
 
 SO_TIMESTAMPNS = 35
-IP_TOS, IP_TTL, IP_PKTINFO, IP_RECVTTL, IP_RECVTOS = 1, 2, 8, 12, 13
-IPV6_PKTINFO, IPV6_HOPLIMIT, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, IPV6_RECVTCLASS, IPV6_TCLASS = 50, 52, 49, 51, 66, 67
+IP_TOS, IP_TTL, IP_PKTINFO, IP_RECVERR, IP_RECVTTL, IP_RECVTOS = 1, 2, 8, 11, 12, 13
+IPV6_RECVERR, IPV6_RECVPKTINFO, IPV6_PKTINFO, IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT = 25, 49, 50, 51, 52
+IPV6_RECVTCLASS, IPV6_TCLASS = 66, 67
 MOST_BYTES = 65536
 RECEIVE_BUFFER = 1 << 20
 _TIMESPEC, _INT = struct.Struct("qq"), struct.Struct("i")
@@ -81,6 +83,18 @@ class MarkedSocket:
             elif kind == IPV6_PKTINFO:
                 asked = _PKTINFO_6.unpack_from(content)[0]
         return Arrival(data, Seen(at or time.time_ns(), tos >> 2, tos & 3, ttl), sender, asked)
+
+    def hear_refusals(self) -> None:
+        """Keep from now on what hops say of our datagrams, for `refusal`."""
+        self.socket.setsockopt(self.level, IP_RECVERR if self.version == 4 else IPV6_RECVERR, 1)
+
+    def refusal(self) -> icmp.Refusal | None:
+        """The next of them, None for what is our own host's; raises BlockingIOError when there is none."""
+        _, ancillary, _, _ = self.socket.recvmsg(0, 512, socket.MSG_ERRQUEUE)
+        for level, kind, content in ancillary:
+            if (level, kind) in ((socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)):
+                return icmp.parse_refusal(self.version, content)
+        return None
 
     def answer(self, to: Arrival, data: bytes, dscp: int) -> None:
         """Send to where `to` came from, from the address that it was for; raises OSError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import secrets
 import time
@@ -72,6 +73,9 @@ class Test:
     strange: Counter[str] = field(default_factory=Counter)
     """Datagrams that are no reply to this test, by what is wrong with them."""
     refused: OSError | None = None
+    """Why a packet could not be sent or delivered, …"""
+    refused_by: str = ""
+    """… and who said so."""
     behind_seconds: float = 0.0
     dropped: int = 0
 
@@ -114,12 +118,15 @@ class _Sender:
         except OSError:
             self._socket.close()
             raise
+        self._socket.hear_refusals()
         self._drops = Drops(self._socket.socket)
         self._key, self._session = key, secrets.randbelow(0xFFFF) + 1
         self._test = Test()
         self._sent: list[tuple[int, int]] = []
         """When, in ns of NTP as it stands in the packet, and with which DSCP, by sequence."""
-        self._all_back = asyncio.Event()
+        self._back: set[int] = set()
+        self._news = asyncio.Event()
+        """Something came."""
 
     def close(self) -> None:
         asyncio.get_running_loop().remove_reader(self._socket.fileno())
@@ -138,21 +145,23 @@ class _Sender:
             if packet.dscp != marked:
                 self._socket.mark(marked := packet.dscp)
             self._send(packet, padding, ours)
-            if test.refused and not test.trips:
-                raise test.refused
-        self._all_back.clear()
-        if len(test.trips) < test.sent:
-            try:
-                async with asyncio.timeout(LAST_SECONDS):
-                    await self._all_back.wait()
-            except TimeoutError:
-                pass
-        if test.refused and not test.trips:
-            raise test.refused
+            self._stop_if_refused()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                while len(self._back) < test.sent:
+                    self._news.clear()
+                    await self._news.wait()
+                    self._stop_if_refused()
         test.dropped = self._drops.new()
         test.synchronised &= ours.synchronised
         test.error_seconds += ours.error_seconds
         return test
+
+    def _stop_if_refused(self) -> None:
+        refused = self._test.refused
+        if refused and not self._test.trips:
+            hop = self._test.refused_by
+            raise OSError(refused.errno, f"{refused.strerror}{f', says {hop}' if hop else ''}")
 
     def _send(self, packet: Packet, padding: bytes, ours: stamp.Clock) -> None:
         now = time.time_ns()
@@ -163,7 +172,7 @@ class _Sender:
         try:
             self._socket.socket.send(data)
         except OSError as error:  # of an earlier packet too: that nobody listens there
-            self._test.refused = error
+            self._refuse(error)
 
     def _read(self) -> None:
         for _ in range(AT_ONCE):
@@ -172,7 +181,7 @@ class _Sender:
             except BlockingIOError:
                 break
             except OSError as error:
-                self._test.refused = error
+                self._refuse(error)
                 continue
             try:
                 reply = stamp.decode(arrival.data, self._key)
@@ -182,8 +191,19 @@ class _Sender:
                 self._test.strange["not STAMP"] += 1
             else:
                 self._take(reply, arrival.seen)
-        if len(self._test.trips) >= self._test.sent:
-            self._all_back.set()
+        self._hear()
+        self._news.set()
+
+    def _refuse(self, error: OSError) -> None:
+        self._test.refused = error
+        self._hear()
+
+    def _hear(self) -> None:
+        """Empty the queue of errors, or the loop would wake for it again and again."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                if (refusal := self._socket.refusal()) is not None:
+                    self._test.refused_by = refusal.hop
 
     def _take(self, reply: stamp.Reply, seen: stamp.Seen) -> None:
         test = self._test
@@ -194,6 +214,7 @@ class _Sender:
         if len(test.trips) >= 2 * len(self._sent) or reply.place >= 2 * len(self._sent):
             test.strange["more than was asked for"] += 1
             return
+        self._back.add(reply.sequence)
         dscp = self._sent[reply.sequence][1]
         test.trips.append(
             Trip(reply.sequence, reply.place, reply.sent_ns, reply.arrived_ns, reply.reflected_ns, seen.at_ns)

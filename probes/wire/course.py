@@ -95,13 +95,15 @@ def look(sent: int, trips: Sequence[Trip], patience_seconds: float) -> Course:
             first[trip.sequence] = trip
         places.add(trip.place)
     kept = list(first.values())
+    if len(kept) == sent:  # nothing is missing: only copies may still be on their way
+        places.update(range(max(places)))
     by_place = sorted(kept, key=lambda trip: trip.place)
     there = {trip.sequence: trip.arrived_ns - trip.sent_ns for trip in by_place}
     back = {trip.place: trip.returned_ns - trip.reflected_ns for trip in kept}
     round_trips = [max(0, there[trip.sequence] + back[trip.place]) for trip in kept]
     return Course(
         sent=sent,
-        there=_way(range(sent), there, _arrived(sent, by_place), patience_seconds),
+        there=_way(range(sent), there, _arrived(sent, by_place, places), patience_seconds),
         back=_way(range(max(places) + 1), back, places, patience_seconds),
         round_trip_seconds=median(round_trips) / 1e9,
         least_round_trip_seconds=min(round_trips) / 1e9,
@@ -131,15 +133,15 @@ def _way(offered: range, transits: Mapping[int, int], arrived: set[int], patienc
     )
 
 
-def _arrived(sent: int, by_place: Sequence[Trip]) -> set[int]:
-    """Sequences that reached the reflector: those that came back, and as many more as its own numbers leave room for.
+def _arrived(sent: int, by_place: Sequence[Trip], places: set[int]) -> set[int]:
+    """Sequences that reached the reflector: those that came back, and as many more as `places` that did come back leave room for.
 
     Which of the missing between two neighbours these are nobody knows: the last, so that the others stay together.
     """
     arrived = {trip.sequence for trip in by_place}
-    ends = [(-1, -1), *((trip.sequence, trip.place) for trip in by_place)]
+    ends = [(-1, -1), *((trip.sequence, trip.place) for trip in by_place), (sent, max(places) + 1)]
     for (before, place), (after, next_place) in pairwise(ends):
-        missing = [number for number in range(before + 1, min(after, sent)) if number not in arrived]
-        hidden = next_place - place - 1
+        missing = [number for number in range(before + 1, after) if number not in arrived]
+        hidden = sum(each not in places for each in range(place + 1, next_place))
         arrived.update(missing[len(missing) - min(hidden, len(missing)) :])
     return arrived

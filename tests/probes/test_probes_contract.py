@@ -79,6 +79,10 @@ ASKS: dict[str, dict[str, Ask]] = {
         "tls": Ask(over="tcp", options=lambda port: {"url": f"https://good.example:{port}/"}),
     },
     "icmp": {"echo": Ask(over="icmp", options=lambda _: {})},
+    "media": {
+        "signed": Ask(over="udp", options=lambda port: {"port": port, "key": {"file": "long enough for a key"}}),
+        "open": Ask(over="udp", options=lambda port: {"port": port}),
+    },
     "sip": {
         "udp": Ask(over="udp", options=lambda port: {"port": port}),
         "tcp": Ask(

@@ -286,6 +286,19 @@ def test_copies_are_counted_and_count_for_nothing_else() -> None:
     assert found.there.lost == 1
 
 
+def test_a_copy_that_is_still_on_its_way_is_no_loss() -> None:
+    trips = [each._replace(place=each.place + (each.sequence > 4)) for each in course(10, set(), set())]
+    found = look(10, trips, 0.06)
+    assert (found.there.lost, found.back.lost) == (0, 0)
+
+
+def test_the_last_one_is_counted_where_it_was_lost() -> None:
+    trips = course(10, set(), {9})
+    copy = trips[8]._replace(place=10)  # of the one before it, and behind it
+    found = look(10, [*trips, copy], 0.06)
+    assert (found.there.lost, found.back.lost) == (0, 1)
+
+
 def test_one_reply_is_enough() -> None:
     found = look(100, course(100, set(range(100)) - {42}, set()), 0.06)
     assert found.there.loss_ratio == 0.99
