@@ -7,7 +7,6 @@ STAMP reflector that numbers what it gets.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
@@ -28,12 +27,6 @@ DSCPS = {"audio": 46, "video": 34}
 """EF and AF41 (RFC 4594)."""
 
 
-def _address(value: str) -> str:
-    if value:
-        ipaddress.ip_address(value)  # raises ValueError, which says what is wrong
-    return value
-
-
 class MediaOptions(Options):
     """What call to imitate, and with whom."""
 
@@ -41,7 +34,7 @@ class MediaOptions(Options):
     key: Annotated[Secret, AfterValidator(stamp_sender.check_key)] = Field(
         SecretStr(""), description="where the key of the reflector is; none: it is asked unsigned"
     )
-    reflector: Annotated[str, AfterValidator(_address)] = Field(
+    reflector: Annotated[str, AfterValidator(stamp_sender.number)] = Field(
         "", description="address of the reflector beside the room; empty: the target's own"
     )
     port: int = Field(PORT, ge=1, le=65535, description="port of the reflector")

@@ -38,6 +38,13 @@ def check_key(value: SecretStr) -> SecretStr:
     return value
 
 
+def number(value: str) -> str:
+    """An address of a reflector, or none; raises ValueError."""
+    if value:
+        ipaddress.ip_address(value)
+    return value
+
+
 def key_of(value: SecretStr) -> bytes:
     """The bytes of a key, without the line break that editors leave behind it."""
     return value.get_secret_value().strip().encode()

@@ -73,8 +73,8 @@ class EchoError:
     """Whom the refused echo was for."""
     payload: bytes
     """As much of it as was quoted, maybe nothing."""
-    mtu: int = 0
-    """Of a packet that was too big: the most that the next line takes, where the hop tells."""
+    mtu: int | None = None
+    """Of what was too big: the most that the next line takes, 0 where the hop does not tell (RFC 1191, RFC 4443 section 3.2)."""
 
 
 def checksum(data: bytes) -> int:
@@ -131,9 +131,9 @@ def parse(version: int, message: bytes, start: int = 0, hop_limit: int | None = 
     if kind == (ECHO_REPLY_4 if version == 4 else ECHO_REPLY_6):
         return EchoReply(identifier, sequence, message[start + 8 :], hop_limit)
     if version == 4 and kind in ERRORS_4:
-        return _quoted_4(_says(4, kind, code), message[start + 8 :], sequence if (kind, code) == TOO_BIG_4 else 0)
+        return _quoted_4(_says(4, kind, code), message[start + 8 :], sequence if (kind, code) == TOO_BIG_4 else None)
     if version == 6 and kind in ERRORS_6:
-        mtu = identifier << 16 | sequence if (kind, code) == TOO_BIG_6 else 0
+        mtu = identifier << 16 | sequence if (kind, code) == TOO_BIG_6 else None
         return _quoted_6(_says(6, kind, code), message[start + 8 :], mtu)
     return None
 
@@ -146,8 +146,8 @@ class Refusal:
     code: int
     says: str
     hop: str
-    mtu: int
-    """The most that the next line takes, where the hop tells (RFC 1191, RFC 4443 section 3.2); else 0."""
+    mtu: int | None
+    """As of EchoError."""
 
 
 def parse_refusal(version: int, extended: bytes) -> Refusal | None:
@@ -158,7 +158,7 @@ def parse_refusal(version: int, extended: bytes) -> Refusal | None:
     _, origin, kind, code, info, _ = _EXTENDED.unpack_from(extended)
     if origin != wanted or kind not in (ERRORS_4 if version == 4 else ERRORS_6):
         return None
-    mtu = info if (kind, code) == (TOO_BIG_4 if version == 4 else TOO_BIG_6) else 0
+    mtu = info if (kind, code) == (TOO_BIG_4 if version == 4 else TOO_BIG_6) else None
     return Refusal(kind, code, _says(version, kind, code), str(ipaddress.ip_address(extended[at : at + size])), mtu)
 
 
@@ -184,7 +184,7 @@ def _says(version: int, kind: int, code: int) -> str:
     return _SAYS_6.get((kind, code), f"ICMPv6 type {kind} code {code}")
 
 
-def _quoted_4(says: str, quoted: bytes, mtu: int) -> EchoError | None:
+def _quoted_4(says: str, quoted: bytes, mtu: int | None) -> EchoError | None:
     if len(quoted) < 28:
         return None
     header = (quoted[0] & 0x0F) * 4
@@ -197,7 +197,7 @@ def _quoted_4(says: str, quoted: bytes, mtu: int) -> EchoError | None:
     return EchoError(says, identifier, sequence, destination, quoted[header + 8 :], mtu)
 
 
-def _quoted_6(says: str, quoted: bytes, mtu: int) -> EchoError | None:
+def _quoted_6(says: str, quoted: bytes, mtu: int | None) -> EchoError | None:
     if len(quoted) < 48 or quoted[6] != 58:
         return None
     kind, _, _, identifier, sequence = _ECHO.unpack_from(quoted, 40)

@@ -19,7 +19,7 @@ from tests.probes.peers import inside
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 NEAR, FAR = "10.198.0.1", "10.198.0.2"
-NEAR_6, FAR_6 = "fd98::1", "fd98::2"
+NEAR_6, FAR_6 = "fd96::1", "fd96::2"
 SPUN_SECONDS = 0.0005
 """The last of a wait is spun: waking an idle virtual processor takes some tenths of a millisecond."""
 

@@ -83,6 +83,7 @@ ASKS: dict[str, dict[str, Ask]] = {
         "signed": Ask(over="udp", options=lambda port: {"port": port, "key": {"file": "long enough for a key"}}),
         "open": Ask(over="udp", options=lambda port: {"port": port}),
     },
+    "path": {"echo": Ask(over="icmp", options=lambda _: {})},
     "sip": {
         "udp": Ask(over="udp", options=lambda port: {"port": port}),
         "tcp": Ask(
