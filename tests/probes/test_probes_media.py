@@ -16,12 +16,12 @@ from typing import Any
 import pydantic
 import pytest
 
+from lab import line as lab_line
 from monitor.core.model import Outcome, Reason
 from probes.engine import stamp_sender
 from probes.registry import Result
 from probes.wire import stamp
 from probes.wire.stamp import Clock, Seen
-from tests.probes import delay_line
 from tests.probes.peers import LOOPBACK, Field, Server, UdpPeer, ask, free_port, run
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -73,9 +73,9 @@ def reflector(namespaces: Field, key_file: Path, tmp_path_factory: pytest.TempPa
 
 @contextlib.contextmanager
 def line(field: Field, seconds: float, jitter: float = 0.0, copies: int = 0) -> Iterator[None]:
-    """A delayed line to `delay_line.FAR`."""
+    """A delayed line to `lab.line.FAR`."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.probes.delay_line", field.near, field.far, str(seconds), str(jitter), str(copies)],
+        [sys.executable, "-m", "lab.line", field.near, field.far, str(seconds), str(jitter), str(copies)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
     )  # fmt: skip
     try:
@@ -184,7 +184,7 @@ async def test_losses_are_measured_as_they_were_set_and_in_their_direction(
 async def test_delay_jitter_and_copies_are_measured_as_they_were_set(reflector: Reflecting, field: Field) -> None:
     # A busy machine only adds to a delay, so what is set is the least; docs/rooms.md has both sides of a quiet one.
     with line(field, 0.03, 0.012, copies=10):
-        result = await media(delay_line.FAR, duration=2)
+        result = await media(lab_line.FAR, duration=2)
     assert result.outcome is Outcome.OK, result
     assert 0.066 < result.values["probe_media_round_trip_seconds"] < 0.2
     # Two even draws from a range differ by a third of it in the mean.
@@ -197,7 +197,7 @@ async def test_what_comes_later_than_a_listener_waits_is_late_and_rated_as_lost(
     reflector: Reflecting, field: Field
 ) -> None:
     with line(field, 0.01, 0.08):
-        result = await media(delay_line.FAR_6, duration=2, jitter_buffer=0.04)
+        result = await media(lab_line.FAR_6, duration=2, jitter_buffer=0.04)
     assert max(both(result, "loss_ratio")) <= 0.05
     assert min(both(result, "late_ratio")) > 0.3
     assert min(both(result, "reordered_ratio")) > 0.1

@@ -1,11 +1,13 @@
-"""A line of a known delay: two TUN devices, one in each namespace, and this process between them.
+"""A line of a known delay between two network namespaces: a TUN device in each, and this process between them.
 
-`python -m tests.probes.delay_line NEAR FAR SECONDS JITTER COPIES` carries each packet SECONDS later, and up to JITTER (even) later still; of every
-COPIES-th it sends two (0: of none). netem is missing from many kernels. Prints `ready`; ends with its standard input.
+`python -m lab.line NEAR FAR SECONDS JITTER COPIES` carries each packet SECONDS later, and up to JITTER (evenly) later still; of every
+COPIES-th it sends two (0: of none). NEAR may be `-`, for where it runs. netem is missing from many kernels. Prints `ready`; ends with
+its standard input.
 """
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import heapq
 import os
@@ -14,35 +16,46 @@ import select
 import struct
 import sys
 import time
+from pathlib import Path
 
-from tests.probes.peers import inside
+from lab.network import run
 
-TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 NEAR, FAR = "10.198.0.1", "10.198.0.2"
 NEAR_6, FAR_6 = "fd96::1", "fd96::2"
+"""The addresses of its two ends."""
 SPUN_SECONDS = 0.0005
 """The last of a wait is spun: waking an idle virtual processor takes some tenths of a millisecond."""
 
+_TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
+_CLONE_NEWNET = 0x40000000
+
+
+def _enter(namespace: str) -> None:
+    with Path(f"/run/netns/{namespace}").open("rb") as there:
+        if ctypes.CDLL(None, use_errno=True).setns(there.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"setns {namespace}")
+
 
 def _open(namespace: str, own: str, other: str, own_6: str) -> int:
-    with inside(namespace):
-        device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        fcntl.ioctl(device, TUNSETIFF, struct.pack("16sH", b"line0", IFF_TUN | IFF_NO_PI))
-        os.system(
-            f"ip addr add {own} peer {other} dev line0 && ip -6 addr add {own_6}/64 dev line0 nodad && ip link set line0 up"
-        )
+    if namespace != "-":
+        _enter(namespace)
+    device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH", b"line0", _IFF_TUN | _IFF_NO_PI))
+    run("ip", "addr", "add", own, "peer", other, "dev", "line0")
+    run("ip", "-6", "addr", "add", f"{own_6}/64", "dev", "line0", "nodad")
+    run("ip", "link", "set", "line0", "up")
     return device
 
 
 def _carry(ends: list[int], seconds: float, jitter: float, copies: int) -> None:
     waiting: list[tuple[float, int, int, bytes]] = []
-    chance, count = random.Random(1), 0
+    chance, count = random.Random(1), 0  # noqa: S311  the same every time
     while True:
         pause = max(0.0, waiting[0][0] - time.monotonic() - SPUN_SECONDS) if waiting else None
         ready = select.select([*ends, sys.stdin], [], [], pause)[0]
         if sys.stdin in ready:
             return
-        for end in ready:
+        for end in (each for each in ends if each in ready):
             came, packet = time.monotonic(), os.read(end, 65536)
             other = ends[1] if end == ends[0] else ends[0]
             for _ in range(2 if copies and count % copies == copies - 1 else 1):
@@ -56,8 +69,7 @@ def main() -> None:
     """Until standard input ends."""
     near, far, seconds, jitter, copies = sys.argv[1:]
     ends = [_open(near, NEAR, FAR, NEAR_6), _open(far, FAR, NEAR, FAR_6)]
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    print("ready", flush=True)
     _carry(ends, float(seconds), float(jitter), int(copies))
 
 
