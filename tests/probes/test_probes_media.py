@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import socket
 import subprocess
 import sys
@@ -22,36 +21,13 @@ from probes.engine import stamp_sender
 from probes.registry import Result
 from probes.wire import stamp
 from probes.wire.stamp import Clock, Seen
-from tests.probes.peers import LOOPBACK, Field, Server, UdpPeer, ask, free_port, run
+from tests.probes.calls import KEY, Reflecting
+from tests.probes.peers import LOOPBACK, Field, UdpPeer, ask, free_port, run
 
-KEY = "0123456789abcdef0123456789abcdef"
 PORT = 18862
 FREE = Clock(False, 1)
 HOP, HOP_6 = "10.199.0.2", "fd99::2"
 ROOT = Path(__file__).parents[2]
-
-
-class Reflecting(Server):
-    """`commune-monitor reflect` as it is shipped, in the far namespace."""
-
-    def __init__(self, folder: Path, field: Field, *options: str, port: int = PORT) -> None:
-        super().__init__(folder, "reflect")
-        self.options, self.field, self.port = options, field, port
-
-    def start(self) -> None:
-        self.spawn(
-            [
-                "ip", "netns", "exec", self.field.far, sys.executable, "-m", "monitor", "reflect", "--listen", f"0.0.0.0:{self.port}",
-                "--listen", f"[::]:{self.port}", "--log", "text", *self.options,
-            ],
-            lambda: self.log.read_text().count("reflecting at") == 2,
-        )  # fmt: skip
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """What it told at its end."""
-        told = re.findall(r"packets so far: (.*)", self.log.read_text())[-1]
-        return {what: int(count) for count, what in re.findall(r"(\d+) (\w+)", told)}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +39,7 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reflector(namespaces: Field, key_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reflecting]:
-    made = Reflecting(tmp_path_factory.mktemp("reflect"), namespaces, "--key-file", str(key_file))
+    made = Reflecting(tmp_path_factory.mktemp("reflect"), PORT, "--key-file", str(key_file), namespace=namespaces.far)
     try:
         made.start()
         yield made
@@ -380,7 +356,8 @@ async def test_an_answer_comes_from_the_address_that_was_asked(reflector: Reflec
 async def test_a_source_and_all_together_have_a_rate_and_the_log_tells_the_end(
     field: Field, key_file: Path, tmp_path: Path
 ) -> None:
-    made = Reflecting(tmp_path, field, "--key-file", str(key_file), "--rate", "5", "--rate-in-all", "8", port=PORT + 1)
+    limits = ("--rate", "5", "--rate-in-all", "8")
+    made = Reflecting(tmp_path, PORT + 1, "--key-file", str(key_file), *limits, namespace=field.far)
     try:
         made.start()
         flood = [_packet(number) for number in range(200)]
@@ -400,7 +377,7 @@ async def _answers_at(port: int, packets: list[bytes]) -> list[bytes]:
 async def test_unsigned_packets_are_answered_only_when_asked_for_and_to_those_who_are_named(
     field: Field, tmp_path: Path
 ) -> None:
-    made = Reflecting(tmp_path, field, "--unsigned-from", "10.199.0.0/24", port=PORT + 2)
+    made = Reflecting(tmp_path, PORT + 2, "--unsigned-from", "10.199.0.0/24", namespace=field.far)
     try:
         made.start()
         result = await media(port=PORT + 2, key={"file": ""}, duration=0.2)

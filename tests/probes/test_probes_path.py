@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from monitor.core.model import Outcome, Reason
 from probes.registry import Result
 from probes.wire.mtu import Search
+from tests.probes.calls import KEY, Reflecting
 from tests.probes.peers import Echo, Field, Responder, ask, echo_reply, program, run
-from tests.probes.test_probes_media import HOP, HOP_6, KEY, PORT, Reflecting
 
+PORT = 18867
+HOP, HOP_6 = "10.199.0.2", "fd99::2"
 BEYOND, BEYOND_6 = "10.202.0.2", "fd97::2"
 NARROW = 1400
 TARGET = "10.200.0.7"
@@ -50,7 +52,7 @@ def narrow(namespaces: Field) -> Iterator[Field]:
 def reflector(namespaces: Field, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reflecting]:
     folder = tmp_path_factory.mktemp("reflect")
     (folder / "key").write_text(KEY)
-    made = Reflecting(folder, namespaces, "--key-file", str(folder / "key"), port=PORT + 5)
+    made = Reflecting(folder, PORT, "--key-file", str(folder / "key"), namespace=namespaces.far)
     try:
         made.start()
         yield made

@@ -2,107 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pydantic
 import pytest
 from aiohttp import WSMsgType, web
 
-from lab.certificates import Authority
 from monitor.core.model import Outcome, Reason
 from probes.registry import Result
 from probes.webrtc_room import FRAMING
-from tests.probes.peers import LOOPBACK, Server, accepts, ask, free_port, program
-
-DAYS = 40
-PAGE = "<title>Họp giao ban</title><script src=libs/app.bundle.min.js></script>"
-
-
-class Meet(Server):
-    """Prosody with its WebSocket, and nginx with page and certificate in front of it."""
-
-    def __init__(self, folder: Path, authority: Authority) -> None:
-        super().__init__(folder, "meet")
-        self.authority = authority
-        self.port, self.xmpp = free_port(), free_port()
-        self.prosody = Server(folder, "prosody")
-
-    def start(self) -> None:
-        settings = self.folder / "prosody.cfg.lua"
-        settings.write_text(f"""
-run_as_root = true
-pidfile = "{self.folder}/prosody.pid"
-data_path = "{self.folder}"
-log = {{ error = "*console" }}
-modules_enabled = {{ "websocket"; "saslauth" }}
-modules_disabled = {{ "s2s"; "posix" }}
-c2s_ports = {{}}
-s2s_ports = {{}}
-https_ports = {{}}
-http_ports = {{ {self.xmpp} }}
-http_interfaces = {{ "{LOOPBACK}" }}
-http_default_host = "meet.example"
-consider_websocket_secure = true
-VirtualHost "meet.example"
-  authentication = "anonymous"
-""")
-        self.prosody.spawn([program("prosody"), "-F", "--config", str(settings)], lambda: accepts(self.xmpp))
-        (self.folder / "hop").write_text(PAGE, encoding="utf-8")
-        certificate, key = self.authority.issue("meet", ["meet.example"], days=DAYS)
-        temporary = "\n".join(
-            f"{each}_temp_path {self.folder}/{each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        nginx = self.folder / "meet.conf"
-        nginx.write_text(f"""
-daemon off;
-{"user root;" if os.geteuid() == 0 else ""}
-worker_processes 1;
-pid {self.folder}/meet.pid;
-events {{ worker_connections 64; }}
-http {{
-  access_log off;
-  {temporary}
-  server {{
-    listen {LOOPBACK}:{self.port} ssl;
-    ssl_certificate {certificate}; ssl_certificate_key {key};
-    root {self.folder};
-    location = /xmpp-websocket {{
-      proxy_pass http://{LOOPBACK}:{self.xmpp};
-      proxy_http_version 1.1;
-      proxy_set_header Connection "upgrade";
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Host meet.example;
-    }}
-    location = /gone {{ return 302 https://elsewhere.example/; }}
-  }}
-}}
-""")
-        self.spawn(
-            [program("nginx"), "-c", str(nginx), "-e", str(self.log), "-p", str(self.folder)],
-            lambda: accepts(self.port),
-        )
-
-    def stop(self) -> None:
-        super().stop()
-        self.prosody.stop()
-
-
-@pytest.fixture(scope="module")
-def meet(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Meet]:
-    made = Meet(tmp_path_factory.mktemp("meet"), authority)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
+from tests.probes.calls import DAYS, Meet
+from tests.probes.peers import LOOPBACK, ask
 
 
 async def room(meet: Meet, path: str = "/hop", **options: Any) -> Result:
-    asked = {"url": f"https://meet.example:{meet.port}{path}", "ca": {"file": meet.authority.ca.read_text()}, **options}
+    asked = {"url": f"https://meet.example:{meet.port}{path}", "ca": meet.ca, **options}
     return await ask("webrtc-room", LOOPBACK, **asked)
 
 
