@@ -46,6 +46,11 @@ class MediaOptions(Options):
     )
     jitter_buffer: float = Field(0.06, ge=0, le=1, description="seconds that a listener waits for the slowest packet")
 
+    @property
+    def takes_seconds(self) -> float:
+        """The stream, and the last replies."""
+        return self.duration + stamp_sender.LAST_SECONDS
+
 
 def _plan(options: MediaOptions) -> Iterator[Packet]:
     dscp = DSCPS[options.profile] if options.dscp is None else options.dscp

@@ -46,6 +46,11 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    @property
+    def takes_seconds(self) -> float:
+        """How long a run takes even when all is well; the check's `timeout` must be longer."""
+        return 0.0
+
 
 def _resolve_secret(value: object, info: ValidationInfo) -> object:
     if isinstance(value, SecretStr):
