@@ -40,7 +40,7 @@ class MediaOptions(Options):
     port: int = Field(PORT, ge=1, le=65535, description="port of the reflector")
     duration: float = Field(5.0, ge=0.1, le=30, description="length in seconds; `timeout` must be 2 s longer")
     dscp: int | None = Field(None, ge=0, le=63, description="marking of the packets; none: EF (46) or AF41 (34)")
-    bandwidth: Bandwidth = Field(2e6, ge=64e3, le=20e6, description="of video, in bits per second")
+    bandwidth: Bandwidth = Field(2e6, ge=64e3, le=10e6, description="of video, in bits per second")
     codec: Literal["g711", "g711-plc", "g729a", "g723.1", "gsm-efr"] = Field(
         "g711-plc", description="whose speech is rated (ITU-T G.113)"
     )

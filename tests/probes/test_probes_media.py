@@ -236,7 +236,12 @@ async def test_garbage_is_a_protocol_failure() -> None:
 
 async def test_a_replayed_answer_of_another_test_counts_for_nothing() -> None:
     old: list[bytes] = []
-    await _against(UdpPeer(answer=lambda data: [old.append(answered(data)) or old[-1]]))  # type: ignore[func-returns-value]
+
+    def remember(data: bytes) -> list[bytes]:
+        old.append(answered(data))
+        return old[-1:]
+
+    await _against(UdpPeer(answer=remember))
     result = await _against(UdpPeer(answer=lambda _: old))
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
     assert "of another test" in result.evidence
@@ -248,22 +253,20 @@ async def test_answers_to_what_was_never_sent_and_without_end_count_for_nothing(
     assert result.values["probe_media_duplicates"] == 10, "twice as many as were sent are taken, and no more"
 
 
+class Elsewhere(UdpPeer):
+    """Answers rightly, but from another address."""
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.seen.append(data)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as another:
+            another.bind(("127.0.0.9", 0))
+            another.sendto(answered(data), addr)
+
+
 async def test_an_answer_from_another_address_is_none() -> None:
-    strange = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    strange.bind(("127.0.0.9", 0))
-    asked = UdpPeer()
-
-    def from_elsewhere(data: bytes) -> list[bytes]:
-        strange.sendto(answered(data), sender[0])
-        return []
-
-    sender: list[Any] = []
-    received = asked.datagram_received
-    asked.datagram_received = lambda data, addr: (sender.append(addr), received(data, addr))  # type: ignore[method-assign,return-value]
-    asked._answer = from_elsewhere
-    result = await _against(asked)
-    strange.close()
-    assert asked.seen
+    peer = Elsewhere()
+    result = await _against(peer)
+    assert len(peer.seen) == 10
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TIMEOUT)
 
 
