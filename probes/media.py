@@ -1,8 +1,8 @@
 """Can the way to a room carry a call? A short stream like a call's to a reflector and back, rated as ITU-T G.107 rates speech.
 
-Source: RFC 8762 and RFC 8972 (STAMP, the packets), RFC 3550 (jitter), ITU-T G.107 and G.113 (R and MOS). Costs what a call costs: audio 80 kbit/s, video
-2 Mbit/s each way for `duration`. The daemon never runs many at once (`media` of its settings). The far end is `commune-monitor reflect`, or any
-STAMP reflector that numbers what it gets.
+Source: RFC 8762 and RFC 8972 (STAMP, the packets), RFC 3550 (jitter), ITU-T G.107 and G.113 (R and MOS). Costs what a call
+costs: audio 80 kbit/s, video 2 Mbit/s each way for `duration`; the daemon never runs many at once (`media` of its settings).
+The far end is `commune-monitor reflect`, or any STAMP reflector that numbers what it gets.
 """
 
 from __future__ import annotations
@@ -97,9 +97,8 @@ async def run(request: Request[MediaOptions]) -> Result:
     options = request.options
     address = options.reflector or request.address
     plan = list(_plan(options))
-    request.trace(
-        f"{len(plan)} packets of {plan[0].size} bytes in {options.duration:g} s to {address} port {options.port}, DSCP {plan[0].dscp}"
-    )
+    what = f"{len(plan)} packets of {plan[0].size} bytes, DSCP {plan[0].dscp}"
+    request.trace(f"{what}, in {options.duration:g} s to {address} port {options.port}")
     request.doing = f"the end of a test of {options.duration:g} s"
     test = await stamp_sender.send(address, options.port, stamp_sender.key_of(options.key), plan)
     for what, count in test.strange.items():
@@ -170,13 +169,12 @@ def _ratings(course: Course, test: Test, options: MediaOptions) -> dict[str, flo
 
 def _tell(request: Request[MediaOptions], course: Course, test: Test) -> None:
     for name, way in (("there", course.there), ("back", course.back)):
-        request.trace(
-            f"{name}: {way.lost} of {way.offered} lost, {way.late} late, {way.reordered} overtaken, jitter {way.jitter_seconds * 1000:.2f} ms"
-        )
+        counts = f"{way.lost} of {way.offered} lost, {way.late} late, {way.reordered} overtaken"
+        request.trace(f"{name}: {counts}, jitter {way.jitter_seconds * 1000:.2f} ms")
     if test.synchronised:
-        request.trace(
-            f"one way {course.delay_there_seconds * 1000:.2f} ms there, {course.delay_back_seconds * 1000:.2f} ms back, both clocks together are right within {test.error_seconds * 1000:.1f} ms"
-        )
+        there, back = course.delay_there_seconds * 1000, course.delay_back_seconds * 1000
+        request.trace(f"one way {there:.2f} ms there, {back:.2f} ms back")
+        request.trace(f"both clocks together are right within {test.error_seconds * 1000:.1f} ms")
     else:
         request.trace("no delay one way: not both clocks are known to be right; rated by half of the round trip")
     request.trace(f"TTL left: {test.hops[0]} there, {test.hops[1]} back")

@@ -28,6 +28,8 @@ BEHIND_SECONDS = 0.25
 """A test that we sent later than this at some point was no call."""
 LEAST_KEY = 16
 """Characters of a key."""
+MOST_COPIES = 2
+"""Replies that are taken of one packet, so that no flood of copies costs more than a call."""
 AT_ONCE = 64
 
 
@@ -131,7 +133,7 @@ class _Sender:
         self._test = Test()
         self._sent: list[tuple[int, int]] = []
         """When, in ns of NTP as it stands in the packet, and with which DSCP, by sequence."""
-        self._back: set[int] = set()
+        self._back: Counter[int] = Counter()
         self._news = asyncio.Event()
         """Something came."""
 
@@ -172,7 +174,9 @@ class _Sender:
 
     def _send(self, packet: Packet, padding: bytes, ours: stamp.Clock) -> None:
         now = time.time_ns()
-        test = stamp.Test(sequence=len(self._sent), sent_ns=now, clock=ours, session=self._session, dscp=packet.dscp)
+        test = stamp.TestPacket(
+            sequence=len(self._sent), sent_ns=now, clock=ours, session=self._session, dscp=packet.dscp
+        )
         data = stamp.encode(test, self._key, packet.size, padding)
         self._sent.append((stamp.from_ntp(stamp.to_ntp(now)), packet.dscp))
         self._test.sent += 1
@@ -218,10 +222,10 @@ class _Sender:
         if not ours or reply.sent_ns != self._sent[reply.sequence][0]:
             test.strange["of another test"] += 1
             return
-        if len(test.trips) >= 2 * len(self._sent) or reply.place >= 2 * len(self._sent):
+        if self._back[reply.sequence] == MOST_COPIES or reply.place >= MOST_COPIES * len(self._sent):
             test.strange["more than was asked for"] += 1
             return
-        self._back.add(reply.sequence)
+        self._back[reply.sequence] += 1
         dscp = self._sent[reply.sequence][1]
         test.trips.append(
             Trip(reply.sequence, reply.place, reply.sent_ns, reply.arrived_ns, reply.reflected_ns, seen.at_ns)

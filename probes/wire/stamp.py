@@ -65,7 +65,7 @@ class Seen(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
+class TestPacket:
     """A test packet, as a sender makes it."""
 
     __test__ = False  # pytest takes the name for its own
@@ -125,7 +125,7 @@ def _signed(key: bytes, data: bytes) -> bytes:
     return hmac.digest(key, data, "sha256")[:HMAC_BYTES]
 
 
-def encode(test: Test, key: bytes, size: int, padding: bytes = b"") -> bytes:
+def encode(test: TestPacket, key: bytes, size: int, padding: bytes = b"") -> bytes:
     """A test packet of `size` bytes, or of the least that it needs; signed when there is a key. `padding` fills it up."""
     sequence = test.sequence & 0xFFFFFFFF
     layout = _TEST_SIGNED if key else _TEST_OPEN

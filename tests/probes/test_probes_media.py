@@ -250,7 +250,7 @@ async def test_a_replayed_answer_of_another_test_counts_for_nothing() -> None:
 async def test_answers_to_what_was_never_sent_and_without_end_count_for_nothing() -> None:
     result = await _against(UdpPeer(answer=lambda data: [answered(data, sequence=999), *[answered(data)] * 50]))
     assert result.outcome is Outcome.OK
-    assert result.values["probe_media_duplicates"] == 10, "twice as many as were sent are taken, and no more"
+    assert result.values["probe_media_duplicates"] == 10, "two of each are taken, and no more"
 
 
 class Elsewhere(UdpPeer):
@@ -306,7 +306,7 @@ async def test_options_that_can_never_work_are_refused(options: dict[str, Any]) 
 
 def _packet(sequence: int = 0, *, key: bytes = KEY.encode(), session: int = 5) -> bytes:
     return stamp.encode(
-        stamp.Test(sequence=sequence, sent_ns=0, clock=Clock(False, 1), session=session, dscp=0), key, 172
+        stamp.TestPacket(sequence=sequence, sent_ns=0, clock=Clock(False, 1), session=session, dscp=0), key, 172
     )
 
 

@@ -79,7 +79,7 @@ def test_every_path_has_a_rating(loss: float, burst: float, delay: float, codec:
 
 
 def packet(key: bytes = KEY, size: int = 172, sequence: int = 7) -> bytes:
-    test = stamp.Test(sequence=sequence, sent_ns=NOW, clock=CLOCK, session=0x1234, dscp=46)
+    test = stamp.TestPacket(sequence=sequence, sent_ns=NOW, clock=CLOCK, session=0x1234, dscp=46)
     return stamp.encode(test, key, size, b"padding")
 
 
@@ -196,7 +196,9 @@ def test_a_time_survives_ntp(ns: int) -> None:
 
 @pytest.mark.parametrize("seconds", [0, 1e-6, 0.001, 16, 1e9])
 def test_an_error_is_never_told_smaller_than_it_is(seconds: float) -> None:
-    data = stamp.encode(stamp.Test(sequence=0, sent_ns=NOW, clock=Clock(True, seconds), session=1, dscp=0), b"", 0)
+    data = stamp.encode(
+        stamp.TestPacket(sequence=0, sent_ns=NOW, clock=Clock(True, seconds), session=1, dscp=0), b"", 0
+    )
     told = stamp._clock(int.from_bytes(data[12:14], "big")).error_seconds
     assert min(seconds, 1e6) - 2**-32 <= told <= max(2**-32, min(seconds, 1e6) * 1.02)
 
