@@ -21,6 +21,7 @@ PEERS = {
     "nginx": "nginx-light",
     "kamailio": "kamailio",
     "baresip": "baresip-core",
+    "prosody": "prosody",
     "dnsmasq": "dnsmasq-base",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",

@@ -21,6 +21,7 @@ from probes.registry import COMMON_METRICS, Result
 from tests.alerts.sample import NOW
 from tests.monitor.test_metrics import Scraped
 from tests.monitor.test_metrics import inventory as inventory_of
+from tests.probes.calls import KEY
 from tests.probes.peers import LOOPBACK, ask, eventually, make_request
 from tests.test_docs import section
 
@@ -41,6 +42,8 @@ LABELS = {
     "part",
     "disk",
     "supply",
+    "direction",
+    "dscp",
 }
 """Of the series of a target; each has few values, or as many as the inventory has names."""
 QUERY = "/?q=only-here"
@@ -65,6 +68,8 @@ PORT, DISCARDS, UPS, SENSOR = (
     for what in ("for a port", "for a port with `discards`", "with `ups`", "for a sensor with `temperatures`")
 )
 
+MARKING = "`path`, more for a marking"
+
 CASES = [
     Case("`icmp`", "icmp", "", lambda _: {}),
     Case("`icmp`, with histograms", "icmp", "", lambda _: {}, Role.LINK),
@@ -80,6 +85,15 @@ CASES = [
     Case("`smtp`", "smtp", "plain_mail_port", lambda port: {"port": port}),
     Case("`smtp`, with STARTTLS", "smtp", "mail_port", lambda port: {"port": port, "starttls": True, "verify": False}),
     Case("`sip`", "sip", "kamailio", lambda kamailio: {"port": kamailio.port}),
+    Case("`media`", "media", "reflecting", lambda peer: {"port": peer.port, "key": {"file": KEY}, "duration": 0.2}),
+    Case(
+        "`path`", "path", "reflecting", lambda peer: {"port": peer.port, "key": {"file": KEY}, "dscp": [46]},
+        more={MARKING: 1},
+    ),
+    Case(
+        "`webrtc-room`", "webrtc-room", "meet",
+        lambda meet: {"url": f"https://meet.example:{meet.port}/hop", "ca": meet.ca},
+    ),
     Case("`snmp`", "snmp", "agent", lambda agent: agent.v2c),
     Case("`snmp`", "snmp", "agent", lambda agent: {**agent.v2c, "interfaces": ["lo"]}, more={PORT: 1}),
     Case(
@@ -93,7 +107,7 @@ CASES = [
 
 def documented() -> dict[str, int]:
     """Series by row of the page."""
-    rows = re.findall(r"^\| (`\w+`[^|]*?) \| (\d+) \|", section("docs/metrics.md", "How many series"), re.MULTILINE)
+    rows = re.findall(r"^\| (`[\w-]+`[^|]*?) \| (\d+) \|", section("docs/metrics.md", "How many series"), re.MULTILINE)
     return {name: int(count) for name, count in rows}
 
 
