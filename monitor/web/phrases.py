@@ -40,15 +40,6 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "ups_at": "số liệu lúc {at}",
         "bandwidth": "băng thông",
         "next_meeting": "Cuộc họp tới",
-        # kinds of probes
-        "icmp": "Trả lời ping",
-        "snmp": "Thông số thiết bị (SNMP)",
-        "http": "Trang web",
-        "tcp": "Cổng kết nối (TCP)",
-        "dns": "Phân giải tên miền (DNS)",
-        "tls": "Kết nối mã hoá (TLS)",
-        "sip": "Báo hiệu họp trực tuyến (SIP)",
-        "smtp": "Máy chủ thư (SMTP)",
         # the incident's page
         "ways": "Cái gì nằm sau cái gì",
         "ways_label": "Sơ đồ sự cố: gốc, phía trước và phía sau",
@@ -126,14 +117,6 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "ups_at": "as of {at}",
         "bandwidth": "bandwidth",
         "next_meeting": "Next meeting",
-        "icmp": "Ping",
-        "snmp": "Figures of the device (SNMP)",
-        "http": "Web page",
-        "tcp": "Port (TCP)",
-        "dns": "Name look-up (DNS)",
-        "tls": "Encryption (TLS)",
-        "sip": "Video-conference signalling (SIP)",
-        "smtp": "Mail server (SMTP)",
         "ways": "What is behind what",
         "ways_label": "Drawing of the incident: its root, what is in front of it and what is behind it",
         "ways_text": "The drawing as text",
@@ -177,4 +160,34 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "over": "Over since {at}.",
     },
 }
-"""By language; a status of a mail and a kind of probe stand under their own names."""
+"""By language; a status of a mail stands under its own name."""
+
+PROBES: Mapping[str, Mapping[str, str]] = {
+    "vi": {
+        "dns": "Phân giải tên miền (DNS)",
+        "http": "Trang web",
+        "icmp": "Trả lời ping",
+        "media": "Đường truyền cho cuộc gọi (gói như gọi thật)",
+        "path": "Gói lớn và nhãn ưu tiên trên đường truyền",
+        "sip": "Báo hiệu họp trực tuyến (SIP)",
+        "smtp": "Máy chủ thư (SMTP)",
+        "snmp": "Thông số thiết bị (SNMP)",
+        "tcp": "Cổng kết nối (TCP)",
+        "tls": "Kết nối mã hoá (TLS)",
+        "webrtc-room": "Phòng họp trên trình duyệt (WebRTC)",
+    },
+    "en": {
+        "dns": "Name look-up (DNS)",
+        "http": "Web page",
+        "icmp": "Ping",
+        "media": "The way for a call (a stream like one)",
+        "path": "Packets of full size and their marking",
+        "sip": "Video-conference signalling (SIP)",
+        "smtp": "Mail server (SMTP)",
+        "snmp": "Figures of the device (SNMP)",
+        "tcp": "Port (TCP)",
+        "tls": "Encryption (TLS)",
+        "webrtc-room": "Meeting room in the browser (WebRTC)",
+    },
+}
+"""What our own kinds of probes look at, by language; one of somebody else is called by its kind."""

@@ -17,7 +17,7 @@ from monitor.core.readiness import Outlook
 from monitor.core.words import ROOM
 from monitor.web.drawing import PERIODS, Chart, Period, band, chart
 from monitor.web.overview import HURT, WORST_FIRST, Case, Member, SiteView
-from monitor.web.phrases import PHRASES
+from monitor.web.phrases import PHRASES, PROBES
 from monitor.web.view import TargetView, View
 from monitor.web.words import Words, clip
 
@@ -209,7 +209,7 @@ def _hour(series: Series, words: Words) -> str:
 
 def _check(check: Check, seen: Observation | None, words: Words) -> CheckLine:
     phrases = PHRASES[words.language]
-    name = phrases.get(check.probe, check.probe)
+    name = PROBES[words.language].get(check.probe, check.probe)
     if seen is None:
         return CheckLine(name=name, state=State.UNKNOWN, says=phrases["never"], at=None, evidence="")
     match seen.outcome:

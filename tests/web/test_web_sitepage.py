@@ -21,10 +21,11 @@ from monitor.core.readiness import Outlook, Readiness, Room
 from monitor.web.board import Board
 from monitor.web.drawing import HEIGHT, PERIODS, REACH, SLOTS, band, chart
 from monitor.web.overview import case_of, one_site
-from monitor.web.phrases import PHRASES
+from monitor.web.phrases import PHRASES, PROBES
 from monitor.web.sitepage import LONGEST, MAX_PAST, MAX_TARGETS, call_of, page_of, past_span, until_now, why_held
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI
+from probes import registry
 from tests.web.province import NOW, Province
 from tests.web.test_web_board import HOSTILE, Page
 
@@ -49,7 +50,7 @@ def hours(state: State, since: float, until: float, excuse: Excuse | None = None
 
 def test_first_comes_what_is_wrong_and_the_number_to_call(province: Province) -> None:
     province.cut(SITE)
-    head = site_page(province).partition("</section>")[0]
+    head = re.sub(r"</?time[^>]*>", "", site_page(province).partition("</section>")[0])
     told = [
         "Ngừng</span></h1>", "Từ 11:47:55 24/11/2026, đã 12 phút 5 giây", "không trả lời trong thời hạn",
         "đường truyền</strong>", '<a href="tel:18001260">☎ Gọi VNPT Ninh Bình 1800 1260 (24/7)</a>', "<code>C-phuong-phu-ly</code>",
@@ -143,6 +144,14 @@ def test_every_check_is_told_in_plain_words(
     checks = {"echo": seen._replace(outcome=outcome, reason=reason)} if outcome else {}
     province.held[LINE] = replace(province.held[LINE], checks=checks)
     assert says in site_page(province, EN)
+
+
+def test_a_probe_of_somebody_else_is_called_by_its_kind(province: Province) -> None:
+    line = province.settings.targets[LINE]
+    foreign = replace(line, checks=(replace(line.checks[0], probe="call"),))
+    province.settings = replace(province.settings, targets={**province.settings.targets, LINE: foreign})
+    assert "</span> call: chưa đo lần nào" in site_page(province)
+    assert PROBES["vi"].keys() == PROBES["en"].keys() <= registry.load().keys()
 
 
 def test_a_ups_tells_how_long_it_lasts(province: Province) -> None:
