@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.browser.chromium import chromium
 from tests.browser.conftest import served
-from tests.browser.scenes import POP, one_cut, pop_failure, quiet
+from tests.browser.scenes import COMMUNE, POP, one_cut, pop_failure, quiet
 
 SCREENS = {
     "desk": (1920, 1080, False),
@@ -22,7 +22,7 @@ SCREENS = {
 }
 PAGES = {
     "province": "/", "wall": "/wall", "silences": "/silences", "monitor": "/monitor", "meetings": "/meetings",
-    "meeting": "/meetings/giao-ban", "site": "/sites/pop-hai-hau", "incident": f"/incidents/i-{POP}",
+    "meeting": "/meetings/giao-ban", "site": f"/sites/{COMMUNE}", "incident": f"/incidents/i-{POP}",
 }  # fmt: skip
 
 
@@ -35,7 +35,10 @@ async def manual() -> None:
         cut, failure = one_cut(Path(made)), pop_failure(Path(made))
         failure.is_ready = True, ""
         async with chromium() as tab:
-            for name, province, path in (("board", cut, "/"), ("wall", failure, "/wall")):
+            line = cut.cases[0].root.partition("/")[0]
+            for name, province, path in (
+                ("board", cut, "/"), ("wall", failure, "/wall"), ("commune", cut, f"/sites/{line}"), ("incident", failure, f"/incidents/i-{POP}"),
+            ):  # fmt: skip
                 async with served(province) as address:
                     await tab.screen(1600, 900)
                     await tab.go(address + path)

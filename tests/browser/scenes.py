@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from lab.certificates import Authority
 from monitor.core.lasthour import EVERY, Point, Series
+from monitor.core.life import Life, Told
 from monitor.core.model import (
     Acknowledgement,
     Cause,
+    Happening,
     Importance,
     Incident,
+    IncidentEvent,
     Meeting,
     Reason,
     Role,
@@ -57,8 +61,7 @@ def quiet(folder: Path) -> Province:
         made.held[target] = replace(made.held[target], maintenance=work)
     made.outlooks = [_outlook(made, "giao-ban", "Giao ban trực tuyến toàn tỉnh", NOW + HOUR)]
     made.remember_a_cut(COMMUNE, power=True)
-    points = tuple(Point(at=NOW - (59 - n) * EVERY, seconds=0.002 + n % 7 / 9000, lost=n % 20 / 400) for n in range(60))
-    made.measured[f"{COMMUNE}/tslcd"] = Series(role=Role.LINK, points=points)
+    made.measured[f"{COMMUNE}/tslcd"] = _hour()
     return made
 
 
@@ -67,8 +70,19 @@ def one_cut(folder: Path) -> Province:
     made = quiet(folder)
     case = made.cut([each.id for each in made.settings.sites.values() if each.kind == "commune"][17])
     had = Acknowledgement(by="Nguyễn Văn Nam", at=NOW - timedelta(minutes=9), note="Đã gọi nhà mạng")
-    made.cases[0] = replace(case, severity=Severity.MAJOR, acknowledged=had, why="line-silent-power-well")
+    made.cases[0] = replace(case, severity=Severity.MAJOR, acknowledged=had, why="by-kind")
+    made.lives[case.id] = _life(made.cases[0])
+    made.measured[case.root] = _hour(silent=12)
     return made
+
+
+def _hour(silent: int = 0) -> Series:
+    """What was measured of a line that has been silent for so many minutes."""
+    points = [
+        Point(at=NOW - n * EVERY, seconds=0.002 + n % 7 / 9000 if n >= silent else math.nan, lost=n % 20 // 19 / 20 if n >= silent else 1.0)
+        for n in range(59, -1, -1)
+    ]  # fmt: skip
+    return Series(role=Role.LINK, points=tuple(points))
 
 
 def pop_failure(folder: Path) -> Province:
@@ -95,6 +109,7 @@ def pop_failure(folder: Path) -> Province:
         severity = Severity.MAJOR if number < 3 else Severity.MINOR
         made.cases.append(_incident(root, since, Cause.LINK if number % 2 else Cause.DEVICE, severity, state=state))
     made.cases[0] = replace(made.cases[0], acknowledged=Acknowledgement(by="Nguyễn Văn Nam", at=NOW, note=""))
+    made.lives[made.cases[0].id] = _life(made.cases[0])
     made.cases.append(replace(made.cases[-1], id="i-over", closed=NOW - timedelta(minutes=2)))
     documents = next(each for each in inventory.targets if each.endswith("/doc-management"))
     made.held[documents] = TargetView(state=State.DEGRADED, since=began, reason=Reason.LIMIT, says="slow")
@@ -122,6 +137,26 @@ def _incident(
         id=f"i-{root}", root=root, cause=cause, state=state, began=began, opened=began + timedelta(seconds=4),
         reason=Reason.TIMEOUT, evidence=("no echo within 1 s",), impact=impact, severity=severity, why="many-sites" if impact else "by-kind",
     )  # fmt: skip
+
+
+def _life(case: Incident) -> Life:
+    """It was told to two, and somebody took it."""
+    assert case.acknowledged is not None
+    opened, few = case.opened, replace(case, acknowledged=None, impact=case.impact[:3], severity=Severity.MINOR)
+    grown = IncidentEvent(
+        incident=replace(case, acknowledged=None), what=Happening.CHANGED, at=opened + timedelta(seconds=60)
+    )
+    mails = [
+        Told(to=to, what=what, at=at, status="sent", sent=at + timedelta(seconds=2))
+        for what, at in ((Happening.OPENED, opened), (Happening.CHANGED, grown.at))
+        for to in ("Kỹ sư trực", "Phòng điều hành")
+    ]
+    taken = IncidentEvent(incident=case, what=Happening.ACKNOWLEDGED, at=case.acknowledged.at)
+    return Life(
+        incident=case,
+        events=(IncidentEvent(incident=few, what=Happening.OPENED, at=opened), grown, taken),
+        told=tuple(mails),
+    )
 
 
 def _outlook(made: Province, id_: str, title: str, begins: datetime) -> Outlook:
