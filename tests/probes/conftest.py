@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lab.certificates import Authority
 from lab.sink import Sink
 from probes.wire import mib
-from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside, sensor
+from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside, running, sensor
+from tests.probes.rooms import Baresip, Registrar
 
 
 @pytest.fixture(scope="session")
@@ -31,13 +31,13 @@ def nginx(folder: Path, authority: Authority) -> Iterator[Nginx]:
     for each in ("stranger", "between"):
         (folder / each).mkdir()
     between = Authority(folder / "between", above=authority, days=9)
-    yield from _running(Nginx(folder, authority, Authority(folder / "stranger"), between))
+    yield from running(Nginx(folder, authority, Authority(folder / "stranger"), between))
 
 
 @pytest.fixture(scope="session")
 def agent(folder: Path) -> Iterator[Snmpd]:
     """An agent without a battery."""
-    yield from _running(Snmpd(folder, "snmpd"))
+    yield from running(Snmpd(folder, "snmpd"))
 
 
 @pytest.fixture(scope="session")
@@ -45,38 +45,47 @@ def battery(folder: Path) -> Iterator[Snmpd]:
     """A UPS on battery: the battery is low, 12 minutes and 30 % remain; it is warm, and old."""
     alarms = {"6.1.0": 2, "6.2.1.2.4": f".{UPS}.6.3.2", "6.2.1.2.7": f".{mib.UPS_ALARM_BATTERY_BAD}"}
     objects = {"2.1.0": 3, "2.2.0": 95, "2.3.0": 12, "2.4.0": 30, "2.7.0": 41, "4.1.0": 5, **alarms}
-    yield from _running(Snmpd(folder, "battery", {f"{UPS}.{oid}": value for oid, value in objects.items()}))
+    yield from running(Snmpd(folder, "battery", {f"{UPS}.{oid}": value for oid, value in objects.items()}))
 
 
 @pytest.fixture(scope="session")
 def warm(folder: Path) -> Iterator[Snmpd]:
     """A switch with two temperatures, and a fan."""
     sensors = sensor(1001, "inlet", 315) | sensor(1002, "fan", 38000, kind=10) | sensor(1005, "CPU", 624)
-    yield from _running(Snmpd(folder, "warm", sensors))
+    yield from running(Snmpd(folder, "warm", sensors))
 
 
 @pytest.fixture
 def own_agent(tmp_path: Path) -> Iterator[Snmpd]:
     """An agent that the test may restart."""
-    yield from _running(Snmpd(tmp_path, "own"))
+    yield from running(Snmpd(tmp_path, "own"))
 
 
 @pytest.fixture(scope="session")
 def kamailio(folder: Path) -> Iterator[Kamailio]:
-    yield from _running(Kamailio(folder))
+    yield from running(Kamailio(folder))
+
+
+@pytest.fixture(scope="session")
+def registrar(folder: Path, authority: Authority) -> Iterator[Registrar]:
+    yield from running(Registrar(folder, authority))
+
+
+@pytest.fixture(scope="session")
+def registrar_sha256(folder: Path, authority: Authority) -> Iterator[Registrar]:
+    """A registrar whose challenges are SHA-256 (RFC 8760)."""
+    yield from running(Registrar(folder, authority, "SHA-256"))
+
+
+@pytest.fixture(scope="session")
+def room(folder: Path, registrar: Registrar) -> Iterator[Baresip]:
+    """A room that is registered."""
+    yield from running(Baresip(folder, registrar))
 
 
 @pytest.fixture(scope="session")
 def dnsmasq(folder: Path) -> Iterator[Dnsmasq]:
-    yield from _running(Dnsmasq(folder))
-
-
-def _running(server: Any) -> Iterator[Any]:
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
+    yield from running(Dnsmasq(folder))
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from tests.alerts.sample import NOW
 from tests.monitor.test_metrics import Scraped
 from tests.monitor.test_metrics import inventory as inventory_of
 from tests.probes.peers import LOOPBACK, ask, eventually, make_request
+from tests.probes.rooms import MONITOR, MONITOR_PASSWORD, ROOM, Baresip, Registrar, asked_through
 from tests.test_docs import section
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -65,6 +66,8 @@ PORT, DISCARDS, UPS, SENSOR = (
     for what in ("for a port", "for a port with `discards`", "with `ups`", "for a sensor with `temperatures`")
 )
 
+LOGIN, THROUGH = "`sip`, more with `password`", "`sip`, more with `through`"
+
 CASES = [
     Case("`icmp`", "icmp", "", lambda _: {}),
     Case("`icmp`, with histograms", "icmp", "", lambda _: {}, Role.LINK),
@@ -80,6 +83,15 @@ CASES = [
     Case("`smtp`", "smtp", "plain_mail_port", lambda port: {"port": port}),
     Case("`smtp`, with STARTTLS", "smtp", "mail_port", lambda port: {"port": port, "starttls": True, "verify": False}),
     Case("`sip`", "sip", "kamailio", lambda kamailio: {"port": kamailio.port}),
+    Case(
+        "`sip`, over TLS", "sip", "registrar", lambda registrar: {
+            "port": registrar.tls, "transport": "tls", "ca": registrar.ca, "user": "locked", "username": MONITOR,
+            "password": {"file": MONITOR_PASSWORD},
+        }, more={LOGIN: 1},
+    ),
+    Case(
+        "`sip`", "sip", "registered", lambda registrar: asked_through(registrar, ROOM), more={THROUGH: 1},
+    ),
     Case("`snmp`", "snmp", "agent", lambda agent: agent.v2c),
     Case("`snmp`", "snmp", "agent", lambda agent: {**agent.v2c, "interfaces": ["lo"]}, more={PORT: 1}),
     Case(
@@ -89,6 +101,12 @@ CASES = [
     Case("`snmp`", "snmp", "battery", lambda battery: {**battery.v2c, "ups": True}, more={UPS: 1}),
     Case("`snmp`", "snmp", "warm", lambda warm: {**warm.v2c, "temperatures": True}, more={SENSOR: 2}),
 ]  # fmt: skip
+
+
+@pytest.fixture
+def registered(registrar: Registrar, room: Baresip) -> Registrar:
+    """The registrar of a room."""
+    return registrar
 
 
 def documented() -> dict[str, int]:
