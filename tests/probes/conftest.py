@@ -11,7 +11,7 @@ from lab.certificates import Authority
 from lab.sink import Sink
 from probes.wire import mib
 from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside, running, sensor
-from tests.probes.rooms import Baresip, Registrar
+from tests.probes.rooms import Baresip, Registrar, Turnserver
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +81,11 @@ def registrar_sha256(folder: Path, authority: Authority) -> Iterator[Registrar]:
 def room(folder: Path, registrar: Registrar) -> Iterator[Baresip]:
     """A room that is registered."""
     yield from running(Baresip(folder, registrar))
+
+
+@pytest.fixture(scope="session")
+def coturn(folder: Path, authority: Authority) -> Iterator[Turnserver]:
+    yield from running(Turnserver(folder, authority))
 
 
 @pytest.fixture(scope="session")

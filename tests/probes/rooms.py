@@ -149,6 +149,48 @@ audio_source aubridge,nil
         return re.sub(r"\x1b\[[;\d]*m", "", self.log.read_text(errors="replace"))
 
 
+TURN_USER, TURN_PASSWORD = "room", "turn-password"
+
+
+class Turnserver(Server):
+    """Coturn over UDP, TCP and TLS; its relay may be sent to."""
+
+    def __init__(self, folder: Path, authority: Authority, name: str = "coturn", *more: str, days: float = 80) -> None:
+        super().__init__(folder, name)
+        self.port, self.tls = free_port(), free_port()
+        self._authority, self._more, self._days = authority, more, days
+
+    def start(self) -> None:
+        work = self.folder / self.name
+        work.mkdir()
+        certificate, key = self._authority.issue(self.name, [REALM, LOOPBACK], days=self._days)
+        self.spawn(
+            [
+                program("turnserver"), "-n", "--lt-cred-mech", f"--realm={REALM}", f"--user={TURN_USER}:{TURN_PASSWORD}",
+                f"--listening-ip={LOOPBACK}", f"--relay-ip={LOOPBACK}", f"--listening-port={self.port}",
+                f"--tls-listening-port={self.tls}", f"--cert={certificate}", f"--pkey={key}", "--allow-loopback-peers",
+                "--no-cli", "--no-dtls", "--no-rfc5780", "--log-file=stdout", "--verbose", f"--pidfile={work}/pid",
+                f"--userdb={work}/turndb", "--min-port=49200", "--max-port=50200", *self._more,
+            ],
+            lambda: accepts(self.tls) and accepts(self.port) and _bound(self.port),
+        )  # fmt: skip
+
+    @property
+    def said(self) -> str:
+        """Its log."""
+        return self.log.read_text(errors="replace")
+
+    @property
+    def login(self) -> dict[str, Any]:
+        """Options of a user that it knows."""
+        return {"username": TURN_USER, "password": {"file": TURN_PASSWORD}}
+
+    @property
+    def ca(self) -> dict[str, str]:
+        """The option `ca`."""
+        return {"file": self._authority.ca.read_text()}
+
+
 class Sipp(Server):
     """SIPp, which answers each OPTIONS by a scenario."""
 

@@ -66,7 +66,7 @@ PORT, DISCARDS, UPS, SENSOR = (
     for what in ("for a port", "for a port with `discards`", "with `ups`", "for a sensor with `temperatures`")
 )
 
-LOGIN, THROUGH = "`sip`, more with `password`", "`sip`, more with `through`"
+LOGIN, THROUGH, LOOP = "`sip`, more with `password`", "`sip`, more with `through`", "`turn`, more with `loop`"
 
 CASES = [
     Case("`icmp`", "icmp", "", lambda _: {}),
@@ -91,6 +91,16 @@ CASES = [
     ),
     Case(
         "`sip`", "sip", "registered", lambda registrar: asked_through(registrar, ROOM), more={THROUGH: 1},
+    ),
+    Case("`stun`", "stun", "coturn", lambda coturn: {"port": coturn.port}),
+    Case(
+        "`stun`, over TLS", "stun", "coturn",
+        lambda coturn: {"port": coturn.tls, "transport": "tls", "ca": coturn.ca, **coturn.login},
+    ),
+    Case("`turn`", "turn", "coturn", lambda coturn: {"port": coturn.port, "loop": True, **coturn.login}, more={LOOP: 1}),
+    Case(
+        "`turn`, over TLS", "turn", "coturn",
+        lambda coturn: {"port": coturn.tls, "transport": "tls", "ca": coturn.ca, **coturn.login},
     ),
     Case("`snmp`", "snmp", "agent", lambda agent: agent.v2c),
     Case("`snmp`", "snmp", "agent", lambda agent: {**agent.v2c, "interfaces": ["lo"]}, more={PORT: 1}),
