@@ -157,7 +157,7 @@ class CheckModel(Model):
     """One check of a profile."""
 
     probe: str = Field(
-        description="kind of probe: icmp, snmp, http, tcp, dns, tls, smtp, sip, stun, turn or a plug-in's"
+        description="kind of probe: icmp, snmp, http, tcp, dns, tls, smtp, sip, h323, stun, turn or a plug-in's"
     )
     interval: Duration = Field(60.0, description="from one run to the next")
     timeout: Duration = Field(5.0, description="how long a run may take; at most the interval, or 2s")

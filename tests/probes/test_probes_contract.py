@@ -71,6 +71,15 @@ ASKS: dict[str, dict[str, Ask]] = {
             endless=((b"\xff\xff", bytes(4096)),),
         ),
     },
+    "h323": {
+        "status": Ask(
+            over="tcp",
+            options=lambda port: {"port": port},
+            endless=((b"", b"\x03\0\0\x09\x08\x02\0\0\x7d"), (b"\x03\0\x1f\xff\x08\x02", bytes(4096))),
+        ),
+        "gatekeeper": Ask(over="udp", options=lambda port: {"port": port, "ask": "gatekeeper"}),
+        "location": Ask(over="udp", options=lambda port: {"port": port, "ask": "location", "alias": "1"}),
+    },
     "http": {
         "plain": Ask(
             over="tcp",

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import math
 import re
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from probes.registry import COMMON_METRICS, Result
 from tests.alerts.sample import NOW
 from tests.monitor.test_metrics import Scraped
 from tests.monitor.test_metrics import inventory as inventory_of
-from tests.probes.peers import LOOPBACK, ask, eventually, make_request
+from tests.probes.h323_peers import Gatekeeper
+from tests.probes.peers import GIVE_UP_SECONDS, LOOPBACK, ask, eventually, make_request
 from tests.probes.rooms import MONITOR, MONITOR_PASSWORD, ROOM, Baresip, Registrar, asked_through
 from tests.test_docs import section
 
@@ -67,6 +69,7 @@ PORT, DISCARDS, UPS, SENSOR = (
 )
 
 LOGIN, THROUGH, LOOP = "`sip`, more with `password`", "`sip`, more with `through`", "`turn`, more with `loop`"
+LOCATION = "`h323`, more for `location`"
 
 CASES = [
     Case("`icmp`", "icmp", "", lambda _: {}),
@@ -92,6 +95,7 @@ CASES = [
     Case(
         "`sip`", "sip", "registered", lambda registrar: asked_through(registrar, ROOM), more={THROUGH: 1},
     ),
+    Case("`h323`", "h323", "gatekeeper", lambda gatekeeper: {"port": gatekeeper.port, "ask": "location", "alias": "1"}, more={LOCATION: 1}),
     Case("`stun`", "stun", "coturn", lambda coturn: {"port": coturn.port}),
     Case(
         "`stun`, over TLS", "stun", "coturn",
@@ -117,6 +121,22 @@ CASES = [
 def registered(registrar: Registrar, room: Baresip) -> Registrar:
     """The registrar of a room."""
     return registrar
+
+
+@pytest.fixture
+def gatekeeper() -> Iterator[Gatekeeper]:
+    """One that knows a room, in a loop of its own, for the check runs in another."""
+    loop, peer = asyncio.new_event_loop(), Gatekeeper({"1": (LOOPBACK, 1720)})
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(peer.__aenter__(), loop).result(GIVE_UP_SECONDS)
+        yield peer
+        asyncio.run_coroutine_threadsafe(peer.__aexit__(), loop).result(GIVE_UP_SECONDS)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def documented() -> dict[str, int]:
