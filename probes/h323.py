@@ -157,7 +157,7 @@ async def _ras_answer(request: Request[H323Options], datagrams: Datagrams, quest
     def stranger(host: str, data: bytes) -> None:
         with contextlib.suppress(h225.ProtocolError):
             if h225.parse_ras(data).sequence == sequence:
-                request.doing = f"the answer of who was asked; {host} answered instead, which does not count"
+                request.doing = f"the asked address; {host} answered in its place, which does not count"
 
     datagrams.stranger = stranger
     answers = 0

@@ -61,7 +61,7 @@ class SipOptions(TrustOptions):
     def _has_names(self) -> SipOptions:
         if self.through and not self.user:
             raise ValueError("through a registrar somebody must be asked for: write `user`")
-        if self.password.get_secret_value() and not (self.username or self.user):
+        if "password" in self.model_fields_set and not (self.username or self.user):
             raise ValueError("a password needs a name: write `username` or `user`")
         return self
 
@@ -96,6 +96,7 @@ class _Way:
             return False
         if response.status < 200:
             self.request.trace(f"{response.status}, waiting for the final answer")
+            self.request.doing = one_line(f"the final answer after {response.status} {response.phrase}", 60)
             return False
         return True
 
@@ -132,7 +133,7 @@ class _UdpWay(_Way):
         with contextlib.suppress(sip.ProtocolError):
             response = sip.parse(data, stream=False)
             if response and self._question and response.answers(self._question):
-                self.request.doing = f"the answer of who was asked; {host} answered instead, which does not count"
+                self.request.doing = f"the asked address; {host} answered in its place, which does not count"
                 self.request.trace(self.request.doing)
 
 

@@ -172,7 +172,7 @@ def _told(request: Request[Any], client: Client, host: str, data: bytes) -> None
     with contextlib.suppress(stun.ProtocolError):
         message = stun.parse(data, stream=False)
         if message and message.transaction == client.transaction:
-            request.doing = f"the answer of who was asked; {host} answered instead, which does not count"
+            request.doing = f"the asked address; {host} answered in its place, which does not count"
 
 
 class _Reader:

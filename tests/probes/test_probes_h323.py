@@ -193,7 +193,7 @@ async def test_an_answer_from_another_address_is_told_and_does_not_count() -> No
             result = await ask("h323", port=gatekeeper.port, ask="gatekeeper", timeout=0.4)
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TIMEOUT)
     assert "127.0.0.2:" in result.evidence
-    assert "answered instead, which does not count" in result.evidence
+    assert "answered in its place, which does not count" in result.evidence
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ async def test_an_answer_from_another_address_is_told_and_does_not_count() -> No
         async with Elsewhere(grant()) as peer:
             result = await ask("stun", port=peer.port, timeout=0.5)
         assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.TIMEOUT)
-        assert f"127.0.0.2:{other.getsockname()[1]} answered instead, which does not count" in result.evidence
+        assert f"127.0.0.2:{other.getsockname()[1]} answered in its place, which does not count" in result.evidence
 
 
 async def test_another_protocol_is_a_protocol_failure() -> None:
