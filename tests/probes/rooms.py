@@ -7,6 +7,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lab.certificates import Authority
 from tests.probes.peers import LOOPBACK, Server, accepts, free_port, program
 
@@ -116,7 +118,7 @@ class Baresip(Server):
     def __init__(self, folder: Path, registrar: Registrar, user: str = ROOM, password: str = ROOM_PASSWORD) -> None:
         super().__init__(folder, f"baresip-{user}")
         self.user = user
-        self.port = free_port()
+        self.port = _free_port_below_another()
         self._registrar = registrar
         self._password = password
 
@@ -226,6 +228,16 @@ def call(port: int, user: str) -> None:
             f"From: <sip:caller@{here}>;tag=1\r\nTo: <sip:{user}@{LOOPBACK}>\r\nCall-ID: call\r\nCSeq: 1 INVITE\r\n"
             f"Contact: <sip:caller@{here}>\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
         )
+
+
+def _free_port_below_another() -> int:
+    """A free port whose neighbour is free too: there baresip takes TLS."""
+    for _ in range(100):
+        port = free_port()
+        with socket.socket() as neighbour, contextlib.suppress(OSError):
+            neighbour.bind((LOOPBACK, port + 1))
+            return port
+    pytest.fail("no two free ports side by side")
 
 
 def _bound(port: int) -> bool:
