@@ -22,7 +22,7 @@ METRICS = (
 class TrustOptions(Options):
     """Whom to trust over TLS."""
 
-    server_name: str = Field("", description="name to verify; empty: the address")
+    server_name: str = Field("", description="name to ask for and to verify over TLS; empty: the address")
     verify: bool = Field(True, description="whether the certificate must be good")
     ca: Secret = Field(SecretStr(""), description="where the PEM of the CA is; none: those of the system")
 

@@ -9,7 +9,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-ALGORITHMS = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
+_KNOWN = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
+ALGORITHMS = {name: ours for name, ours in _KNOWN.items() if ours in hashlib.algorithms_available}
+"""By the name of RFC 7616; not every OpenSSL has all of them."""
 MOST_CHARACTERS = 4096
 
 _PARAMETER = re.compile(
