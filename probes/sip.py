@@ -296,18 +296,27 @@ async def _asked(dialogue: _Dialogue) -> Result:
         "probe_sip_retransmissions": float(way.again),
         **{labelled(PHASE, phase=phase): seconds for phase, seconds in way.seconds.items()},
     }
-    if options.through and options.user and (status in REGISTERED or 200 <= status < 300):
+    if options.through and (status in REGISTERED or 200 <= status < 300):
         values["probe_sip_registered"] = float(REGISTERED.get(status, True))
     if status in options.expect:
         return ok(_shown(response), **values)
+    reason, means = _meant(dialogue, response)
+    return failed(reason, f"{means}: {_shown(response)}" if means else _shown(response), values)
+
+
+def _meant(dialogue: _Dialogue, response: sip.Response) -> tuple[Reason, str]:
+    """What an answer that is not expected means, and in words."""
+    options, status = dialogue.way.request.options, response.status
     lead = f"its registrar {options.through}" if options.through else "alive, but"
     if status in CREDENTIALS or (status == 403 and dialogue.credentials):
-        return failed(Reason.AUTH, f"{lead} {_refused(dialogue, response)}: {_shown(response)}", values)
+        return Reason.AUTH, f"{lead} {_refused(dialogue, response)}"
     if not options.user or status not in MEANS:
-        return failed(Reason.STATUS, _shown(response), values)
-    means = MEANS[status].format("it" if options.through else options.user)
-    reason = Reason.NOT_REGISTERED if REGISTERED.get(status) is False else Reason.STATUS
-    return failed(Reason.TIMEOUT if status == 408 else reason, f"{lead} {means}: {_shown(response)}", values)
+        return Reason.STATUS, ""
+    means = f"{lead} {MEANS[status].format('it' if options.through else options.user)}"
+    if status == 408:
+        return Reason.TIMEOUT, means
+    unknown = options.through and not REGISTERED[status]  # a room that is asked itself is no registrar
+    return Reason.NOT_REGISTERED if unknown else Reason.STATUS, means
 
 
 def _refused(dialogue: _Dialogue, response: sip.Response) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.certificates import Authority
-from tests.probes.peers import LOOPBACK, Server, accepts, free_port, program
+from probes.engine.stun import open_client
+from probes.registry import load
+from probes.wire.stun import Attribute, Kind, Method
+from tests.probes.peers import LOOPBACK, Server, accepts, free_port, make_request, program
 
 REALM = "rooms.example"
 ROOM, ROOM_PASSWORD = "room1", "room-password"
@@ -151,6 +155,8 @@ audio_source aubridge,nil
 
 
 TURN_USER, TURN_PASSWORD = "room", "turn-password"
+TURN_OTHER = "other-room"
+"""Has the same password."""
 
 
 class Turnserver(Server):
@@ -168,6 +174,7 @@ class Turnserver(Server):
         self.spawn(
             [
                 program("turnserver"), "-n", "--lt-cred-mech", f"--realm={REALM}", f"--user={TURN_USER}:{TURN_PASSWORD}",
+                f"--user={TURN_OTHER}:{TURN_PASSWORD}",
                 f"--listening-ip={LOOPBACK}", f"--relay-ip={LOOPBACK}", f"--listening-port={self.port}",
                 f"--tls-listening-port={self.tls}", f"--cert={certificate}", f"--pkey={key}", "--allow-loopback-peers",
                 "--no-cli", "--no-dtls", "--no-rfc5780", "--log-file=stdout", "--verbose", f"--pidfile={work}/pid",
@@ -180,6 +187,16 @@ class Turnserver(Server):
     def said(self) -> str:
         """Its log."""
         return self.log.read_text(errors="replace")
+
+    @contextlib.asynccontextmanager
+    async def at_its_limit(self) -> AsyncIterator[dict[str, Any]]:
+        """The log-in of another user, who holds a relay meanwhile."""
+        login = {"username": TURN_OTHER, "password": {"file": TURN_PASSWORD}}
+        request = make_request(load()["turn"], LOOPBACK, 5.0, {"port": self.port, **login})
+        async with open_client(request) as (client, _):
+            await client.ask(Method.ALLOCATE, lambda _: [(Attribute.REQUESTED_TRANSPORT, b"\x11\0\0\0")])
+            yield login
+            client.tell(Method.REFRESH, Kind.REQUEST, lambda _: [(Attribute.LIFETIME, bytes(4))])
 
     @property
     def login(self) -> dict[str, Any]:

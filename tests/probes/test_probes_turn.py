@@ -54,7 +54,8 @@ async def test_what_a_server_does_not_lend_or_allow_is_told_and_given_back(folde
         assert forbidden.evidence.startswith(f"relays at {LOOPBACK}:")
         assert ", but refuses more: 403 Forbidden IP" in forbidden.evidence
         wait_until("it was given back", lambda: _given_back(server) == 1)
-        quota = await ask("turn", port=server.port, **LOGIN)  # the server holds the place a second longer
+        async with server.at_its_limit() as login:
+            quota = await ask("turn", port=server.port, **login)
         assert (quota.outcome, quota.reason) == (Outcome.FAILED, Reason.STATUS)
         assert quota.evidence == "alive, but lends no relay: 486 Allocation Quota Reached"
 
