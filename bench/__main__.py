@@ -27,6 +27,7 @@ PARTS = (
     "http",
     "scrape",
     "scheduler",
+    "media",
     "load",
     "cuts",
     "mail",

@@ -24,6 +24,7 @@ PEERS = {
     "baresip": "baresip-core",
     "sipp": "sip-tester",
     "turnserver": "coturn",
+    "prosody": "prosody",
     "dnsmasq": "dnsmasq-base",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",

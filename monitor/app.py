@@ -47,7 +47,7 @@ from monitor.readiness import Outlooks, ReadinessReports
 from monitor.recorder import Recorder
 from monitor.recording import RecordingError
 from monitor.regular import Regular
-from monitor.scheduler import Scheduler
+from monitor.scheduler import LoadingRuns, Scheduler
 from monitor.store import Store
 from monitor.takeover import take_over
 from monitor.traps import TrapListener
@@ -143,7 +143,11 @@ class App:
             on_result=self.metrics.mailed,
             cost=self._look_back.cost,
         )
-        self.scheduler = Scheduler(self._kinds, self._observe, lambda target: self._readiness.in_meeting(target))  # noqa: PLW0108  it is made later
+        self.scheduler = Scheduler(
+            self._kinds, self._observe,
+            in_meeting=lambda target: self._readiness.in_meeting(target),  # noqa: PLW0108  it is made later
+            loading=LoadingRuns(at_once=self._settings.media.at_once, per_site=self._settings.media.per_site),
+        )  # fmt: skip
         self.pipeline = Pipeline(
             inventory=self._inventory, routing=self._with_webhooks(self._routing), known=(*before.open, *before.recovered),
             told=before.told, store=store,

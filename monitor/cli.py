@@ -15,6 +15,7 @@ COMMANDS = {
     "analysing": ("replay", "explain", "availability"),
     "discover": ("discover",),
     "sheets": ("import", "export"),
+    "reflecting": ("reflect",),
     "demo": ("demo",),
 }
 """By the module of `monitor.commands` that has them: only that one is read, for to read all takes longer than most commands."""

@@ -13,7 +13,8 @@ import asyncio
 import logging
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -49,6 +50,14 @@ FIRST_LOOK_SECONDS = 20.0
 
 LATE_SECONDS = 1.0
 """A start this long after its time counts as late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadingRuns:
+    """How many runs of kinds that load the line may be under way together."""
+
+    at_once: int = 4
+    per_site: int = 1
 
 
 @dataclass(slots=True)
@@ -115,10 +124,12 @@ class Scheduler:
         kinds: Mapping[str, Kind],
         observed: Callable[[Observation], None],
         in_meeting: Callable[[str], bool] = lambda _: False,
+        loading: LoadingRuns = LoadingRuns(),
     ) -> None:
         """`in_meeting` says of a target whether people meet over its site's lines now, so that nothing may load them."""
         self._kinds = kinds
         self._in_meeting = in_meeting
+        self._loading = loading
         self._observed = observed
         self._planned: dict[str, _Planned] = {}
         self._turns: dict[Slot, _Turn] = {}
@@ -126,6 +137,8 @@ class Scheduler:
         self._shared: WeakValueDictionary[tuple[str, str], Memory] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = {kind: asyncio.Semaphore(MAX_RUNS_AT_ONCE) for kind in kinds}
+        self._line_room = asyncio.Semaphore(loading.at_once)
+        self._site_rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._jobs = AsyncIOScheduler(
             timezone=UTC,
             # Two, for after a stall a turn may come before the call of the one before; that starts nothing twice.
@@ -307,9 +320,20 @@ class Scheduler:
         planned.running, planned.first = True, first
         self._keep(self._run(planned), f"run {planned.check.id}")
 
+    def _room_for(self, check: Check) -> AbstractAsyncContextManager[None]:
+        """Entered when one more run of its kind may begin."""
+        return self._room_on_line(check) if self._kinds[check.probe].loads_the_line else self._room[check.probe]
+
+    @asynccontextmanager
+    async def _room_on_line(self, check: Check) -> AsyncIterator[None]:
+        """Of the site first, so that who waits for it takes nobody's place."""
+        site = check.target.partition("/")[0]
+        async with self._site_rooms.setdefault(site, asyncio.Semaphore(self._loading.per_site)), self._line_room:
+            yield
+
     async def _run(self, planned: _Planned) -> None:
         try:
-            async with self._room[planned.check.probe]:
+            async with self._room_for(planned.check):
                 result, duration = await run_once(self._kinds[planned.check.probe], planned.request)
         finally:
             planned.running = False

@@ -189,6 +189,13 @@ class WebhookSettings(Model):
     timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long it may take to answer, in seconds")
 
 
+class MediaSettings(Model):
+    """How much the tests of lines and rooms that load them may do at once."""
+
+    at_once: int = Field(4, ge=1, le=64, description="tests under way together, over all sites")
+    per_site: int = Field(1, ge=1, le=8, description="of these at one site")
+
+
 class LinkSettings(Model):
     """Addresses that the mails point at."""
 
@@ -215,6 +222,7 @@ class Settings(Model):
         AlertmanagerSettings(), description="Alertmanagers that are told of every incident too"
     )
     webhooks: list[WebhookSettings] = Field([], description="programs that are told of every incident event")
+    media: MediaSettings = Field(MediaSettings(), description="tests that load the line that they measure")
     traps: TrapSettings | None = Field(None, description="SNMP traps; none: nobody listens")
     folder: SkipJsonSchema[Path] = Field(Path(), exclude=True)
 

@@ -46,6 +46,11 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
+    @property
+    def takes_seconds(self) -> float:
+        """How long a run takes even when all is well; the check's `timeout` must be longer."""
+        return 0.0
+
 
 def _resolve_secret(value: object, info: ValidationInfo) -> object:
     if isinstance(value, SecretStr):
@@ -225,7 +230,8 @@ class Kind:
     """Whether that address must be an IP address, and no name."""
     stream: Callable[[Emit], Stream] | None = None
     loads_the_line: bool = False
-    """Whether a run sends so much that people in a meeting at the site would feel it: it waits until that is over."""
+    """Whether a run sends so much that people in a meeting at the site would feel it: it waits until that is over,
+    and few of them run at once, over all such kinds and per site."""
 
 
 COMMON_METRICS = (

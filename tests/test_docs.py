@@ -47,8 +47,10 @@ from monitor.inventory.load import load_inventory
 from monitor.inventory.profiles import read_profiles
 from monitor.settings import Settings, load_settings
 from probes import registry
+from probes.engine.reflector import PORT
 from probes.engine.values import MEASURES, ValueOptions
 from probes.registry import Request, run_once
+from probes.wire.emodel import mean_opinion
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -414,7 +416,7 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|plan|import|export|probe|who|status|availability|explain|replay|reload|mail|demo)\b[^`\n]*",
+            r"commune-monitor (?:run|check|plan|import|export|probe|who|status|availability|explain|replay|reload|mail|demo|reflect)\b[^`\n]*",
             pages,
         )
         for option in re.findall(r"(--[a-z-]+)", line)
@@ -550,12 +552,15 @@ def test_the_example_of_contacts_loads(tmp_path: Path) -> None:
     ]
 
 
-def test_the_example_of_rooms_loads_beside_the_example_of_the_province(tmp_path: Path) -> None:
+def test_the_example_of_signalling_loads_beside_the_province(tmp_path: Path) -> None:
     certificate = Authority(tmp_path).ca.read_text(encoding="ascii")
     folder = Path(shutil.copytree(ROOT / "config" / "inventory", tmp_path / "inventory"))
-    shutil.copy(ROOT / "config" / "examples" / "rooms.yaml", folder)
+    for name in ("rooms.yaml", "signalling.yaml"):
+        shutil.copy(ROOT / "config" / "examples" / name, folder)
     warnings: list[Any] = []
-    loaded = load_inventory(folder, lambda _, name: certificate if name.endswith(".pem") else "secret", warnings)
+    loaded = load_inventory(
+        folder, lambda _, name: certificate if name.endswith(".pem") else f"secret of {name}", warnings
+    )
     assert warnings == []
     kinds = {
         check.probe
@@ -587,6 +592,38 @@ def test_the_unit_hands_over_every_secret_of_the_example_and_the_right_to_echo(t
     handed = dict(re.findall(r"^LoadCredential=([^:]+):(.+)$", unit, re.MULTILINE))
     assert handed == {name: f"/etc/commune-monitor/secrets/{name}" for name in asked}
     assert "AmbientCapabilities=CAP_NET_RAW" in unit
+
+
+def test_the_unit_of_the_reflector_starts_it_with_options_that_there_are_and_the_right_to_its_port() -> None:
+    unit = next(body for language, _, body in _FENCE.findall(text("docs/rooms.md")) if language == "ini")
+    (started,) = re.findall(r"^ExecStart=\S+/commune-monitor reflect (.+)$", unit, re.MULTILINE)
+    with main.get_command(click.Context(main), "reflect").make_context("reflect", started.split()) as context:
+        assert context.params["listen"] == [("0.0.0.0", PORT), ("::", PORT)]
+        assert str(context.params["key_file"]) == "%d/reflector-key"
+    assert "LoadCredential=reflector-key:" in unit
+    assert "AmbientCapabilities=CAP_NET_BIND_SERVICE" in unit
+
+
+def test_the_example_of_rooms_loads_beside_the_province_and_calls_each_room(tmp_path: Path) -> None:
+    for each in (*(ROOT / "config" / "inventory").glob("*.yaml"), ROOT / "config" / "examples" / "rooms.yaml"):
+        (tmp_path / each.name).write_bytes(each.read_bytes())
+    certificate = Authority(tmp_path).ca.read_text(encoding="ascii")
+    loaded = load_inventory(tmp_path, lambda _, name: certificate if name.endswith(".pem") else f"secret of {name}")
+    checks = {check.name: check for check in loaded.targets["xa-vi-du/vc-endpoint"].checks}
+    assert set(checks) == {"echo", "sip", "call", "video", "path"}
+    for name in ("call", "video", "path"):
+        assert checks[name].options.reflector == loaded.targets["xa-vi-du/reflector"].address  # type: ignore[attr-defined]
+        assert checks[name].limits
+    for name in ("call", "video"):
+        options = checks[name].options
+        assert checks[name].timeout_seconds >= options.duration + 2  # type: ignore[attr-defined]
+
+
+def test_the_ratings_of_the_page_of_rooms_are_those_of_the_model() -> None:
+    ratings = re.findall(r"^\| (\d+) \| ([\d.]+) \| [a-z]", section("docs/rooms.md", "The rating"), re.MULTILINE)
+    assert len(ratings) == 5
+    for r, mos in ratings:
+        assert mean_opinion(float(r)) == pytest.approx(float(mos), abs=0.01)
 
 
 async def test_the_probe_in_ten_lines_works(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ class JsonLines(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-def _log_to_stderr(*, as_json: bool) -> None:
+def log_to_stderr(*, as_json: bool) -> None:
+    """What is logged, as JSON lines or for people."""
     handler = logging.StreamHandler()
     handler.setFormatter(
         JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -49,7 +50,7 @@ def _log_to_stderr(*, as_json: bool) -> None:
 @click.option("--record", type=click.Path(path_type=Path), help="Write every observation to this file, for `replay`.")
 def run(path: Path, log_format: str, record: Path | None) -> None:
     """Run the daemon until it is told to stop."""
-    _log_to_stderr(as_json=log_format == "json")
+    log_to_stderr(as_json=log_format == "json")
     try:
         asyncio.run(App(path, record).run())
     except (ConfigError, StartError) as error:

@@ -37,7 +37,7 @@ GRACE = timedelta(seconds=90)
 
 BAD = (State.DOWN, State.DEGRADED)
 CUT = (State.DOWN, State.UNREACHABLE)
-PATH_SAYS = frozenset({"loss", "delay", "jitter"})
+PATH_SAYS = frozenset({"loss", "delay", "jitter", "poor-call"})
 BATTERY_SAYS = frozenset({"on-battery", "low-battery"})
 UPS_SAYS = frozenset({"replace-battery", "hot"})
 """What may be wrong with a UPS on mains, for weeks: on battery a limit that is written before these speaks in their stead."""

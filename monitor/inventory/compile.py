@@ -458,6 +458,7 @@ class _Compiler:
                 options, problems = fit(both, kind.options, merged, self._context)
                 self.problems += problems
                 self._check_ca(options, both)
+                self._check_time(options, check, found.at("checks", name))
                 if name not in model.options and options is not None and filled == check.options:
                     self._as_profile[model.profile, name] = options
             yield Check(
@@ -466,6 +467,14 @@ class _Compiler:
                 confirm=check.confirm, when_failed=State(check.when_failed),
                 limits=self._limits[model.profile, name], window=check.window,
             )  # fmt: skip
+
+    def _check_time(self, options: registry.Options | None, check: CheckModel, layers: Layers) -> None:
+        if options is not None and options.takes_seconds >= check.timeout:
+            text = (
+                f"a run takes {options.takes_seconds:g} s when all is well, so it never ends within {check.timeout:g} s"
+            )
+            remedy = f"write `timeout: {options.takes_seconds + 1:g}s` or more"
+            self._once(place(layers, ("timeout",), text, remedy))
 
     def _check_ca(self, options: object, layers: Layers) -> None:
         ca = getattr(options, "ca", None)

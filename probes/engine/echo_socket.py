@@ -22,6 +22,7 @@ SO_ATTACH_FILTER = 26
 SO_RCVBUFFORCE = 33
 IP_TTL, IP_RECVERR, IP_RECVTTL = 2, 11, 12
 IPV6_RECVERR, IPV6_RECVHOPLIMIT, IPV6_HOPLIMIT = 25, 51, 52
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, IPV6_DONTFRAG, PMTUDISC_PROBE = 10, 23, 62, 3
 _HOP_LIMITS = ((socket.IPPROTO_IP, IP_TTL), (socket.IPPROTO_IPV6, IPV6_HOPLIMIT))
 _INT = struct.Struct("i")
 RECEIVE_BUFFER = 4 << 20
@@ -72,6 +73,14 @@ class EchoSocket:
             self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
         except PermissionError:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+    def never_fragment(self) -> None:
+        """Send whole or not at all, whatever the kernel remembers of the path (IP_PMTUDISC_PROBE)."""
+        if self.version == 4:
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE)
+        else:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE)
+            self.socket.setsockopt(socket.IPPROTO_IPV6, IPV6_DONTFRAG, 1)
 
     def send(self, packet: bytes, address: str) -> None:
         """Send an echo; raises OSError for this echo alone.

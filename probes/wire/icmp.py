@@ -16,10 +16,11 @@ ECHO_REQUEST_6, ECHO_REPLY_6 = 128, 129
 
 ERRORS_4 = (3, 11, 12)
 ERRORS_6 = (1, 2, 3, 4)
+TOO_BIG_4, TOO_BIG_6 = (3, 4), (2, 0)
 
 ORIGIN_ICMP, ORIGIN_ICMP6 = 2, 3
 _EXTENDED = struct.Struct("=IBBBxII")
-"""sock_extended_err of linux/errqueue.h: errno, origin, type, code, and what does not matter here. The offender follows."""
+"""sock_extended_err of linux/errqueue.h: errno, origin, type, code, an MTU, and what does not matter here. The offender follows."""
 _OFFENDER_4, _OFFENDER_6 = _EXTENDED.size + 4, _EXTENDED.size + 8
 """Where the address is in a sockaddr_in and in a sockaddr_in6."""
 
@@ -72,6 +73,8 @@ class EchoError:
     """Whom the refused echo was for."""
     payload: bytes
     """As much of it as was quoted, maybe nothing."""
+    mtu: int | None = None
+    """Of what was too big: the most that the next line takes, 0 where the hop does not tell (RFC 1191, RFC 4443 section 3.2)."""
 
 
 def checksum(data: bytes) -> int:
@@ -128,29 +131,51 @@ def parse(version: int, message: bytes, start: int = 0, hop_limit: int | None = 
     if kind == (ECHO_REPLY_4 if version == 4 else ECHO_REPLY_6):
         return EchoReply(identifier, sequence, message[start + 8 :], hop_limit)
     if version == 4 and kind in ERRORS_4:
-        return _quoted_4(_says(4, kind, code), message[start + 8 :])
+        return _quoted_4(_says(4, kind, code), message[start + 8 :], sequence if (kind, code) == TOO_BIG_4 else None)
     if version == 6 and kind in ERRORS_6:
-        return _quoted_6(_says(6, kind, code), message[start + 8 :])
+        mtu = identifier << 16 | sequence if (kind, code) == TOO_BIG_6 else None
+        return _quoted_6(_says(6, kind, code), message[start + 8 :], mtu)
     return None
 
 
-def parse_extended(version: int, extended: bytes, echo: bytes, destination: str) -> tuple[EchoError, str] | None:
-    """An error as the error queue of a ping socket tells it, and the hop that said so (IP_RECVERR of ip(7)).
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A hop on the way, or the far end, said no."""
 
-    `extended` is sock_extended_err and the offender, `echo` the quoted echo without its IP header. None when the error is
-    our own host's or about no echo of ours, and for what else the queue tells: a redirect, after which the echo goes on.
-    """
+    kind: int
+    code: int
+    says: str
+    hop: str
+    mtu: int | None
+    """As of EchoError."""
+
+
+def parse_refusal(version: int, extended: bytes) -> Refusal | None:
+    """An error of the error queue (IP_RECVERR of ip(7)): sock_extended_err and the offender. None when it is our own host's."""
     at, size, wanted = (_OFFENDER_4, 4, ORIGIN_ICMP) if version == 4 else (_OFFENDER_6, 16, ORIGIN_ICMP6)
-    if len(extended) < at + size or len(echo) < _ECHO.size:
+    if len(extended) < at + size:
         return None
-    _, origin, kind, code, _, _ = _EXTENDED.unpack_from(extended)
-    asked, _, _, identifier, sequence = _ECHO.unpack_from(echo)
+    _, origin, kind, code, info, _ = _EXTENDED.unpack_from(extended)
     if origin != wanted or kind not in (ERRORS_4 if version == 4 else ERRORS_6):
         return None
+    mtu = info if (kind, code) == (TOO_BIG_4 if version == 4 else TOO_BIG_6) else None
+    return Refusal(kind, code, _says(version, kind, code), str(ipaddress.ip_address(extended[at : at + size])), mtu)
+
+
+def parse_extended(version: int, extended: bytes, echo: bytes, destination: str) -> tuple[EchoError, str] | None:
+    """An error as the error queue of a ping socket tells it, and the hop that said so.
+
+    `echo` is the quoted echo without its IP header. None when the error is our own host's or about no echo of ours, and for
+    what else the queue tells: a redirect, after which the echo goes on.
+    """
+    refusal = parse_refusal(version, extended)
+    if refusal is None or len(echo) < _ECHO.size:
+        return None
+    asked, _, _, identifier, sequence = _ECHO.unpack_from(echo)
     if asked != (ECHO_REQUEST_4 if version == 4 else ECHO_REQUEST_6):
         return None
-    hop = str(ipaddress.ip_address(extended[at : at + size]))
-    return EchoError(_says(version, kind, code), identifier, sequence, destination, echo[_ECHO.size :]), hop
+    error = EchoError(refusal.says, identifier, sequence, destination, echo[_ECHO.size :], refusal.mtu)
+    return error, refusal.hop
 
 
 def _says(version: int, kind: int, code: int) -> str:
@@ -159,7 +184,7 @@ def _says(version: int, kind: int, code: int) -> str:
     return _SAYS_6.get((kind, code), f"ICMPv6 type {kind} code {code}")
 
 
-def _quoted_4(says: str, quoted: bytes) -> EchoError | None:
+def _quoted_4(says: str, quoted: bytes, mtu: int | None) -> EchoError | None:
     if len(quoted) < 28:
         return None
     header = (quoted[0] & 0x0F) * 4
@@ -169,16 +194,16 @@ def _quoted_4(says: str, quoted: bytes) -> EchoError | None:
     if kind != ECHO_REQUEST_4:
         return None
     destination = str(ipaddress.IPv4Address(quoted[16:20]))
-    return EchoError(says, identifier, sequence, destination, quoted[header + 8 :])
+    return EchoError(says, identifier, sequence, destination, quoted[header + 8 :], mtu)
 
 
-def _quoted_6(says: str, quoted: bytes) -> EchoError | None:
+def _quoted_6(says: str, quoted: bytes, mtu: int | None) -> EchoError | None:
     if len(quoted) < 48 or quoted[6] != 58:
         return None
     kind, _, _, identifier, sequence = _ECHO.unpack_from(quoted, 40)
     if kind != ECHO_REQUEST_6:
         return None
-    return EchoError(says, identifier, sequence, str(ipaddress.IPv6Address(quoted[24:40])), quoted[48:])
+    return EchoError(says, identifier, sequence, str(ipaddress.IPv6Address(quoted[24:40])), quoted[48:], mtu)
 
 
 def filter_program(version: int, identifier: int) -> bytes:

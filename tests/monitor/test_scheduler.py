@@ -17,7 +17,7 @@ from apscheduler.job import Job
 
 from monitor import scheduler as scheduler_module
 from monitor.core.model import Check, Observation, Outcome, Reason, State
-from monitor.scheduler import MAX_SLOTS, SLOT_SECONDS, Scheduler, slot_of
+from monitor.scheduler import MAX_SLOTS, SLOT_SECONDS, LoadingRuns, Scheduler, slot_of
 from probes.registry import Emit, Kind, Options, Request, Result, Stream, ok
 
 GIVE_UP_SECONDS = 20.0
@@ -437,6 +437,23 @@ async def test_checks_of_one_kind_at_one_address_share_a_memory_until_the_last_o
     requests.clear()
     made.adopt(by_id([both[0]]))
     assert list(made._shared) == [("note", "10.0.0.1")], "what nobody asks any more is forgotten"
+    await made.stop()
+
+
+async def test_of_kinds_that_load_the_line_few_run_at_once_and_one_at_a_site() -> None:
+    probes = Probes()
+    kinds = {each.name: replace(each, loads_the_line=each.name == "hang") for each in probes.kinds().values()}
+    made = Scheduler(kinds, lambda _: None, loading=LoadingRuns(at_once=2, per_site=1))
+    waiting = [replace(check(name, "hang"), id=f"{name}#run", target=f"{name}/room") for name in "abc"]
+    second = replace(check("a2", "hang"), id="a/second#run", target="a/second")
+    made.adopt(by_id([*waiting, second, check("quick")]))
+    made.start()
+    await until(lambda: probes.running.total() == 2 and probes.begun["quick"] > 3)
+    assert probes.most_at_once == 2
+    assert not (probes.running["a"] and probes.running["a2"])
+    probes.free.set()
+    await until(lambda: all(probes.begun[each] for each in ("a", "a2", "b", "c")))
+    assert probes.most_at_once == 2
     await made.stop()
 
 

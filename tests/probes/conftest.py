@@ -10,6 +10,7 @@ import pytest
 from lab.certificates import Authority
 from lab.sink import Sink
 from probes.wire import mib
+from tests.probes.calls import KEY, Meet, Reflecting
 from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside, running, sensor
 from tests.probes.rooms import Baresip, Registrar, Turnserver
 
@@ -91,6 +92,20 @@ def coturn(folder: Path, authority: Authority) -> Iterator[Turnserver]:
 @pytest.fixture(scope="session")
 def dnsmasq(folder: Path) -> Iterator[Dnsmasq]:
     yield from running(Dnsmasq(folder))
+
+
+@pytest.fixture(scope="session")
+def reflecting(folder: Path) -> Iterator[Reflecting]:
+    """A reflector on loopback."""
+    key = folder / "reflector-key"
+    key.write_text(f"{KEY}\n")
+    yield from running(Reflecting(folder, free_port(), "--key-file", str(key)))
+
+
+@pytest.fixture(scope="session")
+def meet(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Meet]:
+    """A room in the browser."""
+    yield from running(Meet(tmp_path_factory.mktemp("meet"), authority))
 
 
 @pytest.fixture(scope="session")

@@ -97,6 +97,11 @@ ASKS: dict[str, dict[str, Ask]] = {
         "tls": Ask(over="tcp", options=lambda port: {"url": f"https://good.example:{port}/"}),
     },
     "icmp": {"echo": Ask(over="icmp", options=lambda _: {})},
+    "media": {
+        "signed": Ask(over="udp", options=lambda port: {"port": port, "key": {"file": "long enough for a key"}}),
+        "open": Ask(over="udp", options=lambda port: {"port": port}),
+    },
+    "path": {"echo": Ask(over="icmp", options=lambda _: {})},
     "sip": {
         "udp": Ask(over="udp", options=lambda port: {"port": port}),
         "tcp": Ask(
@@ -141,6 +146,21 @@ ASKS: dict[str, dict[str, Ask]] = {
     "turn": {
         "udp": Ask(over="udp", options=_turn),
         "tcp": Ask(over="tcp", options=lambda port: _turn(port) | {"transport": "tcp"}, endless=_STUN),
+    },
+    "webrtc-room": {
+        "plain": Ask(
+            over="tcp",
+            options=lambda port: {"url": f"http://good.example:{port}/", "text": "x"},
+            endless=(
+                (b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n"),
+                (b"HTTP/1.1 200 OK\r\nX-Long: ", b"x" * 4096),
+                (b"HTTP/1.1 200 OK\r\n\r\n", b"y" * 65536),
+                (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\ny\r\n" * 4096),
+                (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"f" * 4096),
+                (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+            ),
+        ),
+        "tls": Ask(over="tcp", options=lambda port: {"url": f"https://good.example:{port}/"}),
     },
 }
 

@@ -68,7 +68,7 @@ def test_load_finds_the_kinds_of_the_folder_in_order_of_name() -> None:
     kinds = registry.load()
     assert {"dns", "h323", "http", "icmp", "sip", "smtp", "snmp", "stun", "tcp", "tls", "turn"} <= set(kinds)
     assert list(kinds) == sorted(kinds)
-    assert all(kind.module == f"probes.{name}" for name, kind in kinds.items())
+    assert all(kind.module == f"probes.{name.replace('-', '_')}" for name, kind in kinds.items())
 
 
 def test_a_kind_registered_twice_names_both_modules() -> None:

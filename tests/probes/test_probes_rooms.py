@@ -1,4 +1,4 @@
-"""The table of docs/rooms.md is what is seen: each row by the peer that it names."""
+"""The table of docs/signalling.md is what is seen: each row by the peer that it names."""
 
 from __future__ import annotations
 
@@ -394,5 +394,5 @@ async def test_the_table_of_the_manual_is_what_is_seen(peers: Peers) -> None:
     rung = peers.room.rung
     seen = [shown(check, peer, await run(peers)) for check, peer, run in ROWS]
     assert peers.room.rung == rung
-    table = [line for line in section("docs/rooms.md", "What is seen").splitlines() if line.startswith("| `")]
+    table = [line for line in section("docs/signalling.md", "What is seen").splitlines() if line.startswith("| `")]
     assert table == seen, "\n".join(seen)

@@ -22,6 +22,7 @@ from probes.registry import COMMON_METRICS, Result
 from tests.alerts.sample import NOW
 from tests.monitor.test_metrics import Scraped
 from tests.monitor.test_metrics import inventory as inventory_of
+from tests.probes.calls import KEY
 from tests.probes.h323_peers import Gatekeeper
 from tests.probes.peers import GIVE_UP_SECONDS, LOOPBACK, ask, eventually, make_request
 from tests.probes.rooms import MONITOR, MONITOR_PASSWORD, ROOM, Baresip, Registrar, asked_through
@@ -44,6 +45,8 @@ LABELS = {
     "part",
     "disk",
     "supply",
+    "direction",
+    "dscp",
 }
 """Of the series of a target; each has few values, or as many as the inventory has names."""
 QUERY = "/?q=only-here"
@@ -70,6 +73,7 @@ PORT, DISCARDS, UPS, SENSOR = (
 
 LOGIN, THROUGH, LOOP = "`sip`, more with `password`", "`sip`, more with `through`", "`turn`, more with `loop`"
 LOCATION = "`h323`, more for `location`"
+MARKING = "`path`, more for a marking"
 
 CASES = [
     Case("`icmp`", "icmp", "", lambda _: {}),
@@ -106,6 +110,15 @@ CASES = [
         "`turn`, over TLS", "turn", "coturn",
         lambda coturn: {"port": coturn.tls, "transport": "tls", "ca": coturn.ca, **coturn.login},
     ),
+    Case("`media`", "media", "reflecting", lambda peer: {"port": peer.port, "key": {"file": KEY}, "duration": 0.2}),
+    Case(
+        "`path`", "path", "reflecting", lambda peer: {"port": peer.port, "key": {"file": KEY}, "dscp": [46]},
+        more={MARKING: 1},
+    ),
+    Case(
+        "`webrtc-room`", "webrtc-room", "meet",
+        lambda meet: {"url": f"https://meet.example:{meet.port}/hop", "ca": meet.ca},
+    ),
     Case("`snmp`", "snmp", "agent", lambda agent: agent.v2c),
     Case("`snmp`", "snmp", "agent", lambda agent: {**agent.v2c, "interfaces": ["lo"]}, more={PORT: 1}),
     Case(
@@ -141,7 +154,7 @@ def gatekeeper() -> Iterator[Gatekeeper]:
 
 def documented() -> dict[str, int]:
     """Series by row of the page."""
-    rows = re.findall(r"^\| (`\w+`[^|]*?) \| (\d+) \|", section("docs/metrics.md", "How many series"), re.MULTILINE)
+    rows = re.findall(r"^\| (`[\w-]+`[^|]*?) \| (\d+) \|", section("docs/metrics.md", "How many series"), re.MULTILINE)
     return {name: int(count) for name, count in rows}
 
 

@@ -1,0 +1,139 @@
+"""A room in the browser: nginx before Prosody, as Jitsi Meet is installed, and servers that answer wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pydantic
+import pytest
+from aiohttp import WSMsgType, web
+
+from monitor.core.model import Outcome, Reason
+from probes.registry import Result
+from probes.webrtc_room import FRAMING
+from tests.probes.calls import DAYS, Meet
+from tests.probes.peers import LOOPBACK, ask
+
+
+async def room(meet: Meet, path: str = "/hop", **options: Any) -> Result:
+    asked = {"url": f"https://meet.example:{meet.port}{path}", "ca": meet.ca, **options}
+    return await ask("webrtc-room", LOOPBACK, **asked)
+
+
+async def test_a_room_that_works_answers_with_page_and_signalling(meet: Meet) -> None:
+    result = await room(meet, text="Họp giao ban")
+    assert result.outcome is Outcome.OK, result
+    assert result.evidence == f"the page and the signalling answer, the certificate is good for {DAYS} days"
+    assert result.values["probe_ssl_days_left"] == pytest.approx(DAYS, abs=0.1)
+    assert {'probe_webrtc_duration_seconds{phase="page"}', 'probe_webrtc_duration_seconds{phase="signalling"}'} <= set(
+        result.values
+    )
+
+
+async def test_signalling_that_is_gone_behind_a_good_page_is_seen(meet: Meet) -> None:
+    result = await room(meet, websocket="/hop")
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.STATUS)
+    assert result.evidence == "no WebSocket, but 200"
+    assert "probe_ssl_days_left" in result.values
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "reason", "evidence"),
+    [
+        ("/hop", {"text": "Đăng nhập"}, Reason.CONTENT, "the page does not hold “Đăng nhập”"),
+        ("/none", {}, Reason.STATUS, "the page answers 404 Not Found"),
+        ("/gone", {}, Reason.STATUS, "the page answers 302 Moved Temporarily"),
+        ("/hop", {"ca": {"file": ""}}, Reason.CERTIFICATE, "certificate not trusted: unable to get local issuer certificate"),
+        ("/hop", {"subprotocol": "other"}, Reason.STATUS, "no WebSocket, but 501"),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_is_told(
+    meet: Meet, path: str, options: dict[str, Any], reason: Reason, evidence: str
+) -> None:
+    result = await room(meet, path, **options)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, reason), result
+    assert result.evidence == evidence
+
+
+async def test_a_page_alone_can_be_asked_for(meet: Meet) -> None:
+    result = await room(meet, websocket="")
+    assert result.outcome is Outcome.OK
+    assert result.evidence.startswith("the page answers")
+
+
+Speak = Callable[[web.WebSocketResponse], Awaitable[None]]
+
+
+@asynccontextmanager
+async def _speaking(speak: Speak, *protocols: str) -> AsyncIterator[dict[str, Any]]:
+    """A WebSocket server of aiohttp; the options that ask it."""
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="room")
+
+    async def signalling(request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse(protocols=protocols)
+        await websocket.prepare(request)
+        await speak(websocket)
+        return websocket
+
+    app = web.Application()
+    app.add_routes([web.get("/", page), web.get("/xmpp-websocket", signalling)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, LOOPBACK, 0)
+    await site.start()
+    try:
+        yield {"url": f"http://room.example:{runner.addresses[0][1]}/"}
+    finally:
+        await runner.cleanup()
+
+
+async def test_a_plain_websocket_is_enough_where_it_is_no_xmpp() -> None:
+    async def listen(websocket: web.WebSocketResponse) -> None:
+        await websocket.receive()
+
+    async with _speaking(listen) as options:
+        result = await ask("webrtc-room", LOOPBACK, subprotocol="", **options)
+    assert result.outcome is Outcome.OK
+    assert result.evidence == "the page and the signalling answer"
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("<html>", "not the beginning of XMPP: <html>"),
+        ("<open xmlns='else'/>", "not the beginning of XMPP: <open xmlns='else'/>"),
+        (b"\0", "not the beginning of XMPP, but BINARY"),
+        (None, "not the beginning of XMPP, but CLOSE"),
+        (f"<open xmlns='{FRAMING}'/>", "not the beginning of XMPP, but CLOSE"),
+        ("x" * 100_000, "not the beginning of XMPP, but ERROR"),
+    ],
+    ids=["html", "another namespace", "binary", "closed", "closed after the first", "too long"],
+)
+async def test_another_word_than_xmpp_is_a_protocol_failure(word: str | bytes | None, told: str) -> None:
+    heard: list[str] = []
+
+    async def speak(websocket: web.WebSocketResponse) -> None:
+        message = await websocket.receive()
+        heard.append(message.data if message.type is WSMsgType.TEXT else "")
+        if isinstance(word, str):
+            await websocket.send_str(word)
+        elif word is not None:
+            await websocket.send_bytes(word)
+
+    async with _speaking(speak, "xmpp") as options:
+        result = await ask("webrtc-room", LOOPBACK, domain='meet".example', **options)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
+    assert result.evidence == told
+    assert heard == [f'<open xmlns="{FRAMING}" to=\'meet".example\' version="1.0"/>']
+
+
+@pytest.mark.parametrize(
+    "options", [{"url": "ftp://x/"}, {"url": "https://a:b@x/"}, {"url": "https://x/", "subprotocol": "a b"}]
+)
+async def test_options_that_can_never_work_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        await ask("webrtc-room", LOOPBACK, **options)
