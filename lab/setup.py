@@ -6,6 +6,7 @@ fails when something is missing that it could not install.
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ PEERS = {
     "nginx": "nginx-light",
     "kamailio": "kamailio",
     "baresip": "baresip-core",
+    "sipp": "sip-tester",
+    "turnserver": "coturn",
     "prosody": "prosody",
     "dnsmasq": "dnsmasq-base",
     "prometheus": "prometheus",
@@ -31,6 +34,8 @@ PEERS = {
     "chromium": "chromium",
 }
 """Command → Debian package."""
+PARTS = {"/usr/lib/*/kamailio/modules/tls.so": "kamailio-tls-modules"}
+"""File → Debian package, of what has no command."""
 
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
 _QUIET = {
@@ -42,8 +47,9 @@ _NO_START = "/usr/sbin/policy-rc.d"
 
 
 def missing() -> list[str]:
-    """Debian packages whose command is not there."""
-    return [package for command, package in PEERS.items() if not shutil.which(command, path=_PATH)]
+    """Debian packages whose command or file is not there."""
+    commands = [package for command, package in PEERS.items() if not shutil.which(command, path=_PATH)]
+    return commands + [package for file, package in PARTS.items() if not glob.glob(file)]  # noqa: PTH207
 
 
 def _install(packages: list[str]) -> None:

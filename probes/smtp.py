@@ -9,10 +9,12 @@ import asyncio
 import ssl
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from monitor.core.model import Reason
-from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
+from probes.engine import connection
+from probes.engine.connection import TrustOptions
+from probes.registry import Metric, Request, Result, failed, labelled, ok, probe
 from probes.wire import tls
 from probes.wire.text import one_line
 
@@ -22,7 +24,7 @@ MAX_LINE = 2048
 MAX_LINES = 64
 
 
-class SmtpOptions(Options):
+class SmtpOptions(TrustOptions):
     """How to greet."""
 
     port: int = Field(25, ge=1, le=65535, description="port of the server")
@@ -30,9 +32,6 @@ class SmtpOptions(Options):
         "commune-monitor.invalid", description="our name in EHLO"
     )
     starttls: bool = Field(False, description="insist on TLS")
-    server_name: str = Field("", description="name to verify; empty: the address")
-    verify: bool = Field(True, description="whether the certificate must be good")
-    ca: Secret = Field(SecretStr(""), description="where the PEM of the CA is; none: those of the system")
 
 
 class _Wrong(Exception):
@@ -90,8 +89,7 @@ class _Dialogue:
     metrics=[
         Metric(name="probe_smtp_status_code", help="Code of the last reply."),
         Metric(name=PHASE, help="Seconds by phase.", labels=("phase",)),
-        Metric(name=tls.EXPIRY, help="When the certificate of the peer ends, in Unix seconds."),
-        Metric(name=tls.DAYS_LEFT, help="Days until the certificate of the peer ends."),
+        *connection.METRICS,
     ],
 )
 async def run(request: Request[SmtpOptions]) -> Result:

@@ -10,6 +10,7 @@ import inspect
 import json
 import pkgutil
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -549,6 +550,26 @@ def test_the_example_of_contacts_loads(tmp_path: Path) -> None:
         "on-call",
         "head",
     ]
+
+
+def test_the_example_of_signalling_loads_beside_the_province(tmp_path: Path) -> None:
+    certificate = Authority(tmp_path).ca.read_text(encoding="ascii")
+    folder = Path(shutil.copytree(ROOT / "config" / "inventory", tmp_path / "inventory"))
+    for name in ("rooms.yaml", "signalling.yaml"):
+        shutil.copy(ROOT / "config" / "examples" / name, folder)
+    warnings: list[Any] = []
+    loaded = load_inventory(
+        folder, lambda _, name: certificate if name.endswith(".pem") else f"secret of {name}", warnings
+    )
+    assert warnings == []
+    kinds = {
+        check.probe
+        for name in ("xa-mau", "vc-center")
+        for each in loaded.targets.values()
+        if each.site == name
+        for check in each.checks
+    }
+    assert kinds == {"icmp", "sip", "h323", "stun", "turn"}
 
 
 def test_the_example_of_settings_loads(tmp_path: Path) -> None:

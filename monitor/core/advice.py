@@ -17,7 +17,7 @@ class Sentences:
     readiness: Mapping[str, str]
     because: Mapping[str, str]
     todo: Mapping[str, str]
-    """By `because`, or by `because/role` of what is the reason."""
+    """By `because`, or by `because/role` of what is the reason, or `because/reason` of what is seen of it."""
 
 
 SENTENCES: Mapping[str, Sentences] = {
@@ -36,6 +36,7 @@ SENTENCES: Mapping[str, Sentences] = {
         },
         todo={
             "down": "Xem thiết bị họp đã bật chưa, dây mạng đã cắm chưa; khởi động lại thiết bị.",
+            "down/not-registered": "Khởi động lại thiết bị họp; xem tên và mật khẩu đăng ký trên thiết bị.",
             "cut-off/link": "Gọi nhà cung cấp đường truyền; tại xã xem nguồn điện và đèn của bộ chuyển đổi quang.",
             "cut-off/device": "Xem nguồn điện và dây của thiết bị này; khởi động lại.",
             "cut-off/service": "Báo bộ phận quản trị hệ thống này.",
@@ -63,6 +64,7 @@ SENTENCES: Mapping[str, Sentences] = {
         },
         todo={
             "down": "See that the endpoint is switched on and plugged in; restart it.",
+            "down/not-registered": "Restart the endpoint; look at its registration name and password.",
             "cut-off/link": "Call the provider of the line; on site look at power and the lights of the converter.",
             "cut-off/device": "See power and cables of this device; restart it.",
             "cut-off/service": "Tell those who run this system.",
@@ -105,13 +107,14 @@ def advise(room: Room, inventory: Inventory, words: Words) -> Advice:
     site = inventory.sites[target.site]
     sentence = said.because.get(room.because, room.because)
     role = of.role.value if of else ""
+    keys = (f"{room.because}/{role}", f"{room.because}/{room.reason}", room.because)
     return Advice(
         target=room.target,
         name=words.room(target, site),
         readiness=room.readiness,
         says=said.readiness[room.readiness],
         why=sentence.format(name=_named(of, target, inventory, words), trouble=words.trouble(room.reason, room.says)),
-        todo=said.todo.get(f"{room.because}/{role}") or said.todo.get(room.because, ""),
+        todo=next(filter(None, (said.todo.get(each) for each in keys)), ""),
         call=_call(of, target, inventory) if room.readiness is not Readiness.READY else "",
         circuit=of.circuit if of else "",
         incident=room.incident,

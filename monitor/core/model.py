@@ -81,6 +81,8 @@ class Reason(StrEnum):
     """The peer answered in form, but with an answer that is not the expected one."""
     CONTENT = "content"
     AUTH = "authentication"
+    NOT_REGISTERED = "not-registered"
+    """The registrar or gatekeeper is well, but does not know the room."""
     PERMISSION = "permission"
     """We are not allowed to do this on our own host."""
     LOCAL = "local"

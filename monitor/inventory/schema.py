@@ -156,7 +156,9 @@ class LimitModel(Model):
 class CheckModel(Model):
     """One check of a profile."""
 
-    probe: str = Field(description="kind of probe: icmp, snmp, http, tcp, dns, tls, smtp, sip or a plug-in's")
+    probe: str = Field(
+        description="kind of probe: icmp, snmp, http, tcp, dns, tls, smtp, sip, h323, stun, turn or a plug-in's"
+    )
     interval: Duration = Field(60.0, description="from one run to the next")
     timeout: Duration = Field(5.0, description="how long a run may take; at most the interval, or 2s")
     confirm: int = Field(3, ge=1, le=20, description="failed runs in a row before it counts")

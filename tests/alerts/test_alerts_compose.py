@@ -225,6 +225,19 @@ def test_a_mail_says_whom_to_call_about_its_target(cause: Cause, language: str, 
 
 
 @pytest.mark.parametrize(
+    ("language", "act"),
+    [
+        ("vi", "VIỆC CẦN LÀM: Thiết bị họp chưa đăng ký được: nhờ người tại chỗ khởi động lại"),
+        ("en", "WHAT TO DO: The endpoint is not registered: let somebody on site restart it"),
+    ],
+)
+def test_a_mail_of_a_room_that_is_not_registered_sends_nobody_to_its_cables(language: str, act: str) -> None:
+    incident = replace(INCIDENT, root="xa-kim-dong/router", cause=Cause.DEVICE, reason=Reason.NOT_REGISTERED)
+    told = notification(Happening.OPENED, replace(ON_CALL, language=language), incident)
+    assert act in part(sent(told), "plain")
+
+
+@pytest.mark.parametrize(
     ("root", "says"),
     [
         ("center/website", "hệ thống dùng chung toàn tỉnh; không có đối tượng được giám sát nào khác bị ảnh hưởng"),

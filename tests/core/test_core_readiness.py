@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.core.advice import SENTENCES, advise
-from monitor.core.model import Inventory, Maintenance, Meeting, Provider, Session
+from monitor.core.model import Inventory, Maintenance, Meeting, Provider, Reason, Session
 from monitor.core.readiness import (
     CRITERIA,
     Outlook,
@@ -182,6 +182,15 @@ def test_people_are_told_why_what_to_do_and_whom_to_call() -> None:
     found = advise(room_of(replay), replay.inventory, WORDS["en"])
     assert (found.call, found.circuit) == ("Chị Hoa 0912 345 678", "")
     assert found.why == "the room cannot be reached: no answer in time"
+
+
+def test_a_room_that_is_not_registered_has_its_own_advice() -> None:
+    replay = Replay(with_calls(province()))
+    replay.down(ROOM)
+    room = replace(room_of(replay), reason=Reason.NOT_REGISTERED)
+    found = advise(room, replay.inventory, WORDS["vi"])
+    assert found.why == "phòng họp không kết nối được: chưa đăng ký với máy chủ họp trực tuyến"
+    assert found.todo == "Khởi động lại thiết bị họp; xem tên và mật khẩu đăng ký trên thiết bị."
 
 
 def test_every_reason_has_its_sentences_in_each_language() -> None:

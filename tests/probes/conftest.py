@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,8 @@ from lab.certificates import Authority
 from lab.sink import Sink
 from probes.wire import mib
 from tests.probes.calls import KEY, Meet, Reflecting
-from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside, sensor
+from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside, running, sensor
+from tests.probes.rooms import Baresip, Registrar, Turnserver
 
 
 @pytest.fixture(scope="session")
@@ -32,13 +32,13 @@ def nginx(folder: Path, authority: Authority) -> Iterator[Nginx]:
     for each in ("stranger", "between"):
         (folder / each).mkdir()
     between = Authority(folder / "between", above=authority, days=9)
-    yield from _running(Nginx(folder, authority, Authority(folder / "stranger"), between))
+    yield from running(Nginx(folder, authority, Authority(folder / "stranger"), between))
 
 
 @pytest.fixture(scope="session")
 def agent(folder: Path) -> Iterator[Snmpd]:
     """An agent without a battery."""
-    yield from _running(Snmpd(folder, "snmpd"))
+    yield from running(Snmpd(folder, "snmpd"))
 
 
 @pytest.fixture(scope="session")
@@ -46,30 +46,52 @@ def battery(folder: Path) -> Iterator[Snmpd]:
     """A UPS on battery: the battery is low, 12 minutes and 30 % remain; it is warm, and old."""
     alarms = {"6.1.0": 2, "6.2.1.2.4": f".{UPS}.6.3.2", "6.2.1.2.7": f".{mib.UPS_ALARM_BATTERY_BAD}"}
     objects = {"2.1.0": 3, "2.2.0": 95, "2.3.0": 12, "2.4.0": 30, "2.7.0": 41, "4.1.0": 5, **alarms}
-    yield from _running(Snmpd(folder, "battery", {f"{UPS}.{oid}": value for oid, value in objects.items()}))
+    yield from running(Snmpd(folder, "battery", {f"{UPS}.{oid}": value for oid, value in objects.items()}))
 
 
 @pytest.fixture(scope="session")
 def warm(folder: Path) -> Iterator[Snmpd]:
     """A switch with two temperatures, and a fan."""
     sensors = sensor(1001, "inlet", 315) | sensor(1002, "fan", 38000, kind=10) | sensor(1005, "CPU", 624)
-    yield from _running(Snmpd(folder, "warm", sensors))
+    yield from running(Snmpd(folder, "warm", sensors))
 
 
 @pytest.fixture
 def own_agent(tmp_path: Path) -> Iterator[Snmpd]:
     """An agent that the test may restart."""
-    yield from _running(Snmpd(tmp_path, "own"))
+    yield from running(Snmpd(tmp_path, "own"))
 
 
 @pytest.fixture(scope="session")
 def kamailio(folder: Path) -> Iterator[Kamailio]:
-    yield from _running(Kamailio(folder))
+    yield from running(Kamailio(folder))
+
+
+@pytest.fixture(scope="session")
+def registrar(folder: Path, authority: Authority) -> Iterator[Registrar]:
+    yield from running(Registrar(folder, authority))
+
+
+@pytest.fixture(scope="session")
+def registrar_sha256(folder: Path, authority: Authority) -> Iterator[Registrar]:
+    """A registrar whose challenges are SHA-256 (RFC 8760)."""
+    yield from running(Registrar(folder, authority, "SHA-256"))
+
+
+@pytest.fixture(scope="session")
+def room(folder: Path, registrar: Registrar) -> Iterator[Baresip]:
+    """A room that is registered."""
+    yield from running(Baresip(folder, registrar))
+
+
+@pytest.fixture(scope="session")
+def coturn(folder: Path, authority: Authority) -> Iterator[Turnserver]:
+    yield from running(Turnserver(folder, authority))
 
 
 @pytest.fixture(scope="session")
 def dnsmasq(folder: Path) -> Iterator[Dnsmasq]:
-    yield from _running(Dnsmasq(folder))
+    yield from running(Dnsmasq(folder))
 
 
 @pytest.fixture(scope="session")
@@ -77,21 +99,13 @@ def reflecting(folder: Path) -> Iterator[Reflecting]:
     """A reflector on loopback."""
     key = folder / "reflector-key"
     key.write_text(f"{KEY}\n")
-    yield from _running(Reflecting(folder, free_port(), "--key-file", str(key)))
+    yield from running(Reflecting(folder, free_port(), "--key-file", str(key)))
 
 
 @pytest.fixture(scope="session")
 def meet(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Meet]:
     """A room in the browser."""
-    yield from _running(Meet(tmp_path_factory.mktemp("meet"), authority))
-
-
-def _running(server: Any) -> Iterator[Any]:
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
+    yield from running(Meet(tmp_path_factory.mktemp("meet"), authority))
 
 
 @pytest.fixture(scope="session")

@@ -166,6 +166,15 @@ class Server:
         self._process = None
 
 
+def running(server: Any) -> Iterator[Any]:
+    """Started, and ended afterwards."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 PAGE = "<h1>Một cửa</h1><form>Đăng nhập</form>"
 BOMB_BYTES = 8 << 20
 LARGE_BYTES = 300_000
@@ -478,6 +487,8 @@ class TcpPeer:
 class UdpPeer(asyncio.DatagramProtocol):
     """Takes datagrams on a free port and sends `answers` for each, or what `answer` makes of it."""
 
+    host = LOOPBACK
+
     def __init__(
         self, answers: list[bytes] | None = None, answer: Callable[[bytes], list[bytes]] | None = None
     ) -> None:
@@ -487,7 +498,7 @@ class UdpPeer(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> UdpPeer:
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(LOOPBACK, 0))
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, 0))
         self.port = self._transport.get_extra_info("sockname")[1]
         return self
 

@@ -53,6 +53,15 @@ def _v3(port: int) -> dict[str, Any]:
     return {"port": port, "version": "3", "user": "u", "auth_password": secret, "privacy_password": secret}
 
 
+def _turn(port: int) -> dict[str, Any]:
+    return {"port": port, "username": "u", "password": {"file": "x"}}
+
+
+_STUN = (
+    (b"", b"\x01\x01\0\0\x21\x12\xa4\x42" + bytes(12)),  # answers to others
+    (b"\x01\x01\x0f\xfc\x21\x12\xa4\x42" + bytes(12), bytes(4096)),
+)
+
 ASKS: dict[str, dict[str, Ask]] = {
     "dns": {
         "udp": Ask(over="udp", options=lambda port: {"port": port, "name": "good.example"}),
@@ -61,6 +70,15 @@ ASKS: dict[str, dict[str, Ask]] = {
             options=lambda port: {"port": port, "name": "good.example", "transport": "tcp"},
             endless=((b"\xff\xff", bytes(4096)),),
         ),
+    },
+    "h323": {
+        "status": Ask(
+            over="tcp",
+            options=lambda port: {"port": port},
+            endless=((b"", b"\x03\0\0\x09\x08\x02\0\0\x7d"), (b"\x03\0\x1f\xff\x08\x02", bytes(4096))),
+        ),
+        "gatekeeper": Ask(over="udp", options=lambda port: {"port": port, "ask": "gatekeeper"}),
+        "location": Ask(over="udp", options=lambda port: {"port": port, "ask": "location", "alias": "1"}),
     },
     "http": {
         "plain": Ask(
@@ -115,11 +133,19 @@ ASKS: dict[str, dict[str, Ask]] = {
         "v2c": Ask(over="udp", options=lambda port: {"port": port, "community": {"file": "x"}}),
         "v3": Ask(over="udp", options=_v3),
     },
+    "stun": {
+        "udp": Ask(over="udp", options=lambda port: {"port": port}),
+        "tcp": Ask(over="tcp", options=lambda port: {"port": port, "transport": "tcp"}, endless=_STUN),
+    },
     "tcp": {"connect": Ask(over="tcp", options=lambda port: {"port": port}, accepting_is_good=True)},
     "tls": {
         "handshake": Ask(
             over="tcp", options=lambda port: {"port": port}, endless=((b"\x16\x03\x03\x40\x00", bytes(4096)),)
         )
+    },
+    "turn": {
+        "udp": Ask(over="udp", options=_turn),
+        "tcp": Ask(over="tcp", options=lambda port: _turn(port) | {"transport": "tcp"}, endless=_STUN),
     },
     "webrtc-room": {
         "plain": Ask(

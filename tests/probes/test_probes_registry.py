@@ -66,7 +66,7 @@ def _request(told: list[str] | None = None, timeout: float = 5.0) -> Request[Any
 
 def test_load_finds_the_kinds_of_the_folder_in_order_of_name() -> None:
     kinds = registry.load()
-    assert {"dns", "http", "icmp", "sip", "smtp", "snmp", "tcp", "tls"} <= set(kinds)
+    assert {"dns", "h323", "http", "icmp", "sip", "smtp", "snmp", "stun", "tcp", "tls", "turn"} <= set(kinds)
     assert list(kinds) == sorted(kinds)
     assert all(kind.module == f"probes.{name.replace('-', '_')}" for name, kind in kinds.items())
 

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import math
 import re
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from tests.alerts.sample import NOW
 from tests.monitor.test_metrics import Scraped
 from tests.monitor.test_metrics import inventory as inventory_of
 from tests.probes.calls import KEY
-from tests.probes.peers import LOOPBACK, ask, eventually, make_request
+from tests.probes.h323_peers import Gatekeeper
+from tests.probes.peers import GIVE_UP_SECONDS, LOOPBACK, ask, eventually, make_request
+from tests.probes.rooms import MONITOR, MONITOR_PASSWORD, ROOM, Baresip, Registrar, asked_through
 from tests.test_docs import section
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -68,6 +71,8 @@ PORT, DISCARDS, UPS, SENSOR = (
     for what in ("for a port", "for a port with `discards`", "with `ups`", "for a sensor with `temperatures`")
 )
 
+LOGIN, THROUGH, LOOP = "`sip`, more with `password`", "`sip`, more with `through`", "`turn`, more with `loop`"
+LOCATION = "`h323`, more for `location`"
 MARKING = "`path`, more for a marking"
 
 CASES = [
@@ -85,6 +90,26 @@ CASES = [
     Case("`smtp`", "smtp", "plain_mail_port", lambda port: {"port": port}),
     Case("`smtp`, with STARTTLS", "smtp", "mail_port", lambda port: {"port": port, "starttls": True, "verify": False}),
     Case("`sip`", "sip", "kamailio", lambda kamailio: {"port": kamailio.port}),
+    Case(
+        "`sip`, over TLS", "sip", "registrar", lambda registrar: {
+            "port": registrar.tls, "transport": "tls", "ca": registrar.ca, "user": "locked", "username": MONITOR,
+            "password": {"file": MONITOR_PASSWORD},
+        }, more={LOGIN: 1},
+    ),
+    Case(
+        "`sip`", "sip", "registered", lambda registrar: asked_through(registrar, ROOM), more={THROUGH: 1},
+    ),
+    Case("`h323`", "h323", "gatekeeper", lambda gatekeeper: {"port": gatekeeper.port, "ask": "location", "alias": "1"}, more={LOCATION: 1}),
+    Case("`stun`", "stun", "coturn", lambda coturn: {"port": coturn.port}),
+    Case(
+        "`stun`, over TLS", "stun", "coturn",
+        lambda coturn: {"port": coturn.tls, "transport": "tls", "ca": coturn.ca, **coturn.login},
+    ),
+    Case("`turn`", "turn", "coturn", lambda coturn: {"port": coturn.port, "loop": True, **coturn.login}, more={LOOP: 1}),
+    Case(
+        "`turn`, over TLS", "turn", "coturn",
+        lambda coturn: {"port": coturn.tls, "transport": "tls", "ca": coturn.ca, **coturn.login},
+    ),
     Case("`media`", "media", "reflecting", lambda peer: {"port": peer.port, "key": {"file": KEY}, "duration": 0.2}),
     Case(
         "`path`", "path", "reflecting", lambda peer: {"port": peer.port, "key": {"file": KEY}, "dscp": [46]},
@@ -103,6 +128,28 @@ CASES = [
     Case("`snmp`", "snmp", "battery", lambda battery: {**battery.v2c, "ups": True}, more={UPS: 1}),
     Case("`snmp`", "snmp", "warm", lambda warm: {**warm.v2c, "temperatures": True}, more={SENSOR: 2}),
 ]  # fmt: skip
+
+
+@pytest.fixture
+def registered(registrar: Registrar, room: Baresip) -> Registrar:
+    """The registrar of a room."""
+    return registrar
+
+
+@pytest.fixture
+def gatekeeper() -> Iterator[Gatekeeper]:
+    """One that knows a room, in a loop of its own, for the check runs in another."""
+    loop, peer = asyncio.new_event_loop(), Gatekeeper({"1": (LOOPBACK, 1720)})
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(peer.__aenter__(), loop).result(GIVE_UP_SECONDS)
+        yield peer
+        asyncio.run_coroutine_threadsafe(peer.__aexit__(), loop).result(GIVE_UP_SECONDS)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def documented() -> dict[str, int]:

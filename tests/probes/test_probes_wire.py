@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import datetime
 import ipaddress
 import socket
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -16,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from lab.certificates import Authority
-from probes.wire import certificate, icmp, mib, room, sip, text
+from probes.wire import certificate, digest, icmp, mib, room, sip, text
 from tests.probes.peers import Field
 
 # -- ICMP --------------------------------------------------------------------------------------------------------------
@@ -236,8 +238,64 @@ def test_sip_headers_are_found_in_their_short_folded_and_repeated_forms() -> Non
     )
     assert response is not None
     assert (response.status, response.phrase, response.branch) == (200, "All is well", "z9one")
-    assert response.headers["call-id"] == "call"
-    assert response.headers["server"] == "one two"
+    assert response.first("call-id") == "call"
+    assert response.first("server") == "one two"
+    assert response.headers["via"][1] == "SIP/2.0/UDP c;branch=z9three dropped"
+    assert response.first("none") == ""
+
+
+def test_sip_lines_that_keep_the_connection_open_are_passed_over() -> None:
+    response = sip.parse(b"\r\n\r\n\r\nSIP/2.0 200 OK\r\n\r\nrest", stream=True)
+    assert response is not None
+    assert response.size == len(b"\r\n\r\n\r\nSIP/2.0 200 OK\r\n\r\n")
+
+
+_CHALLENGE_LIKE = some.lists(
+    some.sampled_from([
+        "Digest ", "realm=", '"r"', "nonce=", '"n"', ",", "qop=", '"auth,auth-int"', "auth", "algorithm=", "MD5", "SHA-256",
+        "stale=true", '"', "\\", "\r\n", "\udcff", "opaque", "=", " ",
+    ]) | some.text(max_size=6),
+    max_size=24,
+).map("".join)  # fmt: skip
+
+
+@given(_CHALLENGE_LIKE | _CHALLENGE_LIKE.map(lambda rest: f'Digest realm="r", nonce="n", {rest}'))
+def test_a_digest_challenge_is_one_or_none_and_its_answer_is_one_line(text: str) -> None:
+    challenge = digest.parse(text)
+    if challenge is not None:
+        value = digest.answer(challenge, method="OPTIONS", uri="sip:x", username="u", password="p", cnonce="c")
+        request = replace(_OPTIONS, credentials=(("Authorization", value),)).encode()
+        assert request.count(b"\r\n") == _OPTIONS.encode().count(b"\r\n") + 1
+        assert value.isprintable() or any(0xDC80 <= ord(each) <= 0xDCFF or ord(each) > 127 for each in value)
+
+
+@pytest.mark.parametrize("quotes", ['"', '\\"', '"\\', "a,", "=,", "a=", 'a="'])
+def test_a_digest_challenge_is_read_in_one_pass(quotes: str) -> None:
+    assert digest.parse("Digest " + quotes * (digest.MOST_CHARACTERS // len(quotes) - 8)) is None
+
+
+_OPTIONS = sip.OptionsRequest(
+    uri="sip:room1@x", transport="UDP", local="127.0.0.1:5060", branch="z9hG4bKb", call_id="call", tag="t"
+)  # fmt: skip
+
+
+@given(some.data())
+def test_a_mutated_answer_counts_only_with_branch_call_and_sequence(data: some.DataObject) -> None:
+    good = (
+        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKb;rport=5060\r\nCall-ID: call\r\n"
+        b"CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    )
+    parsed = sip.parse(good, stream=False)
+    assert parsed is not None
+    assert parsed.answers(_OPTIONS)
+    at = data.draw(some.integers(0, len(good) - 1))
+    cut, put = data.draw(some.integers(0, 4)), data.draw(some.binary(max_size=4))
+    mutated = good[:at] + put + good[at + cut :]
+    with contextlib.suppress(sip.ProtocolError):
+        again = sip.parse(mutated, stream=False)
+        assert again is not None
+        if again.answers(_OPTIONS):
+            assert all(each in mutated for each in (b"z9hG4bKb", b"call", b"OPTIONS"))
 
 
 # -- certificates and text ---------------------------------------------------------------------------------------------
