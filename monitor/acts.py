@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -23,6 +23,7 @@ from monitor.inventory.schema import Line, Model, Span
 from monitor.pipeline import Pipeline
 from monitor.store import LinkUsedError, Store
 from monitor.web.acts import Offer, Refusal, RefusedLinkError
+from monitor.web.desk import RefusedActError
 from monitor.web.words import WORDS, machine_time
 from monitor.yamlfile import near
 
@@ -101,6 +102,10 @@ class Acts:
         )  # fmt: skip
         self._pipeline.silenced(silence)
         return _silence_json.dump_python(silence, mode="json")
+
+    async def silence_root(self, incident: str, given: Mapping[str, object], login: str) -> object:
+        """The same about what an open incident has as its root."""
+        return await self.silence({**given, "target": self._open(incident).root}, login)
 
     def _choose(self, asked: SilenceRequest) -> None:
         """Refuse what does not name one thing that exists."""
@@ -203,6 +208,38 @@ class Acts:
             raise RefusedError(f"{asked.id}: a later mail of the incident has told it since")
         log.warning("%s queued again what had failed: %s", by, ", ".join(queued) or "nothing")
         return list(queued)
+
+
+class BoardActs:
+    """The acts of people who are signed in to the board; each raises web.desk.RefusedActError."""
+
+    def __init__(self, acts: Acts) -> None:
+        self._acts = acts
+
+    async def take(self, incident: str, note: str, who: str) -> None:
+        """Have an incident."""
+        await _or_refused(self._acts.acknowledge(incident, {"note": note}, who))
+
+    async def give_back(self, incident: str, who: str) -> None:
+        """Have it no longer."""
+        await _or_refused(self._acts.unacknowledge(incident, who))
+
+    async def silence(self, incident: str, lasting: str, reason: str, who: str) -> None:
+        """Mail nobody of what has the root of an open incident."""
+        await _or_refused(self._acts.silence_root(incident, {"for": lasting, "reason": reason}, who))
+
+    async def lift(self, silence: str, who: str) -> None:
+        """Mail again."""
+        await _or_refused(self._acts.unsilence(silence, who))
+
+
+async def _or_refused(act: Awaitable[object]) -> None:
+    try:
+        await act
+    except RefusedError as error:
+        raise RefusedActError(str(error)) from error
+    except StoreError as error:
+        raise RefusedActError(f"not written, so not done: {error}") from error
 
 
 class LinkActs:

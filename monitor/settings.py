@@ -7,6 +7,7 @@ from collections.abc import Callable
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.utils import parseaddr
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -204,6 +205,78 @@ class LinkSettings(Model):
     key: str = Field("links.key", description="file with the key that signs the acts of mails; empty: mails offer none")
 
 
+def _issuer(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError(f"`{value}` is no issuer such as https://sso.example.org/realms/tinh")
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+        raise ValueError("names and secrets would go over the network in the clear: write https://")
+    return value
+
+
+def _networks(value: list[str]) -> list[str]:
+    for each in value:
+        try:
+            ip_network(each)
+        except ValueError as error:
+            raise ValueError(f"`{each}` is no address or network such as 127.0.0.1 or 10.0.0.0/24: {error}") from error
+    return value
+
+
+def _header(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]+", value):
+        raise ValueError(f"`{value}` is no name of a header, such as X-Remote-User")
+    return value
+
+
+class ProxySettings(Model):
+    """A reverse proxy in front of the board that knows who people are."""
+
+    header: Annotated[str, AfterValidator(_header)] = Field(
+        description="header with the name, which the proxy sets and takes away from what comes in",
+        examples=["X-Remote-User"],
+    )
+    from_: Annotated[list[str], AfterValidator(_networks)] = Field(
+        ["127.0.0.1", "::1"],
+        alias="from",
+        min_length=1,
+        description="addresses of the proxy: nobody else's header is believed",
+    )
+
+
+class OpenIdSettings(Model):
+    """An OpenID Connect provider that knows who people are."""
+
+    issuer: Annotated[str, AfterValidator(_issuer)] = Field(
+        description="its address as it calls itself", examples=["https://sso.example.org/realms/tinh"]
+    )
+    client_id: str = Field(min_length=1, description="what it calls this board")
+    client_secret: Secret = Field(description="where the secret of this board is")
+    name_claim: str = Field(
+        "preferred_username", min_length=1, description="claim of the ID token that is shown and kept as the name"
+    )
+    groups: list[str] = Field(
+        [], description="who is in one of these may act; empty: everybody whom the provider lets in"
+    )
+    groups_claim: str = Field("groups", min_length=1, description="claim of the ID token that lists them")
+    ca: Annotated[Secret, AfterValidator(_ca)] | None = Field(
+        None, description="where the PEM of the CA is that signed its certificate; none: those of the system"
+    )
+
+
+class SignInSettings(Model):
+    """How people are known who may act on the board; one of both."""
+
+    proxy: ProxySettings | None = Field(None, description="a reverse proxy says it in a header")
+    openid: OpenIdSettings | None = Field(None, description="an OpenID Connect provider says it")
+
+    @model_validator(mode="after")
+    def _one(self) -> SignInSettings:
+        if (self.proxy is None) == (self.openid is None):
+            raise ValueError("write exactly one of `proxy` and `openid`")
+        return self
+
+
 class Settings(Model):
     """settings.yaml; file names are relative to it."""
 
@@ -216,6 +289,7 @@ class Settings(Model):
     watch: bool = Field(False, description="reload by itself when inventory or contacts were changed")
     control: str = Field("control.sock", description="Unix socket for the commands that change the running daemon")
     links: LinkSettings = Field(LinkSettings(), description="addresses that mails point at")
+    sign_in: SignInSettings | None = Field(None, description="who may act on the board; none: it is for looking only")
     mail: MailSettings = Field(description="how mails leave")
     heartbeat: HeartbeatSettings = Field(HeartbeatSettings(), description="signs of life to somebody else")
     alertmanager: AlertmanagerSettings = Field(
@@ -229,6 +303,14 @@ class Settings(Model):
     def path(self, name: str) -> Path:
         """A file named in the settings."""
         return self.folder / name
+
+    @model_validator(mode="after")
+    def _reached(self) -> Settings:
+        if self.sign_in is not None and self.sign_in.openid is not None and not (self.links.board and self.links.key):
+            raise ValueError(
+                "`sign_in.openid` needs `links.board`, to which the provider sends people back, and `links.key`"
+            )
+        return self
 
     @property
     def database_url(self) -> str:
