@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import time
+from ipaddress import ip_network
 
 from alerts.compose import Composer
 from alerts.heartbeat import Switch
@@ -15,6 +16,7 @@ from monitor.acts import signing_key
 from monitor.core.lasthour import Series
 from monitor.settings import HeartbeatSettings, RelaySettings, Settings, TrapSettings, WebhookSettings
 from monitor.traps import TrapListener, TrapUser
+from monitor.web.signin import CALLBACK, ByHeader, BySession, SignIn
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,25 @@ def make_signer(settings: Settings) -> Signer | None:
         why = error.strerror or error
         log.warning("mails have no links to acknowledge: the key %s can be neither read nor made: %s", file, why)
         return None
+
+
+def make_sign_in(settings: Settings) -> SignIn | None:
+    """How people are known who may act on the board; None: it is for looking only. Raises OSError without its key."""
+    asked = settings.sign_in
+    if asked is None:
+        return None
+    if asked.proxy is not None:
+        return ByHeader(asked.proxy.header, tuple(map(ip_network, asked.proxy.from_)))
+    assert asked.openid is not None
+    from monitor.openid import OpenIdConnect, Provider  # noqa: PLC0415  4 MiB that nobody needs who signs in nowhere
+
+    board, ca = settings.links.board.rstrip("/"), asked.openid.ca
+    provider = Provider(
+        issuer=asked.openid.issuer, client_id=asked.openid.client_id, client_secret=asked.openid.client_secret.get_secret_value(),
+        callback=f"{board}{CALLBACK}", name_claim=asked.openid.name_claim, groups_claim=asked.openid.groups_claim,
+        groups=frozenset(asked.openid.groups), ca_pem=ca.get_secret_value() if ca else "",
+    )  # fmt: skip
+    return BySession(OpenIdConnect(provider), signing_key(settings.path(settings.links.key)), board)
 
 
 def make_composer(
