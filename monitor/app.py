@@ -21,11 +21,12 @@ from aiohttp import web
 from alerts.alertmanager import Alertmanager, Peers
 from alerts.compose import Composer
 from alerts.heartbeat import Heartbeat, Incidents
+from alerts.links import Signer
 from alerts.outbox import Outbox
 from alerts.own import Emergency, concerned
 from alerts.routing import Routing
 from alerts.webhook import Webhooks
-from monitor.acts import Acts, LinkActs
+from monitor.acts import Acts, BoardActs, LinkActs
 from monitor.archive import Archive
 from monitor.collector import leave_alone, spare_collector
 from monitor.control import RefusedError, make_control, serve
@@ -40,7 +41,15 @@ from monitor.inventory.diff import compare, plan_json
 from monitor.live import Live
 from monitor.lookback import LookBack
 from monitor.metrics import Metrics
-from monitor.parts import make_composer, make_mailer, make_signer, make_switch, make_trap_listener, make_webhook
+from monitor.parts import (
+    make_composer,
+    make_mailer,
+    make_sign_in,
+    make_signer,
+    make_switch,
+    make_trap_listener,
+    make_webhook,
+)
 from monitor.pipeline import Pipeline
 from monitor.quality import QualityReports
 from monitor.readiness import Outlooks, ReadinessReports
@@ -54,7 +63,7 @@ from monitor.traps import TrapListener
 from monitor.watch import LOOK_SECONDS, Due, Watch
 from monitor.watchdog import READY, STOPPING, Systemd, reloading
 from monitor.web.door import Door, bind
-from monitor.web.routes import make_app
+from monitor.web.routes import People, make_app
 from monitor.yamlfile import ConfigError
 from probes import registry
 
@@ -173,12 +182,10 @@ class App:
         self._readiness = self._make_readiness_reports(outlooks, composer)
         heartbeat = self._make_heartbeat(composer)
         now = Incidents(self.pipeline.correlator.incidents, lambda: self._live.ready()[0])
-        mail_acts = LinkActs(signer, self.pipeline, store, utc_now) if signer else None
-        door = Door(
-            make_app(self._live, self.metrics.expose, mail_acts=mail_acts, grafana=self._settings.links.grafana)
-        )
+        acts = Acts(self.pipeline, store, utc_now, lambda: self._routing.contacts)
+        door = self._make_door(signer, acts)
         await door.open(listener)
-        control, stop = await self._serve_control(door), self._handle_signals()
+        control, stop = await self._serve_control(door, acts), self._handle_signals()
         works: dict[str, Coroutine[Any, Any, object]] = {
             "pipeline": self.pipeline.run(),
             "outbox": self.outbox.run(),
@@ -301,10 +308,29 @@ class App:
         except StoreError as error:
             raise StartError(str(error)) from error
 
-    async def _serve_control(self, door: Door) -> web.AppRunner:
+    def _make_door(self, signer: Signer | None, acts: Acts) -> Door:
+        mail_acts = LinkActs(signer, self.pipeline, self._store, utc_now) if signer else None
+        try:
+            sign_in = make_sign_in(self._settings)
+        except OSError as error:
+            raise StartError(
+                f"{self._path}: links.key: can be neither read nor made: {error.strerror or error}"
+            ) from error
+        board = self._settings.links.board.rstrip("/")
+        people = People(sign_in=sign_in, acts=BoardActs(acts), board=board) if sign_in else None
+        return Door(
+            make_app(
+                self._live,
+                self.metrics.expose,
+                mail_acts=mail_acts,
+                people=people,
+                grafana=self._settings.links.grafana,
+            )
+        )
+
+    async def _serve_control(self, door: Door, acts: Acts) -> web.AppRunner:
         path = self._settings.path(self._settings.control)
         try:
-            acts = Acts(self.pipeline, self._store, utc_now, lambda: self._routing.contacts)
             return await serve(make_control(self.reload, self.plan, acts), path)
         except OSError as error:
             await door.close()

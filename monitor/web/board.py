@@ -24,6 +24,7 @@ from monitor.core.model import Incident, Inventory, Severity, State
 from monitor.core.severity import RANK as SEVERITY_RANK
 from monitor.core.words import dialled
 from monitor.web.acts import MAX_NAME, Offer, Refusal
+from monitor.web.desk import LASTING
 from monitor.web.drawing import CHART_SIZE, HEIGHT, PERIODS, REACH, SLOTS
 from monitor.web.meetings import LEVELS, advices, level_of, outlook_of
 from monitor.web.overview import (
@@ -79,9 +80,9 @@ LETTERS = {State.DEGRADED: "!", State.DOWN: "×", State.UNREACHABLE: "–", Stat
 class Board:
     """Renders the pages."""
 
-    def __init__(self, grafana: str = "") -> None:
-        """`grafana` is the address of Grafana, or empty."""
-        self._grafana = grafana.rstrip("/")
+    def __init__(self, grafana: str = "", *, desk: bool = False) -> None:
+        """`grafana` is the address of Grafana, or empty; `desk`: people can sign in and act, and pages lead there."""
+        self._grafana, self._desk = grafana.rstrip("/"), desk
         self._pages = Environment(
             loader=PackageLoader("monitor.web"),
             autoescape=True,
@@ -283,6 +284,35 @@ class Board:
             }  # fmt: skip
         return self._render("act.html", words, now, view=view, max_name=MAX_NAME, **given)
 
+    def desk_incident(
+        self, view: View, incident_id: str, words: Words, now: datetime, *, who: str, signs_out: bool
+    ) -> str | None:
+        """What who is signed in can do about an open incident; None when there is none of this id."""
+        found = [each for each in view.incidents() if each.id == incident_id and each.closed is None]
+        if not found:
+            return None
+        case = case_of(found[0], view.inventory())
+        place = case.site.name if case.site else found[0].root
+        return self._render(
+            "desk.html", words, now, view=view, case=case, who=who, signs_out=signs_out, back=f"/incidents/{found[0].id}",
+            level=level(case), sign=SIGNS[found[0].state], heading=clip(f"{words.name(case.target, found[0].root)} – {place}", 160),
+            marks=marks(view_of(view.states(), found[0].root), words, found[0]), lasting=LASTING,
+        )  # fmt: skip
+
+    def desk_silences(self, view: View, words: Words, now: datetime, *, who: str, signs_out: bool) -> str:
+        """What who is signed in can lift."""
+        silences = [(each, told_silence(each, view.inventory(), words)) for each in view.silences()[:MAX_IMPACT]]
+        return self._render(
+            "desk.html", words, now, view=view, case=None, who=who, signs_out=signs_out, back="/silences",
+            heading=words.page["silenced_now"], silences=silences,
+        )  # fmt: skip
+
+    def refused(self, view: View, sentence: str, why: str, words: Words, now: datetime) -> str:
+        """Why something was not done; `sentence` is a key of the words."""
+        return self._render(
+            "refused.html", words, now, view=view, heading=words.page["not_done"], sentence=sentence, why=why
+        )
+
     def missing(self, view: View, sentence: str, words: Words, now: datetime) -> str:
         """The page for what does not exist; `sentence` is a key of the words."""
         return self._render("missing.html", words, now, view=view, sentence=sentence)
@@ -308,6 +338,7 @@ class Board:
             name_of=words.name,
             trouble=lambda of: words.trouble(of.reason, of.says),
             here=here,
+            desk=self._desk,
             other="en" if words is VI else "vi",
             script_hash=self._script_hash,
             warnings=warnings(view, health, words),

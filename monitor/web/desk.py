@@ -1,13 +1,16 @@
-"""What people do on the board who are signed in: take an incident or give it back, be silent about it, lift a silence.
+"""What people do who are signed in: take an incident or give it back, be silent about it, lift a silence.
 
-Forms only, each answered by the page that it came from; a form of another site is refused, whatever cookie comes with it.
+Pages of their own, beside those that all look at: forms only, without script, each answered by the page that shows what came of it. A form
+of another site is refused, whatever cookie comes with it.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Protocol
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -15,12 +18,16 @@ from monitor.web.signin import CALLBACK, BySession, SignIn, SignInError, from_ou
 
 log = logging.getLogger(__name__)
 
-LASTING = ("1h", "4h", "12h", "3d")
+LASTING: Mapping[str, timedelta] = {
+    "1h": timedelta(hours=1),
+    "4h": timedelta(hours=4),
+    "12h": timedelta(hours=12),
+    "3d": timedelta(days=3),
+}
 """For how long one may be silent from a page; the command knows more."""
 
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 Form = Mapping[str, str]
-Trouble = Callable[[web.Request, str, int, str], web.Response]
-"""Makes the page that says why something was not done: a key of the words, the status, and what is wrong in plain words or empty."""
 
 
 class RefusedActError(Exception):
@@ -43,76 +50,114 @@ class BoardActs(Protocol):
         """Mail again."""
 
 
-class Desk:
-    """The routes of sign-in and of the forms."""
+class DeskPages(Protocol):
+    """Makes the pages; `signs_out`: there is a session that can be ended."""
 
-    def __init__(self, sign_in: SignIn, acts: BoardActs, board: str, trouble: Trouble) -> None:
-        """`board` is how people reach us."""
-        self._sign_in, self._acts, self._board, self._trouble = sign_in, acts, board, trouble
+    def desk_incident(self, request: web.Request, incident: str, who: str, *, signs_out: bool) -> web.Response | None:
+        """The forms about an open incident; None when there is none."""
+
+    def desk_silences(self, request: web.Request, who: str, *, signs_out: bool) -> web.Response:
+        """The silences in force, each with its form."""
+
+    def refused(self, request: web.Request, sentence: str, status: int, why: str = "") -> web.Response:
+        """Why something was not done: a key of the words, and what was wrong in plain words."""
+
+
+class Desk:
+    """The routes of sign-in, and of the pages with forms."""
+
+    def __init__(self, sign_in: SignIn, acts: BoardActs, pages: DeskPages, board: str) -> None:
+        """`board` is how people reach us, such as https://monitor.example.org."""
+        self._sign_in, self._acts, self._pages, self._board = sign_in, acts, pages, board
+        self._session = sign_in if isinstance(sign_in, BySession) else None
 
     def table(self) -> list[web.RouteDef]:
         """The routes."""
-        acts = self._acts
         routes = [
-            web.post(
-                "/incidents/{id}/take",
-                self._form(lambda id_, form, who: acts.take(id_, form.get("note", ""), who), "/incidents/{}"),
-            ),
-            web.post(
-                "/incidents/{id}/give-back", self._form(lambda id_, _, who: acts.give_back(id_, who), "/incidents/{}")
-            ),
-            web.post(
-                "/incidents/{id}/silence",
-                self._form(
-                    lambda id_, form, who: acts.silence(id_, form.get("for", ""), form.get("reason", ""), who),
-                    "/incidents/{}",
-                ),
-            ),
-            web.post("/silences/{id}/lift", self._form(lambda id_, _, who: acts.lift(id_, who), "/silences")),
+            web.get("/desk/incidents/{id}", self._known(self._incident)),
+            web.get("/desk/silences", self._known(self._silences)),
+            web.post("/desk/incidents/{id}/take", self._form(self._take, "/incidents/{}")),
+            web.post("/desk/incidents/{id}/give-back", self._form(self._give_back, "/incidents/{}")),
+            web.post("/desk/incidents/{id}/silence", self._form(self._silence, "/incidents/{}")),
+            web.post("/desk/silences/{id}/lift", self._form(self._lift, "/desk/silences")),
         ]
-        if isinstance(self._sign_in, BySession):
-            session = self._sign_in
+        if self._session is not None:
             routes += [
-                web.get(session.page, self._or_trouble(session.begin)),
-                web.get(CALLBACK, self._or_trouble(session.finish)),
+                web.get(self._session.page, self._or_refused(self._session.begin)),
+                web.get(CALLBACK, self._or_refused(self._session.finish)),
                 web.post("/sign-out", self._sign_out),
             ]
         return routes
 
-    def _form(
-        self, act: Callable[[str, Form, str], Awaitable[None]], back: str
-    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+    # -- pages ---------------------------------------------------------------------------------------------------------
+
+    def _known(self, page: Callable[[web.Request, str], web.Response]) -> Handler:
+        """A page for those who are signed in; others are sent where they can do that."""
+
         async def handler(request: web.Request) -> web.Response:
-            who, id_ = self._sign_in.who(request), request.match_info["id"]
-            if not from_ourselves(request, self._board):
-                return self._trouble(request, "signin_forged", 403, "")
-            if not who:
-                return self._trouble(request, "signin_needed", 401, "")
-            try:
-                await act(id_, await _plain(request), who)
-            except RefusedActError as error:
-                return self._trouble(request, "act_refused", 422, str(error))
-            return see(back.format(id_))
+            who = self._sign_in.who(request)
+            if who:
+                return page(request, who)
+            if self._session is not None:
+                return see(f"{self._session.page}?back={quote(request.path_qs, safe='')}")
+            return self._pages.refused(request, "signin_needed", 401)
 
         return handler
 
-    def _or_trouble(
-        self, page: Callable[[web.Request], Awaitable[web.Response]]
-    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+    def _incident(self, request: web.Request, who: str) -> web.Response:
+        id_ = request.match_info["id"]
+        found = self._pages.desk_incident(request, id_, who, signs_out=self._session is not None)
+        return found or self._pages.refused(request, "act_over", 404)
+
+    def _silences(self, request: web.Request, who: str) -> web.Response:
+        return self._pages.desk_silences(request, who, signs_out=self._session is not None)
+
+    # -- forms ---------------------------------------------------------------------------------------------------------
+
+    def _form(self, act: Callable[[str, Form, str], Awaitable[None]], then: str) -> Handler:
+        async def handler(request: web.Request) -> web.Response:
+            who, id_ = self._sign_in.who(request), request.match_info["id"]
+            if not from_ourselves(request, self._board):
+                return self._pages.refused(request, "signin_forged", 403)
+            if not who:
+                return self._pages.refused(request, "signin_needed", 401)
+            try:
+                await act(id_, await _plain(request), who)
+            except RefusedActError as error:
+                return self._pages.refused(request, "act_refused", 422, str(error))
+            return see(then.format(quote(id_)))
+
+        return handler
+
+    async def _take(self, incident: str, form: Form, who: str) -> None:
+        await self._acts.take(incident, form.get("note", ""), who)
+
+    async def _give_back(self, incident: str, _: Form, who: str) -> None:
+        await self._acts.give_back(incident, who)
+
+    async def _silence(self, incident: str, form: Form, who: str) -> None:
+        await self._acts.silence(incident, form.get("for", ""), form.get("reason", ""), who)
+
+    async def _lift(self, silence: str, _: Form, who: str) -> None:
+        await self._acts.lift(silence, who)
+
+    # -- sign-in -------------------------------------------------------------------------------------------------------
+
+    def _or_refused(self, page: Handler) -> Handler:
         async def handler(request: web.Request) -> web.Response:
             try:
                 return await page(request)
             except SignInError as error:
                 log.warning("sign-in from %s: %s", request.remote, error)
-                return self._trouble(request, f"signin_{error.key}", 403, "")
+                return self._pages.refused(request, f"signin_{error.key}", 403)
 
         return handler
 
     async def _sign_out(self, request: web.Request) -> web.Response:
-        assert isinstance(self._sign_in, BySession)
+        assert self._session is not None
         if not from_ourselves(request, self._board):
-            return self._trouble(request, "signin_forged", 403, "")
-        return self._sign_in.leave(request)
+            return self._pages.refused(request, "signin_forged", 403)
+        return self._session.leave(request)
 
 
 async def _plain(request: web.Request) -> Form:

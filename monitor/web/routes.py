@@ -1,6 +1,6 @@
-"""The HTTP surface: read-only, no cookies, one script of our own; what changes state lives on the control socket.
+"""The HTTP surface: read-only, one script of our own, no cookies for who only looks; what changes state lives on the control socket.
 
-The one exception are the signed links of mails (`acts`), the only pages with a form.
+The exceptions are the signed links of mails (`acts`), and the desk of those who are signed in: the only pages with forms.
 """
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import hdrs, web
 
 from monitor.web import acts, api, meetings, quiet, workings
 from monitor.web.board import Board, words_for
+from monitor.web.desk import BoardActs, Desk
 from monitor.web.door import LASTING
 from monitor.web.encoding import encoded, takes_gzip
 from monitor.web.feed import Feed
 from monitor.web.openapi import description
 from monitor.web.pages import PATHS, Pages
+from monitor.web.signin import SignIn
 from monitor.web.turns import Turns
 from monitor.web.view import View
 from monitor.web.words import Words
@@ -27,6 +30,17 @@ from monitor.web.words import Words
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Metrics = Callable[[str], tuple[str, AsyncIterator[str]]]
 """Given the Accept header: the content type, and the exposition in pieces."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Those who may act on the board."""
+
+    sign_in: SignIn
+    acts: BoardActs
+    board: str
+    """How they reach it, such as https://monitor.example.org."""
+
 
 WRITE_SECONDS = 30.0
 GZIP_PIECE = 1 << 18
@@ -38,7 +52,7 @@ RELOAD_SENTENCE = (
 )
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer a browser sends our own forms from an origin `null`
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
     hdrs.SERVER: "commune-monitor",
@@ -55,12 +69,14 @@ def make_app(
     metrics: Metrics,
     *,
     mail_acts: acts.MailActs | None = None,
+    people: People | None = None,
     grafana: str = "",
     clock: Callable[[], datetime] = _utc_now,
 ) -> web.Application:
     """All routes over one view. Serve it with an `access_log` of your choice; it holds nothing to be closed.
 
-    With `mail_acts` there are also the pages behind the links of mails, with `grafana`, its address, links to its charts.
+    With `mail_acts` there are also the pages behind the links of mails, with `people` those of who is signed in, with `grafana`,
+    its address, links to its charts.
     """
     turns = Turns()
 
@@ -72,7 +88,7 @@ def make_app(
 
     app = web.Application(client_max_size=1024, middlewares=[in_turn])
     app[LASTING] = set()
-    board = Board(grafana)
+    board = Board(grafana, desk=people is not None)
     pages = Pages(view, board, clock)
     feed = Feed(view, pages, turns)
     app.cleanup_ctx.append(feed.running)
@@ -81,6 +97,8 @@ def make_app(
     app.add_routes([*routes.table(), web.get("/events", feed.show)])
     if mail_acts is not None:
         app.add_routes(acts.ActRoutes(mail_acts, routes.show_act).table())
+    if people is not None:
+        app.add_routes(Desk(people.sign_in, people.acts, routes, people.board).table())
     app.on_response_prepare.append(_guard)
     return app
 
@@ -211,6 +229,24 @@ class _Routes:
         """The page behind a link of a mail: the only one with a form, which goes to where it came from."""
         page = self._board.act(self._view, offer, _words(request), self._clock(), done=done)
         status = acts.STATUS[offer] if isinstance(offer, acts.Refusal) else 200
+        return _page(page, self._act_policy, status)
+
+    # -- pages of who is signed in -------------------------------------------------------------------------------------
+
+    def desk_incident(self, request: web.Request, incident: str, who: str, *, signs_out: bool) -> web.Response | None:
+        """The forms about an open incident; None when there is none."""
+        words, now = _words(request), self._clock()
+        page = self._board.desk_incident(self._view, incident, words, now, who=who, signs_out=signs_out)
+        return _page(page, self._act_policy, 200) if page else None
+
+    def desk_silences(self, request: web.Request, who: str, *, signs_out: bool) -> web.Response:
+        """The silences in force, each with its form."""
+        page = self._board.desk_silences(self._view, _words(request), self._clock(), who=who, signs_out=signs_out)
+        return _page(page, self._act_policy, 200)
+
+    def refused(self, request: web.Request, sentence: str, status: int, why: str = "") -> web.Response:
+        """Why something was not done."""
+        page = self._board.refused(self._view, sentence, why, _words(request), self._clock())
         return _page(page, self._act_policy, status)
 
 

@@ -180,7 +180,7 @@ def test_the_page_of_a_link_may_send_its_form_to_itself_and_nothing_else(told: T
     url = f"http://127.0.0.1:{told.daemon.listen}{told.link(Act.ACKNOWLEDGE)}"
     with urllib.request.urlopen(url, timeout=5) as response:
         policy, page = response.headers["Content-Security-Policy"], response.read().decode()
-        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Referrer-Policy"] == "same-origin"
         assert response.headers["Cache-Control"] == "no-store"
     assert policy.startswith(
         "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; style-src"

@@ -90,7 +90,7 @@ async def test_every_answer_has_the_safe_headers(http: aiohttp.ClientSession, pa
     got, _, answer = await _get(http, path)
     assert got == status
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Server"] == "commune-monitor"
     policy = answer.headers["Content-Security-Policy"]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -18,9 +19,13 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
+from monitor.core.model import Silence, State
 from monitor.openid import OpenIdConnect, Provider
-from monitor.web.desk import Desk, RefusedActError
+from monitor.web.desk import RefusedActError
+from monitor.web.routes import People, make_app
 from monitor.web.signin import BEGUN, SESSION, ByHeader, BySession, SignIn, from_ourselves, local_path, plain_name
+from monitor.web.words import VI
+from tests.web.province import NOW, Clock, Province, commune, inventory_of
 
 HERE = Path(__file__).parent
 SECRET = "a-secret-that-only-this-test-knows"
@@ -60,25 +65,23 @@ def _free_port() -> int:
 
 
 class Board:
-    """The forms and sign-in behind the real HTTP server, with pages that say who looks."""
+    """The whole board over a small province, behind the real HTTP server."""
 
     def __init__(self, port: int, sign_in: SignIn) -> None:
         self.address, self.done, self._port = f"http://127.0.0.1:{port}", Done(), port
-        app = web.Application(client_max_size=1024)
-        app.add_routes(Desk(sign_in, self.done, self.address, self._trouble).table())
-        app.add_routes([web.get(path, self._page) for path in ("/", "/incidents/{id}", "/silences")])
-        self._sign_in, self.runner = sign_in, web.AppRunner(app, access_log=None)
-
-    async def _page(self, request: web.Request) -> web.Response:
-        return web.Response(text=f"{request.path}: {self._sign_in.who(request) or 'nobody'}")
-
-    @staticmethod
-    def _trouble(_: web.Request, key: str, status: int, why: str) -> web.Response:
-        return web.Response(text=f"{key} {why}".strip(), status=status)
+        self.province = Province(inventory_of(commune("xa-a", "Xã A", 20.1, 105.9)))
+        self.province.set_all(State.UP)
+        self.province.cut("xa-a")
+        people = People(sign_in=sign_in, acts=self.done, board=self.address)
+        self.runner = web.AppRunner(make_app(self.province, _no_metrics, people=people, clock=Clock()), access_log=None)
 
     async def open(self) -> None:
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", self._port).start()
+
+
+def _no_metrics(_: str) -> tuple[str, AsyncIterator[str]]:
+    raise AssertionError("nobody asks")
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +147,21 @@ async def board_at(place: Place, boards: list[Board], **given: object) -> Board:
     return made
 
 
+async def who(http: aiohttp.ClientSession, board: Board, headers: object = None) -> str:
+    """Whom the board takes us for."""
+    async with http.get(f"{board.address}/desk/silences", headers=headers, allow_redirects=False) as answer:  # type: ignore[arg-type]
+        if answer.status != 200:
+            assert answer.status == 401 or answer.headers["Location"] == "/sign-in?back=%2Fdesk%2Fsilences"
+            return "nobody"
+        found = re.search(r"Đang đăng nhập: <strong>(.*?)</strong>", await answer.text())
+        assert found is not None
+        return found[1]
+
+
+def sentence(key: str) -> str:
+    return VI.page[key]
+
+
 async def sign_in(browser: aiohttp.ClientSession, board: Board, name: str, back: str = "/") -> str:
     """Fill in the provider's forms until we are back; the page that is shown then."""
     async with browser.get(f"{board.address}/sign-in", params={"back": back}) as answer:
@@ -159,24 +177,27 @@ async def test_who_signs_in_at_the_provider_is_known_and_back_where_they_were(
     place: Place, browser: aiohttp.ClientSession, opened: list[Board]
 ) -> None:
     board = await board_at(place, opened)
-    assert await sign_in(browser, board, "noc-an", "/incidents/7") == "/incidents/7: noc-an"
-    async with browser.get(f"{board.address}/") as answer:
-        assert await answer.text() == "/: noc-an"
+    page = await sign_in(browser, board, "noc-an", "/desk/incidents/i-xa-a")
+    assert "Đang đăng nhập: <strong>noc-an</strong>" in page
+    assert "Nhận xử lý" in page
+    assert await who(browser, board) == "noc-an"
     (cookie,) = (each for each in browser.cookie_jar if each.key == SESSION)
     assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", "36000")
     assert "noc-an" not in cookie.value, "it says nothing to who reads it"
     headers = {"Origin": board.address}
     async with browser.post(f"{board.address}/sign-out", headers=headers) as answer:
-        assert await answer.text() == "/: nobody"
+        assert (answer.status, answer.url.path) == (200, "/")
+    assert await who(browser, board) == "nobody"
 
 
 async def test_only_who_is_in_a_group_that_may_act_is_let_in(
     place: Place, browser: aiohttp.ClientSession, opened: list[Board]
 ) -> None:
     board = await board_at(place, opened, groups=frozenset({"noc", "chiefs"}))
-    assert await sign_in(browser, board, "a-guest") == "signin_not_allowed"
+    assert sentence("signin_not_allowed") in await sign_in(browser, board, "a-guest")
     browser.cookie_jar.clear()
-    assert await sign_in(browser, board, "noc-binh") == "/: noc-binh"
+    await sign_in(browser, board, "noc-binh")
+    assert await who(browser, board) == "noc-binh"
 
 
 @pytest.mark.parametrize(
@@ -191,16 +212,15 @@ async def test_what_is_set_wrong_lets_nobody_in(
     given: dict[str, object], says: str, place: Place, browser: aiohttp.ClientSession, opened: list[Board]
 ) -> None:
     board = await board_at(place, opened, **given)
-    assert await sign_in(browser, board, "noc-an") == says
-    async with browser.get(f"{board.address}/") as answer:
-        assert await answer.text() == "/: nobody"
+    assert sentence(says) in await sign_in(browser, board, "noc-an")
+    assert await who(browser, board) == "nobody"
 
 
 async def test_a_provider_that_calls_itself_otherwise_is_not_believed(
     place: Place, browser: aiohttp.ClientSession, opened: list[Board]
 ) -> None:
     board = await board_at(place, opened, issuer=f"{place.issuer}/")
-    assert await sign_in(browser, board, "noc-an") == "signin_trouble"
+    assert sentence("signin_trouble") in await sign_in(browser, board, "noc-an")
 
 
 async def test_an_answer_that_was_not_asked_for_or_is_of_another_lets_nobody_in(
@@ -208,7 +228,7 @@ async def test_an_answer_that_was_not_asked_for_or_is_of_another_lets_nobody_in(
 ) -> None:
     board = await board_at(place, opened)
     async with browser.get(f"{board.address}/signed-in?code=1&state=2") as answer:
-        assert (answer.status, await answer.text()) == (403, "signin_forged")
+        assert (answer.status, sentence("signin_forged") in await answer.text()) == (403, True)
     async with browser.get(f"{board.address}/sign-in", allow_redirects=False) as answer:
         assert answer.headers["Location"].startswith(f"{place.issuer}/auth?")
         asked = URL(answer.headers["Location"]).query
@@ -224,7 +244,7 @@ async def test_an_answer_that_was_not_asked_for_or_is_of_another_lets_nobody_in(
         ({"code": "1", "state": asked["state"]}, "signin_trouble"),
     ):
         async with browser.get(f"{board.address}/signed-in", params=answered) as answer:
-            assert (answer.status, await answer.text()) == (403, says)
+            assert (answer.status, sentence(says) in await answer.text()) == (403, True)
 
 
 async def test_a_cookie_of_somebody_else_or_of_the_way_there_is_none(place: Place, opened: list[Board]) -> None:
@@ -236,8 +256,7 @@ async def test_a_cookie_of_somebody_else_or_of_the_way_there_is_none(place: Plac
         async with browser.get(f"{board.address}/sign-in", allow_redirects=False) as answer:
             begun = answer.cookies[BEGUN].value
         for value in ("", "x", "{}", response.cookies[SESSION].value, begun):
-            async with browser.get(f"{board.address}/", headers={"Cookie": f"{SESSION}={value}"}) as answer:
-                assert await answer.text() == "/: nobody"
+            assert await who(browser, board, {"Cookie": f"{SESSION}={value}"}) == "nobody"
 
 
 def test_on_a_board_behind_https_cookies_go_over_https_alone(place: Place) -> None:
@@ -258,7 +277,7 @@ async def proxied(opened: list[Board]) -> Board:
 
 
 @pytest.mark.parametrize(
-    ("headers", "who"),
+    ("headers", "name"),
     [
         ([("X-Remote-User", "an")], "an"),
         ([("x-remote-user", " Nguyễn Văn An ")], "Nguyễn Văn An"),
@@ -271,50 +290,69 @@ async def proxied(opened: list[Board]) -> Board:
     ],
 )
 async def test_the_header_of_the_proxy_is_believed_when_it_is_one_plain_name(
-    headers: list[tuple[str, str]], who: str, proxied: Board
+    headers: list[tuple[str, str]], name: str, proxied: Board
 ) -> None:
-    async with aiohttp.ClientSession() as http, http.get(f"{proxied.address}/", headers=headers) as answer:
-        assert await answer.text() == f"/: {who}"
+    async with aiohttp.ClientSession() as http:
+        assert await who(http, proxied, headers) == name
 
 
 async def test_nobody_elses_header_is_believed(opened: list[Board]) -> None:
     made = Board(_free_port(), ByHeader("X-Remote-User", (ip_network("127.0.0.2"), ip_network("::1"))))
     opened.append(made)
     await made.open()
-    for source, who in (("127.0.0.1", "nobody"), ("127.0.0.2", "an")):
-        connector = aiohttp.TCPConnector(local_addr=(source, 0))
-        async with (
-            aiohttp.ClientSession(connector=connector) as http,
-            http.get(f"{made.address}/", headers={"X-Remote-User": "an"}) as answer,
-        ):
-            assert await answer.text() == f"/: {who}"
+    for source, name in (("127.0.0.1", "nobody"), ("127.0.0.2", "an")):
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=(source, 0))) as http:
+            assert await who(http, made, {"X-Remote-User": "an"}) == name
 
 
 # -- forms -------------------------------------------------------------------------------------------------------------
 
+CASE = "i-xa-a"
 FORMS = [
-    ("/incidents/7-a.tslcd/take", {"note": "đang gọi VNPT"}, ("take", "7-a.tslcd", "đang gọi VNPT", "an"), "/incidents/7-a.tslcd: an"),
-    ("/incidents/7/give-back", {}, ("give-back", "7", "an"), "/incidents/7: an"),
-    ("/incidents/7/silence", {"for": "1h", "reason": "x"}, ("silence", "7", "1h", "x", "an"), "/incidents/7: an"),
-    ("/silences/3/lift", {}, ("lift", "3", "an"), "/silences: an"),
+    (f"/desk/incidents/{CASE}/take", {"note": "đang gọi VNPT"}, ("take", CASE, "đang gọi VNPT", "an"), f"/incidents/{CASE}"),
+    (f"/desk/incidents/{CASE}/give-back", {}, ("give-back", CASE, "an"), f"/incidents/{CASE}"),
+    (f"/desk/incidents/{CASE}/silence", {"for": "1h", "reason": "x"}, ("silence", CASE, "1h", "x", "an"), f"/incidents/{CASE}"),
+    ("/desk/silences/3/lift", {}, ("lift", "3", "an"), "/desk/silences"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("path", "form", "act", "then"), FORMS)
-async def test_a_form_of_ours_acts_for_who_is_signed_in_and_shows_where_they_were(
+async def test_a_form_of_ours_acts_for_who_is_signed_in_and_shows_what_came_of_it(
     path: str, form: dict[str, str], act: tuple[str, ...], then: str, proxied: Board
 ) -> None:
     headers = {"X-Remote-User": "an", "Sec-Fetch-Site": "same-origin"}
     async with aiohttp.ClientSession(headers=headers) as http:
         async with http.post(proxied.address + path, data=form) as answer:
-            assert (answer.status, await answer.text()) == (200, then)
+            assert (answer.status, answer.url.path) == (200, then)
             assert [each.status for each in answer.history] == [303]
         assert proxied.done.acts == [act]
-        proxied.done.refuses = "no open incident"
+        proxied.done.refuses = "no <open> incident"
         async with http.post(proxied.address + path, data=form) as answer:
-            assert (answer.status, await answer.text()) == (422, "act_refused no open incident")
+            assert (answer.status, "no &lt;open&gt; incident" in await answer.text()) == (422, True)
         async with http.get(proxied.address + path) as answer:
             assert answer.status in (404, 405), "a link changes nothing"
+
+
+async def test_the_desk_shows_what_can_be_done_and_the_board_leads_there(proxied: Board) -> None:
+    proxied.province.quiet = [
+        Silence(id=3, target="xa-a/tslcd", begins=NOW, ends=NOW + timedelta(hours=1), reason="<b>cáp</b>", by="Bình")
+    ]
+    async with aiohttp.ClientSession(headers={"X-Remote-User": "an"}) as http:
+        async with http.get(f"{proxied.address}/desk/incidents/{CASE}?lang=en") as answer:
+            page, policy = await answer.text(), answer.headers["Content-Security-Policy"]
+        assert "form-action 'self'" in policy
+        assert "script-src" not in policy
+        actions = re.findall(r'action="([^"]+)"', page)
+        assert actions == [f"/desk/incidents/{CASE}/take", f"/desk/incidents/{CASE}/silence"]
+        assert re.findall(r'<option value="(\w+)">(.*?)</option>', page)[0] == ("1h", "1 h")
+        async with http.get(f"{proxied.address}/desk/silences") as answer:
+            page = await answer.text()
+        assert 'action="/desk/silences/3/lift"' in page
+        assert "&lt;b&gt;cáp&lt;/b&gt; (Bình)" in page
+        async with http.get(f"{proxied.address}/silences") as answer:
+            assert 'href="/desk/silences"' in await answer.text()
+        async with http.get(f"{proxied.address}/desk/incidents/gone") as answer:
+            assert (answer.status, sentence("act_over") in await answer.text()) == (404, True)
 
 
 @pytest.mark.parametrize("path", [path for path, *_ in FORMS])
@@ -329,9 +367,9 @@ async def test_a_form_of_another_site_or_of_nobody_does_nothing(path: str, proxi
     async with aiohttp.ClientSession() as http:
         for headers in refused:
             async with http.post(proxied.address + path, headers={"X-Remote-User": "an", **headers}) as answer:
-                assert (answer.status, await answer.text()) == (403, "signin_forged")
+                assert (answer.status, sentence("signin_forged") in await answer.text()) == (403, True)
         async with http.post(proxied.address + path, headers={"Sec-Fetch-Site": "same-origin"}) as answer:
-            assert (answer.status, await answer.text()) == (401, "signin_needed")
+            assert (answer.status, sentence("signin_needed") in await answer.text()) == (401, True)
     assert proxied.done.acts == []
 
 
@@ -339,11 +377,11 @@ async def test_what_is_no_form_is_an_empty_one(proxied: Board) -> None:
     headers = {"X-Remote-User": "an", "Sec-Fetch-Site": "same-origin"}
     none = {"Content-Type": "multipart/form-data"}
     async with aiohttp.ClientSession(headers=headers) as http:
-        async with http.post(f"{proxied.address}/incidents/7/take", data=b"\xff", headers=none) as answer:
+        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=b"\xff", headers=none) as answer:
             assert answer.status == 200
-        async with http.post(f"{proxied.address}/incidents/7/take", data={"note": "x" * 2000}) as answer:
+        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data={"note": "x" * 2000}) as answer:
             assert answer.status == 413
-    assert proxied.done.acts == [("take", "7", "", "an")]
+    assert proxied.done.acts == [("take", CASE, "", "an")]
 
 
 @pytest.mark.parametrize(
