@@ -351,6 +351,8 @@ async def test_the_desk_shows_what_can_be_done_and_the_board_leads_there(proxied
         assert "&lt;b&gt;cáp&lt;/b&gt; (Bình)" in page
         async with http.get(f"{proxied.address}/silences") as answer:
             assert 'href="/desk/silences"' in await answer.text()
+        async with http.get(f"{proxied.address}/incidents/{CASE}") as answer:
+            assert f'href="/desk/incidents/{CASE}"' in await answer.text()
         async with http.get(f"{proxied.address}/desk/incidents/gone") as answer:
             assert (answer.status, sentence("act_over") in await answer.text()) == (404, True)
 
