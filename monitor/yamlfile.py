@@ -11,7 +11,7 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,6 +49,14 @@ class Problem:
     hint: str = ""
     warning: bool = False
     """It may be meant, and does not keep anything from being taken over."""
+    saying: str = field(default="", compare=False)
+    """What it is about, for whom it is told in other words than `message`; empty: nobody."""
+    words: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """Of that saying."""
+
+    def known_as(self, saying: str, **words: object) -> Problem:
+        """The same, for those who have their own words for it."""
+        return replace(self, saying=saying, words=words)
 
     def __str__(self) -> str:
         place = ":".join(map(str, filter(None, (self.file, self.line, self.column))))
