@@ -58,10 +58,14 @@ class Problem:
         """The same, for those who have their own words for it."""
         return replace(self, saying=saying, words=words)
 
+    @property
+    def place(self) -> str:
+        """`file:line:column`, as far as it is known."""
+        return ":".join(map(str, filter(None, (self.file, self.line, self.column))))
+
     def __str__(self) -> str:
-        place = ":".join(map(str, filter(None, (self.file, self.line, self.column))))
         kind = "warning: " if self.warning else ""
-        return f"{place}: {kind}{self.message}{f'; {self.hint}' if self.hint else ''}"
+        return f"{self.place}: {kind}{self.message}{f'; {self.hint}' if self.hint else ''}"
 
 
 class ConfigError(Exception):

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 
 from monitor.exchange.columns import Column, Value
-from monitor.exchange.grid import Broken, Formula, Raw, cut, near
+from monitor.exchange.grid import Broken, Formula, Raw
 from monitor.exchange.places import fold
+from monitor.exchange.sayings import cut, near
 
 _SPACES = re.compile(r"[\s\u00a0\u2007\u202f\u3000]+")
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")

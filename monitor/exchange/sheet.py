@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from monitor.exchange.cells import clean
 from monitor.exchange.columns import Table
-from monitor.exchange.grid import Mistake, Raw, Sheet, SheetError, cut
+from monitor.exchange.grid import Raw, Sheet, SheetError
 from monitor.exchange.places import fold
+from monitor.exchange.sayings import Mistake, cut
 
 LOOKED_AT = 20
 """Rows from the top among which the headings are."""
@@ -86,7 +87,11 @@ def _headed(sheet: Sheet, table: Table) -> tuple[int, dict[str, int], Table]:
 
 def _names(table: Table) -> dict[str, str]:
     """Keys of columns by all that they may be called."""
-    return {_heading(name): each.key for each in table.columns for name in (each.key, *each.headers.values())}
+    return {
+        _heading(name): each.key
+        for each in table.columns
+        for name in (each.key, *each.headers.values(), *each.formerly)
+    }
 
 
 def _heading(raw: Raw) -> str:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from monitor.core.words import Language
 from monitor.exchange import csvfile, xlsx
-from monitor.exchange.changes import Changes, changes, lists
-from monitor.exchange.columns import Language, Table, rows, shown, tables
+from monitor.exchange.changes import Changes, changes
+from monitor.exchange.choices import lists
+from monitor.exchange.columns import Table, rows, shown, tables
 from monitor.exchange.exported import kept, parted
-from monitor.exchange.grid import Mistake, Sheet
+from monitor.exchange.grid import Sheet
+from monitor.exchange.sayings import Mistake
 from monitor.exchange.sheet import recognised, score
 from monitor.exchange.writing import Change, held
 from monitor.exchange.written import Written
 from monitor.exchange.yamledit import edited
 from monitor.yamlfile import Problem, Source, Where, parse
 
+_CELL = re.compile(r"(.*: (?:'.*'!)?)([A-Z]+)([0-9]+)")
 MODELINE = b"# yaml-language-server:"
 
 _GUIDE: Mapping[Language, tuple[str, ...]] = {
@@ -85,7 +90,7 @@ def read_csv(data: bytes, file: str, written: Written, coding: str | None) -> li
 
 
 def taken_over(sheets: Sequence[Sheet], written: Written, *, into: Path | None, remove: bool) -> Changes:
-    """What the sheets ask for; raises SheetError."""
+    """What the sheets ask for; raises SheetError where it is not sure what they are."""
     exported, others = parted(sheets)
     filled = recognised(others, tables(written))
     return changes(filled, written, exported, into=into or written.usual_file(), remove=remove)
@@ -101,25 +106,50 @@ def made(asked: Changes, written: Written, data: Mapping[Path, bytes]) -> list[C
     ]
 
 
+def in_order(mistakes: Iterable[Mistake | Problem]) -> list[Mistake | Problem]:
+    """As somebody meets them who goes through the sheets from above; each once."""
+    sheets: dict[str, int] = {}
+
+    def place(each: Mistake | Problem) -> tuple[int, int, int, str]:
+        cell = _CELL.fullmatch(each.at) if isinstance(each, Mistake) else None
+        if cell is None:
+            return (xlsx.MAX_SHEETS, 0, 0, "")
+        return (sheets.setdefault(cell[1], len(sheets)), int(cell[3]), len(cell[2]), cell[2])
+
+    return sorted(
+        {each.text("en") if isinstance(each, Mistake) else str(each): each for each in mistakes}.values(), key=place
+    )
+
+
 def located(problems: Sequence[Problem], asked: Changes, files: Sequence[Change]) -> Iterator[Mistake | Problem]:
     """What is wrong with the files as they would be, at the cell that asked for it where there is one."""
     sources = {str(each.file): parse(each.after, str(each.file)) for each in files}
-    cells = {place: at for source in sources.values() for place, at in _places(source, asked)}
+    cells: dict[tuple[str, int, int], str] = {}
+    for source in sources.values():
+        for place, at in _places(source, asked):
+            cells.setdefault(place, at)
     for each in problems:
-        at = cells.get((each.file, each.line, each.column))
+        at = cells.get((each.file, each.line, each.column), "")
         message = f"{each.message}; {each.hint}" if each.hint else each.message
-        yield Mistake(at, "check", {"message": message}) if at else each
+        if at or each.saying:
+            yield Mistake(at or each.place, each.saying or "check", each.words or {"message": message})
+        else:
+            yield each
 
 
 def _places(source: Source, asked: Changes) -> Iterator[tuple[tuple[str, int, int], str]]:
+    """Places of a file with the cells that they are from: of each value, and of the line or device that it is of."""
     top = source.value if isinstance(source.value, dict) else {}
     where = {str(site.get("id")): index for index, site in enumerate(top.get("sites") or ()) if isinstance(site, dict)}
     for draft in asked.drafts:
         index = where.get(draft.site.id)
         if index is None or (draft.site.file is not None and str(draft.site.file) != source.file):
             continue
-        for way, at in draft.cells.items():
+        for way, at in sorted(draft.cells.items(), key=lambda each: -len(each[0])):
             for mark in _below(source, ("sites", index, *way)):
+                yield (source.file, *mark), at
+        for way, at in draft.cells.items():
+            for mark in _marks(source, ("sites", index, *way[:2])):
                 yield (source.file, *mark), at
 
 
@@ -128,9 +158,13 @@ def _below(source: Source, where: Where) -> Iterator[tuple[int, int]]:
     waiting = [where]
     while waiting:
         each = waiting.pop()
-        yield from (marks[each] for marks in (source.marks, source.key_marks) if each in marks)
+        yield from _marks(source, each)
         value: object = source.value
         for key in each:
             value = value[key]  # type: ignore[index]
         inner = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
         waiting += [(*each, key) for key in inner]
+
+
+def _marks(source: Source, where: Where) -> Iterator[tuple[int, int]]:
+    return (marks[where] for marks in (source.marks, source.key_marks) if where in marks)
