@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
@@ -17,7 +16,7 @@ from monitor.exchange.writing import Change, contents, differences, write
 from monitor.files import declared, load_all, without_collector
 from monitor.inventory.diff import compare
 from monitor.inventory.tell import TOLD, tell
-from monitor.yamlfile import ConfigError, Problem
+from monitor.yamlfile import ConfigError
 from probes import registry
 
 _WORDS = {
@@ -36,36 +35,32 @@ _WORDS = {
 }
 
 
-def checked(
-    path: Path, changes: Sequence[Change], before: tuple[Inventory, Routing] | None, language: Language
-) -> list[str]:
-    """What a reload of the files with the changes would do, line by line; raises ConfigError where they would be wrong.
-
-    `before` is what there is now; None: only whether they would be well.
-    """
+def checked(path: Path, changes: Sequence[Change], before: tuple[Inventory, Routing], language: Language) -> list[str]:
+    """What a reload of the files with the changes would do, line by line; raises ConfigError where they would be wrong."""
     _, inventory, routing = load_all(path, with_secrets=False, changed=contents(changes))
-    if before is None:
-        return []
     with without_collector():
         plan = compare(before, (inventory, routing), at=datetime.now(UTC), declared=declared(registry.load()))
     return list(tell(plan, TOLD[language]))
 
 
-def refuse_changes(problems: Sequence[Problem], language: Language) -> NoReturn:
-    """End the command: the inventory would be wrong."""
-    fail("\n".join((_WORDS["bad"][language], *map(str, problems))))
+def take_over(
+    path: Path, changes: Sequence[Change], before: tuple[Inventory, Routing], language: Language, *,
+    diff: bool = False, do_write: bool, say: Callable[[str], None] = click.echo,
+) -> None:  # fmt: skip
+    """Check, tell and, when that is asked for, write; ends the command where the inventory would be wrong."""
+    try:
+        plan = checked(path, changes, before, language)
+    except ConfigError as error:
+        fail(f"{_WORDS['bad'][language]}\n{error}")
+    finish(changes, plan, language, diff=diff, do_write=do_write, say=say)
 
 
 def finish(
-    changes: Sequence[Change],
-    language: Language,
-    *,
-    diff: bool = False,
-    do_write: bool,
-    say: Callable[[str], None] = click.echo,
-) -> None:
-    """Show the lines that would come and go, write them, and say what is to be done then; ends the command where that fails."""
-    for line in differences(changes) if diff else ():
+    changes: Sequence[Change], plan: Sequence[str], language: Language, *,
+    diff: bool, do_write: bool, say: Callable[[str], None] = click.echo,
+) -> None:  # fmt: skip
+    """What was checked: show its plan and the lines that would come and go, write it, and say what is to be done then."""
+    for line in (*plan, *(differences(changes) if diff else ())):
         say(line)
     if do_write:
         try:

@@ -178,9 +178,7 @@ def _take(
     if not files:
         click.echo(TOLD[lang].nothing)
         return
-    for line in plan:
-        click.echo(line)
-    finish(files, lang, diff=diff, do_write=do_write)
+    finish(files, plan, lang, diff=diff, do_write=do_write)
 
 
 def _tried(

@@ -50,7 +50,9 @@ def settings(tmp_path: Path) -> Path:
 
 def discover(commune: Commune, settings: Path, *arguments: str) -> Result:
     with inside(commune.near):
-        return CliRunner().invoke(main, ["discover", "xa-tan-thanh", "--settings", str(settings), *arguments])
+        return CliRunner().invoke(
+            main, ["discover", "xa-tan-thanh", "--settings", str(settings), "--lang", "en", *arguments]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +170,18 @@ def test_when_no_echo_gets_through_it_says_why(commune: Commune, settings: Path)
 
 
 def test_who_stops_it_has_what_there_is(commune: Commune, settings: Path) -> None:
-    command = [sys.executable, "-m", "monitor", "discover", "xa-tan-thanh", "--settings", str(settings), "--go"]
+    command = [
+        sys.executable,
+        "-m",
+        "monitor",
+        "discover",
+        "xa-tan-thanh",
+        "--settings",
+        str(settings),
+        "--lang",
+        "en",
+        "--go",
+    ]
     namespace = [str(shutil.which("ip")), "netns", "exec", commune.near]
     with subprocess.Popen([*namespace, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
