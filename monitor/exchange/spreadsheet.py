@@ -27,7 +27,8 @@ _GUIDE: Mapping[Language, tuple[str, ...]] = {
     "vi": (
         "Bảng này lấy từ hệ thống giám sát. Sửa ô nào, ô đó đổi; dòng và cột không sửa giữ nguyên.",
         "Mỗi xã, phường một dòng ở trang đầu; mỗi thiết bị một dòng ở trang Thiết bị. Cột có dấu * không được để trống.",
-        "Thêm xã: thêm một dòng ở cuối, để trống mã định danh; ghi tên, mã hành chính, địa chỉ IP và nhà cung cấp của các đường truyền.",
+        "Thêm xã: thêm một dòng ở cuối, để trống mã định danh; ghi tên, mã hành chính, và của mỗi đường truyền nhà cung cấp, địa chỉ IP, Nối qua (như xã bên cạnh).",
+        "Ô nào của xã mới để trống mà mẫu có sẵn (mã kênh, băng thông, địa chỉ thiết bị) thì lấy theo mẫu; khi nhập, hệ thống liệt kê để kiểm tra lại.",
         "Xóa dòng không làm mất dữ liệu: chỉ người quản trị mới xóa được, bằng lệnh import với --remove.",
         "Không dùng công thức, không gộp ô. Mã, số điện thoại để dạng văn bản (Text), nếu không Excel sẽ bỏ số 0 ở đầu.",
         "Có thể đổi thứ tự cột, thêm cột ghi chú; đừng đổi tên cột.",
@@ -36,7 +37,8 @@ _GUIDE: Mapping[Language, tuple[str, ...]] = {
     "en": (
         "This comes from the monitor. What you change in a cell changes; rows and columns that you leave alone stay.",
         "One row for each site in the first sheet, one for each device in the sheet Devices. Columns with * must not be empty.",
-        "A new site: a row at the end without an id; write its name, code, and addresses and providers of its lines.",
+        "A new site: a row at the end without an id; write its name, code, and of each line provider, address and Behind (as its neighbour has it).",
+        "What is left empty of a new site and its template has (circuits, bandwidths, addresses of devices) is taken from there; the import lists it to be looked at.",
         "A row that you delete deletes nothing: only an admin can do that, with import --remove.",
         "No formulas, no merged cells. Keep codes and telephone numbers as text, or Excel takes leading zeros away.",
         "Columns may change places, and you may add some for notes; keep their headings.",
