@@ -16,7 +16,7 @@ from monitor.exchange.writing import Change, contents, differences, write
 from monitor.files import declared, load_all, without_collector
 from monitor.inventory.diff import compare
 from monitor.inventory.tell import TOLD, tell
-from monitor.yamlfile import ConfigError
+from monitor.yamlfile import ConfigError, Problem
 from probes import registry
 
 _WORDS = {
@@ -35,9 +35,18 @@ _WORDS = {
 }
 
 
-def checked(path: Path, changes: Sequence[Change], before: tuple[Inventory, Routing], language: Language) -> list[str]:
-    """What a reload of the files with the changes would do, line by line; raises ConfigError where they would be wrong."""
-    _, inventory, routing = load_all(path, with_secrets=False, changed=contents(changes))
+def checked(
+    path: Path,
+    changes: Sequence[Change],
+    before: tuple[Inventory, Routing],
+    language: Language,
+    warnings: list[Problem] | None = None,
+) -> list[str]:
+    """What a reload of the files with the changes would do, line by line; raises ConfigError where they would be wrong.
+
+    What may be meant is added to `warnings`.
+    """
+    _, inventory, routing = load_all(path, with_secrets=False, warnings=warnings, changed=contents(changes))
     with without_collector():
         plan = compare(before, (inventory, routing), at=datetime.now(UTC), declared=declared(registry.load()))
     return list(tell(plan, TOLD[language]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -163,17 +163,16 @@ def _take(
         written, data = read_written(named_files(path)[0])
         asked = taken_over(read(written), written, into=_into(into, path), remove=remove)
         files = [each for each in made(asked, written, data) if each.before != each.after]
-        plan, problems = _tried(path, files, (inventory, routing), lang)
+        warnings: list[Problem] = []
+        plan, problems = _tried(path, files, (inventory, routing), lang, warnings)
     except SheetError as error:
         _refuse(error.mistakes, lang)
     except (ConfigError, EditError) as error:
         fail(error)
-    for note in asked.notes:
-        click.echo(note.text(lang))
-    found = list(located(problems, asked, files))
-    if asked.mistakes:  # of the rest only what is at a cell: what is not may come of them
-        found = [each for each in found if isinstance(each, Mistake)]
-    if wrong := [*asked.mistakes, *found]:
+    doubts = (each for each in located(warnings, asked, files) if isinstance(each, Mistake))
+    for note in (*asked.notes, *in_order(doubts)):
+        click.echo(note.text(lang) if isinstance(note, Mistake) else note)
+    if wrong := [*asked.mistakes, *_besides(asked.mistakes, located(problems, asked, files))]:
         _refuse(in_order(wrong), lang)
     if not files:
         click.echo(TOLD[lang].nothing)
@@ -182,13 +181,25 @@ def _take(
 
 
 def _tried(
-    path: Path, files: Sequence[Change], before: tuple[Inventory, Routing], lang: Language
+    path: Path,
+    files: Sequence[Change],
+    before: tuple[Inventory, Routing],
+    lang: Language,
+    warnings: list[Problem],
 ) -> tuple[Sequence[str], Sequence[Problem]]:
     """The plan of a reload, or what would be wrong."""
     try:
-        return (checked(path, files, before, lang) if files else ()), ()
+        return (checked(path, files, before, lang, warnings) if files else ()), ()
     except ConfigError as error:
         return (), error.problems
+
+
+def _besides(mistakes: Sequence[Mistake], found: Iterable[Mistake | Problem]) -> Iterator[Mistake | Problem]:
+    """Where cells have mistakes of their own: what is wrong with others; what is at no cell may come of them."""
+    cells = {each.at for each in mistakes}
+    for each in found:
+        if not mistakes or (isinstance(each, Mistake) and each.at not in cells):
+            yield each
 
 
 def _into(into: Path | None, path: Path) -> Path | None:

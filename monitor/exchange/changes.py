@@ -14,7 +14,7 @@ from monitor.exchange.columns import Column, Value, device_values, site_values, 
 from monitor.exchange.draft import Draft
 from monitor.exchange.exported import Exported
 from monitor.exchange.places import fold, slug
-from monitor.exchange.sayings import Mistake, cut, known, near
+from monitor.exchange.sayings import Mistake, cut, known, like, near
 from monitor.exchange.sheet import Filled, Row
 from monitor.exchange.wishes import Wish, Wishes
 from monitor.exchange.written import Written, WrittenSite
@@ -59,7 +59,7 @@ class _Changer:
         self._remove = remove
         self._mistakes: list[Mistake] = []
         self._notes: list[Mistake] = []
-        self._wishes = Wishes(written, self._wrong)
+        self._wishes = Wishes(written, self._wrong, self._notes)
         self._rows: dict[tuple[str, str], int] = {}
         self._empty_lines: list[tuple[str, str]] = []
         self._gone: set[str] = set()
@@ -67,9 +67,10 @@ class _Changer:
         self._doubtful: set[str] = set()
         """New sites in whose row something is wrong."""
         self._choices = called(written)
+        self._areas = {str(each.own["area"]) for each in written.sites.values() if each.own.get("area")}
         self._by_code = {str(each.own["code"]): each for each in written.sites.values() if each.own.get("code")}
         lengths = Counter(map(len, self._by_code))
-        self._digits = next(iter(lengths)) if len(lengths) == 1 else 0
+        self._digits = next(iter(lengths)) if len(lengths) == 1 and all(map(str.isdecimal, self._by_code)) else 0
         self._called: dict[str, set[str]] = defaultdict(set)
         for each in written.sites.values():
             self._call(each)
@@ -130,10 +131,21 @@ class _Changer:
             self._visible_first(filled, row, site, now, wishes)
         if site.file and known_by_id and (before is not None or self._exported is None):
             self._empty(filled, row, site, before, wishes)
+        self._check_site(site, wishes)
         if wishes or site.file is None:
             self._wishes.of_site(filled, row, site, wishes)
         if site.file is None and len(self._mistakes) > before_it:
             self._doubtful.add(site.id)
+
+    def _check_site(self, site: WrittenSite, wishes: Mapping[str, Wish]) -> None:
+        """What others tell of a code or an area."""
+        code, at = wishes.get("code", ("", ""))
+        other = self._by_code.get(str(code))
+        if other is not None and other.id != site.id:
+            self._wrong(at, "code-of", given=code, site=other.id)
+        area, at = wishes.get("area", ("", ""))
+        if area and area not in self._areas:
+            self._notes.append(Mistake(at, "area-new", {"given": area, "near": like(str(area), self._areas)}))
 
     def _row_before(self, table: str, key: str) -> Mapping[str, Value] | None:
         """A row as it was exported; None when it was not, or nothing tells."""

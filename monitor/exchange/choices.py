@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
+from monitor.exchange.kinds import words_of
 from monitor.exchange.places import fold
 from monitor.exchange.written import Body, Written
 
@@ -22,7 +23,11 @@ def called(written: Written) -> dict[str, dict[str, str]]:
     profiles = _of_devices(written)
     names: dict[str, list[tuple[str, str]]] = {
         "providers": [(str(each.get("name", "")), id_) for id_, each in written.providers.items()],
-        "profiles": [(label, id_) for id_ in profiles for label in (profiles[id_].get("label") or {}).values()],
+        "profiles": [
+            (name, id_)
+            for id_ in profiles
+            for name in {*map(fold, (profiles[id_].get("label") or {}).values()), *words_of(id_)}
+        ],
         "templates": [],
     }
     ids: dict[str, Mapping[str, object]] = {

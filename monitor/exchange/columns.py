@@ -19,7 +19,7 @@ Value = str | float | tuple[str, ...]
 """What a cell means; "" where it is empty. Bandwidths in bits per second, angles in degrees."""
 
 _BITS: TypeAdapter[float] = TypeAdapter(Bandwidth)
-_PHONE = re.compile(r"(?P<contact>.*?)(?:, )?ĐT (?P<phone>\+?[\d .()-]+)", re.DOTALL)
+_PHONE = re.compile(r"(?P<contact>.*?)(?:, )?ĐT (?P<phone>[\d .()/,;+-]+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

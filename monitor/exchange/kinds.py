@@ -12,7 +12,7 @@ _WORDS = {
     "router": "router|routers|gateway|gateways|firewall|firewalls|rtr|gw|bo dinh tuyen|tuong lua",
     "switch": "switch|switches|sw|bo chuyen mach",
     "ups": "ups|power|bo luu dien",
-    "access-point": "access point|access points|ap|wireless|wifi|wlan|bo phat wifi|bo phat song",
+    "access-point": "access point|access points|ap|wireless|wifi|wi fi|wlan|bo phat wifi|bo phat song",
     "vc-endpoint": "video conference|video conferencing|videoconference|conference|telepresence|collaboration|codec|hop truc tuyen",
     "camera": "camera|cameras|ipcam|cctv",
     "printer": "printer|printers|may in",
@@ -20,6 +20,11 @@ _WORDS = {
 }
 """How the kinds of the example's profiles are called elsewhere, folded; the first that is found counts."""
 _PATTERNS = {kind: re.compile(rf"\b({words})\b") for kind, words in _WORDS.items()}
+
+
+def words_of(kind: str) -> list[str]:
+    """What people and other systems call a kind."""
+    return _WORDS[kind].split("|") if kind in _WORDS else []
 
 
 def kind_of(told: str, name: str, kinds: Collection[str]) -> tuple[str, Said | None]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from monitor.core.words import Language
 from monitor.exchange.columns import Column, site_values, told, word_column
 from monitor.exchange.draft import NO_WORDS, Draft
-from monitor.exchange.sayings import Mistake, known
+from monitor.exchange.sayings import Mistake, cut, known
 from monitor.exchange.sheet import Filled, Row
 from monitor.exchange.written import Written, one_text, wanted
 
@@ -18,6 +18,9 @@ MOST_LISTED = 40
 def untold(written: Written, draft: Draft, filled: Filled, row: Row, wrong: Collection[str]) -> Iterator[Mistake]:
     """Words that nothing tells: each at a cell that would tell it, unless that is one of the `wrong` ones, with an example of another site."""
     template = draft.site.own.get("like", "")
+    if draft.missing() and row.cells.keys() <= {"id", "name"}:
+        yield Mistake(filled.at(row, "name"), "only-name", {"given": cut(draft.site.own["name"])})
+        return
     for word in draft.missing():
         if word in NO_WORDS:
             makes = known(draft.texts_with(word))

@@ -118,7 +118,8 @@ def _filled(sheet: Sheet, number: int, columns: Mapping[str, int], table: Table)
     rows = []
     for each in sorted(sheet.rows):
         cells = {keys[index]: raw for index, raw in sheet.rows[each].items() if index in keys}
-        if each > number and any(not isinstance(raw, str) or clean(raw) for raw in cells.values()):
+        again = sum(_heading(raw) == _heading(sheet.rows[number][columns[key]]) for key, raw in cells.items())
+        if each > number and again < 2 and any(not isinstance(raw, str) or clean(raw) for raw in cells.values()):
             rows.append(Row(each, cells))
     headings = sheet.rows.get(number, {})
     unread = tuple(cut(raw) for index, raw in sorted(headings.items()) if index not in keys and str(raw).strip())

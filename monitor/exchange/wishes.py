@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from monitor.exchange.cells import same
 from monitor.exchange.columns import Column, Value, device_values, joined, parted, site_values, target_values
@@ -23,10 +24,11 @@ _EXAMPLES = {"provider": "vnpt", "circuit": "NB-TSL-13444", "profile": "switch"}
 class Wishes:
     """Collected while rows are read; `settle` makes drafts of them when all are known."""
 
-    def __init__(self, written: Written, wrong: Callable[..., None]) -> None:
+    def __init__(self, written: Written, wrong: Callable[..., None], notes: list[Mistake]) -> None:
         self.drafts: dict[str, Draft] = {}
         self._written = written
         self._wrong = wrong
+        self._notes = notes
         self._of_targets: dict[str, dict[tuple[str, str], dict[str, Wish]]] = defaultdict(lambda: defaultdict(dict))
         """By site, by table and name of a target, by key."""
         self._asked: dict[tuple[str, str, str], Wish] = {}
@@ -34,6 +36,8 @@ class Wishes:
         self._rows: dict[str, tuple[Filled, Row]] = {}
         """Of sites, by id."""
         self._ways: list[tuple[str, Wish]] = []
+        self._words: dict[str, dict[str, Wish]] = defaultdict(dict)
+        """Of new sites: words of the template as cells give them, which are folded away: what others tell of them goes before."""
 
     def draft(self, site: WrittenSite) -> Draft:
         """That of a site."""
@@ -68,6 +72,9 @@ class Wishes:
             _set(draft, ("contact",), joined(*both), at)
         for key, (value, at) in wishes.items():
             what, _, name = key.rpartition(":")
+            if what == "vars" and draft.new:
+                self._words[site.id][name] = (value, at)
+                continue
             if what == "vars":
                 _set(draft, ("vars", name), draft.typed(name, str(value)) if value else "", at)
             elif what:
@@ -103,6 +110,18 @@ class Wishes:
             self._wrong(filled.at(row, keys[0] if both[0] == "" else keys[1]), "half")
         else:
             _set(self.draft(site), ("location",), both if both[0] != "" else "", at)
+            if both[0] != "" and self._is_far(site, both):
+                given = ", ".join(f"{each:g}" for each in both)
+                self._notes.append(Mistake(at, "far", {"given": given}))
+
+    def _is_far(self, site: WrittenSite, location: Sequence[Any]) -> bool:
+        """Whether others have a place, and none of them is within a degree."""
+        others = [
+            each.own["location"]
+            for each in self._written.sites.values()
+            if each.id != site.id and each.own.get("location")
+        ]
+        return bool(others) and not any(abs(one[0] - location[0]) + abs(one[1] - location[1]) < 1 for one in others)
 
     # -- settled -------------------------------------------------------------------------------------------------------
 
@@ -121,6 +140,13 @@ class Wishes:
             for key, (value, at) in wishes.items():
                 if key and draft.missing():
                     draft.solve(table, name, key, value, at)
+        for word, (value, at) in self._words[id_].items():
+            told = draft.site.vars().get(word)
+            if told is None:
+                draft.put(("vars", word), draft.typed(word, str(value)), at)
+            elif not same(value, str(told)):
+                words = {"given": cut(value), "cell": draft.cells["vars", word], "said": f"{word} = {told}"}
+                self._notes.append(Mistake(at, "word-loses", words))
         draft.order_words()
 
     def _change(self, draft: Draft, table: str, name: str, wishes: Mapping[str, Wish]) -> None:
@@ -169,7 +195,7 @@ class Wishes:
                 found = self._names_at(where or site)
                 if name not in found:
                     close = difflib.get_close_matches(name, found, n=2, cutoff=0.6)
-                    meant = near([f"{where}/{each}".lstrip("/") for each in close], ())
+                    meant = near(*([f"{where}/{each}".lstrip("/") for each in names] for names in (close, found)))
                     self._wrong(at, "target", given=cut(ref), near=meant)
 
     def _names_at(self, id_: str) -> list[str]:

@@ -51,7 +51,14 @@ from monitor.inventory.schema import (
     TellModel,
 )
 from monitor.inventory.templates import merge
-from monitor.inventory.whole import check_addresses, check_codes, check_vantage, doubt_roles, doubt_unused
+from monitor.inventory.whole import (
+    check_addresses,
+    check_codes,
+    check_vantage,
+    doubt_circuits,
+    doubt_roles,
+    doubt_unused,
+)
 from monitor.trust import check_ca
 from monitor.yamlfile import Layers, Problem, Source, Where, fit, near, place
 from probes import registry
@@ -416,6 +423,7 @@ class _Compiler:
         doubt_unused("no site is like `{}`", templates, self._used_templates, findings)
         doubt_unused("no line is of `{}`", providers, {each.provider for each in targets.values()}, findings)
         doubt_unused("nothing is watched at `{}`", watched, {each.site for each in targets.values()}, findings)
+        doubt_circuits(targets, places, findings)
         doubt_roles(targets, places, findings)
 
 

@@ -57,6 +57,19 @@ def doubt_unused(what: str, placed: Placed, used: Collection[str], findings: Fin
             findings.doubt(source, where, what.format(name))
 
 
+def doubt_circuits(targets: Mapping[str, Target], places: Mapping[str, Layers], findings: Findings) -> None:
+    """A provider has one line under one circuit id; a row that was copied from a neighbour still has the neighbour's."""
+    seen: dict[tuple[str, str], Target] = {}
+    for id_, each in targets.items():
+        if each.role is not Role.LINK:
+            continue
+        first = seen.setdefault((each.provider, each.circuit), each)
+        if first.site != each.site:
+            text = f"circuit {each.circuit} of `{each.provider}` is already that of {first.id}"
+            problem = replace(place(places[id_], ("circuit",), text, "ask the provider which it is"), warning=True)
+            findings.problems.append(problem.known_as("circuit-of", given=each.circuit, target=first.id))
+
+
 def doubt_roles(targets: Mapping[str, Target], places: Mapping[str, Layers], findings: Findings) -> None:
     """A kind that is a device at most places and a line at one: its profile hardly fits there."""
     roles: dict[str, Counter[Role]] = defaultdict(Counter)

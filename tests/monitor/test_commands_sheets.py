@@ -220,7 +220,12 @@ def test_columns_may_stand_elsewhere_with_others_between_a_title_above_and_cells
 
     said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)), "--lang", "en")
     assert (said.stderr, said.exit_code) == ("", 0)
-    assert said.stdout.startswith("xa.xlsx: columns that are not read: `STT`\n~ sites (1): xa-a\n")
+    assert said.stdout.startswith(
+        "xa.xlsx: columns that are not read: `STT`\n"
+        "xa.xlsx: 'Xã, phường'!F5: no site has the area `Thành phố Hoa Lư` yet\n"
+        "xa.xlsx: 'Xã, phường'!F6: no site has the area `Thành phố Hoa Lư` yet\n"
+        "~ sites (1): xa-a\n"
+    )
     assert said.stdout.count("→ Thành phố Hoa Lư") == 2
 
 
@@ -270,7 +275,7 @@ def test_all_mistakes_are_told_at_once_in_vietnamese_for_whoever_filled_it_in(fo
         "xa.xlsx: 'Thiết bị'!D3: `10.64.1` không phải là địa chỉ IP; ví dụ `10.64.17.4`",
         "xa.xlsx: 'Thiết bị'!D4: 10.99.1.1 nằm ngoài mạng của địa điểm (10.64.1.0/24); hãy sửa địa chỉ, hoặc khai báo mạng này ở `networks` của địa điểm trong YAML",
         "xa.xlsx: 'Thiết bị'!D5: loại `router` cần có địa chỉ IP; hãy điền địa chỉ",
-        "xa.xlsx: 'Thiết bị'!B9: `Camera` không dùng làm mã được: chỉ chữ thường không dấu, số và gạch ngang, ví dụ `switch-2`",
+        "xa.xlsx: 'Thiết bị'!B9: `Camera` không dùng làm mã được: chỉ chữ thường không dấu, số và gạch ngang, ví dụ `camera`",
         "xa.xlsx: 'Thiết bị'!D10: địa chỉ 10.64.2.2 đã thuộc về `xa-b/switch`; mỗi bên phải có địa chỉ riêng",
         "xa.xlsx: 'Thiết bị'!C11: `tslcd-line` không có trong danh sách; có: `backbone-router`, `digital-signature`, `doc-management`, `gateway`, `internet-line`, `lgsp`, `name-server`, `national-database`, `official-mail`, `procedure-system`, `public-portal`, `router`, …",
         "không có gì được ghi",
@@ -312,6 +317,53 @@ def test_what_a_new_commune_gets_that_nobody_wrote_is_told(folder: Path, given_o
         "`Đường truyền TSLCĐ – Băng thông (Mbps): 20`, `Đường truyền TSLCĐ – Nối qua: center/core`, `switch: 10.64.33.2`",
     ]
     assert (said.stderr, said.exit_code) == ("", 0)
+
+
+def test_a_row_that_was_copied_from_a_neighbour_is_told_of_what_is_still_the_neighbours(
+    folder: Path, given_out: bytes
+) -> None:
+    def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
+        for cell in sites[2]:
+            sites.cell(9, cell.column).value = cell.value
+        row = {"Mã định danh": None, "Tên xã, phường": "Xã Mới", "Mã hành chính": "00789"}
+        for heading, value in {**row, "Đường truyền TSLCĐ – Địa chỉ IP": "10.65.9.2"}.items():
+            sites.cell(9, at[heading]).value = value
+
+    said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)), "--lang", "en")
+    assert (
+        "xa.xlsx: 'Xã, phường'!O9: `1` contradicts xa.xlsx: 'Xã, phường'!L9 (`n = 9`), which is taken\n" in said.stdout
+    )
+    assert "xa.xlsx: 'Xã, phường'!K9: the circuit `T-00123` is already that of `xa-a/tslcd`; " in said.stdout
+    assert (said.stderr, said.exit_code) == ("", 0)
+
+
+def test_rows_that_are_no_sites_are_left_out_or_told_once(folder: Path, given_out: bytes) -> None:
+    def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
+        for cell in sites[1]:
+            sites.cell(9, cell.column).value = cell.value
+        sites.cell(10, at["Tên xã, phường"]).value = "Tổng cộng: 2 xã"
+
+    said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)))
+    assert said.stderr.splitlines() == [
+        "xa.xlsx: 'Xã, phường'!B10: dòng này chỉ có tên `Tổng cộng: 2 xã`; xã mới thì hãy điền mã hành chính và các đường truyền, "
+        "không phải xã thì hãy xóa dòng",
+        "không có gì được ghi",
+    ]
+
+
+def test_people_may_call_equipment_as_they_do(folder: Path, given_out: bytes) -> None:
+    def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
+        devices.append(["Xã Á", "wifi", "Wi-Fi", "10.64.1.30/24", "switch"])
+        devices.append(["xã á", "sw", "SWITCH", "10.64.1.31", "switch"])
+
+    (folder / "inventory" / "more.yaml").write_text(
+        "profiles: {access-point: {kind: access-point, fits: {descriptions: [AP]}, checks: {echo: {probe: icmp}}}}"
+    )
+    said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)), "--write")
+    assert (said.stderr, said.exit_code) == ("", 0)
+    after = held(folder)["sites.yaml"].decode()
+    assert "      wifi: {profile: access-point, address: 10.64.1.30, behind: [switch]}\n" in after
+    assert "      sw: {profile: switch, address: 10.64.1.31, behind: [switch]}\n" in after
 
 
 def test_a_workbook_with_the_headings_of_before_is_taken(folder: Path, given_out: bytes) -> None:
