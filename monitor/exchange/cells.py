@@ -102,25 +102,27 @@ def _text(column: Column, raw: Raw, now: Value, digits: int) -> str:
             raise Wrong("control", given=given)
         if (found := _LIKE_FORMULA.match(text)) and text != clean(str(now)):
             raise Wrong("like-formula", given=given, sign=found[0])
-        return text
+        # In CSV a number is text too, and no code or telephone number of its own lacks its zeros.
+        return clean(str(now)) if (digits or column.form == "phone") and _but_for_zeros(text, now) else text
     text = str(int(raw)) if float(raw).is_integer() and abs(raw) < 1e15 else repr(raw)
     return _as_it_was(column, text, now, digits)
 
 
 def _as_it_was(column: Column, text: str, now: Value, digits: int) -> str:
     """A number where text was: the text of which Excel made it, if that can be told."""
-    if (
-        isinstance(now, str)
-        and (plain := re.sub(r"[ .-]", "", now)).isascii()
-        and plain.isdigit()
-        and plain.lstrip("0") == text.lstrip("0")
-    ):
-        return clean(now)
+    if _but_for_zeros(text, now):
+        return clean(str(now))
     if column.form == "phone":
         raise Wrong("number", given=text, example="0" + text)
     if column.form == "code" and len(text) < digits:
         raise Wrong("zeros", given=text, digits=digits, example=text.zfill(digits))
     return text
+
+
+def _but_for_zeros(text: str, now: Value) -> bool:
+    """Whether a number is what stands there now without blanks and zeros in front."""
+    plain = re.sub(r"[ .-]", "", now) if isinstance(now, str) else ""
+    return plain.isascii() and plain.isdigit() and text.isdecimal() and plain.lstrip("0") == text.lstrip("0")
 
 
 def _number(column: Column, raw: Raw) -> Value:

@@ -469,6 +469,16 @@ def test_what_was_changed_on_both_sides_is_told(folder: Path, given_out: bytes) 
     assert "    area: Huyện B → Huyện C" in said.output
 
 
+def test_zeros_that_excel_took_out_of_csv_are_put_back_where_they_are_known(folder: Path) -> None:
+    file, before = folder / "xa.csv", held(folder)
+    assert run(folder, "export", "csv", str(file), "--lang", "en").exit_code == 0
+    text = file.read_text(encoding="utf-8-sig").replace(",00123,", ",123,").replace("0229 000 001", "229000001")
+    file.write_text(text, encoding="utf-8-sig")
+    said = run(folder, "import", "csv", str(file), "--lang", "en", "--write")
+    assert said.stderr == ""
+    assert held(folder) == before
+
+
 def test_csv_may_be_imported_twice(folder: Path) -> None:
     assert run(folder, "export", "csv", str(folder / "xa.csv")).exit_code == 0
     text = (folder / "xa.csv").read_text(encoding="utf-8-sig")
