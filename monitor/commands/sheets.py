@@ -170,8 +170,8 @@ def _take(
     except (ConfigError, EditError) as error:
         fail(error)
     doubts = (each for each in located(warnings, asked, files) if isinstance(each, Mistake))
-    for note in (*asked.notes, *in_order(doubts)):
-        click.echo(note.text(lang) if isinstance(note, Mistake) else note)
+    for line in dict.fromkeys(_text(each, lang) for each in (*asked.notes, *in_order(doubts))):
+        click.echo(line)
     if wrong := [*asked.mistakes, *_besides(asked.mistakes, located(problems, asked, files))]:
         _refuse(in_order(wrong), lang)
     if not files:
@@ -212,8 +212,12 @@ def _into(into: Path | None, path: Path) -> Path | None:
     return folder / into.name
 
 
+def _text(each: Mistake | Problem, lang: Language) -> str:
+    return each.text(lang) if isinstance(each, Mistake) else str(each)
+
+
 def _refuse(mistakes: Iterable[Mistake | Problem], lang: Language) -> None:
-    told = [each.text(lang) if isinstance(each, Mistake) else str(each) for each in mistakes]
+    told = [_text(each, lang) for each in mistakes]
     for line in told[:MOST_TOLD]:
         click.echo(line, err=True)
     if len(told) > MOST_TOLD:

@@ -118,9 +118,15 @@ def _filled(sheet: Sheet, number: int, columns: Mapping[str, int], table: Table)
     rows = []
     for each in sorted(sheet.rows):
         cells = {keys[index]: raw for index, raw in sheet.rows[each].items() if index in keys}
-        again = sum(_heading(raw) == _heading(sheet.rows[number][columns[key]]) for key, raw in cells.items())
-        if each > number and again < 2 and any(not isinstance(raw, str) or clean(raw) for raw in cells.values()):
+        if each > number and _tells(cells, {key: sheet.rows[number][index] for key, index in columns.items()}):
             rows.append(Row(each, cells))
     headings = sheet.rows.get(number, {})
     unread = tuple(cut(raw) for index, raw in sorted(headings.items()) if index not in keys and str(raw).strip())
     return Filled(table=table, sheet=sheet, columns=columns, rows=rows, unread=unread)
+
+
+def _tells(cells: Mapping[str, Raw], headings: Mapping[str, Raw]) -> bool:
+    """Whether a row is more than blanks, the headings once more, or one text across the sheet."""
+    texts = [clean(str(raw)) for raw in cells.values()]
+    again = sum(_heading(raw) == _heading(headings[key]) for key, raw in cells.items())
+    return any(texts) and again < 2 and not (len(texts) > 2 and len(set(texts)) == 1)

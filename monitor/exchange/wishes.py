@@ -11,6 +11,7 @@ from monitor.exchange.cells import same
 from monitor.exchange.columns import Column, Value, device_values, joined, parted, site_values, target_values
 from monitor.exchange.draft import Draft
 from monitor.exchange.newsite import derived, untold
+from monitor.exchange.places import fold
 from monitor.exchange.sayings import Mistake, cut, near
 from monitor.exchange.sheet import Filled, Row
 from monitor.exchange.written import TABLES, Written, WrittenSite
@@ -195,8 +196,17 @@ class Wishes:
                 found = self._names_at(where or site)
                 if name not in found:
                     close = difflib.get_close_matches(name, found, n=2, cutoff=0.6)
+                    if at_site := self._devices_of(ref):
+                        close, where = at_site, ""
                     meant = near(*([f"{where}/{each}".lstrip("/") for each in names] for names in (close, found)))
                     self._wrong(at, "target", given=cut(ref), near=meant)
+
+    def _devices_of(self, called: str) -> list[str]:
+        """Where a site is named: what of it may be meant."""
+        sites = (
+            each for each in self._written.sites.values() if fold(called) in map(fold, (each.id, str(each.own["name"])))
+        )
+        return [f"{site.id}/{name}" for site in sites for name in site.names("devices")]
 
     def _names_at(self, id_: str) -> list[str]:
         site = self.drafts[id_].site if id_ in self.drafts else self._written.sites.get(id_)

@@ -88,6 +88,7 @@ MISTAKES: list[tuple[int, str, object, str]] = [
     (2, "tslcd – Băng thông (Mbps)", "20 MB/s", "`20 MB/s` is no bandwidth; write Mbit/s, or with its unit: 512 kbps, 20 Mbps, 1 Gbps"),
     (2, "tslcd – Băng thông (Mbps)", -3, "`-3` is no bandwidth; write Mbit/s, or with its unit: 512 kbps, 20 Mbps, 1 Gbps"),
     (2, "tslcd – Nối qua", "center/cor", "there is no `center/cor`; did you mean `center/core`?"),
+    (2, "tslcd – Nối qua", "Trung tâm", "there is no `Trung tâm`; did you mean `center/gateway`, `center/core`?"),
     (3, "Mã định danh", "xa-a", "`xa-a` is in row 2 already; what is new needs an id of its own (a new site: none)"),
     (3, "Mã định danh", "xa-c", "the code `00456` is that of `xa-b`; is it wrong, or were only some of the columns sorted? If that site got another id, write `formerly` in the YAML"),
     (9, "Tên xã, phường", "Xã Á", "`Xã Á` is there already with the id `xa-a`; write that id, or another one if it is another site"),

@@ -342,6 +342,8 @@ def test_rows_that_are_no_sites_are_left_out_or_told_once(folder: Path, given_ou
         for cell in sites[1]:
             sites.cell(9, cell.column).value = cell.value
         sites.cell(10, at["Tên xã, phường"]).value = "Tổng cộng: 2 xã"
+        sites.cell(11, 1).value = "Số liệu tháng 11"
+        sites.merge_cells("A11:H11")
 
     said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)))
     assert said.stderr.splitlines() == [
