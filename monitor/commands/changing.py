@@ -15,6 +15,7 @@ from monitor.core.words import Language
 from monitor.exchange.writing import Change, contents, differences, write
 from monitor.files import declared, load_all, without_collector
 from monitor.inventory.diff import compare
+from monitor.inventory.load import ReadSecret
 from monitor.inventory.tell import TOLD, tell
 from monitor.yamlfile import ConfigError, Problem
 from probes import registry
@@ -41,12 +42,15 @@ def checked(
     before: tuple[Inventory, Routing],
     language: Language,
     warnings: list[Problem] | None = None,
+    read_secret: ReadSecret | None = None,
 ) -> list[str]:
     """What a reload of the files with the changes would do, line by line; raises ConfigError where they would be wrong.
 
-    What may be meant is added to `warnings`.
+    What may be meant is added to `warnings`; `read_secret` is what `before` was read with.
     """
-    _, inventory, routing = load_all(path, with_secrets=False, warnings=warnings, changed=contents(changes))
+    _, inventory, routing = load_all(
+        path, with_secrets=False, of_inventory=read_secret, warnings=warnings, changed=contents(changes)
+    )
     with without_collector():
         plan = compare(before, (inventory, routing), at=datetime.now(UTC), declared=declared(registry.load()))
     return list(tell(plan, TOLD[language]))
@@ -54,11 +58,11 @@ def checked(
 
 def take_over(
     path: Path, changes: Sequence[Change], before: tuple[Inventory, Routing], language: Language, *,
-    diff: bool = False, do_write: bool, say: Callable[[str], None] = click.echo,
+    diff: bool = False, do_write: bool, say: Callable[[str], None] = click.echo, read_secret: ReadSecret | None = None,
 ) -> None:  # fmt: skip
     """Check, tell and, when that is asked for, write; ends the command where the inventory would be wrong."""
     try:
-        plan = checked(path, changes, before, language)
+        plan = checked(path, changes, before, language, read_secret=read_secret)
     except ConfigError as error:
         fail(f"{_WORDS['bad'][language]}\n{error}")
     finish(changes, plan, language, diff=diff, do_write=do_write, say=say)

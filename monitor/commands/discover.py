@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -47,8 +48,9 @@ def discover(
 ) -> None:  # fmt: skip
     """Look over the own network of SITE (its id) by echo, SNMP and LLDP, and propose YAML for what is new there."""
     reader = SecretReader(path.parent / "secrets")
+    read_secret = reader if go else _if_there(reader)
     try:
-        _, inventory, routing = load_all(path, with_secrets=False, of_inventory=reader if go else _if_there(reader))
+        _, inventory, routing = load_all(path, with_secrets=False, of_inventory=read_secret)
         at = _site(inventory, site)
         credentials = credentials_of(inventory, at, lambda text: reader.place(text) if text else UNREAD)
         scope = make_scope(inventory, at, ranges, credentials, rate, () if no_ports else PORTS)
@@ -72,7 +74,7 @@ def discover(
     if found.stopped:
         fail(said("not-whole", why=found.stopped, written=said("so-not-written") if do_write else "").text(lang))
     if do_write:
-        _write(proposal, path, (inventory, routing), lang)
+        _write(proposal, path, (inventory, routing), read_secret, lang)
 
 
 def _if_there(reader: SecretReader) -> ReadSecret:
@@ -87,14 +89,17 @@ def _if_there(reader: SecretReader) -> ReadSecret:
     return read
 
 
-def _write(proposal: Proposal, path: Path, before: tuple[Inventory, Routing], lang: Language) -> None:
+def _write(
+    proposal: Proposal, path: Path, before: tuple[Inventory, Routing], read_secret: ReadSecret, lang: Language
+) -> None:
     """Said on standard error, for standard output may be JSON."""
     try:
         changes = additions(proposal, named_files(path)[0], "discovered.yaml")
     except ConfigError as error:
         fail(error)
     if changes:
-        take_over(path, changes, before, lang, do_write=True, say=lambda line: click.echo(line, err=True))
+        say = partial(click.echo, err=True)
+        take_over(path, changes, before, lang, do_write=True, say=say, read_secret=read_secret)
 
 
 def _site(inventory: Inventory, name: str) -> Site:

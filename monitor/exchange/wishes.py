@@ -173,13 +173,8 @@ class Wishes:
             elif key in wishes or table == "links":
                 self._wrong(cell, "missing", example=_EXAMPLES[key])
         if not lacking:
-            draft.add_target(
-                table,
-                name,
-                values,
-                {key: cell for key, (_, cell) in wishes.items() if key},
-                wishes.get("", ("", at))[1],
-            )
+            cells = {key: cell for key, (_, cell) in wishes.items() if key}
+            draft.add_target(table, name, values, cells, wishes.get("", ("", at))[1])
 
     def _cell_of(self, draft: Draft, key: str, at: str = "") -> str:
         """Where a value of a site is filled in; `at` where its table has no such column."""

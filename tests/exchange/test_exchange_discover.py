@@ -139,6 +139,8 @@ def test_what_is_new_is_written_where_the_site_stands_and_the_next_look_knows_it
     look = ("--go", "--range", f"{SWITCH}/32", "--write")
     first = discover(commune, settings, *look)
     assert first.exit_code == 0, first.stderr
+    assert "+ targets (1): xa-tan-thanh/sw1\nChecks: 3 → 4 (" in first.stderr, "and nothing of secrets"
+    assert first.stderr.endswith("written\n`commune-monitor reload` takes it over\n")
     after = file.read_text(encoding="utf-8")
     assert after == f"{before}      sw1: {{profile: switch, address: {SWITCH}}}\n"
     again = discover(commune, settings, *look)
