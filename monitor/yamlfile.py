@@ -334,11 +334,15 @@ def fit(
         return None, [_problem(layers, model, dict(each)) for each in error.errors(include_url=False)]
 
 
+def alike(word: str, known: Iterable[str]) -> list[str]:
+    """The known words that look like `word`."""
+    return difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.6)
+
+
 def near(word: str, known: Iterable[str]) -> str:
     """A hint with the known words that look like `word`, or all of them when they are few."""
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
-    if close:
+    if close := alike(word, known):
         return f"did you mean {' or '.join(f'`{each}`' for each in close)}?"
     return f"known: {', '.join(known)}" if 0 < len(known) <= 16 else ""
 

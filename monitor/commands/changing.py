@@ -12,6 +12,7 @@ from alerts.routing import Routing
 from monitor.commands.shared import fail
 from monitor.core.model import Inventory
 from monitor.core.words import Language
+from monitor.exchange.sayings import in_words
 from monitor.exchange.writing import Change, contents, differences, write
 from monitor.files import declared, load_all, without_collector
 from monitor.inventory.diff import compare
@@ -64,7 +65,7 @@ def take_over(
     try:
         plan = checked(path, changes, before, language, read_secret=read_secret)
     except ConfigError as error:
-        fail(f"{_WORDS['bad'][language]}\n{error}")
+        fail("\n".join((_WORDS["bad"][language], *(in_words(each, language) for each in error.problems))))
     finish(changes, plan, language, diff=diff, do_write=do_write, say=say)
 
 

@@ -16,7 +16,7 @@ from monitor.core.model import Inventory
 from monitor.core.words import Language
 from monitor.exchange import scrape
 from monitor.exchange.grid import MAX_FILE_BYTES, Sheet, SheetError
-from monitor.exchange.sayings import Mistake
+from monitor.exchange.sayings import Mistake, in_words
 from monitor.exchange.spreadsheet import (
     as_csv,
     as_xlsx,
@@ -170,7 +170,7 @@ def _take(
     except (ConfigError, EditError) as error:
         fail(error)
     doubts = (each for each in located(warnings, asked, files) if isinstance(each, Mistake))
-    for line in dict.fromkeys(_text(each, lang) for each in (*asked.notes, *in_order(doubts))):
+    for line in dict.fromkeys(in_words(each, lang) for each in (*asked.notes, *in_order(doubts))):
         click.echo(line)
     if wrong := [*asked.mistakes, *_besides(asked.mistakes, located(problems, asked, files))]:
         _refuse(in_order(wrong), lang)
@@ -212,12 +212,8 @@ def _into(into: Path | None, path: Path) -> Path | None:
     return folder / into.name
 
 
-def _text(each: Mistake | Problem, lang: Language) -> str:
-    return each.text(lang) if isinstance(each, Mistake) else str(each)
-
-
 def _refuse(mistakes: Iterable[Mistake | Problem], lang: Language) -> None:
-    told = [_text(each, lang) for each in mistakes]
+    told = [in_words(each, lang) for each in mistakes]
     for line in told[:MOST_TOLD]:
         click.echo(line, err=True)
     if len(told) > MOST_TOLD:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.core.words import Language
+from monitor.yamlfile import Problem
 
 SHOWN = 60
 """Signs of a cell that a message shows."""
@@ -43,6 +44,21 @@ class Mistake:
 
     def __str__(self) -> str:
         return self.text("en")
+
+
+def placed(problem: Problem, at: str) -> Mistake:
+    """A problem of the files, told elsewhere, and in words of our own where there are some."""
+    if problem.saying:
+        close = problem.words.get("close", ())
+        words = {**problem.words, "near": near(close, ()) if isinstance(close, list) else ""}
+        return Mistake(at, problem.saying, words)
+    message = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    return Mistake(at, "check", {"message": message})
+
+
+def in_words(each: Mistake | Problem, language: Language) -> str:
+    """One line."""
+    return (each if isinstance(each, Mistake) else placed(each, each.place)).text(language)
 
 
 def said(saying: str, **words: object) -> Said:
@@ -124,6 +140,7 @@ SAYINGS: Mapping[str, Mapping[str, str]] = {
         "choice": "`{given}` không có trong danh sách{near}",
         "site": "không có xã, phường nào là `{given}`{near}",
         "site-twice": "có nhiều nơi tên `{given}`: {sites}; hãy ghi mã định danh",
+        "unknown": "`{given}` không có trong khai báo{near}",
         "target": "`{given}` không có trong hệ thống{near}",
         "twice": "`{given}` đã có ở dòng {row}; nếu là xã hoặc thiết bị mới thì mã phải khác (xã mới: để trống mã định danh)",
         "only-name": "dòng này chỉ có tên `{given}`; xã mới thì hãy điền mã hành chính và các đường truyền, không phải xã thì hãy xóa dòng",
@@ -287,6 +304,7 @@ SAYINGS: Mapping[str, Mapping[str, str]] = {
         "choice": "`{given}` is not in the list{near}",
         "site": "no site is `{given}`{near}",
         "site-twice": "several sites are called `{given}`: {sites}; write the id",
+        "unknown": "there is no `{given}`{near}",
         "target": "there is no `{given}`{near}",
         "twice": "`{given}` is in row {row} already; what is new needs an id of its own (a new site: none)",
         "only-name": "this row holds the name `{given}` and no more; of a new site write its code and its lines, what is no site delete",

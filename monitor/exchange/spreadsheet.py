@@ -13,7 +13,7 @@ from monitor.exchange.choices import lists
 from monitor.exchange.columns import Table, rows, shown, tables
 from monitor.exchange.exported import kept, parted
 from monitor.exchange.grid import Sheet
-from monitor.exchange.sayings import Mistake
+from monitor.exchange.sayings import Mistake, placed
 from monitor.exchange.sheet import recognised, score
 from monitor.exchange.writing import Change, held
 from monitor.exchange.written import Written
@@ -123,20 +123,15 @@ def in_order(mistakes: Iterable[Mistake | Problem]) -> list[Mistake | Problem]:
     )
 
 
-def located(problems: Sequence[Problem], asked: Changes, files: Sequence[Change]) -> Iterator[Mistake | Problem]:
+def located(problems: Sequence[Problem], asked: Changes, files: Sequence[Change]) -> list[Mistake | Problem]:
     """What is wrong with the files as they would be, at the cell that asked for it where there is one."""
     sources = {str(each.file): parse(each.after, str(each.file)) for each in files}
     cells: dict[tuple[str, int, int], str] = {}
     for source in sources.values():
         for place, at in _places(source, asked):
             cells.setdefault(place, at)
-    for each in problems:
-        at = cells.get((each.file, each.line, each.column), "")
-        message = f"{each.message}; {each.hint}" if each.hint else each.message
-        if at or each.saying:
-            yield Mistake(at or each.place, each.saying or "check", each.words or {"message": message})
-        else:
-            yield each
+    found = ((each, cells.get((each.file, each.line, each.column))) for each in problems)
+    return [placed(each, at) if at else each for each, at in found]
 
 
 def _places(source: Source, asked: Changes) -> Iterator[tuple[tuple[str, int, int], str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from monitor.yamlfile import Layers, Problem, Source, Where, near, place
+from monitor.yamlfile import Layers, Problem, Source, Where, alike, near, place
 
 Name = tuple[str, str]
 """What it names (`site`, `profile`, …), and the name."""
@@ -36,7 +36,8 @@ class Findings:
     def unknown(self, what: str, name: str, known: Iterable[str], layers: Layers, where: Where) -> None:
         """A name that nothing has, unless it may be that of something that could not be read."""
         if self._complete and (what, name) not in self.lost:
-            self.once(place(layers, where, f"there is no {what} `{name}`", near(name, known)))
+            problem = place(layers, where, f"there is no {what} `{name}`", near(name, known))
+            self.once(problem.known_as("unknown", given=name, close=alike(name, known)))
 
     def doubt(self, source: Source, where: Where, text: str) -> None:
         """What may be meant, but seldom is."""

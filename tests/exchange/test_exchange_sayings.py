@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.exchange.sayings import SAYINGS, listed, said
+from monitor.exchange.sayings import SAYINGS, in_words, listed, said
+from monitor.yamlfile import Problem
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -24,14 +25,21 @@ def test_each_sentence_is_there_in_both_languages_with_the_same_words() -> None:
 
 
 def test_no_sentence_is_there_that_nobody_says() -> None:
-    """Those of `Sure` are made of its values."""
+    """Those of `Sure` are made of its values; `check` is said where they stand."""
     files = [each for name in ("exchange", "inventory", "commands") for each in (ROOT / "monitor" / name).glob("*.py")]
     code = "".join(each.read_text(encoding="utf-8") for each in files if each.name != "sayings.py")
     names = set(re.findall(r"""["']([a-z][a-z-]*)["']""", code))
-    assert {key for key in SAYINGS["en"] if key not in names and not key.startswith("sure-")} == set()
+    assert {key for key in SAYINGS["en"] if key not in names and not key.startswith("sure-")} == {"check"}
 
 
 @pytest.mark.parametrize(("language", "text"), [("vi", "a và b hoặc c"), ("en", "a and b or c")])
 def test_sentences_stand_in_others(language: str, text: str) -> None:
     inner = listed(["a", "b"], said("and"))
     assert listed([inner, "c"], said("or"))[language] == text
+
+
+def test_what_is_wrong_with_files_is_told_in_our_words_where_there_are_some() -> None:
+    problem = Problem("a.yaml", 3, 5, "there is no provider `vnp`", "did you mean `vnpt`?")
+    known = problem.known_as("unknown", given="vnp", close=["vnpt"])
+    assert in_words(known, "vi") == "a.yaml:3:5: `vnp` không có trong khai báo; có phải là `vnpt`?"
+    assert in_words(problem, "vi") == str(problem)
