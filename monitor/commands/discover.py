@@ -27,8 +27,6 @@ from monitor.inventory.load import ReadSecret, SecretReader
 from monitor.settings import named_files
 from monitor.yamlfile import ConfigError
 
-UNREAD = "a secret that cannot be read here, and --go needs"
-
 
 @click.command()
 @click.argument("site")
@@ -48,11 +46,11 @@ def discover(
 ) -> None:  # fmt: skip
     """Look over the own network of SITE (its id) by echo, SNMP and LLDP, and propose YAML for what is new there."""
     reader = SecretReader(path.parent / "secrets")
-    read_secret = reader if go else _if_there(reader)
+    read_secret, unread = reader if go else _if_there(reader), said("unread").text(lang)
     try:
         _, inventory, routing = load_all(path, with_secrets=False, of_inventory=read_secret)
         at = _site(inventory, site)
-        credentials = credentials_of(inventory, at, lambda text: reader.place(text) if text else UNREAD)
+        credentials = credentials_of(inventory, at, lambda text: reader.place(text) if text else unread)
         scope = make_scope(inventory, at, ranges, credentials, rate, () if no_ports else PORTS)
     except ConfigError as error:
         fail(error)

@@ -201,6 +201,7 @@ def test_who_stops_it_has_what_there_is(commune: Commune, settings: Path) -> Non
 def test_what_it_would_send_is_told_without_secrets(tmp_path: Path) -> None:
     settings = write_inventory(tmp_path)
     shutil.rmtree(settings.parent / "secrets")
-    said = CliRunner().invoke(main, ["discover", "xa-tan-thanh", "--settings", str(settings)])
-    assert (said.stderr, said.exit_code) == ("", 0)
-    assert "a secret that cannot be read here, and --go needs" in said.stdout
+    for language, unread in (("vi", "bí mật chưa đọc được"), ("en", "a secret that cannot be read here")):
+        said = CliRunner().invoke(main, ["discover", "xa-tan-thanh", "--settings", str(settings), "--lang", language])
+        assert (said.stderr, said.exit_code) == ("", 0)
+        assert unread in said.stdout
