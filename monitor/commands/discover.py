@@ -46,7 +46,7 @@ def discover(
 ) -> None:  # fmt: skip
     """Look over the own network of SITE (its id) by echo, SNMP and LLDP, and propose YAML for what is new there."""
     reader = SecretReader(path.parent / "secrets")
-    read_secret, unread = reader if go else _if_there(reader), said("unread").text(lang)
+    read_secret, unread = reader if go else _if_there(reader), said("unread-secret").text(lang)
     try:
         _, inventory, routing = load_all(path, with_secrets=False, of_inventory=read_secret)
         at = _site(inventory, site)
