@@ -378,7 +378,7 @@ class _Compiler:
                 f"a run takes {options.takes_seconds:g} s when all is well, so it never ends within {check.timeout:g} s"
             )
             remedy = f"write `timeout: {options.takes_seconds + 1:g}s` or more"
-            self._once(place(layers, ("timeout",), text, remedy))
+            self.findings.once(place(layers, ("timeout",), text, remedy))
 
     def _check_ca(self, options: object, layers: Layers) -> None:
         ca = getattr(options, "ca", None)
