@@ -83,7 +83,7 @@ def write(folder: Path, communes: int, *, changed: bool = False) -> Path:
         ]  # fmt: skip
     if changed:
         lines += [
-            "  - id: xa-them-moi", "    like: commune", "    name: Xã Thêm",
+            "  - id: xa-them-moi", "    like: commune", "    name: Xã Thêm", "    code: '99999'",
             f"    vars: {{n: {len(names) + 1}, pop: pop-thanh-liem, tslcd: vnpt, internet: viettel}}",
         ]  # fmt: skip
         profiles = folder / "inventory" / "profiles.yaml"

@@ -19,7 +19,7 @@ from alerts.links import KEY_BYTES, Link, Signer, silent_until
 from monitor.control import RefusedError
 from monitor.core.model import Acknowledgement, Contact, Incident, Notification, Silence
 from monitor.database import StoreError
-from monitor.inventory.schema import Line, Model, Span
+from monitor.inventory.forms import Line, Model, Span
 from monitor.pipeline import Pipeline
 from monitor.store import LinkUsedError, Store
 from monitor.web.acts import Offer, Refusal, RefusedLinkError

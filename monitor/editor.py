@@ -14,15 +14,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from monitor.inventory.schema import (
-    CheckModel,
-    ContactsFile,
-    DeviceModel,
-    Document,
-    LinkModel,
-    ProfileModel,
-    ServiceModel,
-)
+from monitor.inventory.people import ContactsFile
+from monitor.inventory.schema import CheckModel, DeviceModel, Document, LinkModel, ProfileModel, ServiceModel
 from monitor.settings import Settings
 from probes import registry
 

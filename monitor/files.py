@@ -13,7 +13,7 @@ from alerts.routing import Routing
 from monitor.core.model import Inventory
 from monitor.inventory.contacts import load_contacts
 from monitor.inventory.diff import Plan, compare
-from monitor.inventory.load import NO_CHANGE, SecretReader, load_inventory
+from monitor.inventory.load import NO_CHANGE, ReadSecret, SecretReader, load_inventory
 from monitor.settings import Settings, load_settings, named_files
 from monitor.watch import Stamp, stamp
 from monitor.yamlfile import ConfigError, Problem
@@ -27,15 +27,17 @@ def load_all(
     path: Path,
     *,
     with_secrets: bool = True,
+    of_inventory: ReadSecret | None = None,
     warnings: list[Problem] | None = None,
     changed: Mapping[Path, bytes] = NO_CHANGE,
 ) -> tuple[Settings, Inventory, Routing]:
     """Read settings, inventory and contacts; raises ConfigError with every mistake of all of them.
 
-    What may be meant is added to `warnings`. It is as if `changed` files of the inventory were written already.
+    `of_inventory` reads the secrets of the inventory where others are not read. What may be meant is added to `warnings`. It is as if `changed` files of the inventory were written already.
     """
     with without_collector():
-        return _load_all(path, warnings, changed, with_secrets=with_secrets)
+        read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
+        return _load_all(path, warnings, changed, read_secret, of_inventory or read_secret)
 
 
 @contextmanager
@@ -51,13 +53,13 @@ def without_collector() -> Iterator[None]:
 
 
 def _load_all(
-    path: Path, warnings: list[Problem] | None, changed: Mapping[Path, bytes], *, with_secrets: bool
-) -> tuple[Settings, Inventory, Routing]:
-    read_secret = SecretReader(path.parent / "secrets") if with_secrets else None
+    path: Path, warnings: list[Problem] | None, changed: Mapping[Path, bytes],
+    read_secret: ReadSecret | None, of_inventory: ReadSecret | None,
+) -> tuple[Settings, Inventory, Routing]:  # fmt: skip
     problems: list[Problem] = []
     settings = _take(problems, lambda: load_settings(path, read_secret))
     inventory_folder, contacts_file = named_files(path)
-    inventory = _take(problems, lambda: load_inventory(inventory_folder, read_secret, warnings, changed))
+    inventory = _take(problems, lambda: load_inventory(inventory_folder, of_inventory, warnings, changed))
     routing = _take(problems, lambda: load_contacts(contacts_file, inventory))
     if inventory is not None and not inventory.targets:  # as a file is that was cut off while it was saved
         remedy = "describe what shall be watched, or save the file again"

@@ -11,7 +11,7 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -49,11 +49,23 @@ class Problem:
     hint: str = ""
     warning: bool = False
     """It may be meant, and does not keep anything from being taken over."""
+    saying: str = field(default="", compare=False)
+    """What it is about, for whom it is told in other words than `message`; empty: nobody."""
+    words: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """Of that saying."""
+
+    def known_as(self, saying: str, **words: object) -> Problem:
+        """The same, for those who have their own words for it."""
+        return replace(self, saying=saying, words=words)
+
+    @property
+    def place(self) -> str:
+        """`file:line:column`, as far as it is known."""
+        return ":".join(map(str, filter(None, (self.file, self.line, self.column))))
 
     def __str__(self) -> str:
-        place = ":".join(map(str, filter(None, (self.file, self.line, self.column))))
         kind = "warning: " if self.warning else ""
-        return f"{place}: {kind}{self.message}{f'; {self.hint}' if self.hint else ''}"
+        return f"{self.place}: {kind}{self.message}{f'; {self.hint}' if self.hint else ''}"
 
 
 class ConfigError(Exception):
@@ -322,11 +334,15 @@ def fit(
         return None, [_problem(layers, model, dict(each)) for each in error.errors(include_url=False)]
 
 
+def alike(word: str, known: Iterable[str]) -> list[str]:
+    """The known words that look like `word`."""
+    return difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.6)
+
+
 def near(word: str, known: Iterable[str]) -> str:
     """A hint with the known words that look like `word`, or all of them when they are few."""
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
-    if close:
+    if close := alike(word, known):
         return f"did you mean {' or '.join(f'`{each}`' for each in close)}?"
     return f"known: {', '.join(known)}" if 0 < len(known) <= 16 else ""
 

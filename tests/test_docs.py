@@ -41,7 +41,7 @@ from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity
 from monitor.core.seen import BATTERY_SAYS, PATH_SAYS
 from monitor.core.words import EN, VI
 from monitor.exchange import filesd
-from monitor.inventory import schema
+from monitor.inventory import forms, people, schema
 from monitor.inventory.contacts import load_contacts
 from monitor.inventory.load import load_inventory
 from monitor.inventory.profiles import read_profiles
@@ -241,14 +241,14 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Meeting": (schema.MeetingModel,),
     "Calendar": (schema.CalendarModel,),
     "Owner": (schema.OwnerModel,),
-    "Contacts": (schema.ContactsFile,),
-    "Contact": (schema.PersonModel, schema.RemindedModel, schema.ContactModel),
-    "Step": (schema.StepModel,),
-    "Quiet": (schema.QuietModel,),
-    "Storm": (schema.StormModel,),
-    "Summaries": (schema.SummariesModel,),
-    "Rota": (schema.RotaModel,),
-    "Override": (schema.OverrideModel,),
+    "Contacts": (people.ContactsFile,),
+    "Contact": (people.PersonModel, people.RemindedModel, people.ContactModel),
+    "Step": (people.StepModel,),
+    "Quiet": (people.QuietModel,),
+    "Storm": (people.StormModel,),
+    "Summaries": (people.SummariesModel,),
+    "Rota": (people.RotaModel,),
+    "Override": (people.OverrideModel,),
 }
 
 
@@ -256,7 +256,7 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
 def test_the_inventory_page_names_every_key_with_its_default_and_no_other(title: str) -> None:
     expected = {key: default for model in SCHEMA[title] for key, default in keys(model).items()}
     shares = (
-        (schema.TargetModel, ("Device", "Link")), (schema.RemindedModel, ("Rota", "Step")), (schema.MeetingBody, ("Calendar",)),
+        (schema.TargetModel, ("Device", "Link")), (people.RemindedModel, ("Rota", "Step")), (schema.MeetingBody, ("Calendar",)),
     )  # fmt: skip
     for shared, titles in shares:
         if title in titles:  # the page writes what they share once
@@ -267,10 +267,11 @@ def test_the_inventory_page_names_every_key_with_its_default_and_no_other(title:
 def test_every_model_of_the_inventory_has_its_heading() -> None:
     models = {
         each
-        for each in vars(schema).values()
-        if isinstance(each, type) and issubclass(each, schema.Model) and each.__module__ == schema.__name__
+        for module in (schema, people)
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, forms.Model) and each.__module__ == module.__name__
     }
-    bases = {schema.Model, schema.TargetModel, schema.SiteBody, schema.ScopeModel, schema.MeetingBody}
+    bases = {forms.Model, schema.TargetModel, schema.SiteBody, people.ScopeModel, schema.MeetingBody}
     assert models - bases == {model for group in SCHEMA.values() for model in group}
 
 
@@ -570,6 +571,45 @@ def test_the_example_of_signalling_loads_beside_the_province(tmp_path: Path) -> 
         for check in each.checks
     }
     assert kinds == {"icmp", "sip", "h323", "stun", "turn"}
+
+
+OWN_WORLD = ("inventory.md", "settings.md", "tutorial.md")
+"""Pages whose examples are a world of their own; those of the others stand beside config/."""
+BESIDE = [
+    (page.name, name, body)
+    for page in PAGES
+    if page.name not in OWN_WORLD
+    for language, name, body in _FENCE.findall(page.read_text(encoding="utf-8"))
+    if language == "yaml" and name
+]
+
+
+@pytest.mark.parametrize(("page", "name", "body"), BESIDE, ids=[f"{page}-{name}" for page, name, _ in BESIDE])
+def test_the_examples_of_other_pages_load_beside_the_example_inventory(
+    page: str, name: str, body: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "inventory"
+    shutil.copytree(ROOT / "config" / "inventory", folder)
+    assert not (folder / name).exists() or name == "meetings.yaml"
+    (folder / name).write_text(body, encoding="utf-8")
+    (folder / "meetings.ics").write_bytes(
+        b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:20261130T010000Z\r\n"
+        b"DURATION:PT1H\r\nLOCATION:phong-hop@tanthanh.example\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    assert load_inventory(folder, None).targets
+
+
+def test_the_commands_of_the_manual_name_what_the_example_inventory_has() -> None:
+    known = load_inventory(ROOT / "config" / "inventory", None)
+    ids = {*known.sites, *known.targets}
+    gone, seen = [], 0
+    for page in PAGES:
+        for line in re.findall(r"commune-monitor [a-z].*", page.read_text(encoding="utf-8")):
+            named = re.findall(r"(?<![\w.-])(?:xa|phuong|pop)-[a-z0-9-]+(?:/[a-z0-9-]+)?(?![\w.-])", line)
+            gone += [f"{page.name}: {each}" for each in named if each not in ids]
+            seen += len(named)
+    assert gone == []
+    assert seen > 10
 
 
 def test_the_example_of_settings_loads(tmp_path: Path) -> None:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
 
-from monitor.commands.shared import SETTINGS, fail
+from alerts.routing import Routing
+from monitor.commands.changing import take_over
+from monitor.commands.shared import LANGUAGE, SETTINGS, fail
 from monitor.core.model import Inventory, Site
+from monitor.core.words import Language
 from monitor.exchange.adding import additions
-from monitor.exchange.discovered import Discovered, as_json, discovered, otherwise, recogniser, records, table
+from monitor.exchange.discovered import Discovered, as_json, besides, discovered, otherwise, recogniser, records, table
 from monitor.exchange.found import Proposal, propose
 from monitor.exchange.proposed import as_yaml, summary, tell
+from monitor.exchange.sayings import like, said
 from monitor.exchange.scope import DEFAULT_RATE, PORTS, Scope, ScopeError, credentials_of, make_scope, tell_scope
 from monitor.exchange.survey import Survey, SurveyError
-from monitor.exchange.writing import contents, write
 from monitor.files import load_all
-from monitor.inventory.load import ReadSecret, SecretReader, load_inventory
+from monitor.inventory.load import ReadSecret, SecretReader
 from monitor.settings import named_files
-from monitor.yamlfile import ConfigError, near
-
-UNREAD = "a secret that cannot be read here, and --go needs"
+from monitor.yamlfile import ConfigError
 
 
 @click.command()
@@ -36,38 +38,41 @@ UNREAD = "a secret that cannot be read here, and --go needs"
 @click.option("--no-ports", is_flag=True, help="Knock at no TCP ports.")
 @click.option("--write", "do_write", is_flag=True, help="Write what is new into the inventory, if the result is well.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@LANGUAGE
 @SETTINGS
 def discover(
-    site: str, ranges: tuple[str, ...], go: bool, rate: int, no_ports: bool, do_write: bool, form: str, path: Path
-) -> None:
+    site: str, ranges: tuple[str, ...], go: bool, rate: int, no_ports: bool, do_write: bool, form: str, lang: Language,
+    path: Path,
+) -> None:  # fmt: skip
     """Look over the own network of SITE (its id) by echo, SNMP and LLDP, and propose YAML for what is new there."""
     reader = SecretReader(path.parent / "secrets")
-    read_secret = reader if go else _if_there(reader)
+    read_secret, unread = reader if go else _if_there(reader), said("unread-secret").text(lang)
     try:
-        if do_write:
-            load_all(path, with_secrets=False)  # rather now than after the look
-        inventory = load_inventory(named_files(path)[0], read_secret)
+        _, inventory, routing = load_all(path, with_secrets=False, of_inventory=read_secret)
         at = _site(inventory, site)
-        credentials = credentials_of(inventory, at, lambda text: reader.place(text) if text else UNREAD)
+        credentials = credentials_of(inventory, at, lambda text: reader.place(text) if text else unread)
         scope = make_scope(inventory, at, ranges, credentials, rate, () if no_ports else PORTS)
-    except (ConfigError, ScopeError) as error:
+    except ConfigError as error:
         fail(error)
+    except ScopeError as error:
+        fail(error.why.text(lang))
     if not go:
+        click.echo(f"{at.name} ({at.id}), {', '.join(map(str, scope.ranges))}")
         for line in tell_scope(scope):
-            click.echo(line)
-        click.echo("nothing was sent; say --go to do it")
+            click.echo(f"  {line.text(lang)}")
+        click.echo(said("not-sent").text(lang))
         return
-    found = _look(scope, inventory)
+    found = _look(scope, inventory, lang)
     proposal = propose(records(found), inventory)
     if form == "json":
         click.echo(json.dumps(as_json(found, proposal, as_yaml(proposal)), ensure_ascii=False, indent=2))
     else:
-        for line in _told(found, proposal, inventory):
-            click.echo(line)
+        for text in _told(found, proposal, inventory, lang):
+            click.echo(text)
     if found.stopped:
-        fail(f"not the whole: {found.stopped}{'; nothing is written' if do_write else ''}")
+        fail(said("not-whole", why=found.stopped, written=said("so-not-written") if do_write else "").text(lang))
     if do_write:
-        _write(proposal, path)
+        _write(proposal, path, (inventory, routing), read_secret, lang)
 
 
 def _if_there(reader: SecretReader) -> ReadSecret:
@@ -82,45 +87,47 @@ def _if_there(reader: SecretReader) -> ReadSecret:
     return read
 
 
-def _write(proposal: Proposal, path: Path) -> None:
+def _write(
+    proposal: Proposal, path: Path, before: tuple[Inventory, Routing], read_secret: ReadSecret, lang: Language
+) -> None:
+    """Said on standard error, for standard output may be JSON."""
     try:
         changes = additions(proposal, named_files(path)[0], "discovered.yaml")
-        load_all(path, with_secrets=False, changed=contents(changes))
-        write(changes)
     except ConfigError as error:
         fail(error)
-    for each in changes:
-        click.echo(f"{each.file}: written; `commune-monitor plan` tells what it means", err=True)
+    if changes:
+        say = partial(click.echo, err=True)
+        take_over(path, changes, before, lang, do_write=True, say=say, read_secret=read_secret)
 
 
 def _site(inventory: Inventory, name: str) -> Site:
     site = inventory.sites.get(name)
     if site is None:
-        hint = near(name, inventory.sites)
-        raise ScopeError(f"there is no site `{name}`{f'; {hint}' if hint else ''}")
+        raise ScopeError("no-site", site=name, near=like(name, inventory.sites))
     return site
 
 
-def _look(scope: Scope, inventory: Inventory) -> Discovered:
+def _look(scope: Scope, inventory: Inventory, lang: Language) -> Discovered:
     """The look itself; Ctrl-C ends it with what it has."""
-    survey = Survey(scope, recogniser(inventory), lambda line: click.echo(line, err=True))
+    survey = Survey(scope, recogniser(inventory), lambda each: click.echo(each.text(lang), err=True))
     try:
         asyncio.run(survey.run())
     except SurveyError as error:
-        fail(error)
+        fail(error.why.text(lang))
     return discovered(scope, survey.seen, inventory, survey.stopped)
 
 
-def _told(found: Discovered, proposal: Proposal, inventory: Inventory) -> Iterator[str]:
+def _told(found: Discovered, proposal: Proposal, inventory: Inventory, lang: Language) -> Iterator[str]:
     scope = found.scope
-    yield (
-        f"{scope.site.name} ({scope.site.id}), {', '.join(map(str, scope.ranges))}: "
-        f"of {len(scope.addresses)} addresses of IPv4, devices found: {len(found.nodes)}"
+    ranges = ", ".join(map(str, scope.ranges))
+    head = said(
+        "looked", name=scope.site.name, id=scope.site.id, ranges=ranges, n=len(scope.addresses), found=len(found.nodes)
     )
-    yield from table(found)
-    yield from otherwise(found, proposal, inventory)
+    yield head.text(lang)
+    yield from table(found, lang)
+    yield from (each.text(lang) for each in (*besides(found), *otherwise(found, proposal, inventory)))
     yield ""
-    yield from tell(proposal)
-    yield summary(proposal)
+    yield from tell(proposal, lang)
+    yield summary(proposal).text(lang)
     if yaml := as_yaml(proposal):
-        yield f"\n# To add to the inventory:\n{yaml}"
+        yield f"\n# {said('to-add').text(lang)}\n{yaml}"

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
 
-from monitor.commands.shared import SETTINGS, fail
+from monitor.commands.changing import take_over
+from monitor.commands.shared import LANGUAGE, SETTINGS, fail
 from monitor.core.model import Inventory
+from monitor.core.words import Language
 from monitor.exchange import filesd, librenms, netbox, zabbix
 from monitor.exchange.adding import additions
 from monitor.exchange.formats import MAX_BYTES, Listing
-from monitor.exchange.found import Proposal, propose
+from monitor.exchange.found import propose
 from monitor.exchange.proposed import summary, tell
-from monitor.exchange.writing import Change, contents, differences, write
+from monitor.exchange.sayings import like, said
 from monitor.files import load_all
 from monitor.settings import named_files
-from monitor.yamlfile import ConfigError, Problem, near
+from monitor.yamlfile import ConfigError, Problem
 
 Read = Callable[[bytes, str], Listing]
-WRITTEN = "written; `commune-monitor plan` tells what it means, `commune-monitor reload` takes it over"
 
 
 @click.group("import")
@@ -35,7 +36,7 @@ def _source(name: str, read: Read, what: str) -> None:
     @click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
     @click.option(
         "--site",
-        "said",
+        "called",
         multiple=True,
         metavar="PLACE=ID",
         help="This place, group or location there is that site here.",
@@ -46,26 +47,23 @@ def _source(name: str, read: Read, what: str) -> None:
     )
     @click.option("--diff", is_flag=True, help="Show the lines of the files that would come and go.")
     @click.option("--write", "do_write", is_flag=True, help="Write it into the inventory, if the result is well.")
+    @LANGUAGE
     @SETTINGS
     def command(
-        files: Sequence[Path], said: Sequence[str], new_sites: bool, skipped: Sequence[str], diff: bool, do_write: bool,
-        path: Path,
+        files: Sequence[Path], called: Sequence[str], new_sites: bool, skipped: Sequence[str], diff: bool, do_write: bool,
+        lang: Language, path: Path,
     ) -> None:  # fmt: skip
         try:
-            listing = _without(_all(files, read), skipped)
-            _, inventory, _ = load_all(path, with_secrets=False)
-            proposal = propose(listing.found, inventory, places=_places(said, inventory), new_sites=new_sites)
+            listing = _without(_all(files, read), skipped, lang)
+            _, inventory, routing = load_all(path, with_secrets=False)
+            proposal = propose(listing.found, inventory, places=_places(called, inventory, lang), new_sites=new_sites)
             changes = additions(proposal, named_files(path)[0], f"imported-{name}.yaml")
-            for line in (*_told(listing, proposal, changes), *(differences(changes) if diff else ())):
-                click.echo(line)
-            if changes:
-                _check(path, changes)
-            if changes and do_write:
-                write(changes)
         except ConfigError as error:
             fail(error)
+        for line in (*(each.text(lang) for each in listing.notes), *tell(proposal, lang), summary(proposal).text(lang)):
+            click.echo(line)
         if changes:
-            click.echo(WRITTEN if do_write else "nothing is written: say --write")
+            take_over(path, changes, (inventory, routing), lang, diff=diff, do_write=do_write)
 
 
 _source("librenms", librenms.read, "LibreNMS: the answer of its API to GET /api/v0/devices, or a CSV table of them")
@@ -77,9 +75,7 @@ _source("file-sd", filesd.read, "Prometheus: a file of its file-based service di
 def _all(files: Sequence[Path], read: Read) -> Listing:
     """What all of them list, one after the other."""
     listings = [read(_data(file), file.name) for file in files]
-    return Listing(
-        [each for one in listings for each in one.found], [each for one in listings for each in one.problems]
-    )
+    return Listing([each for one in listings for each in one.found], [each for one in listings for each in one.notes])
 
 
 def _data(file: Path) -> bytes:
@@ -90,42 +86,22 @@ def _data(file: Path) -> bytes:
         raise ConfigError([Problem(str(file), 0, 0, f"cannot be read: {error.strerror}")]) from error
 
 
-def _without(listing: Listing, skipped: Sequence[str]) -> Listing:
+def _without(listing: Listing, skipped: Sequence[str], language: Language) -> Listing:
     """Without what a person leaves out."""
     for each in skipped:
         if not any(each in (found.address, found.name) for found in listing.found):
-            fail(f"--skip {each}: nothing there has this address or name")
-    return Listing(
-        [found for found in listing.found if not {found.address, found.name} & set(skipped)], listing.problems
-    )
+            fail(said("skip", given=each).text(language))
+    return Listing([found for found in listing.found if not {found.address, found.name} & set(skipped)], listing.notes)
 
 
-def _check(path: Path, changes: Sequence[Change]) -> None:
-    try:
-        load_all(path, with_secrets=False, changed=contents(changes))
-    except ConfigError as error:
-        fail(
-            f"the inventory would not be well, so nothing is written; lines are those that the files would have:\n{error}"
-        )
-
-
-def _places(said: Sequence[str], inventory: Inventory) -> Mapping[str, str]:
+def _places(called: Sequence[str], inventory: Inventory, language: Language) -> Mapping[str, str]:
     """Sites by the places that they are there."""
     found = {}
-    for each in said:
+    for each in called:
         place, _, site = each.rpartition("=")
         if not place.strip():
-            fail(f"--site {each}: write PLACE=ID")
+            fail(said("site-option", given=each).text(language))
         if site not in inventory.sites:
-            hint = near(site, inventory.sites)
-            fail(f"--site {each}: there is no site `{site}`{f'; {hint}' if hint else ''}")
+            fail(said("no-site-option", given=each, site=site, near=like(site, inventory.sites)).text(language))
         found[place] = site
     return found
-
-
-def _told(listing: Listing, proposal: Proposal, changes: Sequence[Change]) -> Iterator[str]:
-    yield from map(str, listing.problems)
-    yield from tell(proposal)
-    yield summary(proposal)
-    for change in changes:
-        yield f"{change.file}: {'would be changed' if change.before is not None else 'would be new'}"

@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from monitor.commands.shared import SETTINGS, ask_daemon, fail, find_target, tell_daemon, told_at
+from monitor.commands.shared import LANGUAGE, SETTINGS, ask_daemon, fail, find_target, tell_daemon, told_at
+from monitor.core.advice import SENTENCES
 from monitor.core.model import Check, Importance, Inventory, Limit, Outcome, State, Target
 from monitor.core.readiness import Readiness
-from monitor.core.words import EN, WORDS
+from monitor.core.words import EN, WORDS, Language
 from monitor.files import load_all
 from monitor.yamlfile import ConfigError
 from probes.registry import Request, load, run_once
@@ -71,38 +72,52 @@ def incidents(path: Path) -> None:
 
 @click.command()
 @click.argument("meeting", required=False)
-@click.option(
-    "--lang", type=click.Choice(list(WORDS)), default="en", show_default=True, help="Of what is said of rooms."
-)
+@LANGUAGE
 @SETTINGS
-def meetings(meeting: str | None, lang: str, path: Path) -> None:
+def meetings(meeting: str | None, lang: Language, path: Path) -> None:
     """List the meetings of the next days with how ready their rooms are; of MEETING (its id) room by room."""
     if meeting is None:
         found = ask_daemon(path, "/api/v1/meetings")["meetings"]
         for each in found:
-            click.echo(_meeting_line(each))
+            click.echo(_meeting_line(each, lang))
         if not found:
-            click.echo("no meeting in the next 7 days")
+            click.echo(_MEETINGS["none"][lang])
         return
     shown = ask_daemon(path, f"/api/v1/meetings/{quote(meeting, safe='')}?lang={lang}")
     if "error" in shown:
-        fail(f"{shown['error']}; `meetings` lists those that come")
-    click.echo(_meeting_line(shown))
+        fail(_MEETINGS["unknown"][lang])
+    click.echo(_meeting_line(shown, lang))
     for room in shown["rooms"]:
         if room["readiness"] == Readiness.READY:
             continue
-        click.echo(f"  {room['readiness']}: {room['name']} ({room['target']}): {room['why']}")
+        click.echo(f"  {_readiness(room['readiness'], lang)}: {room['name']} ({room['target']}): {room['why']}")
         if room["todo"]:
             click.echo(f"      {room['todo']}")
         if room["call"]:
             click.echo(f"      {room['call']}{', ' if room['circuit'] else ''}{room['circuit'] or ''}")
 
 
-def _meeting_line(meeting: Mapping[str, Any]) -> str:
+_MEETINGS = {
+    "none": {"vi": "không có cuộc họp nào trong 7 ngày tới", "en": "no meeting in the next 7 days"},
+    "unknown": {
+        "vi": "sắp tới không có cuộc họp nào mang mã này; `meetings` liệt kê các cuộc họp sắp tới",
+        "en": "no meeting of this id comes soon; `meetings` lists those that come",
+    },
+    "roomless": {"vi": "không có phòng họp", "en": "no rooms"},
+    "important": {"vi": " (quan trọng)", "en": " (important)"},
+}
+
+
+def _readiness(name: str, lang: Language) -> str:
+    return SENTENCES[lang].readiness[name].lower()
+
+
+def _meeting_line(meeting: Mapping[str, Any], lang: Language) -> str:
     begins, ends = (datetime.fromisoformat(meeting[each]) for each in ("begins", "ends"))
-    rooms = ", ".join(f"{number} {each}" for each, number in meeting["readiness"].items() if number) or "no rooms"
-    important = " (important)" if meeting["importance"] == Importance.HIGH else ""
-    return f"{meeting['id']}  {EN.session(begins, ends)}  {meeting['title']}{important}: {rooms}"
+    counts = [f"{number} {_readiness(each, lang)}" for each, number in meeting["readiness"].items() if number]
+    rooms = ", ".join(counts) or _MEETINGS["roomless"][lang]
+    important = _MEETINGS["important"][lang] if meeting["importance"] == Importance.HIGH else ""
+    return f"{meeting['id']}  {WORDS[lang].session(begins, ends)}  {meeting['title']}{important}: {rooms}"
 
 
 @click.command()

@@ -22,6 +22,7 @@ SETTINGS = click.option(
     "--settings", "path", type=click.Path(path_type=Path), default=Path("config/settings.yaml"), show_default=True,
     help="The daemon's settings.yaml.",
 )  # fmt: skip
+LANGUAGE = click.option("--lang", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
 
 
 def moment(_: click.Context, option: click.Parameter, value: str | None) -> datetime | None:

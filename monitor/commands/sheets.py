@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
+from alerts.routing import Routing
+from monitor.commands.changing import checked, finish
 from monitor.commands.importing import imports
-from monitor.commands.shared import SETTINGS, fail
+from monitor.commands.shared import LANGUAGE, SETTINGS, fail
+from monitor.core.model import Inventory
+from monitor.core.words import Language
 from monitor.exchange import scrape
-from monitor.exchange.changes import Changes
-from monitor.exchange.columns import Language
-from monitor.exchange.grid import MAX_FILE_BYTES, Mistake, Sheet, SheetError
-from monitor.exchange.spreadsheet import as_csv, as_xlsx, located, made, read_csv, read_written, read_xlsx, taken_over
-from monitor.exchange.writing import Change, contents, differences, write
+from monitor.exchange.grid import MAX_FILE_BYTES, Sheet, SheetError
+from monitor.exchange.sayings import Mistake, in_words
+from monitor.exchange.spreadsheet import (
+    as_csv,
+    as_xlsx,
+    in_order,
+    located,
+    made,
+    read_csv,
+    read_written,
+    read_xlsx,
+    taken_over,
+)
+from monitor.exchange.writing import Change
 from monitor.exchange.written import Written
 from monitor.exchange.yamledit import EditError
-from monitor.files import declared, load_all, without_collector
-from monitor.inventory.diff import compare
-from monitor.inventory.tell import TOLD, tell
+from monitor.files import load_all
+from monitor.inventory.tell import TOLD
 from monitor.settings import named_files
 from monitor.yamlfile import ConfigError, Problem
-from probes import registry
 
 MOST_TOLD = 200
 """Mistakes that are told; the rest are counted."""
-LANGUAGE = click.option("--lang", type=click.Choice(["vi", "en"]), default="vi", show_default=True)
 _WORDS = {
     "more": {"vi": "và {n} lỗi nữa", "en": "and {n} more mistakes"},
     "nothing": {"vi": "không có gì được ghi", "en": "nothing is written"},
-    "say": {"vi": "chưa ghi gì: thêm --write để ghi", "en": "nothing is written: say --write"},
-    "written": {"vi": "đã ghi", "en": "written"},
-    "reload": {"vi": "`commune-monitor reload` áp dụng", "en": "`commune-monitor reload` takes over"},
 }
 
 
@@ -153,46 +159,47 @@ def _take(
     lang: Language, path: Path,
 ) -> None:  # fmt: skip
     try:
-        before = load_all(path, with_secrets=False)
+        _, inventory, routing = load_all(path, with_secrets=False)
         written, data = read_written(named_files(path)[0])
         asked = taken_over(read(written), written, into=_into(into, path), remove=remove)
         files = [each for each in made(asked, written, data) if each.before != each.after]
-        for note in asked.notes:
-            click.echo(note.text(lang))
-        if not files:
-            click.echo(TOLD[lang].nothing)
-            return
-        _preview(files, asked, before[1:], path=path, lang=lang)
-        for line in differences(files) if diff else ():
-            click.echo(line)
-        if files and do_write:
-            write(files)
+        warnings: list[Problem] = []
+        plan, problems = _tried(path, files, (inventory, routing), lang, warnings)
     except SheetError as error:
         _refuse(error.mistakes, lang)
     except (ConfigError, EditError) as error:
         fail(error)
-    for each in files:
-        click.echo(f"{each.file}{': ' + _WORDS['written'][lang] if do_write else ''}")
-    click.echo(_WORDS["reload" if do_write else "say"][lang])
-
-
-def _preview(
-    files: Sequence[Change],
-    asked: Changes,
-    before: tuple[object, object],
-    *,
-    path: Path,
-    lang: Language,
-) -> None:
-    """What a reload would do, of the files as they would be; ends the command where they would be wrong."""
-    try:
-        _, inventory, routing = load_all(path, with_secrets=False, changed=contents(files))
-    except ConfigError as error:
-        _refuse(list(located(error.problems, asked, files)), lang)
-    with without_collector():
-        plan = compare(before, (inventory, routing), at=datetime.now(UTC), declared=declared(registry.load()))  # type: ignore[arg-type]
-    for line in tell(plan, TOLD[lang]):
+    doubts = (each for each in located(warnings, asked, files) if isinstance(each, Mistake))
+    for line in dict.fromkeys(in_words(each, lang) for each in (*asked.notes, *in_order(doubts))):
         click.echo(line)
+    if wrong := [*asked.mistakes, *_besides(asked.mistakes, located(problems, asked, files))]:
+        _refuse(in_order(wrong), lang)
+    if not files:
+        click.echo(TOLD[lang].nothing)
+        return
+    finish(files, plan, lang, diff=diff, do_write=do_write)
+
+
+def _tried(
+    path: Path,
+    files: Sequence[Change],
+    before: tuple[Inventory, Routing],
+    lang: Language,
+    warnings: list[Problem],
+) -> tuple[Sequence[str], Sequence[Problem]]:
+    """The plan of a reload, or what would be wrong."""
+    try:
+        return (checked(path, files, before, lang, warnings) if files else ()), ()
+    except ConfigError as error:
+        return (), error.problems
+
+
+def _besides(mistakes: Sequence[Mistake], found: Iterable[Mistake | Problem]) -> Iterator[Mistake | Problem]:
+    """Where cells have mistakes of their own: what is wrong with others; what is at no cell may come of them."""
+    cells = {each.at for each in mistakes}
+    for each in found:
+        if not mistakes or (isinstance(each, Mistake) and each.at not in cells):
+            yield each
 
 
 def _into(into: Path | None, path: Path) -> Path | None:
@@ -206,7 +213,7 @@ def _into(into: Path | None, path: Path) -> Path | None:
 
 
 def _refuse(mistakes: Iterable[Mistake | Problem], lang: Language) -> None:
-    told = [each.text(lang) if isinstance(each, Mistake) else str(each) for each in mistakes]
+    told = [in_words(each, lang) for each in mistakes]
     for line in told[:MOST_TOLD]:
         click.echo(line, err=True)
     if len(told) > MOST_TOLD:

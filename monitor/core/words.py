@@ -10,9 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from typing import Literal
 
 from monitor.core.model import Cause, Incident, Inventory, Reason, Shared, Site, Target
 
+Language = Literal["vi", "en"]
 ROOM = "vc-endpoint"
 """Kind of the targets that are rooms of video conferences."""
 LOCAL = timezone(timedelta(hours=7), "ICT")

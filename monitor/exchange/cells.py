@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 
 from monitor.exchange.columns import Column, Value
-from monitor.exchange.grid import Broken, Formula, Raw, cut, near
-from monitor.exchange.places import fold
+from monitor.exchange.grid import Broken, Formula, Raw
+from monitor.exchange.places import fold, slug
+from monitor.exchange.sayings import cut, near
 
 _SPACES = re.compile(r"[\s\u00a0\u2007\u202f\u3000]+")
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
@@ -23,6 +25,11 @@ _BANDWIDTH = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:([kKmMgG])(?:bps|b/s|bit/s|bits
 """A large B in a small unit (`MB/s`) means bytes, so it is not taken."""
 _DEGREES = re.compile(r"-?\d{1,3}(?:[.,]\d+)?(?:[eE]-?\d{1,2})?")
 _LIMITS = {"latitude": 90.0, "longitude": 180.0}
+_PHONE = re.compile(r"\+?\d[\d .()/,;+-]*")
+_NO_ZERO = re.compile(r"[2-9]\d{8,9}")
+"""A number of Viet Nam without its trunk prefix (mobile and landline numbers have 9 or 10 digits behind it)."""
+_NOTHING = frozenset({"n a", "na", "khong co", "chua co", "khong ro", "chua ro", "khong"})
+"""Folded: what people write where there is nothing to write."""
 _SIZES = {"k": 1e3, "m": 1e6, "g": 1e9}
 
 
@@ -58,6 +65,10 @@ def meant(
         return now if text else ""
     if len(text) > column.longest:
         raise Wrong("too-long", given=cut(text), limit=column.longest)
+    if fold(text) in _NOTHING:
+        raise Wrong("nothing-to-say", given=cut(text))
+    if digits and not (text.isdecimal() and len(text) == digits):
+        raise Wrong("code-form", given=cut(text), digits=digits)
     if choices is not None:
         return _chosen(text, choices)
     form = _FORMS.get(column.form)
@@ -91,25 +102,27 @@ def _text(column: Column, raw: Raw, now: Value, digits: int) -> str:
             raise Wrong("control", given=given)
         if (found := _LIKE_FORMULA.match(text)) and text != clean(str(now)):
             raise Wrong("like-formula", given=given, sign=found[0])
-        return text
+        # In CSV a number is text too, and no code or telephone number of its own lacks its zeros.
+        return clean(str(now)) if (digits or column.form == "phone") and _but_for_zeros(text, now) else text
     text = str(int(raw)) if float(raw).is_integer() and abs(raw) < 1e15 else repr(raw)
     return _as_it_was(column, text, now, digits)
 
 
 def _as_it_was(column: Column, text: str, now: Value, digits: int) -> str:
     """A number where text was: the text of which Excel made it, if that can be told."""
-    if (
-        isinstance(now, str)
-        and (plain := re.sub(r"[ .-]", "", now)).isascii()
-        and plain.isdigit()
-        and plain.lstrip("0") == text.lstrip("0")
-    ):
-        return clean(now)
+    if _but_for_zeros(text, now):
+        return clean(str(now))
     if column.form == "phone":
         raise Wrong("number", given=text, example="0" + text)
     if column.form == "code" and len(text) < digits:
         raise Wrong("zeros", given=text, digits=digits, example=text.zfill(digits))
     return text
+
+
+def _but_for_zeros(text: str, now: Value) -> bool:
+    """Whether a number is what stands there now without blanks and zeros in front."""
+    plain = re.sub(r"[ .-]", "", now) if isinstance(now, str) else ""
+    return plain.isascii() and plain.isdigit() and text.isdecimal() and plain.lstrip("0") == text.lstrip("0")
 
 
 def _number(column: Column, raw: Raw) -> Value:
@@ -132,7 +145,10 @@ def _bandwidth(text: str) -> Value:
 
 def _degrees(column: Column, text: str) -> Value:
     plain = text.removesuffix("°").strip()
-    if not _DEGREES.fullmatch(plain) or abs(found := float(plain.replace(",", "."))) > _LIMITS[column.form]:
+    found = float(plain.replace(",", ".")) if _DEGREES.fullmatch(plain) else math.inf
+    if column.form == "latitude" and 100 <= found <= 120:  # as longitudes of Viet Nam are
+        raise Wrong("swapped", given=cut(text), what=column.headers)
+    if abs(found) > _LIMITS[column.form]:
         raise Wrong("degrees", given=cut(text), example=column.example)
     return found
 
@@ -147,19 +163,32 @@ def _chosen(text: str, choices: Mapping[str, str]) -> Value:
 
 def _id(column: Column, text: str) -> Value:
     if not _ID.fullmatch(text):
-        raise Wrong("id", given=cut(text), example=column.example)
+        raise Wrong("id", given=cut(text), example=slug(text) or column.example)
     return text
 
 
 def _address(column: Column, text: str) -> Value:
     try:
-        return str(ipaddress.ip_address(text))
+        return str(ipaddress.ip_interface(text).ip)  # with a mask behind it, too
     except ValueError:
         raise Wrong("address", given=cut(text), example=column.example) from None
+
+
+def _phone(column: Column, text: str) -> Value:
+    if not _PHONE.fullmatch(text):
+        raise Wrong("phone", given=cut(text), example=column.example)
+    if _NO_ZERO.fullmatch(re.sub(r"[ .-]", "", text)):
+        raise Wrong("lost-zero", given=cut(text), example=f"0{text}")
+    return text
 
 
 def _names(_: Column, text: str) -> Value:
     return tuple(filter(None, map(clean, re.split(r"[,;]", text))))
 
 
-_FORMS: Mapping[str, Callable[[Column, str], Value]] = {"id": _id, "address": _address, "names": _names}
+_FORMS: Mapping[str, Callable[[Column, str], Value]] = {
+    "id": _id,
+    "address": _address,
+    "phone": _phone,
+    "names": _names,
+}

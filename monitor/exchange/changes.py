@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.exchange.cells import Wrong, clean, meant, same
-from monitor.exchange.columns import Column, Value, device_values, joined, parted, shown, site_values, target_values
+from monitor.exchange.choices import called
+from monitor.exchange.columns import Column, Value, device_values, site_values, told
 from monitor.exchange.draft import Draft
 from monitor.exchange.exported import Exported
-from monitor.exchange.grid import Mistake, SheetError, cut, known, near
 from monitor.exchange.places import fold, slug
+from monitor.exchange.sayings import Mistake, cut, known, like, near
 from monitor.exchange.sheet import Filled, Row
+from monitor.exchange.wishes import Wish, Wishes
 from monitor.exchange.written import Written, WrittenSite
 from monitor.exchange.yamledit import Drop, Edit
 
 OWN = ("name", "code", "area", "contact", "phone", "latitude", "longitude")
 """Columns that a template never gives: what is empty there was emptied, also where nothing tells what was exported."""
-REQUIRED = {"links": ("provider", "circuit", "profile"), "devices": ("profile",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +31,15 @@ class Changes:
     edits: Mapping[Path, Sequence[Edit]]
     notes: Sequence[Mistake]
     """What is no mistake, but should be known."""
+    mistakes: Sequence[Mistake]
+    """Where there are some the edits are only those that nothing is wrong with, to see whether more is."""
     drafts: Sequence[Draft]
 
 
 def changes(
     filled: Sequence[Filled], written: Written, exported: Exported | None, *, into: Path, remove: bool = False
 ) -> Changes:
-    """The changes that make the inventory what was changed in the tables; new sites go into the file `into`. Raises SheetError.
+    """The changes that make the inventory what was changed in the tables; new sites go into the file `into`.
 
     A cell that holds what was exported asks for nothing, also where the inventory has something else by now; without `exported`
     the tables are held against the inventory. What is not in the tables stays, unless `remove`.
@@ -45,10 +48,6 @@ def changes(
     for each in filled:
         changer.read(each)
     return changer.done(into)
-
-
-Wish = tuple[Value, str]
-"""A value that a cell asks for, and the cell."""
 
 
 class _Changer:
@@ -60,22 +59,18 @@ class _Changer:
         self._remove = remove
         self._mistakes: list[Mistake] = []
         self._notes: list[Mistake] = []
-        self._drafts: dict[str, Draft] = {}
-        self._wishes: dict[str, dict[tuple[str, str], dict[str, Wish]]] = defaultdict(lambda: defaultdict(dict))
-        """By site, by table and name of a target, by key."""
-        self._asked: dict[tuple[str, str, str], Wish] = {}
-        """By site, device or "", and key of the column: to hold the result against."""
+        self._wishes = Wishes(written, self._wrong, self._notes)
         self._rows: dict[tuple[str, str], int] = {}
         self._empty_lines: list[tuple[str, str]] = []
-        self._given_in: dict[str, tuple[Filled, Row]] = {}
-        """Rows of sites, by id."""
         self._gone: set[str] = set()
         self._gone_since: list[str] = []
-        self._ways: list[tuple[str, Wish]] = []
-        self._choices = _choices(written)
+        self._doubtful: set[str] = set()
+        """New sites in whose row something is wrong."""
+        self._choices = called(written)
+        self._areas = {str(each.own["area"]) for each in written.sites.values() if each.own.get("area")}
         self._by_code = {str(each.own["code"]): each for each in written.sites.values() if each.own.get("code")}
         lengths = Counter(map(len, self._by_code))
-        self._digits = next(iter(lengths)) if len(lengths) == 1 else 0
+        self._digits = next(iter(lengths)) if len(lengths) == 1 and all(map(str.isdecimal, self._by_code)) else 0
         self._called: dict[str, set[str]] = defaultdict(set)
         for each in written.sites.values():
             self._call(each)
@@ -120,6 +115,7 @@ class _Changer:
             return None
 
     def _site_row(self, filled: Filled, row: Row) -> None:
+        before_it = len(self._mistakes)
         site = self._site_of(filled, row)
         if site is None:
             return
@@ -127,7 +123,6 @@ class _Changer:
         if first != row.number:
             self._wrong(filled.at(row, "id"), "twice", given=site.id, row=first)
             return
-        self._given_in[site.id] = filled, row
         now = site_values(site, filled.table.columns)
         before = self._row_before("sites", site.id)
         known_by_id = bool(clean(str(row.cells.get("id", ""))))
@@ -136,9 +131,21 @@ class _Changer:
             self._visible_first(filled, row, site, now, wishes)
         if site.file and known_by_id and (before is not None or self._exported is None):
             self._empty(filled, row, site, before, wishes)
+        self._check_site(site, wishes)
         if wishes or site.file is None:
-            self._draft(site)
-            self._apply(filled, row, site, wishes)
+            self._wishes.of_site(filled, row, site, wishes)
+        if site.file is None and len(self._mistakes) > before_it:
+            self._doubtful.add(site.id)
+
+    def _check_site(self, site: WrittenSite, wishes: Mapping[str, Wish]) -> None:
+        """What others tell of a code or an area."""
+        code, at = wishes.get("code", ("", ""))
+        other = self._by_code.get(str(code))
+        if other is not None and other.id != site.id:
+            self._wrong(at, "code-of", given=code, site=other.id)
+        area, at = wishes.get("area", ("", ""))
+        if area and area not in self._areas:
+            self._notes.append(Mistake(at, "area-new", {"given": area, "near": like(str(area), self._areas)}))
 
     def _row_before(self, table: str, key: str) -> Mapping[str, Value] | None:
         """A row as it was exported; None when it was not, or nothing tells."""
@@ -164,7 +171,7 @@ class _Changer:
                     continue
                 wishes[key] = (value, at)
                 if was is not None and not same(was, now[key]):
-                    words = {"was": _told(column, was), "now": _told(column, now[key]), "given": _told(column, value)}
+                    words = {"was": told(column, was), "now": told(column, now[key]), "given": told(column, value)}
                     self._notes.append(Mistake(at, "changed-since", words))
         return wishes
 
@@ -182,13 +189,10 @@ class _Changer:
                     words = {
                         "given": cut(wishes[key][0]),
                         "cell": filled.at(row, column.key),
-                        "said": _told(column, said),
+                        "said": told(column, said),
                     }
                     self._notes.append(Mistake(wishes.pop(key)[1], "word-loses", words))
                     break
-
-    def _draft(self, site: WrittenSite) -> Draft:
-        return self._drafts.setdefault(site.id, Draft(self._written, site))
 
     def _empty(
         self, filled: Filled, row: Row, site: WrittenSite, before: Mapping[str, Value] | None, wishes: dict[str, Wish]
@@ -232,7 +236,8 @@ class _Changer:
             return None
         made = id_ or slug(str(name))
         alike = sorted(
-            {made} & {*self._written.sites, *self._drafts} | (self._called[fold(str(name))] if not id_ else set())
+            {made} & {*self._written.sites, *self._wishes.drafts}
+            | (self._called[fold(str(name))] if not id_ else set())
         )
         if not name:
             self._wrong(filled.at(row, "name"), "missing", example=table.column("name").example)
@@ -266,11 +271,8 @@ class _Changer:
             return
         now = device_values(site, name, table.columns)
         before = self._row_before("devices", f"{site.id}/{name}")
-        for key, wish in self._differing(filled, row, now, before, new=site.file is None).items():
-            self._wish(site, "devices", name, key, wish)
-        if name not in site.names("devices"):
-            self._draft(site)
-            self._wishes[site.id]["devices", name].setdefault("", ("", filled.at(row, "device")))
+        wishes = self._differing(filled, row, now, before, new=site.file is None)
+        self._wishes.of_device(site, name, filled.at(row, "device"), wishes)
 
     def _is_there(self, device: str) -> bool:
         site = self._written.sites.get(device.partition("/")[0])
@@ -294,68 +296,8 @@ class _Changer:
             self._wrong(at, "site-twice", given=cut(text), sites=known(found))
         else:
             id_ = str(text) if text in found else found[0]
-            return self._drafts[id_].site if id_ in self._drafts else self._written.sites.get(id_)
+            return self._wishes.drafts[id_].site if id_ in self._wishes.drafts else self._written.sites.get(id_)
         return None
-
-    # -- what is asked for -----------------------------------------------------------------------------------------------
-
-    def _wish(self, site: WrittenSite, table: str, name: str, key: str, wish: Wish) -> None:
-        self._draft(site)
-        self._wishes[site.id][table, name][key] = wish
-        column = (name, key) if table == "devices" else ("", f"{name}:{key}")
-        self._asked[site.id, *column] = wish
-        if key == "behind":
-            self._ways.append((site.id, wish))
-
-    def _apply(self, filled: Filled, row: Row, site: WrittenSite, wishes: Mapping[str, Wish]) -> None:
-        """What is written at the site itself; its lines wait until all words of the template are known."""
-        draft = self._drafts[site.id]
-        for key in ("like", "name", "code", "area"):
-            if key in wishes:
-                _set(draft, (key,), *wishes[key])
-        if site.file and (cause := next((wishes[key][1] for key in ("name", "code", "area") if key in wishes), "")):
-            self._keep(site, draft, cause)
-        self._locate(filled, row, site, wishes)
-        if "contact" in wishes or "phone" in wishes:
-            contact, phone = parted(str(site.own.get("contact") or ""))
-            both = [
-                str(wishes[key][0]) if key in wishes else now for key, now in (("contact", contact), ("phone", phone))
-            ]
-            _set(
-                draft,
-                ("contact",),
-                joined(*both),
-                next(wishes[key][1] for key in ("contact", "phone") if key in wishes),
-            )
-        for key, (value, at) in wishes.items():
-            what, _, name = key.rpartition(":")
-            if what == "vars":
-                _set(draft, ("vars", name), draft.typed(name, str(value)) if value else "", at)
-            elif what:
-                self._wish(site, "links", what, name, (value, at))
-                continue
-            self._asked[site.id, "", key] = (value, at)
-
-    def _keep(self, site: WrittenSite, draft: Draft, cause: str) -> None:
-        """What its template makes of another code or name stays as it was: a circuit keeps its id; a cell may still ask for more."""
-        for table in ("links", "devices"):
-            for name in site.names(table):
-                before, after = (target_values(each.target(table, name)) for each in (site, draft.site))
-                for key, value in before.items():
-                    if not same(value, after[key]):
-                        self._wish(site, table, name, key, (value, cause))
-
-    def _locate(self, filled: Filled, row: Row, site: WrittenSite, wishes: Mapping[str, Wish]) -> None:
-        keys = ("latitude", "longitude")
-        if not any(key in wishes for key in keys):
-            return
-        now = site.own.get("location") or ("", "")
-        both = [wishes[key][0] if key in wishes else old for key, old in zip(keys, now, strict=True)]
-        at = next(wishes[key][1] for key in keys if key in wishes)
-        if (both[0] == "") != (both[1] == ""):
-            self._wrong(filled.at(row, keys[0] if both[0] == "" else keys[1]), "half")
-        else:
-            _set(self._drafts[site.id], ("location",), both if both[0] != "" else "", at)
 
     # -- the whole -----------------------------------------------------------------------------------------------------
 
@@ -369,7 +311,7 @@ class _Changer:
             self._stay("lines-stay", filled, [f"{site}/{name}" for site, name in self._empty_lines])
             self._gone = set(gone) if self._remove else set()
             for id_, name in self._empty_lines if self._remove else ():
-                self._draft(self._written.sites[id_]).remove_target("links", name)
+                self._wishes.draft(self._written.sites[id_]).remove_target("links", name)
             return
         devices = [
             (site, name)
@@ -380,7 +322,7 @@ class _Changer:
         ]
         self._stay("devices-stay", filled, [f"{site.id}/{name}" for site, name in devices])
         for site, name in devices if self._remove else ():
-            self._draft(site).remove_target("devices", name)
+            self._wishes.draft(site).remove_target("devices", name)
 
     def _gave(self, table: str, key: str) -> bool:
         """Whether a row was given out, so that somebody deleted it; not when the inventory got it afterwards."""
@@ -391,136 +333,27 @@ class _Changer:
             self._notes.append(Mistake(filled.sheet.file, saying, {"n": len(gone), "given": known(gone)}))
 
     def done(self, into: Path) -> Changes:
-        """All edits by file; raises SheetError."""
-        for id_, draft in self._drafts.items():
+        """All edits by file."""
+        wishes = self._wishes
+        wishes.settle()
+        for id_, draft in wishes.drafts.items():
             if draft.new:
-                self._solve(id_, draft)
-            for (table, name), wishes in self._wishes[id_].items():
-                self._target(draft, table, name, wishes)
-        self._mistakes += self._lost_ways()
+                wrong = {each.at for each in self._mistakes}
+                if untold := list(wishes.untold(id_, wrong)):
+                    self._mistakes += untold
+                    self._doubtful.add(id_)
+                self._notes += wishes.derived(id_) if id_ not in self._doubtful else ()
         if not self._mistakes:
-            self._mistakes += self._unmet()
-        if self._mistakes:
-            raise SheetError(self._mistakes)
+            wishes.check_met()
+        drafts = {id_: each for id_, each in wishes.drafts.items() if id_ not in self._doubtful and each.edits()}
         edits: dict[Path, list[Edit]] = defaultdict(list)
-        for id_, draft in self._drafts.items():
+        for id_, draft in drafts.items():
             if id_ not in self._gone:
                 edits[draft.site.file or into] += draft.edits()
         for id_ in self._gone:
             site = self._written.sites[id_]
             edits[site.file or into].append(Drop(("sites", site.index)))
-        drafts = [each for each in self._drafts.values() if each.edits()]
-        return Changes(edits={file: each for file, each in edits.items() if each}, notes=self._notes, drafts=drafts)
-
-    def _solve(self, id_: str, draft: Draft) -> None:
-        """Words of the template of a new site, out of the addresses and names that it has."""
-        for (table, name), wishes in self._wishes[id_].items():
-            for key, (value, _) in wishes.items():
-                if key and draft.missing():
-                    draft.solve(table, name, key, value)
-        draft.order_words()
-        at = self._asked.get((id_, "", "name"), ("", id_))[1]
-        for word in draft.missing():
-            self._wrong(at, "word", template=draft.site.own.get("like", ""), word=f"{{{word}}}", heading=_heading(word))
-
-    def _target(self, draft: Draft, table: str, name: str, wishes: Mapping[str, Wish]) -> None:
-        values = {key: value for key, (value, _) in wishes.items() if key}
-        at = next(at for _, at in wishes.values())
-        if name in draft.site.names(table):
-            for key, (value, cell) in wishes.items():
-                if value == "" and key in REQUIRED[table]:
-                    self._wrong(cell, "missing", example=_EXAMPLES[key])
-                elif key:
-                    draft.change_target(table, name, key, value, cell)
-            return
-        if not any(values.values()) and table == "links":
-            return
-        if table == "links":
-            values["profile"] = self._written.usual_profile(table, name)
-        for key in REQUIRED[table]:
-            if not values.get(key) and (key in wishes or table == "links"):
-                saying = (
-                    {"saying": "profile", "name": name}
-                    if key == "profile"
-                    else {"saying": "missing", "example": _EXAMPLES[key]}
-                )
-                self._wrong(wishes[key][1] if key in wishes else self._cell_of(draft, name, key, at), **saying)
-        draft.add_target(table, name, values, at)
-
-    def _cell_of(self, draft: Draft, line: str, key: str, at: str) -> str:
-        """Where a value of a line is filled in; `at` where its table has no such column."""
-        filled, row = self._given_in.get(draft.site.id, (None, None))
-        return filled.at(row, f"{line}:{key}") if filled and row and f"{line}:{key}" in filled.columns else at
-
-    def _lost_ways(self) -> Iterator[Mistake]:
-        """Names behind which something is to be, and that nothing has."""
-        for site, (value, at) in self._ways:
-            for ref in value if isinstance(value, tuple) else ():
-                where, _, name = ref.rpartition("/")
-                found = self._names_at(where or site)
-                if name not in found:
-                    close = difflib.get_close_matches(name, found, n=2, cutoff=0.6)
-                    yield Mistake(
-                        at,
-                        "target",
-                        {"given": cut(ref), "near": near([f"{where}/{each}".lstrip("/") for each in close], ())},
-                    )
-
-    def _names_at(self, id_: str) -> list[str]:
-        site = self._drafts[id_].site if id_ in self._drafts else self._written.sites.get(id_)
-        return [name for table in ("links", "devices", "services") for name in site.names(table)] if site else []
-
-    def _unmet(self) -> Iterator[Mistake]:
-        """Cells that are not what came of them."""
-        for (id_, device, key), (value, at) in self._asked.items():
-            site = self._drafts[id_].site
-            column = Column(key=key, headers={}, notes={})
-            came = (device_values(site, device, [column]) if device else site_values(site, [column]))[key]
-            if not same(value, came):
-                yield Mistake(at, "not-written", {"given": cut(value)})
-
-
-def _told(column: Column, value: Value) -> str:
-    """For a message, as the cell has it."""
-    return cut(shown(column, value))
-
-
-_EXAMPLES = {"provider": "vnpt", "circuit": "NB-TSL-13444", "profile": "switch"}
-
-
-def _set(draft: Draft, where: tuple[str, ...], value: object, at: str) -> None:
-    if value == "":
-        draft.drop(where)
-    else:
-        draft.put(where, value, at)
-
-
-def _heading(word: str) -> Mapping[str, str]:
-    return {"vi": f"Tham số {word}", "en": f"Word {word}"}
-
-
-def _choices(written: Written) -> dict[str, dict[str, str]]:
-    """Of each list, ids by all that people may call them."""
-    called: dict[str, list[tuple[str, str]]] = {
-        "providers": [(str(each.get("name", "")), id_) for id_, each in written.providers.items()],
-        "profiles": [
-            (label, id_) for id_, each in written.profiles.items() for label in (each.get("label") or {}).values()
-        ],
-        "templates": [],
-    }
-    ids = {"providers": written.providers, "profiles": written.profiles, "templates": written.templates}
-    found = {}
-    for name, pairs in called.items():
-        times = Counter(fold(text) for text, _ in pairs)
-        found[name] = {fold(text): id_ for text, id_ in pairs if times[fold(text)] == 1} | {
-            fold(id_): id_ for id_ in ids[name]
-        }
-    return found
-
-
-def lists(written: Written) -> dict[str, list[str]]:
-    """What can be chosen, for the drop-downs."""
-    return {
-        "providers": sorted(written.providers), "profiles": sorted(written.profiles),
-        "templates": sorted(written.templates), "sites": list(written.sites),
-    }  # fmt: skip
+        return Changes(
+            edits={file: each for file, each in edits.items() if each}, notes=self._notes, mistakes=self._mistakes,
+            drafts=list(drafts.values()),
+        )  # fmt: skip

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from monitor.core.words import Language
+from monitor.exchange.sayings import cut
 from monitor.exchange.written import Written, WrittenSite
 from probes.registry import Bandwidth
 
-Language = Literal["vi", "en"]
 Value = str | float | tuple[str, ...]
 """What a cell means; "" where it is empty. Bandwidths in bits per second, angles in degrees."""
 
 _BITS: TypeAdapter[float] = TypeAdapter(Bandwidth)
-_PHONE = re.compile(r"(?P<contact>.*?)(?:, )?ĐT (?P<phone>\+?[\d .()-]+)", re.DOTALL)
+_PHONE = re.compile(r"(?P<contact>.*?)(?:, )?ĐT (?P<phone>[\d .()/,;+-]+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Column:
     """What it is about: `name`, or `tslcd:provider` of a line, `vars:n` of a word of the templates."""
     form: Literal["text", "code", "phone", "id", "address", "names", "bandwidth", "latitude", "longitude"] = "text"
     headers: Mapping[Language, str]
+    formerly: tuple[str, ...] = ()
+    """Headings of workbooks that were given out before it was called so."""
     notes: Mapping[Language, str]
     example: str = ""
     required: bool = False
@@ -59,7 +63,7 @@ def tables(written: Written) -> tuple[Table, Table]:
     """Sites and devices of an inventory: its lines and the words of its templates have columns of their own."""
     sites = Table(
         name="sites", titles={"vi": "Xã, phường", "en": "Sites"}, keys=("id", "name"),
-        columns=[*_SITE, *(each for name in written.names("links") for each in _line(name)), *map(_word, written.vars())],
+        columns=[*_SITE, *(each for name, label in _labels(written).items() for each in _line(name, label)), *map(word_column, written.vars())],
     )  # fmt: skip
     return sites, Table(name="devices", titles={"vi": "Thiết bị", "en": "Devices"}, columns=_DEVICE, keys=("device",))
 
@@ -109,13 +113,27 @@ _SITE = [
 ]  # fmt: skip
 
 
-def _line(name: str) -> list[Column]:
+def _labels(written: Written) -> dict[str, Mapping[Language, str]]:
+    """What people call each line: by its profile, and by its name too where several have that."""
+    found: dict[str, Mapping[Language, str]] = {}
+    for name in written.names("links"):
+        label = written.profile(written.usual_profile("links", name)).get("label") or {}
+        found[name] = {"vi": label.get("vi", name), "en": label.get("en", name)}
+    times = Counter(each["vi"] for each in found.values())
+    return {
+        name: each if times[each["vi"]] == 1 else {"vi": f"{each['vi']} ({name})", "en": f"{each['en']} ({name})"}
+        for name, each in found.items()
+    }
+
+
+def _line(name: str, label: Mapping[Language, str]) -> list[Column]:
     """The columns of a line."""
 
     def column(key: str, vi: str, en: str, note_vi: str, note_en: str, **more: Any) -> Column:
         return Column(
             key=f"{name}:{key}",
-            headers={"vi": f"{name}: {vi}", "en": f"{name}: {en}"},
+            headers={"vi": f"{label['vi']} – {vi}", "en": f"{label['en']} – {en}"},
+            formerly=(f"{name}: {vi}", f"{name}: {en}"),
             notes={"vi": note_vi, "en": note_en},
             **more,
         )
@@ -134,7 +152,7 @@ def _line(name: str) -> list[Column]:
     ]  # fmt: skip
 
 
-def _word(name: str) -> Column:
+def word_column(name: str) -> Column:
     """The column of a word of the templates."""
     return Column(
         key=f"vars:{name}", headers={"vi": f"Tham số {name}", "en": f"Word {name}"}, width=14, for_admins=True,
@@ -241,3 +259,9 @@ def shown(column: Column, value: Value) -> str | float:
     if column.form == "bandwidth" and value:
         return float(value) / 1e6
     return value
+
+
+def told(column: Column, value: Value) -> str:
+    """For a message, as the cell has it."""
+    cell = shown(column, value)
+    return cut(cell if isinstance(cell, str) else repr(cell).removesuffix(".0"))

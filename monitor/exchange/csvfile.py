@@ -10,7 +10,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from monitor.exchange.grid import MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, Mistake, Sheet, SheetError, cut
+from monitor.exchange.grid import MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, Sheet, SheetError
+from monitor.exchange.sayings import Mistake, cut
 
 DELIMITERS = ",;\t|"
 _MARKS = (

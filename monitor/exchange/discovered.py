@@ -8,7 +8,9 @@ from typing import Any
 
 from monitor.core.fitting import best_profiles
 from monitor.core.model import Inventory, Role, Target
+from monitor.core.words import Language
 from monitor.exchange.found import Found, Proposal
+from monitor.exchange.sayings import Said, said
 from monitor.exchange.scope import Scope, canonical
 from monitor.exchange.tree import NOTHING, Node, Seen, Sure, Unseen, hang
 
@@ -24,11 +26,11 @@ class Discovered:
     unseen: tuple[Unseen, ...]
     silent: tuple[Target, ...]
     """Devices that the inventory has in the ranges, and that answered in no way."""
-    stopped: str = ""
-    """Why it ended before its time; empty: it did not."""
+    stopped: Said | None = None
+    """Why it ended before its time."""
 
 
-def discovered(scope: Scope, seen: Mapping[str, Seen], inventory: Inventory, stopped: str = "") -> Discovered:
+def discovered(scope: Scope, seen: Mapping[str, Seen], inventory: Inventory, stopped: Said | None = None) -> Discovered:
     """What `seen`, by address, makes together."""
     devices = {
         canonical(each.address): each
@@ -70,49 +72,59 @@ def _record(node: Node, site: str) -> Found:
 def _source(node: Node) -> str:
     if node.seen.identity:
         return f"SNMP {node.seen.address}"
-    return f"TCP {', '.join(map(str, node.seen.ports))}" if node.seen.ports else "answers an echo, no more"
+    return f"TCP {', '.join(map(str, node.seen.ports))}" if node.seen.ports else "echo"
 
 
 # -- for a person ------------------------------------------------------------------------------------------------------
 
 
-def table(found: Discovered) -> Iterator[str]:
-    """A line for each device, then what else a person should know."""
-    rows = [("address", "name", "what it says", "hangs on", "how sure")]
+def table(found: Discovered, language: Language) -> Iterator[str]:
+    """A line for each device."""
     names = {node.seen.address: _name(node) or node.seen.address for node in found.nodes}
-    rows += [_row(node, names) for node in found.nodes]
+    rows = [tuple(said("columns").text(language).split("|")), *(_row(node, names, language) for node in found.nodes)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         yield "  ".join((*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[-1])).rstrip()
+
+
+def besides(found: Discovered) -> Iterator[Said]:
+    """What else a person should know."""
     for node in found.nodes:
         if node.also:
-            yield f"{node.seen.address} answers at {', '.join(node.also)} too"
+            yield said("also", address=node.seen.address, others=", ".join(node.also))
     for target in found.silent:
-        yield f"silent, though the inventory has it: {target.id} {target.address}"
+        yield said("silent", target=target.id, address=target.address)
     for each in found.unseen:
-        at = f" at {', '.join(each.addresses)}" if each.addresses else ""
-        yield f"not seen itself: {each.name or 'a neighbour'}{at}, of which {each.by} tells at its port {each.port}"
+        at = said("at", addresses=", ".join(each.addresses)) if each.addresses else ""
+        yield said("unseen", name=each.name or said("neighbour"), at=at, by=each.by, port=each.port)
     if not any(node.sure is Sure.ROOT for node in found.nodes):
-        yield "no router of the site is known, so nothing tells by LLDP what hangs on what"
+        yield said("no-router")
 
 
 def _name(node: Node) -> str:
     return _cut((node.seen.identity or NOTHING).name)
 
 
-def _row(node: Node, names: Mapping[str, str]) -> tuple[str, str, str, str, str]:
+def _row(node: Node, names: Mapping[str, str], language: Language) -> tuple[str, ...]:
     told = node.seen.identity or NOTHING
-    said = told.description or told.ups or told.object_id or _source(node)
-    what = f"{node.kind}: {said}" if node.kind else said
+    itself = told.description or told.ups or told.object_id
+    if not itself:
+        tells = node.seen.identity or node.seen.ports
+        itself = _source(node) if tells else said("only-echo").text(language)
+    what = f"{node.kind}: {itself}" if node.kind else itself
     hangs_on = ", ".join(names[each] for each in node.parents) or "-"
-    return node.seen.address, _name(node) or "-", _cut(what), hangs_on, node.sure.value
+    return node.seen.address, _name(node) or "-", _cut(what), hangs_on, _sure(node).text(language)
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_CELL else f"{text[: LONGEST_CELL - 1]}…"
 
 
-def otherwise(found: Discovered, proposal: Proposal, inventory: Inventory) -> Iterator[str]:
+def _sure(node: Node) -> Said:
+    return said(f"sure-{node.sure}")
+
+
+def otherwise(found: Discovered, proposal: Proposal, inventory: Inventory) -> Iterator[Said]:
     """Devices of the inventory that hang on something else than it says."""
     targets = {each.found.address: each.target for each in proposal.known}
     ids = targets | {each.address: each.id for each in proposal.added}
@@ -120,8 +132,8 @@ def otherwise(found: Discovered, proposal: Proposal, inventory: Inventory) -> It
         target = inventory.targets.get(targets.get(node.seen.address, ""))
         parents = [ids[each] for each in node.parents if each in ids]
         if target and parents and not set(parents) & set(target.behind):
-            written = ", ".join(target.behind) or "nothing"
-            yield f"{target.id} is behind {written} in the inventory, and hangs on {', '.join(parents)} ({node.sure.value})"
+            written = ", ".join(target.behind) or said("nothing")
+            yield said("otherwise", target=target.id, written=written, parents=", ".join(parents), sure=_sure(node))
 
 
 # -- for programs ------------------------------------------------------------------------------------------------------
@@ -132,19 +144,19 @@ def as_json(found: Discovered, proposal: Proposal, yaml: str) -> dict[str, Any]:
     return {
         "site": found.scope.site.id,
         "ranges": list(map(str, found.scope.ranges)),
-        "stopped": found.stopped,
+        "stopped": str(found.stopped or ""),
         "devices": [_device(node) for node in found.nodes],
         "silent": [{"target": each.id, "address": each.address} for each in found.silent],
         "unseen": [asdict(each) for each in found.unseen],
         "known": [{"target": each.target, "address": each.found.address} for each in proposal.known],
         "added": [
             {
-                "target": each.id, "address": each.address, "profile": each.profile, "why": each.why,
-                "behind": list(each.behind), "notes": list(each.notes),
+                "target": each.id, "address": each.address, "profile": each.profile, "why": str(each.why),
+                "behind": list(each.behind), "notes": list(map(str, each.notes)),
             }
             for each in proposal.added
         ],
-        "left": [{"address": each.found.address, "why": each.why} for each in proposal.left],
+        "left": [{"address": each.found.address, "why": str(each.why)} for each in proposal.left],
         "yaml": yaml,
     }  # fmt: skip
 

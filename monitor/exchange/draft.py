@@ -8,8 +8,9 @@ from typing import Any
 
 from monitor.exchange.cells import same
 from monitor.exchange.columns import Value, target_values
-from monitor.exchange.written import Written, WrittenSite, fill, solved, wanted
+from monitor.exchange.written import Written, WrittenSite, fill, one_text, solved, texts, wanted
 from monitor.exchange.yamledit import Append, Drop, Edit, Put
+from monitor.inventory.templates import merge
 from monitor.yamlfile import Where
 
 NO_WORDS = frozenset({"id", "name", "code", "area"})
@@ -66,15 +67,25 @@ class Draft:
     # -- words of the template -----------------------------------------------------------------------------------------
 
     def missing(self) -> list[str]:
-        """Words that its template wants and nothing gives."""
+        """Words that its template wants, where the site writes nothing else itself, and nothing gives."""
         words = self.site.words()
-        return [each for each in dict.fromkeys(wanted(self.site.template)) if each not in words]
+        return [each for each in dict.fromkeys(wanted(self._merged())) if each not in words]
 
-    def solve(self, table: str, name: str, field: str, value: Value) -> None:
+    def texts_with(self, word: str) -> list[str]:
+        """Texts of the template that want a word, as they stand there."""
+        return list(dict.fromkeys(each for each in texts(self._merged()) if word in wanted(each)))
+
+    def _merged(self) -> dict[str, Any]:
+        """The template with what the site writes itself over it."""
+        site = self.site
+        return {key: merge(each, site.own[key]) if key in site.own else each for key, each in site.template.items()}
+
+    def solve(self, table: str, name: str, field: str, value: Value, at: str) -> None:
         """Take from a value that its template would give what the missing words must be."""
-        text = _text(self.site.inherited(table, name).get(field))
-        for word, each in solved(text, _text(value), self.site.words()).items():
-            self.put(("vars", word), self.typed(word, each))
+        text = one_text(self.site.inherited(table, name).get(field))
+        for word, each in solved(text, one_text(value), self.site.words()).items():
+            if word not in NO_WORDS:
+                self.put(("vars", word), self.typed(word, each), at)
 
     def order_words(self) -> None:
         """As the other sites have them."""
@@ -91,9 +102,10 @@ class Draft:
 
     # -- lines and devices ---------------------------------------------------------------------------------------------
 
-    def add_target(self, table: str, name: str, values: Mapping[str, Value], at: str) -> None:
-        """One that neither the site nor its template has."""
+    def add_target(self, table: str, name: str, values: Mapping[str, Value], cells: Mapping[str, str], at: str) -> None:
+        """One that neither the site nor its template has; `cells` are those of its keys, `at` is that of its name."""
         self.put((table, name), {key: as_yaml(key, values[key]) for key in _ORDER if values.get(key)}, at)
+        self.cells |= {(table, name, key): cell for key, cell in cells.items()}
 
     def remove_target(self, table: str, name: str) -> None:
         """Take it out; a null takes away what the template has."""
@@ -125,7 +137,7 @@ class Draft:
         for word in set(wanted(inherited)) - NO_WORDS:
             if used.count(word) == 1 and word in site.vars():
                 others = {key: each for key, each in site.words().items() if key != word}
-                found = solved(_text(inherited), _text(value), others)
+                found = solved(one_text(inherited), one_text(value), others)
                 if word in found:
                     return word, found[word]
         return None
@@ -140,10 +152,3 @@ def as_yaml(field: str, value: Value) -> object:
             if not value % size:
                 return f"{value / size:.0f}{unit}"
     return value
-
-
-def _text(value: object) -> str:
-    """Of a list only the one entry of those that have one."""
-    if isinstance(value, list | tuple):
-        return str(value[0]) if len(value) == 1 else ""
-    return value if isinstance(value, str) else ""

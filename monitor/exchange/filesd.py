@@ -34,7 +34,7 @@ def _targets(group: Item) -> Iterator[Item]:
 
 def _target(entry: Item) -> Found:
     if not entry.text("target"):
-        raise LeftOut("no `targets`")
+        raise LeftOut("no-targets")
     labels = entry.get("labels")
 
     def told(names: tuple[str, ...]) -> str:

@@ -20,6 +20,7 @@ from defusedxml.ElementTree import fromstring
 
 from monitor.exchange.found import Found
 from monitor.exchange.places import fold, one_line
+from monitor.exchange.sayings import Mistake, said
 from monitor.yamlfile import MAX_BYTES as MAX_YAML_BYTES
 from monitor.yamlfile import ConfigError, Problem, near, parse
 
@@ -36,11 +37,11 @@ class Item:
     value: object
     file: str
     path: str = ""
-    """`devices[3]`; empty: the whole file."""
+    """`devices #3`, the third of them; empty: the whole file."""
 
     @property
     def source(self) -> str:
-        """For messages: `devices.json: devices[3]`."""
+        """For messages: `devices.json: devices #3`."""
         return f"{self.file}: {self.path}" if self.path else self.file
 
     def get(self, key: str) -> Item:
@@ -68,22 +69,26 @@ class Item:
         return found if good and any(found) else None
 
     def items(self) -> Iterator[Item]:
-        """The entries of a list."""
-        for number, each in enumerate(self.value if isinstance(self.value, list) else ()):
-            yield Item(each, self.file, f"{self.path}[{number}]")
+        """The entries of a list, counted as people do."""
+        for number, each in enumerate(self.value if isinstance(self.value, list) else (), 1):
+            yield Item(each, self.file, f"{self.path} #{number}".lstrip())
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a file tells of, and what of it was left out on the way."""
+    """What a file tells of."""
 
     found: list[Found]
-    problems: list[Problem]
-    """All of them warnings."""
+    notes: list[Mistake]
+    """What of it was left out, and what else should be known."""
 
 
 class LeftOut(Exception):
     """An entry that is not for us, and why."""
+
+    def __init__(self, saying: str, **words: object) -> None:
+        self.why = said(saying, **words)
+        super().__init__(self.why)
 
 
 def listing(entries: Iterable[Item], take: Callable[[Item], Found]) -> Listing:
@@ -92,14 +97,14 @@ def listing(entries: Iterable[Item], take: Callable[[Item], Found]) -> Listing:
     for entry in entries:
         try:
             result.found.append(take(_told(entry)))
-        except LeftOut as why:
-            result.problems.append(Problem(entry.source, 0, 0, f"left out: {why}", warning=True))
+        except LeftOut as left:
+            result.notes.append(Mistake(entry.source, "left-out", {"why": left.why}))
     return result
 
 
 def _told(entry: Item) -> Item:
     if not isinstance(entry.value, dict):
-        raise LeftOut("expected keys with values")
+        raise LeftOut("not-keyed")
     return entry
 
 

@@ -12,6 +12,7 @@ from monitor.core.fitting import best_profiles
 from monitor.core.model import Inventory, Role, Site
 from monitor.exchange.kinds import kind_of
 from monitor.exchange.places import Address, Places, groups, is_address, one_line, slug
+from monitor.exchange.sayings import Said, listed, said
 from monitor.inventory.addresses import is_edge
 
 LONGEST_NAME = 63
@@ -59,12 +60,12 @@ class Addition:
     """Id."""
     name: str
     profile: str
-    why: str
+    why: Said
     """… this profile."""
     address: str
     behind: tuple[str, ...] = ()
     """As the YAML has it; empty: the default of its kind."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Said, ...] = ()
     """What a person should look at."""
 
     @property
@@ -78,7 +79,7 @@ class Left:
     """What is not added, and why."""
 
     found: Found
-    why: str
+    why: Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,10 @@ def propose(
 class _Refused(Exception):
     """Why it is not added."""
 
+    def __init__(self, saying: str, **words: object) -> None:
+        self.why = said(saying, **words)
+        super().__init__(self.why)
+
 
 class _Proposer:
     """One pass over what was found, then one over what was added, when all names are known."""
@@ -146,12 +151,12 @@ class _Proposer:
                 self._known.append(Known(found=found, target=self._by_address[address]))
             else:
                 self._add(found, address)
-        except _Refused as why:
-            self._left.append(Left(found=found, why=str(why)))
+        except _Refused as refused:
+            self._left.append(Left(found=found, why=refused.why))
 
     def _add(self, found: Found, address: Address) -> None:
         if address in self._taken:
-            raise _Refused(f"{self._taken[address].source} has the same address")
+            raise _Refused("same-address", source=self._taken[address].source)
         site, notes = self._site(found, address)
         profile, why, more = self._profile(found)
         if site.id not in self._inventory.sites:
@@ -166,25 +171,22 @@ class _Proposer:
 
     # -- where ---------------------------------------------------------------------------------------------------
 
-    def _site(self, found: Found, address: Address) -> tuple[Site, tuple[str, ...]]:
+    def _site(self, found: Found, address: Address) -> tuple[Site, tuple[Said, ...]]:
         named = self._places.find(found.site, address)
         ids = named or self._places.around(address)
         if len(ids) > 1:
-            raise _Refused(f"{found.site or 'its address'} may be any of {', '.join(ids)}")
+            raise _Refused("any-of", place=found.site or said("its-address"), sites=", ".join(ids))
         if not ids:
             return self._new_site(found), ()
         site = self._inventory.sites.get(ids[0])
         if site is None:
-            raise _Refused(f"there is no site `{ids[0]}`")
+            raise _Refused("no-site", site=ids[0], near="")
         around = [ipaddress.ip_network(each) for each in site.networks]
         if around and not any(address in each for each in around):
-            raise _Refused(
-                f"{address} is outside of the networks of {site.id} ({', '.join(site.networks)}); "
-                "name its network at the site, or say which site it is at"
-            )
+            raise _Refused("out-of-site", address=address, site=site.id, networks=", ".join(site.networks))
         if any(is_edge(address, each) for each in around):
-            raise _Refused(f"{address} is the address of a network, not of a host")
-        return site, () if named else (f"at {site.id}, for its address is in {', '.join(site.networks)}",)
+            raise _Refused("of-network", address=address)
+        return site, () if named else (said("by-address", site=site.id, networks=", ".join(site.networks)),)
 
     def _new_site(self, found: Found) -> Site:
         named = list(groups(found.site))
@@ -192,33 +194,33 @@ class _Proposer:
         if self._new_sites and len(named) == 1 and id_:
             site = self._sites.get(id_) or Site(id=id_, name=name)
             if site.name.casefold() != name.casefold():
-                raise _Refused(
-                    f"{name} and {site.name} would be one new site, `{id_}`; write one of the two by hand first"
-                )
+                raise _Refused("one-new-site", one=name, other=site.name, id=id_)
             if found.location and site.latitude is None:
                 latitude, longitude = found.location
                 site = replace(site, latitude=latitude, longitude=longitude)
             return site
         self._unplaced.update(named)
-        raise _Refused(f"no site is called {' or '.join(named)}" if named else "it is not told at which site it is")
+        if named:
+            raise _Refused("not-called", named=listed(named, said("or")))
+        raise _Refused("not-placed")
 
     # -- what ----------------------------------------------------------------------------------------------------
 
-    def _profile(self, found: Found) -> tuple[str, str, tuple[str, ...]]:
+    def _profile(self, found: Found) -> tuple[str, Said, tuple[Said, ...]]:
         """Profile, why, and what a person should look at."""
         profiles = self._inventory.profiles.values()
-        kind, said = kind_of(found.kind, found.name, self._kinds)
+        kind, reason = kind_of(found.kind, found.name, self._kinds)
         for only in dict.fromkeys((kind, "")):
             best = best_profiles(profiles, object_id=found.object_id, description=found.description, kind=only)
             if best:
-                other = () if only == kind else (f"{said}, but the profile is not of kind {kind}",)
+                other = () if only == kind else (said("other-kind", why=reason, kind=kind),)
                 return best[0], _fits(found), (*other, *_or(best))
         same = sorted((each.id for each in profiles if each.kind == kind), key=lambda name: (name != kind, name))
-        if kind not in self._kinds:
-            raise _Refused(_unfit(found, said, kind))
-        return same[0], said, () if same[0] == kind else _or(same)
+        if reason is None or kind not in self._kinds:
+            raise _Refused("no-profile", told=listed(_unfit(found, reason, kind), "; "))
+        return same[0], reason, () if same[0] == kind else _or(same)
 
-    def _name(self, found: Found, site: str, kind: str) -> tuple[str, tuple[str, ...]]:
+    def _name(self, found: Found, site: str, kind: str) -> tuple[str, tuple[Said, ...]]:
         """A name that is free, and a note where the inventory has such a one already."""
         named = "" if is_address(found.name) else found.name
         plain = slug(named if " " in named else named.partition(".")[0]).removeprefix(f"{site}-") or kind
@@ -227,8 +229,8 @@ class _Proposer:
         name = plain if plain not in taken else next(each for each in numbered if each not in taken)
         taken.add(name)
         there = self._inventory.targets.get(f"{site}/{plain}")
-        at = f", at {there.address}" if there and there.address else ""
-        return name, (f"there is {there.id} already{at}: is it another one?",) if there else ()
+        at = said("at-address", address=there.address) if there and there.address else ""
+        return name, (said("there-is", id=there.id, at=at),) if there else ()
 
     # -- behind what -----------------------------------------------------------------------------------------------
 
@@ -278,46 +280,42 @@ def _address(found: Found) -> Address:
     try:
         address = ipaddress.ip_address(found.address.strip())
     except ValueError:
-        told = f"`{found.address}` is no address" if found.address else "no address is told"
-        raise _Refused(f"{told}; equipment is asked by its number") from None
+        raise _Refused("no-number" if found.address else "untold", given=found.address) from None
     if isinstance(address, ipaddress.IPv6Address):
         address = address.ipv4_mapped or address
     if address.is_multicast or address.is_unspecified or address.is_loopback or str(address) == "255.255.255.255":
-        raise _Refused(f"{address} is no address of one host")
+        raise _Refused("of-no-host", address=address)
     if address.is_link_local or getattr(address, "scope_id", None):
-        raise _Refused(f"{address} can only be reached from its own network")
+        raise _Refused("link-local", address=address)
     return address
 
 
-def _fits(found: Found) -> str:
-    told = _told(found)
-    return f"its {' and '.join(told)} {'fit' if len(told) > 1 else 'fits'}"
+def _fits(found: Found) -> Said:
+    return said("fits", told=listed(_told(found), said("and")))
 
 
-def _told(found: Found) -> list[str]:
-    told = (("sysObjectID", found.object_id), ("description", one_line(found.description, 60)))
-    return [f"{what} {text}" for what, text in told if text]
+def _told(found: Found) -> list[Said]:
+    told = (("object-id", found.object_id), ("description", one_line(found.description, 60)))
+    return [said(what, text=text) for what, text in told if text]
 
 
-def _or(names: Sequence[str]) -> tuple[str, ...]:
-    return (f"as well could be: {', '.join(names[1:])}",) if len(names) > 1 else ()
+def _or(names: Sequence[str]) -> tuple[Said, ...]:
+    return (said("as-well", names=", ".join(names[1:])),) if len(names) > 1 else ()
 
 
-def _unfit(found: Found, said: str, kind: str) -> str:
-    known = f"{said}, but no profile is of kind {kind}" if kind else "its kind is not known"
-    return f"no profile fits: {'; '.join((known, *_told(found)))}; add `fits` to the profile that it should have"
+def _unfit(found: Found, reason: Said | None, kind: str) -> list[Said]:
+    return [said("no-such-kind", why=reason, kind=kind) if reason else said("no-kind"), *_told(found)]
 
 
 def _hung(addition: Addition, called: Mapping[str, Sequence[str]]) -> Addition:
     """With what it is behind, where that can be told: one of its own site before those of others."""
     behind: list[str] = []
-    lost: list[str] = []
+    lost: list[Said] = []
     for each in addition.found.neighbours:
         targets = set(called.get(each.casefold(), ())) - {addition.id}
         targets = {target for target in targets if target.startswith(f"{addition.site}/")} or targets
         if len(targets) == 1:
             behind.append(targets.pop().removeprefix(f"{addition.site}/"))
         elif targets or each.casefold() != addition.found.name.casefold():
-            lost.append(f"{each}, which {'may be several' if targets else 'nothing here is'}")
-    notes = (*addition.notes, *(f"hangs on {each}" for each in lost))
-    return replace(addition, behind=tuple(dict.fromkeys(behind)), notes=notes)
+            lost.append(said("hangs-several" if targets else "hangs-lost", name=each))
+    return replace(addition, behind=tuple(dict.fromkeys(behind)), notes=(*addition.notes, *lost))

@@ -28,7 +28,7 @@ def read(data: bytes, file: str) -> Listing:
 
 def _device(entry: Item) -> Found:
     if entry.is_set("disabled"):
-        raise LeftOut(f"{entry.text('hostname')} is disabled in LibreNMS")
+        raise LeftOut("disabled", name=entry.text("hostname"), system="LibreNMS")
     host, system = entry.text("hostname"), entry.text("sysName")
     addresses = [entry.text("overwrite_ip"), entry.text("ip"), host]
     described = (entry.text(each) for each in ("hardware", "sysDescr", "os"))

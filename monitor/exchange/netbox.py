@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from monitor.exchange.formats import Item, LeftOut, Listing, entries, is_tree, listing, rows, tree
 from monitor.exchange.found import Found
-from monitor.yamlfile import Problem
+from monitor.exchange.sayings import Mistake
 
 _WATCHED = ("", "active", "staged", "failed")
 """`status` of what is there, or ought to be."""
@@ -21,8 +21,7 @@ def read(data: bytes, file: str) -> Listing:
     top = tree(data, file)
     result = listing(entries(top, "results"), _device)
     if top.text("next"):
-        text = f"one page of {top.text('count')} devices; the next is {top.text('next')}: name its file as well"
-        result.problems.append(Problem(file, 0, 0, text, warning=True))
+        result.notes.append(Mistake(file, "one-page", {"n": top.text("count"), "next": top.text("next")}))
     return result
 
 
@@ -30,7 +29,7 @@ def _device(entry: Item) -> Found:
     name = entry.text("name") or entry.text("display")
     status = (entry.text("status", "value") or entry.text("status")).casefold()
     if status not in _WATCHED:
-        raise LeftOut(f"{name} is {status} in NetBox")
+        raise LeftOut("in-state", name=name, state=status, system="NetBox")
     addresses = [_named(entry, each, "address") for each in ("primary_ip", "primary_ip4", "primary_ip6")]
     addresses += [entry.text(each) for each in ("ip_address", "ipv4_address", "ipv6_address")]
     model = entry.text("device_type", "model") or entry.text("type") or entry.text("device_type")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from monitor.core.model import Inventory, Role, Site
+from monitor.exchange.sayings import Said, said
 from probes.engine.agent import FIRST_SECONDS, Credential
 from probes.snmp import SnmpOptions
 
@@ -31,7 +32,11 @@ ECHO_BITS = 84 * 8
 
 
 class ScopeError(ValueError):
-    """What is wanted may not be, or cannot be; the message says what to do."""
+    """What is wanted may not be, or cannot be; says what to do."""
+
+    def __init__(self, saying: str, **words: object) -> None:
+        self.why = said(saying, **words)
+        super().__init__(self.why)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +76,12 @@ def make_scope(
     """Raises ScopeError when a range is not of the site's networks, or too large."""
     networks = tuple(map(ipaddress.ip_network, site.networks))
     if not networks:
-        raise ScopeError(
-            f"the inventory names no network of {site.id}, so nothing may be sent; "
-            "write `networks: [10.64.17.0/24]` (its own) at the site"
-        )
+        raise ScopeError("no-networks", site=site.id)
     wanted = tuple(_range(each, networks) for each in ranges) or networks
     four = list(ipaddress.collapse_addresses(each for each in wanted if isinstance(each, ipaddress.IPv4Network)))
     count = sum(each.num_addresses for each in four)
     if count > MOST_ADDRESSES:
-        raise ScopeError(
-            f"{', '.join(map(str, four))} are {count} addresses, and at most {MOST_ADDRESSES} (a /22) are looked at in one go: "
-            "a larger sweep loads the line and takes long; choose parts with --range"
-        )
+        raise ScopeError("too-many", ranges=", ".join(map(str, four)), n=count, most=MOST_ADDRESSES)
     return Scope(
         site=site,
         ranges=wanted,
@@ -113,13 +112,9 @@ def _range(text: str, networks: Sequence[Network]) -> Network:
     try:
         found = ipaddress.ip_network(text)
     except ValueError:
-        raise ScopeError(
-            f"`{text}` is not a network: write it such as 10.64.17.0/24, or one address as 10.64.17.5/32"
-        ) from None
+        raise ScopeError("no-network", given=text) from None
     if not any(found.version == each.version and found.subnet_of(each) for each in networks):  # type: ignore[arg-type]
-        raise ScopeError(
-            f"{found} is not inside of the site's networks ({', '.join(map(str, networks))}): name it in `networks` first"
-        )
+        raise ScopeError("not-inside", range=found, networks=", ".join(map(str, networks)))
     return found
 
 
@@ -162,26 +157,21 @@ def _named(options: SnmpOptions, place: Callable[[str], str]) -> Credential:
     return Credential(name=name, login=login, port=options.port)
 
 
-def tell_scope(scope: Scope) -> Iterator[str]:
+def tell_scope(scope: Scope) -> Iterator[Said]:
     """What would be sent, line by line."""
     named = [each for each in scope.known if ":" in each]
-    yield f"{scope.site.name} ({scope.site.id}), {', '.join(map(str, scope.ranges))}"
     if scope.addresses:
-        kilobits = scope.rate * ECHO_BITS / 1000
-        yield (
-            f"  echo: {len(scope.addresses)} addresses, up to {ROUNDS + 1} times each where nothing answers, "
-            f"{scope.rate} packets a second ({kilobits:.0f} kbit/s each way): {scope.echo_seconds:.0f} s"
-        )
+        yield said(
+            "scope-echo", n=len(scope.addresses), times=ROUNDS + 1, rate=scope.rate,
+            kilobits=f"{scope.rate * ECHO_BITS / 1000:.0f}", seconds=f"{scope.echo_seconds:.0f}",
+        )  # fmt: skip
     if any(each.version == 6 for each in scope.ranges):
-        yield (
-            f"  IPv6: no sweep, for a /64 has 2⁶⁴ addresses; only the {len(named)} that the inventory has there "
-            "and what neighbours tell of by LLDP"
-        )
+        yield said("scope-six", n=len(named))
     for each in scope.credentials:
-        clear = "; a community goes in clear to all that answers" if isinstance(each.login, SecretStr) else ""
-        yield f"  SNMP, of what answers: {each.name}, UDP port {each.port}, up to {FIRST_SECONDS:g} s each{clear}"
+        clear = said("in-clear") if isinstance(each.login, SecretStr) else ""
+        yield said("scope-snmp", name=each.name, port=each.port, seconds=f"{FIRST_SECONDS:g}", clear=clear)
     if not scope.credentials:
-        yield "  SNMP: nothing, for no profile in use names a community or user"
+        yield said("scope-no-snmp")
     if scope.ports:
-        yield f"  TCP ports of what SNMP does not tell the kind of: {', '.join(map(str, scope.ports))}"
-    yield f"  ends after {LONGEST_SECONDS / 60:g} min at the latest, with what it has"
+        yield said("scope-ports", ports=", ".join(map(str, scope.ports)))
+    yield said("scope-ends", minutes=f"{LONGEST_SECONDS / 60:g}")

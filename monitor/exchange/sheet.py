@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from monitor.exchange.cells import clean
 from monitor.exchange.columns import Table
-from monitor.exchange.grid import Mistake, Raw, Sheet, SheetError, cut
+from monitor.exchange.grid import Raw, Sheet, SheetError
 from monitor.exchange.places import fold
+from monitor.exchange.sayings import Mistake, cut
 
 LOOKED_AT = 20
 """Rows from the top among which the headings are."""
@@ -86,7 +87,11 @@ def _headed(sheet: Sheet, table: Table) -> tuple[int, dict[str, int], Table]:
 
 def _names(table: Table) -> dict[str, str]:
     """Keys of columns by all that they may be called."""
-    return {_heading(name): each.key for each in table.columns for name in (each.key, *each.headers.values())}
+    return {
+        _heading(name): each.key
+        for each in table.columns
+        for name in (each.key, *each.headers.values(), *each.formerly)
+    }
 
 
 def _heading(raw: Raw) -> str:
@@ -113,8 +118,15 @@ def _filled(sheet: Sheet, number: int, columns: Mapping[str, int], table: Table)
     rows = []
     for each in sorted(sheet.rows):
         cells = {keys[index]: raw for index, raw in sheet.rows[each].items() if index in keys}
-        if each > number and any(not isinstance(raw, str) or clean(raw) for raw in cells.values()):
+        if each > number and _tells(cells, {key: sheet.rows[number][index] for key, index in columns.items()}):
             rows.append(Row(each, cells))
     headings = sheet.rows.get(number, {})
     unread = tuple(cut(raw) for index, raw in sorted(headings.items()) if index not in keys and str(raw).strip())
     return Filled(table=table, sheet=sheet, columns=columns, rows=rows, unread=unread)
+
+
+def _tells(cells: Mapping[str, Raw], headings: Mapping[str, Raw]) -> bool:
+    """Whether a row is more than blanks, the headings once more, or one text across the sheet."""
+    texts = [clean(str(raw)) for raw in cells.values()]
+    again = sum(_heading(raw) == _heading(headings[key]) for key, raw in cells.items())
+    return any(texts) and again < 2 and not (len(texts) > 2 and len(set(texts)) == 1)

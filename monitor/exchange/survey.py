@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.core.model import Outcome, Reason
+from monitor.exchange.sayings import Said, said
 from monitor.exchange.scope import ECHO_TIMEOUT_SECONDS, LONGEST_SECONDS, MOST_ADDRESSES, ROUNDS, Scope
 from monitor.exchange.tree import Seen
 from probes import registry
@@ -28,7 +29,11 @@ AT_ONCE_SECONDS = 0.4
 
 
 class SurveyError(Exception):
-    """Our own host cannot do it; the message says why."""
+    """Our own host cannot do it."""
+
+    def __init__(self, why: Said) -> None:
+        self.why = why
+        super().__init__(why)
 
 
 @dataclass(slots=True)
@@ -38,11 +43,11 @@ class Survey:
     scope: Scope
     is_told: Callable[[Seen], bool]
     """Whether it is clear what it is, so that nobody needs to knock at its ports."""
-    say: Callable[[str], None] = lambda _: None
+    say: Callable[[Said], None] = lambda _: None
     seen: dict[str, Seen] = field(default_factory=dict)
     """By address."""
-    stopped: str = ""
-    """Why it ended before its time; empty: it did not."""
+    stopped: Said | None = None
+    """Why it ended before its time."""
     _asked: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -51,22 +56,22 @@ class Survey:
             async with asyncio.timeout(LONGEST_SECONDS):
                 await self._look()
         except TimeoutError:
-            self.stopped = f"it took longer than {LONGEST_SECONDS / 60:g} min"
+            self.stopped = said("too-long-look", minutes=f"{LONGEST_SECONDS / 60:g}")
         except asyncio.CancelledError:
-            self.stopped = "it was stopped"
+            self.stopped = said("stopped")
 
     async def _look(self) -> None:
         pace = EvenPace(self.scope.rate)
         addresses = list(dict.fromkeys((*self.scope.addresses, *self.scope.known)))
         while addresses:
-            self.say(f"echo to {len(addresses)} addresses")
+            self.say(said("echoing", n=len(addresses)))
             await self._echo(addresses)
             some = [each for each in addresses if each in self.seen or each in self.scope.known]
-            self.say(f"{len(self.seen)} answer; asking by SNMP")
+            self.say(said("asking", n=len(self.seen)))
             await self._each(some, lambda address: self._identify(address, pace))
             addresses = self._learnt()
         if self.scope.ports and (unclear := self._unclear()):
-            self.say(f"knocking at TCP ports of {len(unclear)}")
+            self.say(said("knocking", n=len(unclear)))
             await self._each(unclear, lambda address: self._knock(address, pace))
 
     def _neighbours(self) -> Iterator[Neighbour]:
@@ -131,7 +136,7 @@ class Survey:
             running.cancel()
             await asyncio.wait([running])
         if len(refused) == len(addresses) and not self.seen:
-            raise SurveyError(f"no echo gets through: {refused.popitem()[1]}")
+            raise SurveyError(said("no-echo", why=refused.popitem()[1]))
 
     # -- who it is -----------------------------------------------------------------------------------------------
 

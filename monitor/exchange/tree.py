@@ -37,11 +37,11 @@ class Seen:
 class Sure(StrEnum):
     """How sure it is what a device hangs on."""
 
-    ROOT = "the router of the site"
-    BOTH = "both say so by LLDP"
-    ONE = "one of the two says so by LLDP"
-    TABLE = "by the switch's address table"
-    NOT = "nothing tells"
+    ROOT = "root"
+    BOTH = "both"
+    ONE = "one"
+    TABLE = "table"
+    NOT = "not"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,8 +39,8 @@ class WrittenSite:
         return dict(self.own.get("vars") or {})
 
     def words(self) -> dict[str, str]:
-        """All that is filled in."""
-        known = {key: str(self.own.get(key, "")) for key in ("id", "name", "code", "area")}
+        """All that is filled in; a code or an area that it has not fills nothing."""
+        known = {key: str(self.own[key]) for key in ("id", "name", "code", "area") if self.own.get(key)}
         return known | {key: str(value) for key, value in self.vars().items()}
 
     def names(self, table: str) -> list[str]:
@@ -100,8 +100,23 @@ class Written:
 
     def usual_profile(self, table: str, name: str) -> str:
         """Of links or devices with this name."""
-        profiles = (each.target(table, name).get("profile") for each in self.sites.values())
-        return next(iter(_by_frequency(str(each) for each in profiles if each)), "")
+        return next(iter(_by_frequency(self.profiles_of(table, name))), "")
+
+    def profiles_of(self, table: str, only: str = "") -> Iterator[str]:
+        """Of all links, devices or services, or only those with one name."""
+        for site in self.sites.values():
+            own = site.own.get(table) or {}
+            for name in site.names(table) if not only else {only} & {*site.names(table)}:
+                if profile := (own.get(name) or {}).get("profile") or site.inherited(table, name).get("profile"):
+                    yield str(profile)
+
+    def profile(self, id_: str) -> Body:
+        """A profile with all that it is like."""
+        seen: dict[str, Body] = {}
+        while id_ in self.profiles and id_ not in seen:
+            seen[id_] = self.profiles[id_]
+            id_ = str(seen[id_].get("like", ""))
+        return {key: value for each in reversed(seen.values()) for key, value in each.items()}
 
     def usual_file(self) -> Path:
         """Where most sites stand."""
@@ -128,16 +143,29 @@ def fill(value: Any, words: Mapping[str, str]) -> Any:
     return BRACES.sub(lambda found: found[0][0] if found[1] is None else words.get(found[1], found[0]), value)
 
 
-def wanted(value: Any) -> Iterator[str]:
-    """The words that texts want filled in, each as often as it stands there."""
+def texts(value: Any) -> Iterator[str]:
+    """All texts in a value, of whatever it is made."""
     if isinstance(value, Mapping):
         for each in value.values():
-            yield from wanted(each)
+            yield from texts(each)
     elif isinstance(value, list):
         for each in value:
-            yield from wanted(each)
+            yield from texts(each)
     elif isinstance(value, str):
-        yield from (found[1] for found in BRACES.finditer(value) if found[1] is not None)
+        yield value
+
+
+def wanted(value: Any) -> Iterator[str]:
+    """The words that texts want filled in, each as often as it stands there."""
+    for text in texts(value):
+        yield from (found[1] for found in BRACES.finditer(text) if found[1] is not None)
+
+
+def one_text(value: object) -> str:
+    """A text, or the one entry of a list that has one; else none."""
+    if isinstance(value, list | tuple):
+        return str(value[0]) if len(value) == 1 else ""
+    return value if isinstance(value, str) else ""
 
 
 def solved(text: str, value: str, words: Mapping[str, str]) -> dict[str, str]:

@@ -19,19 +19,10 @@ from openpyxl.utils import get_column_letter, range_boundaries
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.properties import PageSetupProperties
 
-from monitor.exchange.columns import Column, Language, Table
-from monitor.exchange.grid import (
-    MAX_COLUMNS,
-    MAX_FILE_BYTES,
-    MAX_ROWS,
-    Broken,
-    Formula,
-    Mistake,
-    Raw,
-    Sheet,
-    SheetError,
-    cut,
-)
+from monitor.core.words import Language
+from monitor.exchange.columns import Column, Table
+from monitor.exchange.grid import MAX_COLUMNS, MAX_FILE_BYTES, MAX_ROWS, Broken, Formula, Raw, Sheet, SheetError
+from monitor.exchange.sayings import Mistake, cut
 
 MAX_UNPACKED_BYTES = 64 << 20
 MAX_SHEETS = 30

@@ -28,7 +28,7 @@ def read(data: bytes, file: str) -> Listing:
 def _host(entry: Item) -> Found:
     name = entry.text("name") or entry.text("host")
     if entry.text("status").upper() in _DISABLED:
-        raise LeftOut(f"{name} is disabled in Zabbix")
+        raise LeftOut("disabled", name=name, system="Zabbix")
     inventory = entry.get("inventory")
     groups = [each.text("name") for each in entry.get("groups").items()]
     templates = [each.text("name") for each in entry.get("templates").items()]

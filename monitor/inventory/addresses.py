@@ -45,12 +45,20 @@ def check_address(address: str, role: Role, networks: Sequence[Network], layers:
             yield place(layers, where, f"`{address}` is not an address", hint)
         return
     if found.is_multicast or found.is_unspecified or str(found) == "255.255.255.255":
-        yield place(layers, where, f"`{address}` is no address of one host", "write its own address")
+        problem = place(layers, where, f"`{address}` is no address of one host", "write its own address")
+        yield problem.known_as("no-host", given=address)
     elif role is Role.DEVICE and networks and not any(found in each for each in networks):
-        text = f"{address} is outside of the site's networks ({', '.join(map(str, networks))})"
-        yield place(layers, where, text, "mend the address, or name its network in `networks` of the site")
+        around = ", ".join(map(str, networks))
+        text, hint = (
+            f"{address} is outside of the site's networks ({around})",
+            "mend the address, or name its network in `networks` of the site",
+        )
+        yield place(layers, where, text, hint).known_as("outside", given=address, networks=around)
     elif role is Role.DEVICE and any(is_edge(found, each) for each in networks):
-        yield place(layers, where, f"{address} is the network's own or its broadcast address", "write that of the host")
+        problem = place(
+            layers, where, f"{address} is the network's own or its broadcast address", "write that of the host"
+        )
+        yield problem.known_as("edge", given=address)
 
 
 def is_edge(address: ipaddress.IPv4Address | ipaddress.IPv6Address, network: Network) -> bool:

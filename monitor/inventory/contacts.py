@@ -10,7 +10,7 @@ from alerts.routing import OUTSIDER, Override, Quiet, Rota, Route, Routing, Scop
 from monitor.core.graph import find_loop
 from monitor.core.model import Cause, Contact, Inventory, Severity
 from monitor.inventory.hours import parse_hours
-from monitor.inventory.schema import ContactsFile, PersonModel, RemindedModel, RotaModel, ScopeModel
+from monitor.inventory.people import ContactsFile, PersonModel, RemindedModel, RotaModel, ScopeModel
 from monitor.yamlfile import ConfigError, Problem, Source, Where, near, read, validate
 
 TURNS = {"daily": timedelta(days=1), "weekly": timedelta(days=7)}

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from monitor.core.model import Inventory
-from monitor.inventory.compile import Name, Part, compile_inventory
+from monitor.inventory.compile import Part, compile_inventory
+from monitor.inventory.findings import Name
 from monitor.inventory.ical import Event, read_calendar
 from monitor.inventory.schema import (
     CalendarModel,

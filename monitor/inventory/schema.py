@@ -8,115 +8,27 @@ key by key. In a template's strings `{id}`, `{code}`, `{name}`, `{area}` and the
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time
-from email.errors import MessageError
-from email.headerregistry import Address
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from alerts.routing import WEEK_MINUTES, Hours
-from monitor.core.words import LOCAL
-from monitor.inventory.hours import parse_hours
+from monitor.inventory.forms import (
+    SHORTEST_INTERVAL,
+    Day,
+    Duration,
+    FormerRef,
+    HoursText,
+    Line,
+    MailAddress,
+    Model,
+    Moment,
+    SeverityName,
+    Slug,
+    Span,
+    TargetRef,
+    mail_address,
+)
 from probes.registry import Bandwidth, ObjectId
-
-_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-
-
-def _slug(value: str) -> str:
-    if not _SLUG.fullmatch(value):
-        raise ValueError(f"`{value}` is not a valid id: use small letters, digits and hyphens, such as xa-tan-thanh")
-    return value
-
-
-Slug = Annotated[str, AfterValidator(_slug), Field(max_length=63, json_schema_extra={"pattern": f"^{_SLUG.pattern}$"})]
-
-
-def _one_line(value: str) -> str:
-    if "\n" in value or "\r" in value:
-        raise ValueError("must be one line")
-    return value
-
-
-Line = Annotated[str, AfterValidator(_one_line)]
-"""A name that stands in subjects and headings."""
-
-TargetRef = Annotated[
-    str, Field(description="`name` of a target of the same site, or `site/name`", max_length=160, min_length=1)
-]
-
-
-def _former(value: str) -> str:
-    for each in value.split("/", 1):
-        _slug(each)
-    return value
-
-
-FormerRef = Annotated[TargetRef, AfterValidator(_former)]
-
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def _seconds(value: object) -> object:
-    if isinstance(value, str):
-        found = _DURATION.match(value)
-        if not found:
-            raise ValueError("expected a duration with its unit, such as 500ms, 30s, 5m or 1h")
-        return float(found[1]) * _SECONDS[found[2]]
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise ValueError(f"a duration needs its unit: write {value}s")
-    return value
-
-
-LONGEST_SECONDS = 86_400.0
-"""A check that is asked less than daily tells nobody anything, and beyond some length no clock can reckon its turns."""
-
-
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise ValueError("must be more than zero")
-    return value
-
-
-def _short(value: float) -> float:
-    if value > LONGEST_SECONDS:
-        raise ValueError("must not be more than 24h")
-    return value
-
-
-Span = Annotated[
-    float,
-    BeforeValidator(_seconds),
-    AfterValidator(_positive),
-    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern, "examples": ["500ms", "30s", "5m", "1h"]}),
-]
-Duration = Annotated[Span, AfterValidator(_short)]
-
-_MOMENT = re.compile(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?")
-
-
-def _moment(value: object) -> object:
-    if isinstance(value, str):
-        if not _MOMENT.fullmatch(value):
-            raise ValueError("expected a time such as 2026-11-29T22:00, or 2026-11-29T22:00+07:00 with its zone")
-        found = datetime.fromisoformat(value)
-        return found if found.tzinfo else found.replace(tzinfo=LOCAL)
-    return value
-
-
-Moment = Annotated[
-    datetime,
-    BeforeValidator(_moment),
-    WithJsonSchema({"type": "string", "pattern": f"^{_MOMENT.pattern}$", "examples": ["2026-11-28T22:00"]}),
-]
-"""ISO 8601; without a zone it is Viet Nam's."""
-
-
-class Model(BaseModel):
-    """Base: unknown keys are refused, types are not guessed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class LimitModel(Model):
@@ -176,9 +88,6 @@ class CheckModel(Model):
         if self.timeout > max(self.interval, 2.0):
             raise ValueError(f"timeout ({self.timeout:g}s) is longer than the interval ({self.interval:g}s)")
         return self
-
-
-SeverityName = Literal["minor", "major", "critical"]
 
 
 DescriptionPart = Annotated[str, Field(min_length=1, max_length=80)]
@@ -334,142 +243,6 @@ class MaintenanceModel(Model):
         return self
 
 
-_DAY = re.compile(r"20\d\d-\d\d-\d\d")
-
-
-def _day(value: object) -> object:
-    if isinstance(value, str):
-        if not _DAY.fullmatch(value):
-            raise ValueError("expected a day such as 2026-12-28")
-        return date.fromisoformat(value)
-    return value
-
-
-Day = Annotated[
-    date,
-    BeforeValidator(_day),
-    WithJsonSchema({"type": "string", "pattern": f"^{_DAY.pattern}$", "examples": ["2026-12-28"]}),
-]
-"""ISO 8601, in Viet Nam."""
-
-
-def _mail_address(value: str) -> str:
-    try:
-        address = Address(addr_spec=value)
-    except (ValueError, MessageError, AttributeError, IndexError) as error:  # cpython raises all of these for odd text
-        raise ValueError(f"`{value}` is not a mail address, such as noc@example.org") from error
-    if not (value.isascii() and address.username and address.domain):
-        raise ValueError(f"`{value}` is not a mail address, such as noc@example.org")
-    return value
-
-
-MailAddress = Annotated[str, AfterValidator(_mail_address), Field(max_length=254)]
-
-
-def _hours(value: object) -> object:
-    return parse_hours(value) if isinstance(value, str) else value
-
-
-HoursText = Annotated[
-    Hours, BeforeValidator(_hours), WithJsonSchema({"type": "string", "examples": ["Mo-Fr 07:30-17:00", "22:00-06:30"]})
-]
-"""Days and times, such as `Mo-Fr 07:30-17:00`."""
-
-
-SHORTEST_INTERVAL, LONGEST_INTERVAL = 60.0, 31 * 86_400.0
-"""Seconds between mails of one incident that time alone brings."""
-
-
-def _interval(value: float) -> float:
-    if not SHORTEST_INTERVAL <= value <= LONGEST_INTERVAL:
-        raise ValueError("must be between 1m and 31d")
-    return value
-
-
-Interval = Annotated[Span, AfterValidator(_interval)]
-
-
-class ScopeModel(Model):
-    """Which incidents: those that fit all that is written."""
-
-    causes: list[Literal["link", "power", "lan", "device", "service", "shared", "vantage"]] = Field(
-        default_factory=list, description="only these causes; empty: all"
-    )
-    severity: SeverityName = Field("minor", description="only incidents that are at least so severe")
-    areas: list[str] = Field(default_factory=list, description="only incidents of sites in these areas; empty: all")
-    sites: list[Slug] = Field(default_factory=list, description="only incidents at these sites; empty: all")
-    kinds: list[Slug] = Field(default_factory=list, description="only of these kinds of target; empty: all")
-    providers: list[Slug] = Field(default_factory=list, description="only of lines of these providers; empty: all")
-    hours: HoursText | None = Field(None, description="new incidents only then, such as Mo-Fr 07:30-17:00")
-
-
-def _not_always(value: Hours) -> Hours:
-    if value.spans == ((0, WEEK_MINUTES),):
-        raise ValueError("all of the week is quiet: there would never be a digest")
-    return value
-
-
-class QuietModel(Model):
-    """When only what is severe is mailed at once; the rest comes in one digest when it is over."""
-
-    hours: Annotated[HoursText, AfterValidator(_not_always)] = Field(description="such as 22:00-06:30")
-    at_once: SeverityName = Field("critical", description="mailed at once all the same: what is at least so severe")
-
-
-LONGEST_STORM = 3600.0
-
-
-def _an_hour(value: float) -> float:
-    if value > LONGEST_STORM:
-        raise ValueError("must not be more than 1h")
-    return value
-
-
-class StormModel(Model):
-    """How many mails are too many; what is more comes in summaries."""
-
-    mails: int = Field(ge=1, le=1000, description="so many come one by one")
-    within: Annotated[Interval, AfterValidator(_an_hour)] = Field(description="in so long a time; at most 1h")
-
-
-def _time_of_day(value: object) -> object:
-    if not isinstance(value, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
-        raise ValueError(f"`{value}` is no time of day, such as 07:30")
-    return time.fromisoformat(value)
-
-
-TimeOfDay = Annotated[
-    time,
-    BeforeValidator(_time_of_day),
-    WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "examples": ["07:30"]}),
-]
-"""Of Viet Nam, such as `07:30`."""
-
-
-class SummariesModel(Model):
-    """Mails about a time and not about one incident."""
-
-    daily: TimeOfDay | None = Field(None, description="at this time each day: what happened since the day before")
-    monthly: TimeOfDay | None = Field(None, description="at this time on the first: how available all was last month")
-
-    @model_validator(mode="after")
-    def _one_at_least(self) -> SummariesModel:
-        if self.daily is None and self.monthly is None:
-            raise ValueError("say when: `daily`, `monthly` or both, each with a time of day such as 07:30")
-        return self
-
-
-class PersonModel(Model):
-    """Somebody who gets mail when something names them."""
-
-    name: Line = Field(min_length=1, max_length=120, description="what people call them")
-    email: MailAddress = Field(description="where mail goes")
-    language: Literal["vi", "en"] = Field("vi", description="of the mails")
-    quiet: QuietModel | None = Field(None, description="when only what is severe is mailed at once")
-    storm: StormModel | None = Field(None, description="how many mails are too many; default: none are")
-    summaries: SummariesModel | None = Field(None, description="daily and monthly mails about the whole province")
-
-
 class TellModel(Model):
     """Of which incidents of its lines a provider is mailed itself."""
 
@@ -499,7 +272,7 @@ class ProviderModel(Model):
     @model_validator(mode="after")
     def _can_be_told(self) -> ProviderModel:
         if self.tell is not None:
-            _mail_address(self.email)
+            mail_address(self.email)
         return self
 
 
@@ -528,14 +301,15 @@ def _some(value: object) -> object:
 
 
 RoomName = Annotated[str, Field(min_length=1, max_length=160)]
+
 Rooms = Annotated[
     list[RoomName],
     BeforeValidator(_some, json_schema_input_type=list[RoomName] | str),
     Field(min_length=1, max_length=10_000),
 ]
 """Names of rooms, each a target, a site, an area, or all communes."""
-ROOMS_SAY = "`site/name` of a target, a site or area (all its rooms), or `all communes`; one of these or a list"
 
+ROOMS_SAY = "`site/name` of a target, a site or area (all its rooms), or `all communes`; one of these or a list"
 
 _USUAL_REPORTS: Any = ["24h", "60m", "15m"]
 
@@ -610,64 +384,3 @@ class Document(Model):
     maintenance: list[MaintenanceModel] = Field(default_factory=list, description="planned work")
     meetings: list[MeetingModel] = Field(default_factory=list, description="video conferences")
     calendars: list[CalendarModel] = Field(default_factory=list, description="iCalendar files with more of them")
-
-
-class RemindedModel(ScopeModel):
-    """What contacts and rotas have in common."""
-
-    remind: Interval | None = Field(
-        None, description="mail again so long after the last mail, while it is open and nobody has it"
-    )
-    remind_acknowledged: Interval | None = Field(None, description="the same while somebody has it")
-
-
-class ContactModel(PersonModel, RemindedModel):
-    """Somebody who gets mail of all that fits."""
-
-
-class OverrideModel(Model):
-    """Somebody else stands in for a while."""
-
-    from_: Moment = Field(alias="from", description="when it begins; without a zone it is Viet Nam's time")
-    until: Moment = Field(description="when it ends")
-    to: Slug = Field(description="a person, a contact or another rota")
-
-    @model_validator(mode="after")
-    def _fits(self) -> OverrideModel:
-        if self.until <= self.from_:
-            raise ValueError("ends before it begins")
-        return self
-
-
-class RotaModel(RemindedModel):
-    """People who take turns; whoever has the turn gets mail of all that fits."""
-
-    name: Line = Field(min_length=1, max_length=120, description="what people call it")
-    people: list[Slug] = Field(min_length=1, max_length=100, description="people or contacts, in the order of turns")
-    starts: Moment = Field(description="a hand-over to the first; gives day and time of all the others")
-    turn: Literal["daily", "weekly"] = Field("weekly", description="how long a turn is")
-    overrides: list[OverrideModel] = Field(
-        default_factory=list, description="leave, holidays: who stands in; of several in force the last one written"
-    )
-
-
-class StepModel(ScopeModel):
-    """Who else is told of all that fits, when nobody has it."""
-
-    after: Interval = Field(description="how long nobody has had it")
-    to: list[Slug] = Field(min_length=1, max_length=100, description="people, contacts or rotas")
-
-
-class ContactsFile(Model):
-    """contacts.yaml: who is told."""
-
-    contacts: dict[Slug, ContactModel] = Field(default_factory=dict, description="told of all that fits, by id")
-    people: dict[Slug, PersonModel] = Field(default_factory=dict, description="told only where something names them")
-    rotas: dict[Slug, RotaModel] = Field(default_factory=dict, description="people who take turns, by id")
-    escalation: list[StepModel] = Field(default_factory=list, description="who else is told when nobody has it")
-
-    @model_validator(mode="after")
-    def _somebody(self) -> ContactsFile:
-        if not self.contacts and not self.rotas:
-            raise ValueError("nobody is told of anything: write `contacts` or `rotas`")
-        return self

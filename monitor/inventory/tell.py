@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from monitor.inventory.diff import Audience, Changes, Plan
 
@@ -32,6 +32,10 @@ class Sentences:
     unheard: str
     withdrawn: str
     restart: str
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """What people call the keys of the files; a key that is missing is shown as it is written."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The same of values."""
 
 
 VI = Sentences(
@@ -58,6 +62,77 @@ VI = Sentences(
     unheard="CHÚ Ý: không ai nhận thư về các đối tượng này ({n}): {ids}",
     withdrawn="Sự cố đang mở sẽ được rút lại: {id} ({root})",
     restart="Chỉ có hiệu lực sau khi khởi động lại dịch vụ, trong settings.yaml: {keys}",
+    keys={
+        "name": "tên",
+        "code": "mã hành chính",
+        "area": "khu vực",
+        "kind": "nhóm",
+        "latitude": "vĩ độ",
+        "longitude": "kinh độ",
+        "contact": "người liên hệ",
+        "networks": "mạng",
+        "label": "tên gọi",
+        "address": "địa chỉ",
+        "behind": "nối qua",
+        "checks": "phép kiểm tra",
+        "vantage": "cổng ra của trạm giám sát",
+        "provider": "nhà cung cấp",
+        "circuit": "mã kênh",
+        "bandwidth": "băng thông",
+        "model": "kiểu máy",
+        "severity": "mức độ",
+        "hotline": "đường dây nóng",
+        "email": "thư điện tử",
+        "tell": "báo cho nhà cung cấp",
+        "promised": "cam kết",
+        "probe": "cách hỏi",
+        "options": "tùy chọn",
+        "interval": "chu kỳ",
+        "timeout": "chờ tối đa",
+        "confirm": "số lần xác nhận",
+        "when_failed": "khi hỏng",
+        "limits": "ngưỡng",
+        "window": "số lần xét",
+        "above": "cao hơn",
+        "below": "thấp hơn",
+        "clear": "hết khi",
+        "above_usual": "gấp mức thường",
+        "at_least": "ít nhất",
+        "start": "bắt đầu",
+        "lasts": "kéo dài",
+        "targets": "đối tượng",
+        "title": "tên cuộc họp",
+        "importance": "mức quan trọng",
+        "rooms": "phòng họp",
+        "sessions": "các buổi",
+        "except": "trừ",
+        "also": "thêm buổi",
+        "owner": "người phụ trách",
+        "reports": "báo cáo trước",
+        "language": "ngôn ngữ",
+        "quiet": "giờ yên tĩnh",
+        "hours": "giờ",
+        "at_once": "báo ngay từ mức",
+        "storm": "giới hạn thư",
+        "mails": "số thư",
+        "within": "trong vòng",
+        "summaries": "thư tổng hợp",
+        "daily": "hằng ngày",
+        "monthly": "hằng tháng",
+        "causes": "nguyên nhân",
+        "areas": "khu vực",
+        "sites": "địa điểm",
+        "kinds": "nhóm",
+        "providers": "nhà cung cấp",
+        "people": "người trực",
+        "starts": "bắt đầu",
+        "turn": "đổi ca",
+        "overrides": "trực thay",
+        "remind": "nhắc lại sau",
+        "remind_acknowledged": "nhắc lại sau, khi đã có người nhận",
+        "escalation after": "báo thêm sau",
+    },
+    values={"yes": "có", "True": "có", "False": "không", "(secret)": "(bí mật)"},
 )
 
 EN = Sentences(
@@ -134,7 +209,24 @@ def _table(changes: Changes, called: str, words: Sentences) -> Iterator[str]:
     for same, alike_ids in alike.items():
         yield f"~ {called.format(n=len(alike_ids))}: {_named(alike_ids, words)}"
         for key, (old, new) in same:
-            yield f"    {key}: {old or words.none} → {new or words.none}"
+            yield f"    {_key(key, words)}: {_value(old, words)} → {_value(new, words)}"
+
+
+def _key(key: str, words: Sentences) -> str:
+    """The way to a key: `checks.echo.interval`."""
+    parts = []
+    for part in key.split("."):
+        step, after, span = part.partition("escalation after ")
+        parts.append(
+            f"{words.keys.get(after.rstrip(), after.rstrip())} {span}"
+            if after and not step
+            else words.keys.get(part, part)
+        )
+    return ".".join(parts)
+
+
+def _value(text: str, words: Sentences) -> str:
+    return words.values.get(text, text) or words.none
 
 
 def _named(ids: Sequence[str], words: Sentences) -> str:

@@ -50,7 +50,9 @@ def settings(tmp_path: Path) -> Path:
 
 def discover(commune: Commune, settings: Path, *arguments: str) -> Result:
     with inside(commune.near):
-        return CliRunner().invoke(main, ["discover", "xa-tan-thanh", "--settings", str(settings), *arguments])
+        return CliRunner().invoke(
+            main, ["discover", "xa-tan-thanh", "--settings", str(settings), "--lang", "en", *arguments]
+        )
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +139,8 @@ def test_what_is_new_is_written_where_the_site_stands_and_the_next_look_knows_it
     look = ("--go", "--range", f"{SWITCH}/32", "--write")
     first = discover(commune, settings, *look)
     assert first.exit_code == 0, first.stderr
+    assert "+ targets (1): xa-tan-thanh/sw1\nChecks: 3 → 4 (" in first.stderr, "and nothing of secrets"
+    assert first.stderr.endswith("written\n`commune-monitor reload` takes it over\n")
     after = file.read_text(encoding="utf-8")
     assert after == f"{before}      sw1: {{profile: switch, address: {SWITCH}}}\n"
     again = discover(commune, settings, *look)
@@ -168,7 +172,18 @@ def test_when_no_echo_gets_through_it_says_why(commune: Commune, settings: Path)
 
 
 def test_who_stops_it_has_what_there_is(commune: Commune, settings: Path) -> None:
-    command = [sys.executable, "-m", "monitor", "discover", "xa-tan-thanh", "--settings", str(settings), "--go"]
+    command = [
+        sys.executable,
+        "-m",
+        "monitor",
+        "discover",
+        "xa-tan-thanh",
+        "--settings",
+        str(settings),
+        "--lang",
+        "en",
+        "--go",
+    ]
     namespace = [str(shutil.which("ip")), "netns", "exec", commune.near]
     with subprocess.Popen([*namespace, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -186,6 +201,7 @@ def test_who_stops_it_has_what_there_is(commune: Commune, settings: Path) -> Non
 def test_what_it_would_send_is_told_without_secrets(tmp_path: Path) -> None:
     settings = write_inventory(tmp_path)
     shutil.rmtree(settings.parent / "secrets")
-    said = CliRunner().invoke(main, ["discover", "xa-tan-thanh", "--settings", str(settings)])
-    assert (said.stderr, said.exit_code) == ("", 0)
-    assert "a secret that cannot be read here, and --go needs" in said.stdout
+    for language, unread in (("vi", "bí mật chưa đọc được"), ("en", "a secret that cannot be read here")):
+        said = CliRunner().invoke(main, ["discover", "xa-tan-thanh", "--settings", str(settings), "--lang", language])
+        assert (said.stderr, said.exit_code) == ("", 0)
+        assert unread in said.stdout

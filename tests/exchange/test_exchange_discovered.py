@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.core.model import Inventory, Profile, Role, Site, Target
-from monitor.exchange.discovered import Discovered, discovered, otherwise, recogniser, records, table
+from monitor.exchange.discovered import Discovered, besides, discovered, otherwise, recogniser, records, table
 from monitor.exchange.found import propose
 from monitor.exchange.scope import make_scope
 from monitor.exchange.tree import Seen
@@ -52,18 +52,17 @@ def test_what_the_inventory_has_and_did_not_answer_is_told_however_its_address_i
 def test_what_hangs_on_something_else_than_the_inventory_says_is_told_and_not_changed() -> None:
     found = look(Seen(ROUTER), hears(SWITCH, ROUTER), hears(NEW, SWITCH, object_id="1.3.6.1.4.1.9.1", name="sw-2"))
     proposal = propose(records(found), INVENTORY)
-    assert list(otherwise(found, proposal, INVENTORY)) == [
+    assert list(map(str, otherwise(found, proposal, INVENTORY))) == [
         "xa/switch is behind xa/old in the inventory, and hangs on xa/router (one of the two says so by LLDP)"
     ]
     assert [(each.id, each.behind) for each in proposal.added] == [("xa/sw-2", ("switch",))]
 
 
-def test_without_a_router_the_table_says_so() -> None:
-    assert (
-        list(table(look(Seen(NEW))))[-1]
-        == "no router of the site is known, so nothing tells by LLDP what hangs on what"
+def test_without_a_router_that_is_said() -> None:
+    assert list(map(str, besides(look(Seen(NEW)))))[-1] == (
+        "no router of the site is known, so nothing tells by LLDP what hangs on what"
     )
-    assert "no router" not in "".join(table(look(Seen(ROUTER))))
+    assert "no router" not in "".join(map(str, besides(look(Seen(ROUTER)))))
 
 
 def test_the_other_addresses_of_a_device_are_told() -> None:
@@ -72,12 +71,12 @@ def test_the_other_addresses_of_a_device_are_told() -> None:
     )
     found = look(other, one)
     assert [node.seen.address for node in found.nodes] == [ROUTER]
-    assert f"{ROUTER} answers at 10.64.17.254 too" in list(table(found))
+    assert f"{ROUTER} answers at 10.64.17.254 too" in list(map(str, besides(found)))
 
 
 def test_long_texts_are_cut_in_the_table_alone() -> None:
     found = look(Seen(NEW, identity=Identity(description="x" * 160, name="n" * 64)))
-    assert max(map(len, table(found))) < 160
+    assert max(map(len, table(found, "vi"))) < 160
     assert records(found)[0].description == "x" * 160
 
 

@@ -13,13 +13,13 @@ EXPORTS = Path(__file__).parent / "exports"
 def test_groups_of_targets_are_understood() -> None:
     listing = read((EXPORTS / "file_sd.yml").read_bytes(), "sd.yml")
     assert listing.found == [
-        Found(site="xa-liem-ha", name="10.64.17.20", address="10.64.17.20", source="sd.yml: [0].targets[0]", kind="switch"),
+        Found(site="xa-liem-ha", name="10.64.17.20", address="10.64.17.20", source="sd.yml: #1.targets #1", kind="switch"),
         Found(
-            site="xa-liem-ha", name="2001:db8:17::5", address="2001:db8:17::5", source="sd.yml: [0].targets[1]", kind="switch"
+            site="xa-liem-ha", name="2001:db8:17::5", address="2001:db8:17::5", source="sd.yml: #1.targets #2", kind="switch"
         ),
-        Found(site="Xã Liêm Hà", name="cam-cong", address="10.64.17.40", source="sd.yml: [1].targets[0]", kind="camera"),
+        Found(site="Xã Liêm Hà", name="cam-cong", address="10.64.17.40", source="sd.yml: #2.targets #1", kind="camera"),
     ]  # fmt: skip
-    assert [str(each) for each in listing.problems] == ["sd.yml: [2]: warning: left out: no `targets`"]
+    assert [str(each) for each in listing.notes] == ["sd.yml: #3: left out: no `targets`"]
 
 
 def test_what_we_export_is_understood() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.exchange import filesd, formats, librenms, netbox, zabbix
 from monitor.exchange.formats import Listing
+from monitor.exchange.sayings import Mistake
 from monitor.yamlfile import ConfigError
 
 few = settings(max_examples=30)
@@ -45,8 +46,8 @@ def test_any_bytes_are_records_or_problems(source: str, data: bytes, file: str) 
     try:
         listing = SOURCES[source](data, file)
     except ConfigError as error:
-        listing = Listing([], list(error.problems))
-    assert all(each.file.startswith(file) and each.message for each in listing.problems)
+        listing = Listing([], [Mistake(each.file, "check", {"message": each.message}) for each in error.problems])
+    assert all(each.at.startswith(file) and each.text("vi") for each in listing.notes)
     assert all(f"{each.name}{each.site}{each.description}".isprintable() for each in listing.found)
 
 
@@ -61,9 +62,9 @@ def test_any_entries_are_records_or_warnings(source: str, found: list[object]) -
     except ConfigError:
         assert not found
         return
-    assert all(each.warning for each in listing.problems)
+    assert all(each.text("vi") != each.text("en") for each in listing.notes)
     if "filesd" not in source:
-        assert len(listing.found) + len(listing.problems) == len(found)
+        assert len(listing.found) + len(listing.notes) == len(found)
 
 
 def test_what_is_too_large_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,24 +15,24 @@ def test_the_answer_of_the_api_is_understood() -> None:
     listing = read((EXPORTS / "librenms-devices.json").read_bytes(), "devices.json")
     assert listing.found == [
         Found(
-            site="Xã Liêm Hà", name="RB4011-TanThanh", address="10.64.17.1", source="devices.json: devices[0]",
+            site="Xã Liêm Hà", name="RB4011-TanThanh", address="10.64.17.1", source="devices.json: devices #1",
             object_id="1.3.6.1.4.1.14988.1", description="RB4011iGS+; RouterOS RB4011iGS+; routeros", kind="network",
             location=(20.4731, 106.006),
         ),
         Found(
-            site="Xã Liêm Hà", name="sw-tang2.liemha.example", address="10.64.17.20", source="devices.json: devices[1]",
+            site="Xã Liêm Hà", name="sw-tang2.liemha.example", address="10.64.17.20", source="devices.json: devices #2",
             object_id="1.3.6.1.4.1.9.1.1208", kind="network", neighbours=("10.64.17.1",),
             description="WS-C2960X-24TS-L; Cisco IOS Software, C2960X Software (C2960X-UNIVERSALK9-M), Version 15.2(4)E7 Technical Support; ios",
         ),
         Found(
-            site="Xã Liêm Hà", name="ups.liemha.example", address="10.64.17.31", source="devices.json: devices[2]",
+            site="Xã Liêm Hà", name="ups.liemha.example", address="10.64.17.31", source="devices.json: devices #3",
             object_id="1.3.6.1.4.1.318.1.3.27", description="Smart-UPS 1500; APC Web/SNMP Management Card; apc", kind="power",
             location=(20.4731, 106.006), neighbours=("sw-tang2.liemha.example", "10.64.17.1"),
         ),
     ]  # fmt: skip
-    assert list(map(str, listing.problems)) == [
-        "devices.json: devices[3]: warning: left out: old-switch is disabled in LibreNMS",
-        "devices.json: devices[4]: warning: left out: expected keys with values",
+    assert list(map(str, listing.notes)) == [
+        "devices.json: devices #4: left out: old-switch is disabled in LibreNMS",
+        "devices.json: devices #5: left out: expected keys with values",
     ]
 
 

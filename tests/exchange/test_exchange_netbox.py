@@ -10,7 +10,7 @@ from monitor.yamlfile import ConfigError
 
 EXPORTS = Path(__file__).parent / "exports"
 SWITCH = Found(
-    site="Xã Liêm Hà", name="liemha-sw2", address="10.64.17.20", source="devices.json: results[0]", kind="Access switch",
+    site="Xã Liêm Hà", name="liemha-sw2", address="10.64.17.20", source="devices.json: results #1", kind="Access switch",
     description="Cisco Catalyst 2960X; IOS", location=(20.4731, 106.006),
 )  # fmt: skip
 
@@ -20,13 +20,13 @@ def test_a_page_of_the_api_is_understood_and_that_it_is_not_all() -> None:
     assert listing.found == [
         SWITCH,
         Found(
-            site="Xã Liêm Hà", name="node-1", address="2001:db8:17::5", source="devices.json: results[2]", kind="Máy chủ",
+            site="Xã Liêm Hà", name="node-1", address="2001:db8:17::5", source="devices.json: results #3", kind="Máy chủ",
             description="HPE DL20", neighbours=("box",),
         ),
     ]  # fmt: skip
-    assert list(map(str, listing.problems)) == [
-        "devices.json: results[1]: warning: left out: Cisco ISR (12) is planned in NetBox",
-        "devices.json: warning: one page of 120 devices; the next is https://netbox.example/api/dcim/devices/?limit=3&offset=3: "
+    assert list(map(str, listing.notes)) == [
+        "devices.json: results #2: left out: Cisco ISR (12) is planned in NetBox",
+        "devices.json: one page of 120 devices; the next is https://netbox.example/api/dcim/devices/?limit=3&offset=3: "
         "name its file as well",
     ]
 
@@ -46,9 +46,7 @@ def test_the_table_is_understood() -> None:
         SWITCH.kind,
     )
     assert (found.source, found.description) == ("devices.csv:2", "Cisco Catalyst 2960X")
-    assert [str(each) for each in listing.problems] == [
-        "devices.csv:3: warning: left out: old is decommissioning in NetBox"
-    ]
+    assert [str(each) for each in listing.notes] == ["devices.csv:3: left out: old is decommissioning in NetBox"]
 
 
 def test_an_answer_without_devices_is_refused() -> None:

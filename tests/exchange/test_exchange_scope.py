@@ -103,7 +103,7 @@ def test_a_site_without_agents_is_asked_as_the_others_are() -> None:
 def test_what_would_be_sent_is_told_without_a_secret() -> None:
     known = inventory(target("a", "10.64.17.1", v2("geheim-1")), target("b", "2001:db8:17::5", v3()))
     credentials = credentials_of(known, SITE, lambda text: f"file about-{text[:3]}")
-    said = "\n".join(tell_scope(make_scope(known, SITE, (), credentials, 50, (554,))))
+    said = "\n".join(map(str, tell_scope(make_scope(known, SITE, (), credentials, 50, (554,)))))
     assert "254 addresses" in said
     assert "50 packets a second" in said
     assert "no sweep" in said

@@ -16,19 +16,19 @@ def test_an_export_of_version_7_is_understood() -> None:
     assert listing.found == [
         Found(
             site="Communes/Xã Liêm Hà; Switches", name="Xã Liêm Hà - switch tầng 2", address="10.64.17.20",
-            source="hosts.yaml: zabbix_export.hosts[0]", description="WS-C2960X-24TS-L; Cisco IOS by SNMP",
+            source="hosts.yaml: zabbix_export.hosts #1", description="WS-C2960X-24TS-L; Cisco IOS by SNMP",
             kind="Communes/Xã Liêm Hà; Switches; Cisco IOS by SNMP", location=(20.4731, 106.006),
         ),
         Found(
-            site="Communes/Xã Liêm Hà", name="liemha-srv", address="srv.liemha.example", source="hosts.yaml: zabbix_export.hosts[1]",
+            site="Communes/Xã Liêm Hà", name="liemha-srv", address="srv.liemha.example", source="hosts.yaml: zabbix_export.hosts #2",
             description="Linux by Zabbix agent", kind="Communes/Xã Liêm Hà; Linux by Zabbix agent",
         ),
         Found(
-            site="Zabbix servers", name="Zabbix server", address="127.0.0.1", source="hosts.yaml: zabbix_export.hosts[3]",
+            site="Zabbix servers", name="Zabbix server", address="127.0.0.1", source="hosts.yaml: zabbix_export.hosts #4",
             kind="Zabbix servers",
         ),
     ]  # fmt: skip
-    assert [each.message for each in listing.problems] == ["left out: gone is disabled in Zabbix"]
+    assert [str(each).rpartition(": left out: ")[2] for each in listing.notes] == ["gone is disabled in Zabbix"]
 
 
 @pytest.mark.parametrize("file", ["zabbix-6.0.json", "zabbix-5.0.xml"])
@@ -44,7 +44,7 @@ def test_numbers_of_the_oldest_exports_are_understood() -> None:
     hosts = host.format("a", 0, interfaces) + host.format("b", 1, "")
     listing = read(f"<zabbix_export><version>4.0</version><hosts>{hosts}</hosts></zabbix_export>".encode(), "x.xml")
     assert [each.address for each in listing.found] == ["10.0.0.3"]
-    assert len(listing.problems) == 1
+    assert len(listing.notes) == 1
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from monitor.yamlfile import ConfigError, Problem
 HERE = Path(__file__).parent
 BAD = sorted((HERE / "bad").glob("*.yaml"))
 DOUBTFUL = sorted((HERE / "doubtful").glob("*.yaml"))
-USED = "sites: [{id: used, name: Used, like: commune, vars: {n: 1}, services: {web: {profile: page}}}]"
+USED = "sites: [{id: used, name: Used, code: '9', like: commune, vars: {n: 1}, services: {web: {profile: page}}}]"
 """With it all of the good file is used."""
 
 

@@ -94,6 +94,7 @@ def test_a_turn_of_a_profile_is_told_once_for_all_that_have_it(load: Load) -> No
         "~ targets (2): xa-a/tslcd, xa-b/tslcd",
         f"    checks.echo.interval: {seconds:g}s → {2 * seconds:g}s",
     ]
+    assert next(each for each in tell(found, VI) if "echo" in each).startswith("    phép kiểm tra.echo.chu kỳ: ")
 
 
 def test_of_a_secret_only_that_it_differs() -> None:
@@ -153,6 +154,7 @@ def test_a_step_is_told_with_how_long_it_waits(load: Load) -> None:
     found = plan(load(), load(), people(at_once, later), later_still)
     assert (found.steps["15m"]["chief"].fewer, found.steps["1h"]["chief"].more) == (("xa-a/tslcd", "xa-b/tslcd"),) * 2
     assert [*found.contacts.changed["chief"]] == ["escalation after 15m", "escalation after 1h"]
+    assert any(each.startswith("    báo thêm sau 1h: (trống) → ") for each in tell(found, VI))
     assert plan_json.validate_json(plan_json.dump_json(found)) == found
 
 

@@ -34,10 +34,10 @@ def test_a_site_takes_what_its_template_has(tmp_path: Path) -> None:
 
 
 def test_files_that_are_not_written_yet_can_be_tried(tmp_path: Path) -> None:
-    load(tmp_path, "sites: [{id: a, name: A, like: commune, vars: {n: 7}}]")
+    load(tmp_path, "sites: [{id: a, name: A, code: '7', like: commune, vars: {n: 7}}]")
     tried = {
-        tmp_path / "more.yaml": b"sites: [{id: b, name: B, like: commune, vars: {n: 8}}]",
-        tmp_path / "new.yaml": b"sites: [{id: c, name: C, like: commune, vars: {n: 9}}]",
+        tmp_path / "more.yaml": b"sites: [{id: b, name: B, code: '8', like: commune, vars: {n: 8}}]",
+        tmp_path / "new.yaml": b"sites: [{id: c, name: C, code: '9', like: commune, vars: {n: 9}}]",
     }
     assert {"b", "c"} <= load_inventory(tmp_path, None, changed=tried).sites.keys()
     assert "a" in load_inventory(tmp_path, None).sites
@@ -50,6 +50,7 @@ def test_what_a_site_writes_wins_key_by_key_and_null_takes_away(tmp_path: Path) 
 sites:
   - id: a
     name: A
+    code: '1'
     like: commune
     vars: {n: 7}
     links: {tslcd: {circuit: OTHER}}
@@ -115,6 +116,7 @@ templates:
 sites:
   - id: a
     name: A
+    code: '1'
     like: commune
     vars: {n: 7}
     devices: {server: {profile: mattering, address: 10.9.0.1}}
@@ -140,6 +142,7 @@ def test_where_nothing_is_written_equipment_is_behind_the_router_and_the_router_
 sites:
   - id: a
     name: A
+    code: '1'
     like: commune
     vars: {n: 7}
     devices:
@@ -155,7 +158,7 @@ sites:
 def test_a_limit_without_clear_gets_a_fifth_of_hysteresis(tmp_path: Path) -> None:
     (limit,) = load(tmp_path, "").targets["home/gateway"].checks[0].limits or (None,)
     assert limit is None
-    found = load(tmp_path, "sites: [{id: a, name: A, like: commune, vars: {n: 1}}]")
+    found = load(tmp_path, "sites: [{id: a, name: A, code: '1', like: commune, vars: {n: 1}}]")
     (limit,) = found.targets["a/tslcd"].checks[0].limits
     assert limit is not None
     assert limit.clear == pytest.approx(0.04)
@@ -172,7 +175,7 @@ profiles:
         limits:
           probe_icmp_duration_seconds: {above: 0.15, clear: 0.1, above_usual: 3, at_least: 0.02, confirm: 9, says: delay}
           probe_icmp_jitter_seconds: {above_usual: 4, at_least: 0.03, says: jitter}
-sites: [{id: a, name: A, like: commune, vars: {n: 1}, links: {tslcd: {profile: followed}}}]
+sites: [{id: a, name: A, code: '1', like: commune, vars: {n: 1}, links: {tslcd: {profile: followed}}}]
 """
     limits = load(tmp_path, text).targets["a/tslcd"].checks[0].limits
     rtt, jitter = "probe_icmp_duration_seconds", "probe_icmp_jitter_seconds"

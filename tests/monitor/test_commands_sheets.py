@@ -97,9 +97,12 @@ def test_the_workbook_helps_whoever_fills_it_in(folder: Path) -> None:
     chosen = {
         str(each.sqref): each.formula1 for sheet in (sites, devices) for each in sheet.data_validations.dataValidation
     }
-    provider = head["tslcd: Nhà cung cấp"].column_letter
+    provider = head["Đường truyền TSLCĐ – Nhà cung cấp"].column_letter
     assert chosen[f"{provider}2:{provider}504"] == "'Danh mục'!$A$2:$A$3"
     assert [cell.value for cell in book["Danh mục"]["A"]][:3] == ["providers", "viettel", "vnpt"]
+    profiles = [cell.value for cell in book["Danh mục"]["B"]]
+    assert "switch" in profiles
+    assert "tslcd-line" not in profiles
     assert sites.column_dimensions[head["Tham số n"].column_letter].hidden
     assert [each.value for each in devices[4]] == ["xa-a", "ups", "ups", "10.64.1.3", None]
 
@@ -126,9 +129,9 @@ def test_only_what_a_clerk_changed_is_written_where_it_stands(folder: Path, give
         sites.cell(2, at["Mã hành chính"]).value = 123  # as Excel makes of 00123
         sites.cell(2, at["Điện thoại"]).value = "0912 345 678"
         sites.cell(2, at["Kinh độ"]).value = "105,95"
-        sites.cell(2, at["tslcd: Nhà cung cấp"]).value = "Viettel"
-        sites.cell(2, at["tslcd: Băng thông (Mbps)"]).value = "50 Mbps"
-        sites.cell(3, at["tslcd: Mã kênh"]).value = "T-00456"
+        sites.cell(2, at["Đường truyền TSLCĐ – Nhà cung cấp"]).value = "Viettel"
+        sites.cell(2, at["Đường truyền TSLCĐ – Băng thông (Mbps)"]).value = "50 Mbps"
+        sites.cell(3, at["Đường truyền TSLCĐ – Mã kênh"]).value = "T-00456"
         devices.append(["Xã  A\u0301", "switch-2", "Bộ chuyển mạch", "10.64.1.9", "switch"])
         devices.append([123, "no", "switch", "10.64.1.10"])
 
@@ -170,8 +173,8 @@ def test_a_new_commune_needs_no_words_of_the_template_where_its_addresses_tell_t
         row = {
             "Tên xã, phường": "Xã Đông Đô",
             "Mã hành chính": "00789",
-            "tslcd: Nhà cung cấp": "VNPT",
-            "tslcd: Mã kênh": "X: 1",
+            "Đường truyền TSLCĐ – Nhà cung cấp": "VNPT",
+            "Đường truyền TSLCĐ – Mã kênh": "X: 1",
         }
         for heading, value in row.items():
             sites.cell(9, at[heading]).value = value
@@ -217,7 +220,12 @@ def test_columns_may_stand_elsewhere_with_others_between_a_title_above_and_cells
 
     said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)), "--lang", "en")
     assert (said.stderr, said.exit_code) == ("", 0)
-    assert said.stdout.startswith("xa.xlsx: columns that are not read: `STT`\n~ sites (1): xa-a\n")
+    assert said.stdout.startswith(
+        "xa.xlsx: columns that are not read: `STT`\n"
+        "xa.xlsx: 'Xã, phường'!F5: no site has the area `Thành phố Hoa Lư` yet\n"
+        "xa.xlsx: 'Xã, phường'!F6: no site has the area `Thành phố Hoa Lư` yet\n"
+        "~ sites (1): xa-a\n"
+    )
     assert said.stdout.count("→ Thành phố Hoa Lư") == 2
 
 
@@ -225,7 +233,7 @@ def test_a_row_that_is_not_there_takes_away_nothing_unless_that_is_asked_for(fol
     def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
         sites.delete_rows(3)
         for heading, column in at.items():
-            if heading.startswith("tslcd:"):
+            if heading.startswith("Đường truyền"):
                 sites.cell(2, column).value = " "
         devices.delete_rows(3, 4)
 
@@ -249,15 +257,27 @@ def test_a_row_that_is_not_there_takes_away_nothing_unless_that_is_asked_for(fol
 
 def test_all_mistakes_are_told_at_once_in_vietnamese_for_whoever_filled_it_in(folder: Path, given_out: bytes) -> None:
     def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
-        sites.cell(2, at["tslcd: Băng thông (Mbps)"]).value = "nhanh"
+        sites.cell(2, at["Đường truyền TSLCĐ – Băng thông (Mbps)"]).value = "nhanh"
+        sites.cell(9, at["Tên xã, phường"]).value = "Xã Mới"
+        sites.cell(9, at["Đường truyền TSLCĐ – Nhà cung cấp"]).value = "vnpt"
         devices.cell(3, 4).value = "10.64.1"
+        devices.cell(4, 4).value = "10.99.1.1"
+        devices.cell(5, 4).value = None
         devices.append(["xa-a", "Camera", "camra"])
+        devices.append(["xa-b", "switch-2", "switch", "10.64.2.2"])
+        devices.append(["xa-b", "line", "tslcd-line", "10.64.2.9"])
 
     said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)))
     assert said.stderr.splitlines() == [
         "xa.xlsx: 'Xã, phường'!M2: `nhanh` không phải là băng thông; ghi số Mbps, hoặc kèm đơn vị: 512 kbps, 20 Mbps, 1 Gbps",
+        "xa.xlsx: 'Xã, phường'!C9: không được để trống, vì mẫu `commune` dùng để đặt `T-{code}`; ví dụ `13444`",
+        "xa.xlsx: 'Xã, phường'!L9: mẫu `commune` cần `{n}` mà không ô nào cho biết; hãy điền cột `Đường truyền TSLCĐ – Địa chỉ IP`, ví dụ `10.65.1.2`",
         "xa.xlsx: 'Thiết bị'!D3: `10.64.1` không phải là địa chỉ IP; ví dụ `10.64.17.4`",
-        "xa.xlsx: 'Thiết bị'!B9: `Camera` không dùng làm mã được: chỉ chữ thường không dấu, số và gạch ngang, ví dụ `switch-2`",
+        "xa.xlsx: 'Thiết bị'!D4: 10.99.1.1 nằm ngoài mạng của địa điểm (10.64.1.0/24); hãy sửa địa chỉ, hoặc khai báo mạng này ở `networks` của địa điểm trong YAML",
+        "xa.xlsx: 'Thiết bị'!D5: loại `router` cần có địa chỉ IP; hãy điền địa chỉ",
+        "xa.xlsx: 'Thiết bị'!B9: `Camera` không dùng làm mã được: chỉ chữ thường không dấu, số và gạch ngang, ví dụ `camera`",
+        "xa.xlsx: 'Thiết bị'!D10: địa chỉ 10.64.2.2 đã thuộc về `xa-b/switch`; mỗi bên phải có địa chỉ riêng",
+        "xa.xlsx: 'Thiết bị'!C11: `tslcd-line` không có trong danh sách; có: `backbone-router`, `digital-signature`, `doc-management`, `gateway`, `internet-line`, `lgsp`, `name-server`, `national-database`, `official-mail`, `procedure-system`, `public-portal`, `router`, …",
         "không có gì được ghi",
     ]
 
@@ -275,9 +295,97 @@ def test_what_only_the_whole_inventory_shows_is_told_at_the_cell_that_asked_for_
         "xa.xlsx: 'Thiết bị'!D4: 10.99.1.1 is outside of the site's networks (10.64.1.0/24); "
         "mend the address, or name its network in `networks` of the site"
     )
-    assert "xa.xlsx: 'Thiết bị'!" in said.stderr.splitlines()[1]
-    assert "address 10.64.2.2 already belongs to xa-b/switch" in said.stderr.splitlines()[1]
+    assert said.stderr.splitlines()[1] == (
+        "xa.xlsx: 'Thiết bị'!D9: address 10.64.2.2 already belongs to xa-b/switch; give one of the two its own"
+    )
     assert held(folder) == before
+
+
+def test_what_a_new_commune_gets_that_nobody_wrote_is_told(folder: Path, given_out: bytes) -> None:
+    def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
+        row = {"Tên xã, phường": "Xã Đông Đô", "Mã hành chính": "00789", "Đường truyền TSLCĐ – Nhà cung cấp": "VNPT"}
+        for heading, value in row.items():
+            sites.cell(9, at[heading]).value = value
+        devices.append(["Xã Đông Đô", "router", "router", "10.64.33.1"])
+
+    said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)))
+    assert said.stdout.splitlines()[:3] == [
+        "xa.xlsx: 'Xã, phường'!A9: địa điểm mới `xa-dong-do`, theo mẫu `commune`",
+        "xa.xlsx: 'Xã, phường'!A9: `xa-dong-do`, suy ra từ các ô khác: `n = 33`, `tslcd = vnpt`",
+        "xa.xlsx: 'Xã, phường'!A9: `xa-dong-do`, không ai ghi nên lấy theo mẫu, hãy kiểm tra lại: "
+        "`Đường truyền TSLCĐ – Mã kênh: T-00789`, `Đường truyền TSLCĐ – Địa chỉ IP: 10.65.33.2`, "
+        "`Đường truyền TSLCĐ – Băng thông (Mbps): 20`, `Đường truyền TSLCĐ – Nối qua: center/core`, `switch: 10.64.33.2`",
+    ]
+    assert (said.stderr, said.exit_code) == ("", 0)
+
+
+def test_a_row_that_was_copied_from_a_neighbour_is_told_of_what_is_still_the_neighbours(
+    folder: Path, given_out: bytes
+) -> None:
+    def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
+        for cell in sites[2]:
+            sites.cell(9, cell.column).value = cell.value
+        row = {"Mã định danh": None, "Tên xã, phường": "Xã Mới", "Mã hành chính": "00789"}
+        for heading, value in {**row, "Đường truyền TSLCĐ – Địa chỉ IP": "10.65.9.2"}.items():
+            sites.cell(9, at[heading]).value = value
+
+    said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)), "--lang", "en")
+    assert (
+        "xa.xlsx: 'Xã, phường'!O9: `1` contradicts xa.xlsx: 'Xã, phường'!L9 (`n = 9`), which is taken\n" in said.stdout
+    )
+    assert "xa.xlsx: 'Xã, phường'!K9: the circuit `T-00123` is already that of `xa-a/tslcd`; " in said.stdout
+    assert (said.stderr, said.exit_code) == ("", 0)
+
+
+def test_rows_that_are_no_sites_are_left_out_or_told_once(folder: Path, given_out: bytes) -> None:
+    def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
+        for cell in sites[1]:
+            sites.cell(9, cell.column).value = cell.value
+        sites.cell(10, at["Tên xã, phường"]).value = "Tổng cộng: 2 xã"
+        sites.cell(11, 1).value = "Số liệu tháng 11"
+        sites.merge_cells("A11:H11")
+
+    said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)))
+    assert said.stderr.splitlines() == [
+        "xa.xlsx: 'Xã, phường'!B10: dòng này chỉ có tên `Tổng cộng: 2 xã`; xã mới thì hãy điền mã hành chính và các đường truyền, "
+        "không phải xã thì hãy xóa dòng",
+        "không có gì được ghi",
+    ]
+
+
+def test_people_may_call_equipment_as_they_do(folder: Path, given_out: bytes) -> None:
+    def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
+        devices.append(["Xã Á", "wifi", "Wi-Fi", "10.64.1.30/24", "switch"])
+        devices.append(["xã á", "sw", "SWITCH", "10.64.1.31", "switch"])
+
+    (folder / "inventory" / "more.yaml").write_text(
+        "profiles: {access-point: {kind: access-point, fits: {descriptions: [AP]}, checks: {echo: {probe: icmp}}}}"
+    )
+    said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)), "--write")
+    assert (said.stderr, said.exit_code) == ("", 0)
+    after = held(folder)["sites.yaml"].decode()
+    assert "      wifi: {profile: access-point, address: 10.64.1.30, behind: [switch]}\n" in after
+    assert "      sw: {profile: switch, address: 10.64.1.31, behind: [switch]}\n" in after
+
+
+def test_a_workbook_with_the_headings_of_before_is_taken(folder: Path, given_out: bytes) -> None:
+    def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
+        for cell in sites[1]:
+            cell.value = cell.value.replace("Đường truyền TSLCĐ – ", "tslcd: ")
+        sites.cell(2, at["Đường truyền TSLCĐ – Mã kênh"]).value = "T-7"
+
+    said = run(folder, "import", "xlsx", str(filled(folder, given_out, fill)), "--lang", "en")
+    assert "    circuit: T-00123 → T-7\n" in said.stdout
+    assert said.exit_code == 0
+
+
+def test_lines_are_called_by_their_names_too_where_several_are_of_one_kind(folder: Path) -> None:
+    file = folder / "inventory" / "sites.yaml"
+    second = "{profile: tslcd-line, provider: vnpt, circuit: '0100', address: 10.65.2.6}"
+    file.write_text(SITES.replace("circuit: '0099'}", f"circuit: '0099'}}, spare: {second}"), encoding="utf-8")
+    head = [cell.value for cell in load_workbook(exported(folder))["Xã, phường"][1]]
+    assert "Đường truyền TSLCĐ (tslcd) – Mã kênh" in head
+    assert "Đường truyền TSLCĐ (spare) – Mã kênh" in head
 
 
 def test_neither_a_name_nor_a_cell_becomes_a_formula(folder: Path) -> None:
@@ -300,7 +408,7 @@ def test_neither_a_name_nor_a_cell_becomes_a_formula(folder: Path) -> None:
 # -- a sheet that comes back again, or late -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("heading", ["tslcd: Nhà cung cấp", "Tham số tslcd"])
+@pytest.mark.parametrize("heading", ["Đường truyền TSLCĐ – Nhà cung cấp", "Tham số tslcd"])
 def test_a_workbook_may_be_imported_twice(folder: Path, given_out: bytes, heading: str) -> None:
     def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
         sites.cell(2, at[heading]).value = "viettel"
@@ -317,8 +425,8 @@ def test_a_workbook_may_be_imported_twice(folder: Path, given_out: bytes, headin
 @pytest.mark.parametrize("id_", [None, "xa-dong-do"])
 def test_a_new_commune_may_be_imported_twice(folder: Path, given_out: bytes, id_: str | None) -> None:
     def fill(sites: Any, devices: Any, at: Mapping[str, int], _: Mapping[str, int]) -> None:
-        row = {"Mã định danh": id_, "Tên xã, phường": "Xã Đông Đô", "Mã hành chính": "00789", "tslcd: Nhà cung cấp": "vnpt",
-               "tslcd: Địa chỉ IP": "10.65.33.2"}  # fmt: skip
+        row = {"Mã định danh": id_, "Tên xã, phường": "Xã Đông Đô", "Mã hành chính": "00789", "Đường truyền TSLCĐ – Nhà cung cấp": "vnpt",
+               "Đường truyền TSLCĐ – Địa chỉ IP": "10.65.33.2"}  # fmt: skip
         for heading, value in row.items():
             sites.cell(5, at[heading]).value = value
         devices.append(["Xã Đông Đô", "switch-2", "switch", "10.64.33.9"])
@@ -363,12 +471,27 @@ def test_what_was_changed_on_both_sides_is_told(folder: Path, given_out: bytes) 
     assert "    area: Huyện B → Huyện C" in said.output
 
 
+def test_zeros_that_excel_took_out_of_csv_are_put_back_where_they_are_known(folder: Path) -> None:
+    file, before = folder / "xa.csv", held(folder)
+    assert run(folder, "export", "csv", str(file), "--lang", "en").exit_code == 0
+    text = file.read_text(encoding="utf-8-sig").replace(",00123,", ",123,").replace("0229 000 001", "229000001")
+    file.write_text(text, encoding="utf-8-sig")
+    said = run(folder, "import", "csv", str(file), "--lang", "en", "--write")
+    assert said.stderr == ""
+    assert held(folder) == before
+
+
 def test_csv_may_be_imported_twice(folder: Path) -> None:
     assert run(folder, "export", "csv", str(folder / "xa.csv")).exit_code == 0
     text = (folder / "xa.csv").read_text(encoding="utf-8-sig")
     text = text.replace("commune,vnpt,", "commune,viettel,")
     new = dict.fromkeys(text.splitlines()[0].replace('"Tên xã, phường"', "Ten").split(","), "")
-    new |= {"Mã định danh": "xa-moi", "Ten": "Xã Mới", "tslcd: Nhà cung cấp": "vnpt", "tslcd: Địa chỉ IP": "10.65.33.2"}
+    new |= {
+        "Mã định danh": "xa-moi",
+        "Ten": "Xã Mới",
+        "Đường truyền TSLCĐ – Nhà cung cấp": "vnpt",
+        "Đường truyền TSLCĐ – Địa chỉ IP": "10.65.33.2",
+    }
     new |= {"Mã hành chính": "00789"}
     (folder / "xa.csv").write_text(text + ",".join(new.values()) + "\n", encoding="utf-8")
     before = held(folder)

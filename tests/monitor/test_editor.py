@@ -85,7 +85,7 @@ maintenance-longer-than-its-period maintenance-no-recurrence maintenance-of-noth
 maintenance-too-often maintenance-unknown-site maintenance-until-before-start missing-circuit name-for-a-device no-address
 word-in-a-network word-of-a-template not-an-address timeout-longer-than-interval timeout-shorter-than-the-run unfilled-variable unknown-check-in-options unknown-measurement unknown-parent
 profile-like-itself profile-like-nothing unknown-profile unknown-provider unknown-template unreadable-secret
-calendar-missing meeting-ends-before-it-starts meeting-except-without-repeat meeting-for-and-end meeting-no-recurrence
+duplicate-code no-code-to-fill-in calendar-missing meeting-ends-before-it-starts meeting-except-without-repeat meeting-for-and-end meeting-no-recurrence
 meeting-not-held-then meeting-on-another-day meeting-owner-without-address meeting-report-too-early meeting-room-of-nothing
 meeting-too-long meeting-twice meeting-unknown-room
 """

@@ -36,9 +36,9 @@ def test_a_meeting_that_is_about_to_begin_is_told_of_by_its_rooms_and_by_what_th
         assert [each["rooms"] for each in incident["meetings"]] == [["center/portal"]]
         assert files.metrics()['monitor_meeting_rooms{meeting="giao-ban",readiness="not-ready"}'] == 1
         assert "Giao ban" in files.get("/meetings")[1]
-        assert run("meetings", files=files).stdout.rstrip().endswith("Giao ban (important): 1 not-ready")
-        assert "not-ready: " in run("meetings", "giao-ban", files=files).stdout
-        gone = run("meetings", "gone", files=files)
+        assert run("meetings", files=files).stdout.rstrip().endswith("Giao ban (quan trọng): 1 chưa sẵn sàng")
+        assert "not ready: " in run("meetings", "giao-ban", "--lang", "en", files=files).stdout
+        gone = run("meetings", "gone", "--lang", "en", files=files)
         assert (gone.exit_code, gone.stderr) == (
             1,
             "no meeting of this id comes soon; `meetings` lists those that come\n",
