@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench setup editor
+.PHONY: demo test lint bench setup editor grafana
 
 demo: setup
 	$(PYTHON) lab/setup.py
@@ -24,6 +24,9 @@ bench: setup
 
 editor: setup  # needs Node.js and npm: types into a real language server with the schemas of config/schema
 	$(BIN)/pytest -m editor tests/editor
+
+grafana: setup  # needs Node.js and npm: Grafana's own types and transformations for the dashboards
+	$(BIN)/pytest -m grafana tests/dashboards
 
 setup: .venv/.stamp
 

@@ -12,6 +12,8 @@ from grafana_foundation_sdk.models.dashboard import VariableHide
 from dashboards.parts import (
     DEGRADED,
     DOWN,
+    JITTER_HURTS,
+    LOSS_HURTS,
     PLAIN,
     STATES,
     WELL,
@@ -28,6 +30,7 @@ from dashboards.parts import (
     or_none,
     quantile,
     query,
+    router_ports,
     row_link,
     short,
     sites,
@@ -39,11 +42,11 @@ from dashboards.parts import (
 )
 
 LINE = 'target="$target"'
-ROUTER = '{site="$site", kind="router"}'
+ROUTER = 'site="$site", kind="router"'
 RTT, JITTER = "monitor_echo_rtt_seconds", "monitor_echo_jitter_seconds"
 PEERS = 'and on (site, target) monitor_link_info{provider="$provider"} and on (site, target) monitor_target_state{kind="$kind"}'
 """The lines of the same kind and provider, this one among them."""
-LOSS_STEPS = colours((None, WELL), (0.01, DEGRADED), (0.05, DOWN))
+LOSS_STEPS = colours((None, WELL), (LOSS_HURTS, DEGRADED), (0.05, DOWN))
 
 
 def of_peers(part: float, histogram: str) -> str:
@@ -72,7 +75,7 @@ def now() -> list[Builder[model.Panel]]:
         ),
         figure(
             "Độ biến thiên trễ 95 %", "95th percentile of the jitter of the range shown; video calls suffer above 30 ms", "s",
-            colours((None, WELL), (0.03, DEGRADED), (0.1, DOWN)),
+            colours((None, WELL), (JITTER_HURTS, DEGRADED), (0.1, DOWN)),
             query(quantile(0.95, JITTER, LINE, window="$__range"), "95 %", instant=True),
         ),
         figure(
@@ -86,7 +89,7 @@ def seen() -> list[Builder[model.Panel]]:
     """Every echo."""
     return [
         echoes(
-            "Độ trễ của từng gói", "Round trips of all echoes, one a second: how many fell between two bounds, the brighter the more",
+            "Độ trễ của từng gói", "Round trips of all echoes, one a second: how many fell between two bounds; a narrow band is a calm line, one that spreads upwards a queue",
             RTT, LINE,
         ),
         lines(
@@ -101,7 +104,7 @@ def seen() -> list[Builder[model.Panel]]:
         ).span(12),
         lines(
             "Độ biến thiên trễ: trung vị, 95 %", "Jitter: median and 95th percentile of the difference of each round trip to the one before", "s",
-            query(quantile(0.5, JITTER, LINE), "50 %"), query(quantile(0.95, JITTER, LINE), "95 %", "B"),
+            query(quantile(0.5, JITTER, LINE), "50 %"), query(quantile(0.95, JITTER, LINE), "95 %", "B"), hurts_from=JITTER_HURTS,
         ).span(12),
         lines(
             "Đổi đường đi", "TTL of the replies: a jump is another way through the provider's network", "none",
@@ -111,25 +114,6 @@ def seen() -> list[Builder[model.Panel]]:
             "Đường này và những gì cùng nơi", "States at the site over time: with the UPS, or alone?", STATES,
             query(short('monitor_target_state{site="$site", role!="service"}'), "{{thing}}"),
         ).span(24),
-    ]  # fmt: skip
-
-
-def load() -> list[Builder[model.Panel]]:
-    """Is it full, or faulty."""
-    return [
-        lines(
-            "Lưu lượng tại bộ định tuyến", "Traffic of the ports of the router of the site", "bps",
-            query(f"snmp_if_in_bits_per_second{ROUTER}", "{{ifName}} nhận"),
-            query(f"snmp_if_out_bits_per_second{ROUTER}", "{{ifName}} gửi", "B"),
-        ),
-        lines(
-            "Mức sử dụng băng thông", "Part of the bandwidth in use; a line above 90 % is slow because it is full", "percentunit",
-            query(f"snmp_if_utilisation_ratio{ROUTER}", "{{ifName}}"),
-        ),
-        lines(
-            "Gói lỗi", "Packets with errors at the ports of the router", "percentunit",
-            query(f"snmp_if_error_ratio{ROUTER}", "{{ifName}} lỗi"),
-        ),
     ]  # fmt: skip
 
 
@@ -192,7 +176,7 @@ def dashboard() -> boards.Dashboard:
             variable("kind", "Loại đường", kind).hide(VariableHide.HIDE_VARIABLE),
         ],
         {
-            "Hiện trạng": now(), "Từng gói": seen(), "Tải và lỗi": load(), "So với các đường khác": beside_others(),
+            "Hiện trạng": now(), "Từng gói": seen(), "Tải và lỗi": router_ports(ROUTER), "So với các đường khác": beside_others(),
         },
         marks=[incidents('site="$site"'), maintenance('site="$site"')],
     )  # fmt: skip

@@ -15,10 +15,13 @@ from grafana_foundation_sdk.models import heatmap as heat_model
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueTextMode,
+    FieldTextAlignment,
+    GraphThresholdsStyleMode,
     LegendDisplayMode,
     LegendPlacement,
     SortOrder,
     StackingMode,
+    TableAutoCellOptions,
     TableCellHeight,
     TooltipDisplayMode,
     VisibilityMode,
@@ -89,6 +92,8 @@ def rank_colours() -> boards.ThresholdsConfig:
 
 # -- expressions -------------------------------------------------------------------------------------------------------
 
+LOSS_HURTS, JITTER_HURTS, ERRORS_HURT, FULL = 0.01, 0.03, 0.01, 0.9
+"""From where on people notice; the loss is that of ITU-T G.1010 for videophone."""
 ANY_SITE = 'site=~"$site"'
 COMMUNES = 'monitor_site_info{code!="", site=~"$site", area=~"$area"}'
 COMMUNES_ALL = 'monitor_site_info{code!=""}'
@@ -187,8 +192,10 @@ def last() -> common.ReduceDataOptions:
     return common.ReduceDataOptions().calcs(["lastNotNull"]).values(False).fields("")
 
 
-def lines(title: str, english: str, unit: str, *queries: Dataquery) -> timeseries.Panel:
-    """Curves over time."""
+def lines(
+    title: str, english: str, unit: str, *queries: Dataquery, hurts_from: float | None = None
+) -> timeseries.Panel:
+    """Curves over time, with a dashed line where it begins to hurt."""
     panel = timeseries.Panel().title(title).description(english).datasource(SOURCE).unit(unit).min(0)
     panel.show_points(VisibilityMode.NEVER).fill_opacity(8).height(8).span(8)
     panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
@@ -200,12 +207,35 @@ def lines(title: str, english: str, unit: str, *queries: Dataquery) -> timeserie
     )
     for each in queries:
         panel.with_target(each)
+    if hurts_from is not None:
+        panel.thresholds(colours((None, "text"), (hurts_from, DOWN)))
+        panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED))
     return panel
 
 
 def stacked(panel: timeseries.Panel) -> timeseries.Panel:
     """Curves that are parts of a whole, on top of each other."""
     return panel.stacking(common.StackingConfig().mode(StackingMode.NORMAL)).fill_opacity(60).line_width(0)
+
+
+def router_ports(selector: str) -> list[timeseries.Panel]:
+    """Traffic, use of the bandwidth and errors of the ports of a router."""
+    return [
+        lines(
+            "Lưu lượng tại bộ định tuyến", "Traffic of the ports of the router", "bps",
+            query(f"snmp_if_in_bits_per_second{{{selector}}}", "{{ifName}} nhận"),
+            query(f"snmp_if_out_bits_per_second{{{selector}}}", "{{ifName}} gửi", "B"),
+        ),
+        lines(
+            "Mức sử dụng băng thông",
+            "Part of its bandwidth that a port carries in its busier direction; what is full is slow", "percentunit",
+            query(f"snmp_if_utilisation_ratio{{{selector}}}", "{{ifName}}"), hurts_from=FULL,
+        ),
+        lines(
+            "Gói lỗi tại bộ định tuyến", "Packets with errors at the ports of the router", "percentunit",
+            query(f"snmp_if_error_ratio{{{selector}}}", "{{ifName}}"), hurts_from=ERRORS_HURT,
+        ),
+    ]  # fmt: skip
 
 
 def figure(title: str, english: str, unit: str, steps: boards.ThresholdsConfig, *queries: Dataquery) -> stat.Panel:
@@ -245,7 +275,7 @@ def timeline(
 
 
 def echoes(title: str, english: str, histogram: str, selector: str) -> heatmap.Panel:
-    """A histogram over time, the brighter the more: after SmokePing, where the smoke is the spread of the delay."""
+    """A histogram over time, the more the further from the background: after SmokePing, where smoke is the spread of the delay."""
     smoke = f"sum by (le) (increase({histogram}_bucket{{{selector}}}[$__rate_interval]))"
     color = heatmap.HeatmapColorOptions().mode(heat_model.HeatmapColorMode.SCHEME).scheme("Cividis").exponent(0.5)
     panel = heatmap.Panel().title(title).description(english).datasource(SOURCE).calculate(False)
@@ -273,6 +303,7 @@ def columns(
     away = dict.fromkeys(("Time", *hidden), True)
     tidy = {"excludeByName": away, "indexByName": order, "renameByName": dict(texts)}
     panel = table.Panel().title(title).description(english).datasource(SOURCE).unit("none").no_value("")
+    panel.align(FieldTextAlignment.AUTO).cell_options(TableAutoCellOptions()).inspect(False)
     for each in queries:
         panel.with_target(each)
     merged = [model.DataTransformerConfig(id_val="merge", options={})] if len(queries) > 1 else []

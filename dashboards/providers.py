@@ -10,6 +10,8 @@ from grafana_foundation_sdk.models import dashboard as model
 from dashboards.parts import (
     DEGRADED,
     DOWN,
+    JITTER_HURTS,
+    LOSS_HURTS,
     NONE_IS_WELL,
     PROVIDER,
     WELL,
@@ -70,7 +72,7 @@ def now() -> list[Builder[model.Panel]]:
              query(or_none(planned, provider="Không có"), "{{provider}}", instant=True)).decimals(0),
         lines("Đường đang ngừng", "Lines down over time, without announced work and power cuts", "short", query(state, "{{provider}}")).span(12),
         lines("Đường mất gói trên 1 %", "Lines that lose more than 1 %, over time", "short",
-              query(f"sum by (provider) (({lost('')} > bool 0.01 and on (site, target) {LINES}) * {PROVIDER})", "{{provider}}")).span(12),
+              query(f"sum by (provider) (({lost('')} > bool {LOSS_HURTS} and on (site, target) {LINES}) * {PROVIDER})", "{{provider}}")).span(12),
     ]  # fmt: skip
 
 
@@ -85,7 +87,7 @@ def quality() -> list[Builder[model.Panel]]:
         lines("Mất gói trung bình", "Mean loss of all lines", "percentunit",
               query(f"avg by (provider) (({lost('')} and on (site, target) {LINES}) * {PROVIDER})", "{{provider}}")).span(12),
         lines("Độ biến thiên trễ: 95 %", "95th percentile of the jitter of all echoes", "s",
-              query(of_echoes(0.95, "monitor_echo_jitter_seconds"), "{{provider}}")).span(12),
+              query(of_echoes(0.95, "monitor_echo_jitter_seconds"), "{{provider}}"), hurts_from=JITTER_HURTS).span(12),
         lines("Độ trễ: trung vị", "Median round trip of all echoes", "s",
               query(of_echoes(0.5, "monitor_echo_rtt_seconds"), "{{provider}}")).span(12),
         lines("Độ trễ: 95 %", "95th percentile of the round trip of all echoes", "s",

@@ -23,7 +23,9 @@ from dashboards.parts import (
     COMMUNES,
     DEGRADED,
     DOWN,
+    FULL,
     HURT,
+    JITTER_HURTS,
     NONE_IS_WELL,
     PLAIN,
     PROVIDER,
@@ -199,6 +201,7 @@ def line_panels() -> list[Builder[model.Panel]]:
             "95th percentile of the jitter of the ten worst TSLCĐ lines; video calls suffer above 30 ms",
             "s",
             query(slowest(0.95, "monitor_echo_jitter_seconds"), "{{target}}"),
+            hurts_from=JITTER_HURTS,
         )
         .data_links([TO_LINE])
         .span(12),
@@ -223,6 +226,7 @@ def line_panels() -> list[Builder[model.Panel]]:
             "Part of its bandwidth that a port carries in its busier direction: the ten busiest",
             "percentunit",
             query(f"{PORT_USE} and on (site, target, ifName) {BUSIEST_PORTS}", "{{target}} {{ifName}}"),
+            hurts_from=FULL,
         ).span(24),
     ]
 

@@ -11,7 +11,10 @@ from dashboards.parts import (
     ANY_SITE,
     AREA,
     COMMUNES,
+    FULL,
     HURT,
+    JITTER_HURTS,
+    LOSS_HURTS,
     NONE_IS_WELL,
     PLAIN,
     STATES,
@@ -40,8 +43,6 @@ from dashboards.parts import (
 ENDPOINT = f'kind="vc-endpoint", {ANY_SITE}'
 CHOSEN = f"and on (site) {COMMUNES}"
 LINES_OF_ROOMS = f'and on (site, target) monitor_target_state{{kind="tslcd"}} {CHOSEN}'
-LOSS, JITTER_SECONDS = 0.01, 0.03
-"""From where on a conference suffers; the loss is that of ITU-T G.1010 for videophone."""
 READINESS = {"ready": "✓ Sẵn sàng", "at-risk": "△ Có rủi ro", "not-ready": "✕ Chưa sẵn sàng"}
 
 
@@ -82,9 +83,9 @@ def at_risk() -> bargauge.Panel:
     minutes = f"max by (site) (upsOnBattery{{{ANY_SITE}}}) == 1"
     reasons = {
         "Thiết bị không trả lời": f"min by (site, target) (probe_success{{{ENDPOINT}}}) == 0",
-        f"Đường TSLCĐ mất gói trên {LOSS * 100:g} %": f"{lost(ANY_SITE)} > {LOSS} {LINES_OF_ROOMS}",
-        f"Trễ biến thiên trên {JITTER_SECONDS * 1000:g} ms": f"{jitter} > {JITTER_SECONDS} {LINES_OF_ROOMS}",
-        "Cổng bộ định tuyến đầy trên 90 %": f'snmp_if_utilisation_ratio{{kind="router", {ANY_SITE}}} > 0.9',
+        f"Đường TSLCĐ mất gói trên {LOSS_HURTS * 100:g} %": f"{lost(ANY_SITE)} > {LOSS_HURTS} {LINES_OF_ROOMS}",
+        f"Trễ biến thiên trên {JITTER_HURTS * 1000:g} ms": f"{jitter} > {JITTER_HURTS} {LINES_OF_ROOMS}",
+        f"Cổng bộ định tuyến đầy trên {FULL * 100:g} %": f'snmp_if_utilisation_ratio{{kind="router", {ANY_SITE}}} > 0.9',
         "UPS đang chạy ắc quy": minutes,
         "Đang bảo trì": f"monitor_target_maintenance{{{ANY_SITE}}} == 1",
     }

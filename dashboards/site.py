@@ -9,7 +9,9 @@ from grafana_foundation_sdk.models import dashboard as model
 from dashboards.parts import (
     DEGRADED,
     DOWN,
+    ERRORS_HURT,
     HURT,
+    JITTER_HURTS,
     PLAIN,
     STATES,
     TO_LINE,
@@ -26,6 +28,7 @@ from dashboards.parts import (
     quantile,
     query,
     rank,
+    router_ports,
     short,
     sites,
     stacked,
@@ -34,6 +37,7 @@ from dashboards.parts import (
 )
 
 HERE = 'site="$site"'
+ROUTER = f'{HERE}, kind="router"'
 LINE = "site, target, "
 
 
@@ -55,7 +59,6 @@ def now() -> list[Builder[model.Panel]]:
 
 def both_lines() -> list[Builder[model.Panel]]:
     """The lines, side by side."""
-    port = f'{{{HERE}, kind="router"}}'
     return [
         lines(
             "Mất gói", "Echoes that did not come back, of each line", "percentunit",
@@ -67,17 +70,9 @@ def both_lines() -> list[Builder[model.Panel]]:
         ).data_links([TO_LINE]),
         lines(
             "Độ biến thiên trễ: 95 %", "95th percentile of the jitter; video calls suffer above 30 ms", "s",
-            query(short(quantile(0.95, "monitor_echo_jitter_seconds", HERE, LINE)), "{{thing}}"),
+            query(short(quantile(0.95, "monitor_echo_jitter_seconds", HERE, LINE)), "{{thing}}"), hurts_from=JITTER_HURTS,
         ).data_links([TO_LINE]),
-        lines(
-            "Lưu lượng tại bộ định tuyến", "Traffic of the ports of the router", "bps",
-            query(f"snmp_if_in_bits_per_second{port}", "{{ifName}} nhận"),
-            query(f"snmp_if_out_bits_per_second{port}", "{{ifName}} gửi", "B"),
-        ).span(12),
-        lines(
-            "Mức sử dụng băng thông", "Part of its bandwidth that a port carries in its busier direction", "percentunit",
-            query(f"snmp_if_utilisation_ratio{port}", "{{ifName}}"),
-        ).span(12),
+        *router_ports(ROUTER),
     ]  # fmt: skip
 
 
@@ -95,7 +90,7 @@ def local_network() -> list[Builder[model.Panel]]:
         ).span(8),
         lines(
             "Gói lỗi tại cổng", "Packets with errors, by port; above 1 % look at cable and plug", "percentunit",
-            query(short(f"snmp_if_error_ratio{{{HERE}}}"), port),
+            query(short(f"snmp_if_error_ratio{{{HERE}}}"), port), hurts_from=ERRORS_HURT,
         ),
         figure(
             "Chạy liên tục", "Since each device last started", "s", PLAIN,

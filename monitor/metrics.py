@@ -244,7 +244,11 @@ def _incidents(found: Iterable[Incident], *, openmetrics: bool) -> str:
     worst = sorted(found, key=lambda each: (rank(each.severity), each.began), reverse=True)[:INCIDENTS_SHOWN]
     told = (
         labels(
-            incident=each.id, site=each.root.partition("/")[0], target=each.root, cause=each.cause, severity=each.severity
+            incident=each.id,
+            site=each.root.partition("/")[0],
+            target=each.root,
+            cause=each.cause,
+            severity=each.severity,
         )
         for each in worst
     )

@@ -44,9 +44,18 @@ PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 
 
 def history(*, well: bool) -> str:
-    """All of it as OpenMetrics with times, for `promtool tsdb create-blocks-from openmetrics`."""
-    lines = [f"{series} {END - ago}" for ago in range(HOUR, -1, -STEP) for series in exposition(well=well, ago=ago)]
+    """All of it as OpenMetrics with times, for `promtool tsdb create-blocks-from openmetrics`, with the labels that a scrape adds."""
+    lines = [
+        f"{_scraped(series)} {END - ago}" for ago in range(HOUR, -1, -STEP) for series in exposition(well=well, ago=ago)
+    ]
     return "\n".join([*lines, "# EOF", ""])
+
+
+def _scraped(series: str) -> str:
+    name, _, value = series.rpartition(" ")
+    name, _, labels = name.removesuffix("}").partition("{")
+    own = ",".join([*filter(None, [labels]), 'job="commune-monitor"', 'instance="127.0.0.1:9469"'])
+    return f"{name}{{{own}}} {value}"
 
 
 def exposition(*, well: bool, ago: int = 0) -> Iterator[str]:
@@ -178,15 +187,13 @@ def _centre(*, well: bool) -> Iterator[str]:
     yield told
     at = f'{labels},check="smtp"'
     yield from (f'probe_smtp_duration_seconds{{{at},phase="{phase}"}} 0.1' for phase in ("connect", "banner", "ehlo"))
-    yield from (f"{name}{{{at}}} {value}" for name, value in (
-        ("probe_success", 1), ("probe_duration_seconds", 0.3), ("probe_smtp_status_code", 250), ("probe_ssl_days_left", 60),
-    ))  # fmt: skip
+    for name, value in (("success", 1), ("duration_seconds", 0.3), ("smtp_status_code", 250), ("ssl_days_left", 60)):
+        yield f"probe_{name}{{{at}}} {value}"
     labels, told = _target("centre", "name-server", "service", 0)
     yield told
     at = f'{labels},check="dns"'
-    yield from (f"{name}{{{at}}} {value}" for name, value in (
-        ("probe_success", 1), ("probe_duration_seconds", 0.01), ("probe_dns_rcode", 0),
-    ))  # fmt: skip
+    for name, value in (("success", 1), ("duration_seconds", 0.01), ("dns_rcode", 0)):
+        yield f"probe_{name}{{{at}}} {value}"
     labels, told = _target("centre", "registrar", "service", 0)
     yield told
     for check in ("sip-udp", "sip-tcp"):
@@ -222,7 +229,7 @@ def _own(ago: int) -> Iterator[str]:
         ("open_fds", 100), ("max_fds", 1024),
     ):  # fmt: skip
         yield f"process_{name} {value}"
-    yield from ('up{job="commune-monitor"} 1', "scrape_duration_seconds 0.1", "scrape_series_added 0")
+    yield from ("up 1", "scrape_duration_seconds 0.1", "scrape_series_added 0")
 
 
 def _open(ago: int, *, well: bool) -> Iterator[str]:

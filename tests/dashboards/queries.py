@@ -52,15 +52,13 @@ def queries(dashboard: Mapping[str, Any], macros: Mapping[str, str] = MACROS) ->
         for target in targets(panel)
     ]
     found += [Query(f"variable {name}", expr) for name, expr in _variables(dashboard)]
-    known = {**MACROS, **macros}
-    return [Query(each.title, _filled(each.expr, known), each.legend, each.instant) for each in found]
+    return [Query(each.title, filled(each.expr, macros), each.legend, each.instant) for each in found]
 
 
 def marks(dashboard: Mapping[str, Any], macros: Mapping[str, str]) -> list[Query]:
     """The annotations: none of them has series when there is nothing to mark."""
-    known = {**MACROS, **macros}
     found = dashboard["annotations"]["list"]
-    return [Query(each["name"], _filled(each["target"]["expr"], known), each["titleFormat"]) for each in found]
+    return [Query(each["name"], filled(each["target"]["expr"], macros), each["titleFormat"]) for each in found]
 
 
 def values(series: Iterable[Mapping[str, Any]], regex: str) -> list[tuple[str, str]]:
@@ -103,6 +101,7 @@ def _variables(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield variable["name"], f"count by ({series[2]}) ({series[1]})"
 
 
-def _filled(expr: str, macros: Mapping[str, str]) -> str:
-    """`$1` is no variable of Grafana's but label_replace's."""
-    return re.sub(r"\$\{?([a-zA-Z_]\w*)\}?", lambda found: macros[f"${found[1]}"], expr)
+def filled(expr: str, macros: Mapping[str, str]) -> str:
+    """With variables and macros filled in, those that are not given from `MACROS`; `$1` is none but label_replace's."""
+    known = {**MACROS, **macros}
+    return re.sub(r"\$\{?([a-zA-Z_]\w*)\}?", lambda found: known[f"${found[1]}"], expr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from dashboards.parts import NAME_AND_SITE
 from tests.dashboards.conftest import BOARDS, FOLDER
 from tests.dashboards.exposition import CUT, END, HOUR, NO_POWER, STEP, WORK
 from tests.dashboards.prometheus import Prometheus
-from tests.dashboards.queries import Query, marks, queries, values
+from tests.dashboards.queries import Query, marks, panels, queries, values
 
 LONG_GONE = END + 3 * 86_400
 LINE = {"$site": "phuong-phu-ly", "$target": "phuong-phu-ly/tslcd", "$provider": "vnpt", "$kind": "tslcd"}
@@ -95,6 +96,22 @@ def test_legends_tell_the_series_of_a_query_apart(provinces: dict[str, Prometheu
             lacking = [label for label in query.labels() for each in series if label not in each]
             assert not lacking, (query.title, query.expr)
             assert len({query.named(each) for each in series}) == len(series), (query.title, query.expr)
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_what_a_click_asks_for_is_a_label_of_what_is_clicked(provinces: dict[str, Prometheus], uid: str) -> None:
+    links = {
+        panel["title"]: set(
+            re.findall(r"__field\.labels\.(\w+)", json.dumps(panel["fieldConfig"]["defaults"].get("links")))
+        )
+        for panel in panels(BOARDS[uid])
+    }
+    for query in asked(uid):
+        if wanted := links.get(query.title):
+            lacking = [
+                each["metric"] for each in answer(provinces["trouble"], query) if not wanted <= set(each["metric"])
+            ]
+            assert not lacking, query.title
 
 
 @pytest.mark.parametrize("uid", BOARDS)

@@ -62,7 +62,7 @@ def test_panels_have_ids_and_titles_of_their_own_and_an_english_description(uid:
 
 
 @each_board
-def test_panels_do_not_overlap_and_keep_to_the_width(uid: str) -> None:
+def test_panels_do_not_overlap_and_fill_the_width(uid: str) -> None:
     taken: set[tuple[int, int]] = set()
     for panel in BOARDS[uid]["panels"]:
         at = panel["gridPos"]
@@ -70,6 +70,7 @@ def test_panels_do_not_overlap_and_keep_to_the_width(uid: str) -> None:
         assert not taken & cells, panel["title"]
         assert at["x"] + at["w"] <= 24, panel["title"]
         taken |= cells
+    assert len(taken) == 24 * (1 + max(y for _, y in taken)), "holes"
 
 
 @each_board
