@@ -171,7 +171,7 @@ def dashboard() -> boards.Dashboard:
         "One line: every echo of it, is it full or faulty, and is it this line alone.",
         [
             sites("monitor_site_info"),
-            variable("target", "Đường", 'label_values(monitor_link_info{site="$site"}, target)'),
+            variable("target", "Đường", 'label_values(monitor_target_state{role="link", site="$site"}, target)'),
             variable("provider", "Nhà cung cấp", provider).hide(VariableHide.HIDE_VARIABLE),
             variable("kind", "Loại đường", kind).hide(VariableHide.HIDE_VARIABLE),
         ],

@@ -67,7 +67,7 @@ def prometheus_over(folder: Path, history: str) -> Iterator[Prometheus]:
         ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(written), str(data)], check=True
     )
     settings.write_text("scrape_configs: []\n")
-    port = _free_port()
+    port = free_port()
     command = [
         "prometheus",
         f"--config.file={settings}",
@@ -85,7 +85,8 @@ def prometheus_over(folder: Path, history: str) -> Iterator[Prometheus]:
             process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
