@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models.dashboard import VariableHide
 from dashboards.parts import (
     DEGRADED,
     DOWN,
+    FINE,
     JITTER_HURTS,
     LOSS_HURTS,
     PLAIN,
@@ -64,7 +65,7 @@ def now() -> list[Builder[model.Panel]]:
             "Khả dụng", "Part of the range shown in which the line worked, of the time that it was seen; the exact figure is the ledger's",
             "percentunit", colours((None, DOWN), (0.99, DEGRADED), (0.995, WELL)),
             query(worked(f"monitor_target_state{{{LINE}}}"), "Khả dụng", instant=True),
-        ).decimals(2),
+        ).decimals(2).max_data_points(FINE),
         figure(
             "Mất gói trong khoảng", "Echoes that did not come back, of the range shown", "percentunit", LOSS_STEPS,
             query(lost(LINE, "$__range"), "Mất", instant=True),

@@ -61,9 +61,10 @@ def oldest_mail() -> stat.Panel:
 def late_and_missed() -> Builder[model.Panel]:
     """Whether everything is looked at in time."""
     return lines(
-        "Lượt đo trễ và bị bỏ", "Late and missed runs a second", "cps",
+        "Lượt đo trễ và bị bỏ", "Late and missed runs a second, and those that were left out to spare the line", "cps",
         query("sum(rate(monitor_runs_late_total[$__rate_interval]))", "Trễ"),
         query("sum(rate(monitor_runs_missed_total[$__rate_interval]))", "Bị bỏ", "B"),
+        query("sum(rate(monitor_runs_spared_total[$__rate_interval]))", "Nhường đường truyền", "C"),
     )  # fmt: skip
 
 
@@ -209,9 +210,10 @@ def machine() -> list[Builder[model.Panel]]:
             query(f"sum(process_resident_memory_bytes {OURS})", "RAM"),
         ),
         lines(
-            "Cơ sở dữ liệu", "Failed writes a second; they are tried again", "cps",
+            "Cơ sở dữ liệu và bản ghi lại", "Failed writes to the database a second, which are tried again; lines of the recording, and those that it lacks", "cps",
             query("sum(rate(monitor_store_errors_total[$__rate_interval]))", "Ghi lỗi"),
-            query("sum(rate(monitor_recording_dropped_total[$__rate_interval]))", "Dòng ghi lại bị bỏ", "B"),
+            query("sum(rate(monitor_recorded_lines_total[$__rate_interval]))", "Dòng ghi lại", "B"),
+            query("sum(rate(monitor_recording_dropped_total[$__rate_interval]))", "Dòng bị bỏ", "C"),
         ),
         lines(
             "Số chuỗi", "Series of a scrape over time, and those that appear anew: both flat when the inventory rests",

@@ -142,10 +142,14 @@ def lost(selector: str, window: str = "$__rate_interval") -> str:
     return f"({gone} / ({gone} + rate(monitor_echo_rtt_seconds_count{{{selector}}}[{window}])))"
 
 
+FINE = 5000
+"""Moments of a picture that tells of times: an outage of a month is seen to 9 minutes, of a day to the scrape."""
+
+
 def worked(states: str, over: str = "avg") -> str:
     """Part of the range shown in which each worked, of the time that is known; by `sum` and `count` the two parts of it.
 
-    As docs/availability.md has it, but of samples, one every interval of the picture: near to the ledger's exact figure.
+    As docs/availability.md has it, but of samples, one every interval of the panel, which is to have `FINE` moments: near to the ledger's exact figure.
     """
     return f"{over}_over_time(((({states}) != 4) < bool 2)[$__range:$__interval])"
 

@@ -10,6 +10,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from dashboards.parts import (
     DEGRADED,
     DOWN,
+    FINE,
     JITTER_HURTS,
     LOSS_HURTS,
     NONE_IS_WELL,
@@ -54,7 +55,7 @@ def availability() -> list[Builder[model.Panel]]:
     )  # fmt: skip
     return [
         bars(f"Khả dụng: {title.lower()}", english, "percentunit", CONTRACT, query(of_provider(states), "{{provider}}", instant=True))
-        .max(1).decimals(3).height(6).span(6)
+        .max(1).decimals(3).max_data_points(FINE).height(6).span(6)
         for title, english, states in told
     ]  # fmt: skip
 
@@ -108,7 +109,7 @@ def worst() -> table.Panel:
         "Đường kém nhất", "The twenty lines that worked least in the range shown, without announced work and power cuts", texts,
         query(f"bottomk(20, max by (site, target, kind) ({worked(EXCUSED)})) * {info} {placed}", as_table=True),
         settings={"Value": {"unit": "percentunit", "decimals": 3}, "target": {"links": [link]}},
-    ).span(24)  # fmt: skip
+    ).max_data_points(FINE).span(24)  # fmt: skip
 
 
 def dashboard() -> boards.Dashboard:

@@ -12,6 +12,7 @@ from dashboards.parts import (
     COMMUNES_ALL,
     DEGRADED,
     DOWN,
+    FINE,
     PLAIN,
     SOURCE,
     STATES,
@@ -54,7 +55,7 @@ def now() -> list[Builder[model.Panel]]:
             "Khả dụng", "Part of the range shown in which it worked; the exact figure is the ledger's", "percentunit",
             colours((None, DOWN), (0.99, DEGRADED), (0.995, WELL)),
             query(short(worked(CHOSEN)), "{{thing}}", instant=True),
-        ).max(1).decimals(2).height(10).span(10),
+        ).max(1).decimals(2).max_data_points(FINE).height(10).span(10),
     ]  # fmt: skip
 
 

@@ -10,12 +10,14 @@ from dashboards.parts import (
     DEGRADED,
     DOWN,
     ERRORS_HURT,
+    FULL,
     HURT,
     JITTER_HURTS,
     PLAIN,
     STATES,
     TO_LINE,
     WELL,
+    YES_NO,
     bars,
     colours,
     figure,
@@ -25,6 +27,7 @@ from dashboards.parts import (
     lost,
     maintenance,
     open_incidents,
+    or_none,
     quantile,
     query,
     rank,
@@ -38,6 +41,9 @@ from dashboards.parts import (
 
 HERE = 'site="$site"'
 ROUTER = f'{HERE}, kind="router"'
+OF_DEVICES = f'and on (site, target) monitor_target_state{{{HERE}, role="device"}}'
+BUSY = "snmp_cpu_ratio|snmp_memory_ratio|snmp_disk_ratio"
+BATTERY = "upsBatteryLow|upsReplaceBattery"
 LINE = "site, target, "
 
 
@@ -82,7 +88,7 @@ def local_network() -> list[Builder[model.Panel]]:
     return [
         lines(
             "Thiết bị không trả lời", "Part of the echoes in the check's window that a device did not answer", "percentunit",
-            query(short(f'monitor_loss_ratio{{{HERE}, kind!~"tslcd|internet|website", check="echo"}}'), "{{thing}}"),
+            query(short(f"max by (site, target) (monitor_loss_ratio{{{HERE}}} {OF_DEVICES})"), "{{thing}}"),
         ),
         timeline(
             "Cổng mạng", "Ports that are switched on and do not work", {0: ("✓ Tốt", WELL), 1: ("✕ Mất kết nối", DOWN)},
@@ -95,7 +101,12 @@ def local_network() -> list[Builder[model.Panel]]:
         figure(
             "Chạy liên tục", "Since each device last started", "s", PLAIN,
             query(short(f"snmp_uptime_seconds{{{HERE}}}"), "{{thing}}", instant=True),
-        ).span(24),
+        ).height(8).span(12),
+        lines(
+            "Thiết bị bận", "Processor, memory and disk of the devices that are asked for them", "percentunit",
+            query(short(or_none(f'{{__name__=~"{BUSY}", {HERE}}}', __name__="–", target="-/Không đo")), "{{thing}} {{__name__}}"),
+            hurts_from=FULL,
+        ).span(12),
     ]  # fmt: skip
 
 
@@ -105,15 +116,22 @@ def power() -> list[Builder[model.Panel]]:
         timeline(
             "Nguồn điện", "What the UPS runs on", {0: ("✓ Điện lưới", WELL), 1: ("△ Ắc quy", DEGRADED)},
             query(short(f"upsOnBattery{{{HERE}}}"), "{{thing}}"),
-        ),
+        ).span(10),
+        words(
+            "Ắc quy của UPS", "What the UPS tells of its battery; whether it must be replaced not every UPS knows", YES_NO,
+            query(f'max by (__name__) ({{__name__=~"{BATTERY}", {HERE}}})', "{{__name__}}", instant=True),
+        )
+        .override_by_name("upsBatteryLow", [model.DynamicConfigValue(id_val="displayName", value="Yếu")])
+        .override_by_name("upsReplaceBattery", [model.DynamicConfigValue(id_val="displayName", value="Cần thay")])
+        .height(8),
         lines(
             "UPS: còn chạy được", "Minutes that the UPS would last", "m",
             query(short(f"upsEstimatedMinutesRemaining{{{HERE}}}"), "{{thing}}"),
-        ).span(6),
+        ).span(5),
         lines(
             "UPS: mức ắc quy", "Charge of its battery", "percent",
             query(short(f"upsEstimatedChargeRemaining{{{HERE}}}"), "{{thing}}"),
-        ).max(100).span(6),
+        ).max(100).span(5),
     ]  # fmt: skip
 
 

@@ -148,6 +148,8 @@ def _device(site: str, kind: str, number: int, *, full: bool) -> Iterator[str]:
         yield f'probe_sip_retransmissions{{{labels},check="sip"}} 0'
     if kind in ("router", "switch"):
         yield f'snmp_uptime_seconds{{{labels},check="snmp"}} 86400'
+        if full:
+            yield f'snmp_cpu_ratio{{{labels},check="load"}} 0.3'
         for port in ("wan1", "lan1") if kind == "router" else ("uplink1",):
             at = f'{labels},check="snmp",ifName="{port}"'
             use = 0.95 if full and port == "wan1" else 0.2
@@ -161,6 +163,8 @@ def _device(site: str, kind: str, number: int, *, full: bool) -> Iterator[str]:
 def _ups(site: str, *, on_battery: bool) -> Iterator[str]:
     at = f'{{site="{site}",target="{site}/ups",kind="ups",check="battery"}}'
     yield f"upsOnBattery{at} {int(on_battery)}"
+    yield f"upsBatteryLow{at} {int(on_battery)}"
+    yield f"upsReplaceBattery{at} 0"
     yield f"upsEstimatedMinutesRemaining{at} {8 if on_battery else 90}"
     yield f"upsEstimatedChargeRemaining{at} {12 if on_battery else 100}"
 
@@ -219,7 +223,7 @@ def _own(ago: int) -> Iterator[str]:
     yield from (f'monitor_outbox_mails{{status="{status}"}} 0' for status in ("queued", "deferred", "failed", "sent"))
     yield from (f'monitor_outbox_oldest_seconds{{status="{status}"}} 0' for status in ("queued", "deferred"))
     for name, value in (
-        ("runs_late_total", 3), ("runs_missed_total", 0), ("errors_total", 0), ("store_errors_total", 0),
+        ("runs_late_total", 3), ("runs_missed_total", 0), ("runs_spared_total", 0), ("recorded_lines_total", 0), ("errors_total", 0), ("store_errors_total", 0),
         ("recording_dropped_total", 0), ("unwritten_seconds", 0), ("series", 500), ("config_last_reload_successful", 1),
         ("config_last_reload_success_timestamp_seconds", END - HOUR), ('build_info{version="0.1.0"}', 1),
     ):  # fmt: skip

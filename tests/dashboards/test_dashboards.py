@@ -72,6 +72,12 @@ def test_every_query_asks_for_metrics_that_we_export(uid: str, query: Query) -> 
     assert not {name for name in known if f"`{name}`" not in MANUAL and not name.startswith("process_")}
 
 
+def test_what_the_monitor_tells_of_itself_can_be_seen() -> None:
+    told = set(re.findall(r"^\| `(monitor_\w+)`", MANUAL, re.MULTILINE))
+    assert len(told) > 30
+    assert not {name for name in told if not any(name in query.expr for _, query in ALL)}
+
+
 def test_a_macro_that_nobody_knows_is_refused() -> None:
     board = {
         "panels": [{"title": "x", "type": "stat", "targets": [{"expr": "rate(a[$__nonsense])"}]}],
