@@ -9,38 +9,10 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import BigValueTextMode, GraphDrawStyle
 from grafana_foundation_sdk.models.dashboard import VariableHide
 
-from dashboards.parts import (
-    DEGRADED,
-    DOWN,
-    FINE,
-    JITTER_HURTS,
-    LOSS_HURTS,
-    PLAIN,
-    STATES,
-    WELL,
-    colours,
-    columns,
-    echoes,
-    figure,
-    framed,
-    in_colour,
-    incidents,
-    lines,
-    lost,
-    maintenance,
-    or_none,
-    quantile,
-    query,
-    router_ports,
-    row_link,
-    short,
-    sites,
-    timeline,
-    to,
-    variable,
-    words,
-    worked,
-)
+from dashboards.frame import framed, incidents, maintenance, sites, variable
+from dashboards.panels import columns, echoes, figure, in_colour, lines, router_ports, row_link, timeline, to, words
+from dashboards.promql import FINE, JITTER_HURTS, LOSS_HURTS, lost, or_none, quantile, query, short, worked
+from dashboards.states import DEGRADED, DOWN, PLAIN, STATES, WELL, colours
 
 LINE = 'target="$target"'
 ROUTER = 'site="$site", kind="router"'

@@ -8,26 +8,10 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import BigValueTextMode
 
-from dashboards.parts import (
-    DEGRADED,
-    DOWN,
-    GOOD_BAD,
-    NONE_IS_WELL,
-    PLAIN,
-    WELL,
-    YES_NO,
-    colours,
-    echoes,
-    figure,
-    framed,
-    incidents,
-    lines,
-    or_none,
-    query,
-    timeline,
-    to,
-    words,
-)
+from dashboards.frame import framed, incidents
+from dashboards.panels import echoes, figure, lines, timeline, to, words
+from dashboards.promql import or_none, query
+from dashboards.states import DEGRADED, DOWN, GOOD_BAD, NONE_IS_WELL, PLAIN, WELL, YES_NO, colours
 
 OURS = "* on (instance, job) monitor_build_info"
 """Prometheus has process metrics of its own."""
@@ -70,7 +54,7 @@ def late_and_missed() -> Builder[model.Panel]:
 
 def at_a_glance() -> list[Builder[model.Panel]]:
     """Whether the monitor is well: four panels that lead to all of them."""
-    more = [to("commune-monitor", "Trạm giám sát")]
+    more: list[Builder[model.DashboardLink]] = [to("commune-monitor", "Trạm giám sát")]
     return [
         lines(
             "Lượt đo mỗi giây", "Observations a second, by outcome", "cps",

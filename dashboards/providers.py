@@ -7,29 +7,10 @@ from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.parts import (
-    DEGRADED,
-    DOWN,
-    FINE,
-    JITTER_HURTS,
-    LOSS_HURTS,
-    NONE_IS_WELL,
-    PROVIDER,
-    WELL,
-    bars,
-    colours,
-    columns,
-    framed,
-    incidents,
-    lines,
-    lost,
-    maintenance,
-    or_none,
-    query,
-    row_link,
-    variable,
-    worked,
-)
+from dashboards.frame import framed, incidents, maintenance, variable
+from dashboards.panels import bars, columns, lines, row_link
+from dashboards.promql import FINE, JITTER_HURTS, LOSS_HURTS, PROVIDER, lost, or_none, query, worked
+from dashboards.states import DEGRADED, DOWN, NONE_IS_WELL, WELL, colours
 
 OF = 'monitor_link_info{provider=~"$provider"}'
 LINES = f'(monitor_target_state{{role="link", kind=~"$kind"}} and on (site, target) {OF})'

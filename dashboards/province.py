@@ -9,55 +9,54 @@ from grafana_foundation_sdk.builders import dashboard as boards
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import (
-    BigValueColorMode,
-    BigValueTextMode,
     FrameGeometrySourceMode,
-    VizOrientation,
 )
 
 from dashboards import own
-from dashboards.parts import (
-    ANY_SITE,
-    AREA,
-    CAUSES,
-    COMMUNES,
-    DEGRADED,
-    DOWN,
-    FULL,
-    HURT,
-    JITTER_HURTS,
-    NONE_IS_WELL,
-    PLAIN,
-    PROVIDER,
-    RANKS,
-    SITES,
-    SOURCE,
-    STATES,
+from dashboards.frame import AREA, framed, incidents, maintenance, sites
+from dashboards.panels import (
     TO_LINE,
     TO_PROVIDER,
-    WELL,
-    WORST,
     bars,
-    called,
-    colours,
     columns,
+    counts,
     figure,
-    framed,
     in_colour,
-    incidents,
+    in_fixed_colours,
     lines,
-    maintenance,
-    named,
     open_incidents,
-    or_none,
-    query,
-    rank,
-    rank_colours,
     row_link,
-    sites,
     timeline,
     to,
     to_board,
+)
+from dashboards.promql import (
+    ANY_SITE,
+    COMMUNES,
+    FULL,
+    JITTER_HURTS,
+    PROVIDER,
+    SITES,
+    SOURCE,
+    WORST,
+    named,
+    or_none,
+    query,
+    rank,
+)
+from dashboards.states import (
+    CAUSES,
+    DEGRADED,
+    DOWN,
+    HURT,
+    NONE_IS_WELL,
+    PLAIN,
+    RANKS,
+    STATES,
+    WELL,
+    called,
+    colours,
+    rank_colours,
 )
 
 
@@ -67,19 +66,8 @@ def communes_by_state() -> stat.Panel:
         query(or_none(f"count(({WORST} and on (site) {COMMUNES}) == {value})"), text, letter, instant=True)
         for letter, (value, text, _, _) in zip("ABCDE", RANKS, strict=True)
     ]
-    panel = figure(
-        "Xã, phường theo trạng thái", "Communes by the worst state of their targets", "none", PLAIN, *queries
-    )
-    for _, text, color, _ in RANKS:
-        fixed = {"mode": "fixed", "fixedColor": color}
-        panel.override_by_name(text, [model.DynamicConfigValue(id_val="color", value=fixed)])
-    return (
-        panel.color_mode(BigValueColorMode.BACKGROUND)
-        .text_mode(BigValueTextMode.VALUE_AND_NAME)
-        .orientation(VizOrientation.VERTICAL)
-        .height(5)
-        .span(14)
-    )
+    panel = counts("Xã, phường theo trạng thái", "Communes by the worst state of their targets", *queries)
+    return in_fixed_colours(panel, [(text, color) for _, text, color, _ in RANKS]).height(5).span(14)
 
 
 def incidents_by_cause() -> bargauge.Panel:

@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import bargauge, stat, table
+from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 from grafana_foundation_sdk.builders import dashboard as boards
+from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.parts import (
-    ANY_SITE,
-    AREA,
-    COMMUNES,
-    FULL,
-    HURT,
-    JITTER_HURTS,
-    LOSS_HURTS,
-    NONE_IS_WELL,
-    PLAIN,
-    STATES,
+from dashboards.frame import AREA, framed, incidents, maintenance, sites
+from dashboards.panels import (
     TO_SITE,
     bars,
     columns,
+    counts,
     figure,
-    framed,
     in_colour,
-    incidents,
+    in_fixed_colours,
     lines,
+    row_link,
+    stacked,
+    timeline,
+)
+from dashboards.promql import (
+    ANY_SITE,
+    COMMUNES,
+    FULL,
+    JITTER_HURTS,
+    LOSS_HURTS,
     lost,
-    maintenance,
     named,
     or_none,
     quantile,
     query,
     rank,
-    row_link,
     short,
-    sites,
-    stacked,
-    timeline,
 )
+from dashboards.states import HURT, NONE_IS_WELL, PLAIN, STATES
 
 ENDPOINT = f'kind="vc-endpoint", {ANY_SITE}'
 CHOSEN = f"and on (site) {COMMUNES}"
@@ -46,19 +44,26 @@ LINES_OF_ROOMS = f'and on (site, target) monitor_target_state{{kind="tslcd"}} {C
 READINESS = {"ready": "✓ Sẵn sàng", "at-risk": "△ Có rủi ro", "not-ready": "✕ Chưa sẵn sàng"}
 
 
-def by_state() -> stat.Panel:
+def rooms_by_state(*, instant: bool) -> list[Dataquery]:
     """How many rooms are how."""
-    panel = figure(
-        "Phòng họp theo trạng thái", "Rooms by the state of their endpoint", "none", PLAIN,
-        *(
-            query(or_none(f"count((monitor_target_state{{{ENDPOINT}}} == {state}) {CHOSEN})"), text, letter, instant=True)
-            for letter, (state, (text, _)) in zip("ABCDE", STATES.items(), strict=True)
-        ),
-    )  # fmt: skip
-    for text, color in STATES.values():
-        fixed = {"mode": "fixed", "fixedColor": color}
-        panel.override_by_name(text, [model.DynamicConfigValue(id_val="color", value=fixed)])
-    return panel.span(14)
+    return [
+        query(
+            or_none(f"count((monitor_target_state{{{ENDPOINT}}} == {state}) {CHOSEN})"), text, letter, instant=instant
+        )
+        for letter, (state, (text, _)) in zip("ABCDE", STATES.items(), strict=True)
+    ]
+
+
+def by_state() -> stat.Panel:
+    """How many rooms are how, now."""
+    panel = counts("Phòng họp theo trạng thái", "Rooms by the state of their endpoint", *rooms_by_state(instant=True))
+    return in_fixed_colours(panel, STATES.values()).span(14)
+
+
+def over_time() -> timeseries.Panel:
+    """How many rooms were how, and when."""
+    panel = lines("Phòng họp theo thời gian", "Rooms by state over time", "short", *rooms_by_state(instant=False))
+    return in_fixed_colours(stacked(panel), STATES.values()).height(10).span(12)
 
 
 def meetings() -> table.Panel:
@@ -144,14 +149,6 @@ def answers() -> list[Builder[model.Panel]]:
 
 def dashboard() -> boards.Dashboard:
     """Which rooms are ready, which are not and why."""
-    trend = [
-        query(or_none(f"count((monitor_target_state{{{ENDPOINT}}} == {state}) {CHOSEN})"), text, letter)
-        for letter, (state, (text, _)) in zip("ABCDE", STATES.items(), strict=True)
-    ]
-    over_time = stacked(lines("Phòng họp theo thời gian", "Rooms by state over time", "short", *trend)).span(12)
-    for text, color in STATES.values():
-        fixed = {"mode": "fixed", "fixedColor": color}
-        over_time.override_by_name(text, [model.DynamicConfigValue(id_val="color", value=fixed)])
     not_ready = or_none(
         'sum by (meeting, readiness) (monitor_meeting_rooms{readiness!="ready"})',
         meeting="Không có cuộc họp",
@@ -173,7 +170,7 @@ def dashboard() -> boards.Dashboard:
                         or_none(f'count((monitor_target_state{{kind="tslcd", {ANY_SITE}}} >= 2) {CHOSEN})'), "Ngừng", instant=True
                     ),
                 ).span(6),
-                meetings(), at_risk(), troubled(), over_time.height(10),
+                meetings(), at_risk(), troubled(), over_time(),
                 lines("Phòng chưa sẵn sàng cho cuộc họp", "Rooms of the coming meetings that are not ready or at risk, over time", "short",
                       query(not_ready, "{{meeting}} {{readiness}}")).span(24),
             ],

@@ -8,40 +8,16 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import StackingMode, VizOrientation
 
-from dashboards.parts import (
-    COMMUNES_ALL,
-    DEGRADED,
-    DOWN,
-    FINE,
-    PLAIN,
-    SOURCE,
-    STATES,
-    TO_SITE,
-    WELL,
-    bars,
-    colours,
-    columns,
-    figure,
-    framed,
-    in_colour,
-    incidents,
-    lines,
-    maintenance,
-    named,
-    or_none,
-    query,
-    short,
-    timeline,
-    variable,
-    words,
-    worked,
-)
+from dashboards.frame import framed, incidents, maintenance, variable
+from dashboards.panels import TO_SITE, bars, columns, figure, in_colour, lines, timeline, words
+from dashboards.promql import ALL_COMMUNES, FINE, SOURCE, named, or_none, query, short, worked
+from dashboards.states import DEGRADED, DOWN, PLAIN, STATES, WELL, colours
 
 SERVICE = 'target=~"$service"'
-SHARED = f'monitor_target_state{{role="service"}} unless on (site) {COMMUNES_ALL}'
-CHOSEN = f'monitor_target_state{{role="service", {SERVICE}}} unless on (site) {COMMUNES_ALL}'
+SHARED = f'monitor_target_state{{role="service"}} unless on (site) {ALL_COMMUNES}'
+CHOSEN = f'monitor_target_state{{role="service", {SERVICE}}} unless on (site) {ALL_COMMUNES}'
 OF_CHOSEN = f"and on (site, target) ({CHOSEN})"
-PAGES = f"and on (site) {COMMUNES_ALL}"
+PAGES = f"and on (site) {ALL_COMMUNES}"
 DAYS = colours((None, DOWN), (14, DEGRADED), (30, WELL))
 ANSWERED = {0: ("✕ Hỏng", DOWN), 1: ("✓ Đạt", WELL)}
 

@@ -6,38 +6,10 @@ from grafana_foundation_sdk.builders import dashboard as boards
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.parts import (
-    DEGRADED,
-    DOWN,
-    ERRORS_HURT,
-    FULL,
-    HURT,
-    JITTER_HURTS,
-    PLAIN,
-    STATES,
-    TO_LINE,
-    WELL,
-    YES_NO,
-    bars,
-    colours,
-    figure,
-    framed,
-    incidents,
-    lines,
-    lost,
-    maintenance,
-    open_incidents,
-    or_none,
-    quantile,
-    query,
-    rank,
-    router_ports,
-    short,
-    sites,
-    stacked,
-    timeline,
-    words,
-)
+from dashboards.frame import framed, incidents, maintenance, sites
+from dashboards.panels import TO_LINE, bars, figure, lines, open_incidents, router_ports, stacked, timeline, words
+from dashboards.promql import ERRORS_HURT, FULL, JITTER_HURTS, lost, or_none, quantile, query, rank, short
+from dashboards.states import DEGRADED, DOWN, HURT, PLAIN, STATES, WELL, YES_NO, colours
 
 HERE = 'site="$site"'
 ROUTER = f'{HERE}, kind="router"'

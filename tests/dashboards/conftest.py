@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.dashboards.exposition import END, history
+from tests.dashboards.exposition import history
 from tests.dashboards.prometheus import Prometheus, prometheus_over
 
 FOLDER = Path(__file__).parents[2] / "dashboards"
@@ -25,6 +25,4 @@ def provinces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pr
         prometheus_over(tmp_path_factory.mktemp("well"), history(well=True)) as well,
         prometheus_over(tmp_path_factory.mktemp("trouble"), history(well=False)) as trouble,
     ):
-        for prometheus in (well, trouble):
-            prometheus.wait_for("monitor_build_info", END)
         yield {"well": well, "trouble": trouble}

@@ -44,15 +44,14 @@ class Prometheus:
             raise AssertionError(f"{asked['query']}: {error.read().decode()}") from error
         return result
 
-    def wait_for(self, expr: str, at: float | None = None) -> None:
-        """Until an expression has an answer."""
+    def wait_ready(self) -> None:
+        """Until it has read its data and answers."""
         until = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < until:
-            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                if self.query(expr, at):
-                    return
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/-/ready", timeout=10):
+                return
             time.sleep(0.2)
-        raise AssertionError(f"Prometheus has no answer to {expr} after {GIVE_UP_SECONDS:g} s")
+        raise AssertionError(f"Prometheus is not ready after {GIVE_UP_SECONDS:g} s")
 
 
 @contextlib.contextmanager
@@ -80,7 +79,9 @@ def prometheus_over(folder: Path, history: str) -> Iterator[Prometheus]:
         subprocess.Popen(command, stderr=log) as process,
     ):
         try:
-            yield Prometheus(f"http://127.0.0.1:{port}")
+            made = Prometheus(f"http://127.0.0.1:{port}")
+            made.wait_ready()
+            yield made
         finally:
             process.kill()
 

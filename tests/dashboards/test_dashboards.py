@@ -11,7 +11,7 @@ import promql_parser
 import pytest
 
 from dashboards.build import rendered
-from dashboards.parts import NAME_AND_SITE
+from dashboards.frame import NAME_AND_SITE
 from tests.dashboards.conftest import BOARDS, FOLDER
 from tests.dashboards.exposition import CUT, END, HOUR, NO_POWER, STEP, WORK
 from tests.dashboards.prometheus import Prometheus

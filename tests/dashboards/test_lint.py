@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import yaml
 
-from dashboards.parts import RANKS, TAG
+from dashboards.frame import TAG
+from dashboards.states import RANKS
 from tests.dashboards.conftest import BOARDS, FOLDER
 from tests.dashboards.queries import panels, targets
 
