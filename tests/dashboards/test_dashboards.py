@@ -12,8 +12,10 @@ import pytest
 
 from dashboards.build import rendered
 from dashboards.frame import NAME_AND_SITE
+from probes import registry
+from probes.registry import COMMON_METRICS
 from tests.dashboards.conftest import BOARDS, FOLDER
-from tests.dashboards.exposition import CUT, END, HOUR, NO_POWER, STEP, WORK
+from tests.dashboards.exposition import CUT, END, HOUR, NO_POWER, STEP, WORK, exposition
 from tests.dashboards.prometheus import Prometheus
 from tests.dashboards.queries import Query, marks, panels, queries, values
 
@@ -263,3 +265,17 @@ def test_the_monitor_tells_of_its_mails_by_relay(provinces: dict[str, Prometheus
     told = figures(provinces["trouble"], "commune-monitor", "Lượt gửi theo máy chủ thư")
     assert told["a:25 sent"] == told["b:25 timeout"] == pytest.approx(1 / 60, rel=0.05)
     assert figures(provinces["trouble"], "commune-monitor", "Máy chủ thư đang lỗi")["b:25"] == 1
+
+
+def test_the_history_has_the_labels_that_the_daemon_writes() -> None:
+    checks = {"site", "target", "kind", "check"}
+    declared = {each.name: checks | set(each.labels) for kind in registry.load().values() for each in kind.metrics}
+    declared |= {each.name: checks for each in COMMON_METRICS} | {"monitor_loss_ratio": checks}
+    for name, labels in re.findall(r"^\| `(monitor_\w+)` \| [^|]+ \|([^|]*)\|", MANUAL, re.MULTILINE):
+        declared.setdefault(name, set(re.findall(r"`(\w+)`", labels)))
+    for line in (each for well in (True, False) for each in exposition(well=well)):
+        name, _, labels = line.rpartition(" ")[0].removesuffix("}").partition("{")
+        if not name.startswith(("process_", "up", "scrape_")) or name.startswith("ups"):
+            histogram = re.fullmatch(r"(\w+_seconds)_(?:bucket|sum|count)", name)
+            found = set(re.findall(r'(\w+)="', labels)) - {"le"}
+            assert found == declared[histogram[1] if histogram else name], line
