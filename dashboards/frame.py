@@ -26,7 +26,7 @@ class Mark(model.AnnotationQuery, Builder[model.AnnotationQuery]):
 
     def to_json(self) -> dict[str, object]:
         """As Grafana stores it."""
-        own = {"expr": self.expr, "refId": "Anno", "interval": ""}
+        own = {"expr": self.expr, "refId": "Anno", "range": True, "instant": False, "interval": ""}
         texts = {"titleFormat": self._title, "textFormat": "{{target}}", "tagKeys": "cause,severity"}
         return {**super().to_json(), **texts, "target": own}
 
