@@ -40,7 +40,7 @@ from dashboards.states import HURT, NONE_IS_WELL, PLAIN, STATES
 
 ENDPOINT = f'kind="vc-endpoint", {ANY_SITE}'
 CHOSEN = f"and on (site) {COMMUNES}"
-LINES_OF_ROOMS = f'and on (site, target) monitor_target_state{{kind="tslcd"}} {CHOSEN}'
+TSLCD = 'and on (site, target) monitor_target_state{kind="tslcd"}'
 READINESS = {"ready": "✓ Sẵn sàng", "at-risk": "△ Có rủi ro", "not-ready": "✕ Chưa sẵn sàng"}
 
 
@@ -85,13 +85,12 @@ def meetings() -> table.Panel:
 def at_risk() -> bargauge.Panel:
     """What may spoil a meeting in rooms that answer."""
     jitter = quantile(0.95, "monitor_echo_jitter_seconds", ANY_SITE, "site, target, ")
-    minutes = f"max by (site) (upsOnBattery{{{ANY_SITE}}}) == 1"
     reasons = {
         "Thiết bị không trả lời": f"min by (site, target) (probe_success{{{ENDPOINT}}}) == 0",
-        f"Đường TSLCĐ mất gói trên {LOSS_HURTS * 100:g} %": f"{lost(ANY_SITE)} > {LOSS_HURTS} {LINES_OF_ROOMS}",
-        f"Trễ biến thiên trên {JITTER_HURTS * 1000:g} ms": f"{jitter} > {JITTER_HURTS} {LINES_OF_ROOMS}",
-        f"Cổng bộ định tuyến đầy trên {FULL * 100:g} %": f'snmp_if_utilisation_ratio{{kind="router", {ANY_SITE}}} > 0.9',
-        "UPS đang chạy ắc quy": minutes,
+        f"Đường TSLCĐ mất gói trên {LOSS_HURTS * 100:g} %": f"{lost(ANY_SITE)} > {LOSS_HURTS} {TSLCD}",
+        f"Trễ biến thiên trên {JITTER_HURTS * 1000:g} ms": f"{jitter} > {JITTER_HURTS} {TSLCD}",
+        f"Cổng bộ định tuyến đầy trên {FULL * 100:g} %": f'snmp_if_utilisation_ratio{{kind="router", {ANY_SITE}}} > {FULL}',
+        "UPS đang chạy ắc quy": f"upsOnBattery{{{ANY_SITE}}} == 1",
         "Đang bảo trì": f"monitor_target_maintenance{{{ANY_SITE}}} == 1",
     }
     return bars(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,9 @@ from tests.dashboards.queries import panels, targets
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WINDOWS = {"$__rate_interval", "$__range", "$__range:$__interval", "24h"}
-COUNTER = re.compile(r"(\w*)\(\w+_(?:total|bucket|count|sum)\b(?!_)")
 OF_GRAFANA = {"text"}
 """Colours that Grafana has by meaning."""
 each_board = pytest.mark.parametrize("uid", BOARDS)
-Board = Mapping[str, Any]
 
 
 def named(holder: object, key: str) -> Iterator[Any]:
