@@ -11,6 +11,7 @@ from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import heatmap as heat_model
 from grafana_foundation_sdk.models.common import (
+    BarGaugeDisplayMode,
     BigValueColorMode,
     BigValueTextMode,
     FieldTextAlignment,
@@ -38,6 +39,10 @@ def to(uid: str, title: str, **variables: str) -> boards.DashboardLink:
     return boards.DashboardLink(title).url(f"/d/{uid}?{kept}{chosen}")
 
 
+DAYS = "suffix: ngày"
+"""As they are: Grafana's own unit makes weeks of them."""
+SMALL = {"percentunit": 0.05, "cps": 1, "short": 1, "none": 1}
+"""What an axis reaches at least: without it Grafana lets one of zeros go to 100, which is 10,000 %."""
 Fixed = TypeVar("Fixed", stat.Panel, timeseries.Panel)
 TO_SITE = to("commune-site", "Xã, phường này", site="${__field.labels.site}")
 TO_LINE = to("commune-line", "Đường truyền này", site="${__field.labels.site}", target="${__field.labels.target}")
@@ -74,6 +79,7 @@ def lines(
     )
     for each in queries:
         panel.with_target(each)
+    panel.axis_soft_max(hurts_from or SMALL.get(unit, 0))
     if hurts_from is not None:
         panel.thresholds(colours((None, "text"), (hurts_from, DOWN)))
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED))
@@ -108,7 +114,9 @@ def router_ports(selector: str) -> list[timeseries.Panel]:
 def figure(title: str, english: str, unit: str, steps: boards.ThresholdsConfig, *queries: Dataquery) -> stat.Panel:
     """One or two big figures."""
     panel = stat.Panel().title(title).description(english).datasource(SOURCE).reduce_options(last()).thresholds(steps)
-    panel.unit(unit).color_mode(BigValueColorMode.VALUE).no_value("Không có số liệu").height(4).span(4)
+    panel.unit(unit).color_mode(BigValueColorMode.VALUE if steps is PLAIN else BigValueColorMode.BACKGROUND).no_value(
+        "Không có số liệu"
+    ).height(4).span(4)
     for each in queries:
         panel.with_target(each)
     return panel
@@ -138,6 +146,7 @@ def bars(title: str, english: str, unit: str, steps: boards.ThresholdsConfig, *q
     """One bar for each series, as it is now."""
     panel = bargauge.Panel().title(title).description(english).datasource(SOURCE).reduce_options(last())
     panel.orientation(VizOrientation.HORIZONTAL).unit(unit).min(0).thresholds(steps).height(8).span(8)
+    panel.display_mode(BarGaugeDisplayMode.BASIC)
     panel.no_value("Không có số liệu")
     for each in queries:
         panel.with_target(each)

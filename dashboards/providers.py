@@ -48,10 +48,10 @@ def now() -> list[Builder[model.Panel]]:
     planned = f"sum by (provider) ((monitor_target_maintenance == 1 and on (site, target) {LINES}) * {PROVIDER})"
     return [
         bars("Số đường", "Lines that are watched", "none", colours((None, WELL)),
-             query(f"count by (provider) ({LINES} * {PROVIDER})", "{{provider}}", instant=True)),
-        bars("Đang ngừng", "Lines down now", "none", NONE_IS_WELL, query(down, "{{provider}}", instant=True)).decimals(0),
+             query(f"count by (provider) ({LINES} * {PROVIDER})", "{{provider}}", instant=True)).height(6),
+        bars("Đang ngừng", "Lines down now", "none", NONE_IS_WELL, query(down, "{{provider}}", instant=True)).decimals(0).height(6),
         bars("Đang bảo trì", "Lines in announced work now", "none", colours((None, WELL), (1, DEGRADED)),
-             query(or_none(planned, provider="Không có"), "{{provider}}", instant=True)).decimals(0),
+             query(or_none(planned, provider="Không có"), "{{provider}}", instant=True)).decimals(0).height(6),
         lines("Đường đang ngừng", "Lines down over time, without announced work and power cuts", "short", query(state, "{{provider}}")).span(12),
         lines("Đường mất gói trên 1 %", "Lines that lose more than 1 %, over time", "short",
               query(f"sum by (provider) (({lost('')} > bool {LOSS_HURTS} and on (site, target) {LINES}) * {PROVIDER})", "{{provider}}")).span(12),

@@ -67,7 +67,7 @@ def communes_by_state() -> stat.Panel:
         for letter, (value, text, _, _) in zip("ABCDE", RANKS, strict=True)
     ]
     panel = counts("Xã, phường theo trạng thái", "Communes by the worst state of their targets", *queries)
-    return in_fixed_colours(panel, [(text, color) for _, text, color, _ in RANKS]).height(5).span(14)
+    return in_fixed_colours(panel, [(text, color) for _, text, color, _ in RANKS]).height(7).span(14)
 
 
 def incidents_by_cause() -> bargauge.Panel:
@@ -78,7 +78,7 @@ def incidents_by_cause() -> bargauge.Panel:
     )  # fmt: skip
     for cause, text in CAUSES.items():
         panel.override_by_name(cause, [model.DynamicConfigValue(id_val="displayName", value=text)])
-    return panel.decimals(0).height(5).span(10)
+    return panel.decimals(0).height(7).span(10)
 
 
 def commune_map() -> geomap.Panel:

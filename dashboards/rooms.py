@@ -7,6 +7,7 @@ from grafana_foundation_sdk.builders import dashboard as boards
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.common import BarGaugeNamePlacement
 
 from dashboards.frame import AREA, framed, incidents, maintenance, sites
 from dashboards.panels import (
@@ -99,7 +100,7 @@ def at_risk() -> bargauge.Panel:
             query(or_none(f"count(count by (site) ({expr}) {CHOSEN})"), text, letter, instant=True)
             for letter, (text, expr) in zip("ABCDEF", reasons.items(), strict=True)
         ),
-    ).decimals(0).span(12)  # fmt: skip
+    ).name_placement(BarGaugeNamePlacement.TOP).decimals(0).span(12)  # fmt: skip
 
 
 def troubled() -> table.Panel:

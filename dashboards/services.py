@@ -9,7 +9,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import StackingMode, VizOrientation
 
 from dashboards.frame import framed, incidents, maintenance, variable
-from dashboards.panels import TO_SITE, bars, columns, figure, in_colour, lines, timeline, words
+from dashboards.panels import DAYS, TO_SITE, bars, columns, figure, in_colour, lines, timeline, words
 from dashboards.promql import ALL_COMMUNES, FINE, SOURCE, named, or_none, query, short, worked
 from dashboards.states import DEGRADED, DOWN, PLAIN, STATES, WELL, colours
 
@@ -18,7 +18,7 @@ SHARED = f'monitor_target_state{{role="service"}} unless on (site) {ALL_COMMUNES
 CHOSEN = f'monitor_target_state{{role="service", {SERVICE}}} unless on (site) {ALL_COMMUNES}'
 OF_CHOSEN = f"and on (site, target) ({CHOSEN})"
 PAGES = f"and on (site) {ALL_COMMUNES}"
-DAYS = colours((None, DOWN), (14, DEGRADED), (30, WELL))
+ENDING = colours((None, DOWN), (14, DEGRADED), (30, WELL))
 ANSWERED = {0: ("✕ Hỏng", DOWN), 1: ("✓ Đạt", WELL)}
 
 
@@ -87,7 +87,7 @@ def answers() -> list[Builder[model.Panel]]:
             query(short(f"probe_http_redirects {OF_CHOSEN}"), "{{thing}}"),
         ),
         bars(
-            "Chứng thư số còn hạn", "Days that certificates are still valid; renewed late means down at midnight", "d", DAYS,
+            "Chứng thư số còn hạn", "Days that certificates are still valid; renewed late means down at midnight", DAYS, ENDING,
             query(short(f"min by (target) (probe_ssl_days_left {OF_CHOSEN})"), "{{thing}}", instant=True),
         ),
     ]  # fmt: skip
@@ -107,7 +107,7 @@ def pages() -> list[Builder[model.Panel]]:
         ).height(8).span(6),
         bars("Trang chậm nhất", "The ten slowest pages", "s", PLAIN, query(named(slow), "{{name}}", instant=True)).data_links([TO_SITE]).span(6),
         bars(
-            "Chứng thư số hết hạn sớm nhất", "The ten pages whose certificates end first", "d", DAYS,
+            "Chứng thư số hết hạn sớm nhất", "The ten pages whose certificates end first", DAYS, ENDING,
             query(named(ends), "{{name}}", instant=True),
         ).data_links([TO_SITE]).span(6),
         bars(

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.frame import framed, incidents, maintenance, sites
-from dashboards.panels import TO_LINE, bars, figure, lines, open_incidents, router_ports, stacked, timeline, words
+from dashboards.panels import DAYS, TO_LINE, bars, figure, lines, open_incidents, router_ports, stacked, timeline, words
 from dashboards.promql import ERRORS_HURT, FULL, JITTER_HURTS, lost, or_none, quantile, query, rank, short
 from dashboards.states import DEGRADED, DOWN, HURT, PLAIN, STATES, WELL, YES_NO, colours
 
@@ -22,11 +22,11 @@ LINE = "site, target, "
 def now() -> list[Builder[model.Panel]]:
     """How it is, and since when."""
     return [
-        words("Cả xã, phường", "The worst state of all that it has", HURT, query(f"max({rank(HERE)})", "Chung", instant=True)),
+        words("Cả xã, phường", "The worst state of all that it has", HURT, query(f"max({rank(HERE)})", "Chung", instant=True)).height(5),
         words(
             "Từng đối tượng", "The state of each thing", STATES,
             query(short(f"monitor_target_state{{{HERE}}}"), "{{thing}}", instant=True),
-        ).span(20),
+        ).height(5).span(20),
         timeline(
             "Trạng thái theo thời gian", "State of each thing over time", STATES,
             query(short(f"monitor_target_state{{{HERE}}}"), "{{thing}}"),
@@ -73,12 +73,12 @@ def local_network() -> list[Builder[model.Panel]]:
         figure(
             "Chạy liên tục", "Since each device last started", "s", PLAIN,
             query(short(f"snmp_uptime_seconds{{{HERE}}}"), "{{thing}}", instant=True),
-        ).height(8).span(12),
+        ).height(8).span(8),
         lines(
             "Thiết bị bận", "Processor, memory and disk of the devices that are asked for them", "percentunit",
             query(short(or_none(f'{{__name__=~"{BUSY}", {HERE}}}', __name__="–", target="-/Không đo")), "{{thing}} {{__name__}}"),
             hurts_from=FULL,
-        ).span(12),
+        ).span(16),
     ]  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def room_and_page() -> list[Builder[model.Panel]]:
     room = f'{{{HERE}, kind="vc-endpoint"}}'
     return [
         timeline(
-            "Phòng họp: gọi thử SIP", "Whether the endpoint of the room answered", {0: ("✕ Không", DOWN), 1: ("✓ Trả lời", WELL)},
+            "Phòng họp: các phép đo", "Whether the endpoint of the room answered, by check", {0: ("✕ Không", DOWN), 1: ("✓ Trả lời", WELL)},
             query(short(f"probe_success{room}"), "{{thing}} {{check}}"),
         ).span(8),
         lines(
@@ -130,7 +130,7 @@ def room_and_page() -> list[Builder[model.Panel]]:
             query(short(f"probe_http_status_code{{{HERE}}}"), "{{thing}}", instant=True),
         ).span(12),
         bars(
-            "Chứng thư số còn hạn", "Days that certificates are still valid", "d",
+            "Chứng thư số còn hạn", "Days that certificates are still valid", DAYS,
             colours((None, DOWN), (14, DEGRADED), (30, WELL)),
             query(short(f"probe_ssl_days_left{{{HERE}}}"), "{{thing}}", instant=True),
         ).height(4).span(12),

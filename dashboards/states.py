@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import dashboard as boards
 from grafana_foundation_sdk.models import dashboard as model
 
 # Told apart also by people who see no red, no green or no blue (a test holds it), and never by colour alone: each has its sign.
-WELL, DEGRADED, DOWN, CUT_OFF, UNKNOWN = "#3DBE8B", "#FFB000", "#C4162A", "#785EF0", "#60656B"
+WELL, DEGRADED, DOWN, CUT_OFF, UNKNOWN = "#5AD1A2", "#FFB000", "#E02F44", "#785EF0", "#868C94"
 # By how much it hurts; the numbers of monitor_target_state are stable names and not an order.
 RANKS = (
     (4, "✕ Ngừng", DOWN, 2),

@@ -183,11 +183,19 @@ XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1
 WHITE = np.array([0.9505, 1.0, 1.089])
 
 
+def linear(color: str) -> Any:
+    """A colour of sRGB as light."""
+    part = np.array([int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+    return np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(color: str) -> float:
+    return float(XYZ[1] @ linear(color))
+
+
 def lab(color: str, eyes: object) -> Any:
     """A colour in CIE L*a*b* (D65), as these eyes see it."""
-    part = np.array([int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)])
-    linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
-    share = XYZ @ np.clip(np.asarray(eyes) @ linear, 0, 1) / WHITE
+    share = XYZ @ np.clip(np.asarray(eyes) @ linear(color), 0, 1) / WHITE
     x, y, z = np.where(share > 0.008856, np.cbrt(share), 7.787 * share + 16 / 116)
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
@@ -197,6 +205,20 @@ def test_states_can_be_told_apart_without_seeing_red_green_or_blue(eyes: str) ->
     seen = [lab(color, SEEN_BY[eyes]) for _, _, color, _ in RANKS]
     distances = [float(np.linalg.norm(one - other)) for one, other in itertools.combinations(seen, 2)]
     assert min(distances) > 20, "2.3 is just noticeable side by side"
+
+
+def test_states_stand_out_from_a_dark_wall() -> None:
+    wall = luminance("#181b1f")
+    contrasts = [(luminance(color) + 0.05) / (wall + 0.05) for _, _, color, _ in RANKS]
+    assert min(contrasts) > 3, "WCAG 2.2, 1.4.11"
+
+
+@each_board
+def test_an_axis_of_zeros_does_not_reach_10000_percent(uid: str) -> None:
+    for panel in panels(BOARDS[uid]):
+        defaults = panel["fieldConfig"]["defaults"]
+        if panel["type"] == "timeseries" and defaults["unit"] == "percentunit":
+            assert 0 < defaults["custom"]["axisSoftMax"] <= 1, panel["title"]
 
 
 def test_each_state_has_a_sign_of_its_own_besides_its_colour() -> None:

@@ -198,7 +198,7 @@ def test_kill_9_with_the_mail_server_refusing_loses_and_repeats_no_mail(lab: Any
 def test_no_query_of_the_dashboards_is_empty_against_the_lab_s_prometheus(lab: Any) -> None:
     lab.cut(f"{SHOWN}/tslcd")
     opened(lab, f"{SHOWN}/tslcd")
-    of_one = {"$site": SHOWN, "$target": f"{SHOWN}/tslcd", "$provider": "viettel", "$kind": "tslcd"}
+    of_one = {"$site": COMMUNE, "$target": f"{COMMUNE}/tslcd", "$provider": "viettel", "$kind": "tslcd"}
     for path in DASHBOARDS:
         chosen = of_one if path.stem in {"commune-site", "commune-line"} else {}
         for query in queries(json.loads(path.read_text(encoding="utf-8")), chosen):
