@@ -125,6 +125,9 @@ def figure(title: str, english: str, unit: str, steps: boards.ThresholdsConfig, 
 def words(title: str, english: str, texts: Mapping[int, tuple[str, str]], *queries: Dataquery) -> stat.Panel:
     """How things are now: a word on its colour for each series."""
     panel = figure(title, english, "none", PLAIN, *queries).mappings(called(texts))
+    panel.text(
+        common.VizTextDisplayOptions().title_size(14).value_size(20)
+    )  # so large as fits breaks words in two lines
     return panel.color_mode(BigValueColorMode.BACKGROUND).text_mode(BigValueTextMode.VALUE_AND_NAME)
 
 
