@@ -37,7 +37,7 @@ from dashboards.promql import (
     rank,
     short,
 )
-from dashboards.states import HURT, NONE_IS_WELL, PLAIN, STATES
+from dashboards.states import DEGRADED, DOWN, HURT, NONE_IS_WELL, PLAIN, STATES, UNKNOWN, WELL, colours
 
 ENDPOINT = f'kind="vc-endpoint", {ANY_SITE}'
 CHOSEN = f"and on (site) {COMMUNES}"
@@ -147,6 +147,36 @@ def answers() -> list[Builder[model.Panel]]:
     ]  # fmt: skip
 
 
+def calls() -> list[Builder[model.Panel]]:
+    """What a test call with each room is like, where one is made."""
+    unmeasured = {"direction": "Không đo"}
+
+    def of_calls(metric: str) -> str:
+        return or_none(f"max by (direction) (probe_media_{metric}{{{ANY_SITE}}} {CHOSEN})", **unmeasured)
+
+    lowest = named(f"bottomk(10, min by (site) (probe_media_mos{{{ANY_SITE}}} {CHOSEN}))")
+    unmarked = f"count by (direction) (probe_media_dscp_kept{{{ANY_SITE}}} == 0 {CHOSEN})"
+    return [
+        bars(
+            "Chất lượng tiếng thấp nhất (MOS)", "The ten rooms with the lowest MOS of ITU-T G.107: from 4.03 on people are content, below 3.6 they complain",
+            "none", colours((None, UNKNOWN), (1, DOWN), (3.6, DEGRADED), (4.03, WELL)),
+            query(or_none(lowest, name="Không đo"), "{{name}}", instant=True),
+        ).max(4.5).decimals(2).span(6),
+        lines(
+            "Mất gói của cuộc gọi thử: phòng kém nhất", "Loss of the test call of the worst room, there and back", "percentunit",
+            query(of_calls("loss_ratio"), "{{direction}}"), hurts_from=LOSS_HURTS,
+        ).span(6),
+        lines(
+            "Trễ biến thiên của cuộc gọi thử: phòng kém nhất", "Jitter of the test call of the worst room, there and back", "s",
+            query(of_calls("jitter_seconds"), "{{direction}}"), hurts_from=JITTER_HURTS,
+        ).span(6),
+        bars(
+            "Phòng bị mất nhãn ưu tiên (DSCP)", "Rooms whose packets lose their marking on the way", "none", NONE_IS_WELL,
+            query(or_none(unmarked, direction="–"), "{{direction}}", instant=True),
+        ).decimals(0).span(6),
+    ]  # fmt: skip
+
+
 def dashboard() -> boards.Dashboard:
     """Which rooms are ready, which are not and why."""
     not_ready = or_none(
@@ -175,6 +205,7 @@ def dashboard() -> boards.Dashboard:
                       query(not_ready, "{{meeting}} {{readiness}}")).span(24),
             ],
             "Gọi và đăng ký": answers(),
+            "Cuộc gọi thử": calls(),
         },
         marks=[incidents(ANY_SITE), maintenance(ANY_SITE)],
     )  # fmt: skip

@@ -244,7 +244,13 @@ def _open(ago: int, *, well: bool) -> Iterator[str]:
 
 
 def _trouble(ago: int) -> Iterator[str]:
-    """What there is only when something has happened."""
+    """What there is only when something has happened, or is asked for."""
+    for direction, mos in (("there", 4.3), ("back", 2.9)):
+        call = f'site="xa-kim-dong",target="xa-kim-dong/vc-endpoint",kind="vc-endpoint",check="call",direction="{direction}"'
+        yield f"probe_media_mos{{{call}}} {mos}"
+        yield f"probe_media_loss_ratio{{{call}}} 0.2"
+        yield f"probe_media_jitter_seconds{{{call}}} 0.04"
+        yield f"probe_media_dscp_kept{{{call}}} 0"
     for (site, name, cause, severity), seconds in INCIDENTS.items():
         if ago < seconds:
             own = f'site="{site}",target="{site}/{name}",cause="{cause}",severity="{severity}"'

@@ -256,6 +256,12 @@ def test_rooms_are_counted_and_why_they_are_at_risk(provinces: dict[str, Prometh
     assert not any(figures(provinces["well"], "commune-rooms", why).values())
 
 
+def test_the_test_calls_tell_the_worst_room(provinces: dict[str, Prometheus]) -> None:
+    title = "Chất lượng tiếng thấp nhất (MOS)"
+    assert figures(provinces["trouble"], "commune-rooms", title) == {"Xã 1": 2.9}
+    assert figures(provinces["well"], "commune-rooms", title) == {"Không đo": 0}
+
+
 def test_a_broken_system_stands_out(provinces: dict[str, Prometheus]) -> None:
     assert figures(provinces["trouble"], "commune-services", "Từng hệ thống")["doc-management"] == 2
     assert figures(provinces["trouble"], "commune-services", "Khả dụng")["doc-management"] == 0
