@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench setup editor browser
+.PHONY: demo test lint bench setup editor browser grafana
 
 demo: setup
 	$(PYTHON) lab/setup.py
@@ -27,6 +27,9 @@ editor: setup  # needs Node.js and npm: types into a real language server with t
 
 browser: setup  # needs Chromium, Node.js and npm: looks at the board as people and their aids do
 	$(BIN)/pytest -m browser tests/browser
+
+grafana: setup  # needs Node.js and npm: Grafana's own types and transformations for the dashboards
+	$(BIN)/pytest -m grafana tests/dashboards
 
 setup: .venv/.stamp
 

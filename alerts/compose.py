@@ -22,6 +22,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.chart import draw
+from alerts.grafana import page_of
 from alerts.headers import mail_policy
 from alerts.links import VALID, Act, Link, Signer
 from alerts.policy import ACTS, ENDS, first_of_thread
@@ -47,7 +48,6 @@ from monitor.core.model import (
     Role,
     Severity,
     Site,
-    Target,
 )
 from monitor.core.words import ROOM, VI, WORDS, Words, dialled
 
@@ -285,7 +285,7 @@ class Composer:
             "shown_targets": SHOWN_TARGETS,
             "evidence": incident.evidence[:SHOWN_EVIDENCE],
             "board": self._page(notification),
-            "grafana": _grafana(self._grafana, root),
+            "grafana": page_of(self._grafana, incident, root, site),
             "chart": self._chart(notification, series),
             "cost": _cost(cost, words),
             "act": self._links(notification),
@@ -364,12 +364,6 @@ def _heaviest(incident: Incident, inventory: Inventory, words: Words) -> str:
 def _why(incident: Incident, words: Words) -> str:
     why = words.why.get(incident.why, "")
     return f"{why} {words.evidence(incident.shared)}" if incident.shared else why
-
-
-def _grafana(base: str, root: Target | None) -> str:
-    if not base or root is None:
-        return ""
-    return f"{base}/d/commune-province?var-site={root.site}"
 
 
 def _dark(incident: Incident, inventory: Inventory) -> bool:

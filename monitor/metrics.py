@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
@@ -39,6 +39,8 @@ from probes.registry import COMMON_METRICS, Kind, Metric
 STATE_NUMBER = {State.UP: 0, State.DEGRADED: 1, State.DOWN: 2, State.UNREACHABLE: 3, State.UNKNOWN: 4}
 LAGS_KEPT = 600
 """A minute of them."""
+INCIDENTS_SHOWN = 100
+"""Open incidents that have a series of their own, the most severe and newest first."""
 LAG_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
 
 
@@ -49,7 +51,7 @@ class Present:
     held: Mapping[str, Held]
     last: Mapping[str, Observation]
     judge: Judge
-    open_incidents: Iterable[Incident]
+    open_incidents: Collection[Incident]
     event_counts: Mapping[tuple[str, str], int]
     outbox: Mapping[str, int]
     outbox_oldest_seconds: Mapping[str, float]
@@ -207,6 +209,7 @@ class Metrics:
         yield from self._states(present, openmetrics=openmetrics)
         yield from self._maintenance(present, openmetrics=openmetrics)
         yield from self._meetings(present, openmetrics=openmetrics)
+        yield _incidents(present.open_incidents, openmetrics=openmetrics)
         yield self._static
         yield from _own(present, self._observations, openmetrics=openmetrics)
 
@@ -250,6 +253,24 @@ class Metrics:
 def _count(text: str) -> int:
     """Lines that are no comments."""
     return text.count("\n") - text.count("\n# ") - text.startswith("# ")
+
+
+def _incidents(found: Iterable[Incident], *, openmetrics: bool) -> str:
+    """The open ones by name, so that a dashboard can mark them and lead to them."""
+    metric = Metric(name="monitor_incident_info", help="An open incident; site and target are those of its root.")
+    rank = list(Severity).index
+    worst = sorted(found, key=lambda each: (rank(each.severity), each.began), reverse=True)[:INCIDENTS_SHOWN]
+    told = (
+        labels(
+            incident=each.id,
+            site=each.root.partition("/")[0],
+            target=each.root,
+            cause=each.cause,
+            severity=each.severity,
+        )
+        for each in worst
+    )
+    return head(metric, openmetrics=openmetrics) + "".join(f"monitor_incident_info{{{own}}} 1\n" for own in told)
 
 
 def _static(inventory: Inventory) -> str:

@@ -7,7 +7,6 @@ import asyncio
 import importlib
 import importlib.util
 import inspect
-import json
 import pkgutil
 import re
 import shutil
@@ -28,7 +27,7 @@ import alerts
 import lab
 import monitor
 import probes
-from alerts.compose import OURS, _grafana
+from alerts.compose import OURS
 from alerts.letter_samples import LETTERS, letters
 from alerts.samples import province
 from lab.certificates import Authority
@@ -37,7 +36,7 @@ from monitor import yamlfile
 from monitor.cli import MODULES, main
 from monitor.core.judge import NEXT, ONCE, wilson_lower
 from monitor.core.ledger import By, Totals
-from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity, State, Target
+from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity, State
 from monitor.core.seen import BATTERY_SAYS, PATH_SAYS
 from monitor.core.words import EN, VI
 from monitor.exchange import filesd
@@ -493,13 +492,6 @@ def test_every_name_that_a_template_may_use_is_on_the_page_of_mail() -> None:
 def test_every_template_is_on_the_page_of_mail() -> None:
     named = words(section("docs/mail.md", "Templates"))
     assert {f.stem for f in OURS.rglob("*.*")} <= {word.removesuffix(".txt").removesuffix(".html") for word in named}
-
-
-def test_the_grafana_link_of_a_mail_leads_to_the_dashboard_that_is_installed() -> None:
-    dashboard = json.loads(text("dashboards/province-overview.json"))
-    root = Target(id="a/b", site="a", name="b", role=Role.LINK, kind="tslcd")
-    assert _grafana("http://g", root) == f"http://g/d/{dashboard['uid']}?var-site=a"
-    assert "site" in {each["name"] for each in dashboard["templating"]["list"]}
 
 
 # -- examples ------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from alerts import compose
 from alerts.compose import URGENT
+from alerts.grafana import page_of
 from alerts.policy import ACTS
 from alerts.subject import SUBJECT_LENGTH, fit
 from alerts.summary import as_mailed
@@ -453,10 +454,11 @@ def test_addresses_that_are_not_set_leave_no_empty_link() -> None:
     assert set(re.findall(r'href="([^:"]*)', part(made, "html"))) == {"tel"}
 
 
-def test_grafana_is_pointed_at_the_site_of_the_root() -> None:
+def test_grafana_is_pointed_at_the_line_and_the_time() -> None:
     made = composer(grafana="http://g").compose(notification(), INVENTORY, NOW)
-    assert "http://g/d/" in part(made, "plain")
-    assert "?var-site=xa-kim-dong" in part(made, "plain")
+    address = page_of("http://g", INCIDENT, INVENTORY.targets[INCIDENT.root], None)
+    assert f"Grafana: {address}" in part(made, "plain")
+    assert address.replace("&", "&amp;") in part(made, "html")
 
 
 # -- an admin's own templates --------------------------------------------------------------------------------------

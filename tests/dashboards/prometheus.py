@@ -1,4 +1,4 @@
-"""A real Prometheus for a test: it scrapes a text that never changes, five times a second, in a folder of its own."""
+"""A real Prometheus for a test, over a history that was written for it, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import json
 import shutil
 import socket
 import subprocess
-import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -31,78 +29,65 @@ class Prometheus:
 
     def query(self, expr: str, at: float | None = None) -> list[dict[str, Any]]:
         """Series of an instant query, at a Unix time or now; what it refuses is an AssertionError with its words."""
-        asked = {"query": expr} if at is None else {"query": expr, "time": str(at)}
+        return self._ask("query", query=expr, **({} if at is None else {"time": str(at)}))
+
+    def over(self, expr: str, begin: float, end: float, step: float) -> list[dict[str, Any]]:
+        """Series of a range query, `values` in each."""
+        return self._ask("query_range", query=expr, start=str(begin), end=str(end), step=str(step))
+
+    def _ask(self, what: str, **asked: str) -> list[dict[str, Any]]:
         body = urllib.parse.urlencode(asked).encode()
         try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/query", body, timeout=10) as answer:
+            with urllib.request.urlopen(f"{self.url}/api/v1/{what}", body, timeout=30) as answer:
                 result: list[dict[str, Any]] = json.load(answer)["data"]["result"]
         except urllib.error.HTTPError as error:
-            raise AssertionError(f"{expr}: {error.read().decode()}") from error
+            raise AssertionError(f"{asked['query']}: {error.read().decode()}") from error
         return result
 
-    def wait_for(self, expr: str) -> None:
-        """Until an expression has an answer."""
+    def wait_ready(self) -> None:
+        """Until it has read its data and answers."""
         until = time.monotonic() + GIVE_UP_SECONDS
         while time.monotonic() < until:
-            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                if self.query(expr):
-                    return
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/-/ready", timeout=10):
+                return
             time.sleep(0.2)
-        raise AssertionError(f"Prometheus has no answer to {expr} after {GIVE_UP_SECONDS:g} s")
+        raise AssertionError(f"Prometheus is not ready after {GIVE_UP_SECONDS:g} s")
 
 
 @contextlib.contextmanager
-def running_prometheus(folder: Path, text: str) -> Iterator[Prometheus]:
-    """Start the exporter and Prometheus on free ports; both are gone afterwards."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.fail("prometheus is not installed: apt-get install prometheus")
-    with _exporter(text) as exporter:
-        port = _free_port()
-        settings = folder / "prometheus.yml"
-        settings.write_text(
-            "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
-            f"scrape_configs: [{{job_name: test, static_configs: [{{targets: ['127.0.0.1:{exporter}']}}]}}]\n"
-        )
-        command = [
-            program,
-            f"--config.file={settings}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ]
-        with (
-            (folder / "prometheus.log").open("wb") as log,
-            subprocess.Popen(command, stderr=log) as process,
-        ):
-            try:
-                yield Prometheus(f"http://127.0.0.1:{port}")
-            finally:
-                process.kill()
-
-
-@contextlib.contextmanager
-def _exporter(text: str) -> Iterator[int]:
-    class Metrics(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Metrics) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+def prometheus_over(folder: Path, history: str) -> Iterator[Prometheus]:
+    """Start Prometheus over a history in OpenMetrics on a free port; it scrapes nothing, and is gone afterwards."""
+    for program in ("prometheus", "promtool"):
+        if shutil.which(program) is None:
+            pytest.fail(f"{program} is not installed: apt-get install prometheus")
+    written, data, settings = folder / "history.txt", folder / "data", folder / "prometheus.yml"
+    written.write_text(history, encoding="utf-8")
+    subprocess.run(
+        ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(written), str(data)], check=True
+    )
+    settings.write_text("scrape_configs: []\n")
+    port = free_port()
+    command = [
+        "prometheus",
+        f"--config.file={settings}",
+        f"--storage.tsdb.path={data}",
+        "--storage.tsdb.retention.time=100y",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with (
+        (folder / "prometheus.log").open("wb") as log,
+        subprocess.Popen(command, stderr=log) as process,
+    ):
         try:
-            yield server.server_address[1]
+            made = Prometheus(f"http://127.0.0.1:{port}")
+            made.wait_ready()
+            yield made
         finally:
-            server.shutdown()
-            thread.join()
+            process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,109 +1,287 @@
-"""The dashboards: committed as built, every query well-formed, on metrics that we export, and never empty when well."""
+"""The dashboards against a real Prometheus: every query is well-formed, on metrics that we export, and tells what is so."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import promql_parser
 import pytest
-import yaml
 
 from dashboards.build import rendered
-from tests.dashboards.exposition import EXPORTED, exposition
-from tests.dashboards.prometheus import Prometheus, running_prometheus
-from tests.dashboards.queries import queries
+from dashboards.frame import NAME_AND_SITE
+from probes import registry
+from probes.registry import COMMON_METRICS
+from tests.dashboards.conftest import BOARDS, FOLDER
+from tests.dashboards.exposition import CUT, END, HOUR, NO_POWER, STEP, WORK, exposition
+from tests.dashboards.prometheus import Prometheus
+from tests.dashboards.queries import Query, marks, panels, queries, values
 
-FOLDER = Path(__file__).parents[2] / "dashboards"
-COMMITTED = FOLDER / "province-overview.json"
-DASHBOARD: dict[str, Any] = json.loads(COMMITTED.read_text(encoding="utf-8"))
-ALL = queries(DASHBOARD)
-SHARED = {"Hệ thống dùng chung": ["centre"], "variable area": []}
-"""What does not depend on the area."""
-WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+LONG_GONE = END + 3 * 86_400
+LINE = {"$site": "phuong-phu-ly", "$target": "phuong-phu-ly/tslcd", "$provider": "vnpt", "$kind": "tslcd"}
+CHOSEN: Mapping[str, Mapping[str, str]] = {"commune-site": LINE, "commune-line": LINE}
+ALL = [(uid, each) for uid, board in BOARDS.items() for each in queries(board, CHOSEN.get(uid, {}))]
+WORD = re.compile(r"(?<![{,\w.$\"])[a-zA-Z_:][a-zA-Z0-9_:]*")
+OURS = ("monitor_", "probe_", "process_", "snmp_", "ups", "scrape_")
+OF_PROMETHEUS = {"scrape_duration_seconds", "scrape_series_added"}
+MANUAL = "".join((FOLDER.parent / "docs" / page).read_text(encoding="utf-8") for page in ("metrics.md", "probes.md"))
+each_query = pytest.mark.parametrize(
+    ("uid", "query"), ALL, ids=[f"{number}-{uid}-{query.title}" for number, (uid, query) in enumerate(ALL)]
+)
+
+
+def asked(uid: str, **chosen: str) -> list[Query]:
+    """The queries of a dashboard over the whole hour."""
+    macros = {"$__range": "1h", **CHOSEN.get(uid, {}), **{f"${name}": value for name, value in chosen.items()}}
+    return queries(BOARDS[uid], macros)
+
+
+def answer(prometheus: Prometheus, query: Query) -> list[dict[str, Any]]:
+    """Series as the panel gets them: of its last moment, or of the whole hour."""
+    return prometheus.query(query.expr, END) if query.instant else prometheus.over(query.expr, END - HOUR, END, STEP)
+
+
+def figures(prometheus: Prometheus, uid: str, title: str, **chosen: str) -> dict[str, float]:
+    """What a panel shows at the end, by legend."""
+    return {
+        query.named(series["metric"]): float(series["value"][1] if "value" in series else series["values"][-1][1])
+        for query in asked(uid, **chosen)
+        if query.title == title
+        for series in answer(prometheus, query)
+    }
 
 
 def test_the_committed_json_is_what_build_writes() -> None:
-    assert COMMITTED.read_text(encoding="utf-8") == rendered(), "run: python dashboards/build.py"
+    committed = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("json/*.json")}
+    assert committed == rendered(), "run: python -m dashboards.build"
 
 
-def test_it_has_its_stable_address_and_a_description_for_each_panel() -> None:
-    assert DASHBOARD["uid"] == "commune-province"
-    panels = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-    assert len(panels) >= 15
-    assert all(panel["title"] and panel["description"] for panel in panels)
+@each_query
+def test_every_query_parses(uid: str, query: Query) -> None:
+    assert "$__" not in query.expr
+    promql_parser.parse(query.expr)
 
 
-def test_panels_do_not_overlap_and_fill_the_width() -> None:
-    taken: set[tuple[int, int]] = set()
-    for panel in DASHBOARD["panels"]:
-        at = panel["gridPos"]
-        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
-        assert not taken & cells, panel["title"]
-        assert at["x"] + at["w"] <= 24, panel["title"]
-        taken |= cells
+@each_query
+def test_every_query_asks_for_metrics_that_we_export(uid: str, query: Query) -> None:
+    names = {word for word in WORD.findall(query.expr) if word.startswith(OURS)} - OF_PROMETHEUS
+    known = {
+        re.sub(r"_(bucket|count|sum)\Z", "", name) if "_echo_" in name or "_lag_" in name else name for name in names
+    }
+    assert known or query.expr.startswith("min(up{")
+    assert not {name for name in known if f"`{name}`" not in MANUAL and not name.startswith("process_")}
 
 
-@pytest.mark.parametrize(("title", "expr"), ALL, ids=[f"{number}-{title}" for number, (title, _) in enumerate(ALL)])
-def test_every_query_parses(title: str, expr: str) -> None:
-    assert "$" not in expr
-    promql_parser.parse(expr)
-
-
-@pytest.mark.parametrize(("title", "expr"), ALL, ids=[f"{number}-{title}" for number, (title, _) in enumerate(ALL)])
-def test_every_query_asks_for_metrics_that_we_export(title: str, expr: str) -> None:
-    asked = {word for word in WORD.findall(expr) if word.startswith(("monitor_", "probe_", "process_", "ups", "snmp_"))}
-    assert asked
-    assert not asked - EXPORTED
+def test_what_the_monitor_tells_of_itself_can_be_seen() -> None:
+    told = set(re.findall(r"^\| `(monitor_\w+)`", MANUAL, re.MULTILINE))
+    assert len(told) > 30
+    assert not {name for name in told if not any(name in query.expr for _, query in ALL)}
 
 
 def test_a_macro_that_nobody_knows_is_refused() -> None:
-    board = {"panels": [{"title": "x", "targets": [{"expr": "rate(a[$__nonsense])"}]}], "templating": {"list": []}}
+    board = {
+        "panels": [{"title": "x", "type": "stat", "targets": [{"expr": "rate(a[$__nonsense])"}]}],
+        "templating": {"list": []},
+    }
     with pytest.raises(KeyError):
         queries(board)
 
 
-@pytest.fixture(scope="module")
-def provinces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Prometheus]]:
-    """A real Prometheus over a province that is well, and one over a province in trouble."""
-    with (
-        running_prometheus(tmp_path_factory.mktemp("well"), exposition(well=True)) as well,
-        running_prometheus(tmp_path_factory.mktemp("trouble"), exposition(well=False)) as trouble,
-    ):
-        for prometheus in (well, trouble):
-            prometheus.wait_for("count_over_time(monitor_build_info[1m]) >= 4")
-        yield {"well": well, "trouble": trouble}
+@pytest.mark.parametrize("which", ["well", "trouble"])
+@pytest.mark.parametrize("uid", BOARDS)
+def test_no_query_is_empty_against_a_real_prometheus(provinces: dict[str, Prometheus], uid: str, which: str) -> None:
+    assert not [(each.title, each.expr) for each in asked(uid) if not answer(provinces[which], each)]
 
 
 @pytest.mark.parametrize("which", ["well", "trouble"])
-def test_no_query_is_empty_against_a_real_prometheus(provinces: dict[str, Prometheus], which: str) -> None:
-    asked = queries(DASHBOARD, {"$__rate_interval": "5s"})
-    answers = [(title, expr, provinces[which].query(expr)) for title, expr in asked]
-    assert not [(title, expr) for title, expr, series in answers if not series]
+@pytest.mark.parametrize("uid", BOARDS)
+def test_legends_tell_the_series_of_a_query_apart(provinces: dict[str, Prometheus], uid: str, which: str) -> None:
+    for query in asked(uid):
+        if query.legend:
+            series = [each["metric"] for each in answer(provinces[which], query)]
+            lacking = [label for label in query.labels() for each in series if label not in each]
+            assert not lacking, (query.title, query.expr)
+            assert len({query.named(each) for each in series}) == len(series), (query.title, query.expr)
 
 
-@pytest.mark.parametrize(("which", "counts"), [("well", [0, 0, 0, 0, 3]), ("trouble", [1, 0, 1, 0, 1])])
+@pytest.mark.parametrize("uid", BOARDS)
+def test_what_a_click_asks_for_is_a_label_of_what_is_clicked(provinces: dict[str, Prometheus], uid: str) -> None:
+    links = {
+        panel["title"]: set(
+            re.findall(r"__field\.labels\.(\w+)", json.dumps(panel["fieldConfig"]["defaults"].get("links")))
+        )
+        for panel in panels(BOARDS[uid])
+    }
+    for query in asked(uid):
+        if wanted := links.get(query.title):
+            lacking = [
+                each["metric"] for each in answer(provinces["trouble"], query) if not wanted <= set(each["metric"])
+            ]
+            assert not lacking, query.title
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_nothing_claims_to_be_well_when_the_monitor_is_gone(provinces: dict[str, Prometheus], uid: str) -> None:
+    assert not [each.title for each in asked(uid) if provinces["well"].query(each.expr, at=LONG_GONE)]
+
+
+@pytest.mark.parametrize("uid", ["commune-province", "commune-rooms"])
+def test_panels_keep_to_the_chosen_area(provinces: dict[str, Prometheus], uid: str) -> None:
+    free = {"Hệ thống dùng chung": {"centre"}, "variable area": set(), "Máy chủ đăng ký": {"centre"}}
+    registrar = {title for title in (query.title for query in asked(uid)) if title.startswith("Máy chủ đăng ký")}
+    for query in asked(uid, area="Kim Sơn"):
+        if query.title in {"Sự cố đang mở", *registrar}:
+            continue  # incidents have a site and no area; the registrar is everybody's
+        series = answer(provinces["trouble"], query)
+        sites = {each["metric"].get("target", each["metric"].get("site", "")).partition("/")[0] for each in series}
+        assert sites <= {"xa-kim-dong", "", "Mọi phòng đều tốt", *free.get(query.title, ())}, query.title
+
+
+def test_panels_of_a_site_are_of_that_site_alone(provinces: dict[str, Prometheus]) -> None:
+    for query in asked("commune-site", site="xa-kim-dong"):
+        if not query.title.startswith("variable"):
+            found = {each["metric"].get("site", "xa-kim-dong") for each in answer(provinces["trouble"], query)}
+            assert found == {"xa-kim-dong"}, query.title
+
+
+def test_people_choose_sites_by_name_and_services_by_themselves(provinces: dict[str, Prometheus]) -> None:
+    told = {
+        (uid, name): values(provinces["well"].query(expr, END), regex)
+        for uid in BOARDS
+        for name, expr, regex in _results(uid)
+    }
+    names = [(f"Xã {number}", site) for number, site in enumerate(("phuong-phu-ly", "xa-kim-dong", "xa-a", "xa-b"))]
+    assert sorted(told["commune-province", "site"]) == sorted([*names, ("Trung tâm", "centre")])
+    assert sorted(told["commune-rooms", "site"]) == sorted(names)
+    assert ("centre/doc-management", "centre/doc-management") in told["commune-services", "service"]
+    assert not [value for _, value in told["commune-services", "service"] if value.endswith("website")]
+    assert NAME_AND_SITE.count("?<") == 2
+
+
+def _results(uid: str) -> list[tuple[str, str, str]]:
+    """Variables that are read out of series: name, query, regular expression."""
+    found = []
+    for variable in BOARDS[uid]["templating"]["list"]:
+        if variable["type"] == "query" and variable["query"]["query"].startswith("query_result"):
+            expr = next(each.expr for each in asked(uid) if each.title == f"variable {variable['name']}")
+            found.append((variable["name"], expr, variable["regex"]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("uid", "site", "expected"),
+    [
+        ("commune-province", ".*", {("Sự cố", "xa-a/ups"): NO_POWER, ("Sự cố", "phuong-phu-ly/tslcd"): CUT, ("Bảo trì", "xa-b/internet"): WORK}),
+        ("commune-rooms", "xa-a", {("Sự cố", "xa-a/ups"): NO_POWER}),
+        ("commune-site", "xa-b", {("Bảo trì", "xa-b/internet"): WORK}),
+        ("commune-line", "phuong-phu-ly", {("Sự cố", "phuong-phu-ly/tslcd"): CUT}),
+        ("commune-providers", ".*", {("Sự cố", "phuong-phu-ly/tslcd"): CUT, ("Bảo trì", "xa-b/internet"): WORK}),
+    ],
+)  # fmt: skip
+def test_what_was_wrong_is_marked_since_it_began(
+    provinces: dict[str, Prometheus], uid: str, site: str, expected: Mapping[tuple[str, str], int]
+) -> None:
+    found = {
+        (mark.title, series["metric"]["target"]): END - series["values"][0][0]
+        for mark in marks(BOARDS[uid], {"$site": site})
+        for series in provinces["trouble"].over(mark.expr, END - HOUR, END, STEP)
+    }
+    assert {key: since for key, since in found.items() if since < HOUR} == pytest.approx(expected, abs=STEP)
+
+
+# -- what the panels say -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("which", "counts"), [("well", [0, 0, 0, 0, 4]), ("trouble", [3, 0, 1, 0, 0])])
 def test_each_commune_is_counted_once_by_its_worst_target(
     provinces: dict[str, Prometheus], which: str, counts: list[float]
 ) -> None:
-    asked = [expr for title, expr in ALL if title == "Xã, phường theo trạng thái"]
-    assert [float(provinces[which].query(expr)[0]["value"][1]) for expr in asked] == counts
+    assert list(figures(provinces[which], "commune-province", "Xã, phường theo trạng thái").values()) == counts
 
 
-def test_panels_keep_to_the_chosen_area(provinces: dict[str, Prometheus]) -> None:
-    for title, expr in queries(DASHBOARD, {"$area": "Kim Sơn", "$__rate_interval": "5s"}):
-        series = provinces["trouble"].query(expr)
-        sites = {each["metric"].get("target", each["metric"].get("site", "")).partition("/")[0] for each in series}
-        assert sites <= {"xa-kim-dong", "", *SHARED.get(title, ())}, title
+def test_what_a_provider_is_held_against_lacks_work_and_power_cuts(provinces: dict[str, Prometheus]) -> None:
+    of, hour = provinces["trouble"], 4 * HOUR
+    expected = {
+        "tất cả": (1 - (CUT + NO_POWER) / hour, 1 - (NO_POWER + WORK) / hour),
+        "không tính bảo trì": (1 - (CUT + NO_POWER) / hour, 1 - NO_POWER / (hour - WORK)),
+        "không tính mất điện": (1 - CUT / (hour - NO_POWER), 1 - WORK / (hour - NO_POWER)),
+        "không tính cả hai": (1 - CUT / (hour - NO_POWER), 1.0),
+    }
+    for title, (vnpt, viettel) in expected.items():
+        told = figures(of, "commune-providers", f"Khả dụng: {title}")
+        assert told == pytest.approx({"vnpt": vnpt, "viettel": viettel}, abs=0.005), title
 
 
-def test_nothing_claims_to_be_well_when_the_monitor_is_gone(provinces: dict[str, Prometheus]) -> None:
-    assert not [title for title, expr in ALL if provinces["well"].query(expr, at=0)]
+def test_the_worst_lines_of_the_providers_are_led_by_the_one_that_was_cut(provinces: dict[str, Prometheus]) -> None:
+    (query,) = [each for each in asked("commune-providers") if each.title == "Đường kém nhất"]
+    told = {each["metric"]["target"]: float(each["value"][1]) for each in answer(provinces["trouble"], query)}
+    assert len(told) == 8
+    assert {target for target, part in told.items() if part < 1} == {"phuong-phu-ly/tslcd"}
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("provisioning/*/*.yml")), ids=lambda path: path.name)
-def test_provisioning_files_are_of_the_version_that_grafana_reads(path: Path) -> None:
-    assert yaml.safe_load(path.read_text(encoding="utf-8"))["apiVersion"] == 1
+def test_a_line_tells_its_availability_loss_and_delay(provinces: dict[str, Prometheus]) -> None:
+    def told(title: str, target: str) -> float:
+        (value,) = figures(
+            provinces["trouble"], "commune-line", title, target=target, site=target.partition("/")[0]
+        ).values()
+        return value
+
+    assert told("Khả dụng", "phuong-phu-ly/tslcd") == pytest.approx(1 - CUT / HOUR, abs=0.005)
+    assert told("Trạng thái", "xa-kim-dong/tslcd") == 1
+    assert 0.1 < told("Độ trễ trung vị", "xa-kim-dong/tslcd") < 0.2
+    assert 0.005 < told("Độ trễ trung vị", "xa-b/tslcd") < 0.01
+    assert told("Độ biến thiên trễ 95 %", "xa-b/tslcd") < 0.03 < told("Độ biến thiên trễ 95 %", "xa-kim-dong/tslcd")
+    for title in ("Mất gói trong khoảng", "Mất gói theo thời gian"):
+        assert told(title, "xa-kim-dong/tslcd") == pytest.approx(0.2, abs=0.02)
+
+
+def test_the_smoke_of_a_line_has_all_of_its_echoes(provinces: dict[str, Prometheus]) -> None:
+    (query,) = [
+        each for each in asked("commune-line", target="xa-kim-dong/tslcd") if each.title == "Độ trễ của từng gói"
+    ]
+    told = {each["metric"]["le"]: float(each["values"][-1][1]) for each in answer(provinces["trouble"], query)}
+    assert len(told) == 12
+    assert told["+Inf"] == pytest.approx(48, abs=2), "60 a minute, of which a fifth is lost"
+    assert told["0.1"] == 0
+    assert told["0.2"] == pytest.approx(told["+Inf"] * 0.9, rel=0.05)
+
+
+def test_rooms_are_counted_and_why_they_are_at_risk(provinces: dict[str, Prometheus]) -> None:
+    states = figures(provinces["trouble"], "commune-rooms", "Phòng họp theo trạng thái")
+    assert list(states.values()) == [2, 0, 0, 2, 0]
+    why = "Phòng họp gặp rủi ro: vì sao"
+    assert list(figures(provinces["trouble"], "commune-rooms", why).values()) == [2, 3, 1, 1, 1, 1]
+    assert not any(figures(provinces["well"], "commune-rooms", why).values())
+
+
+def test_the_test_calls_tell_the_worst_room(provinces: dict[str, Prometheus]) -> None:
+    title = "Chất lượng tiếng thấp nhất (MOS)"
+    assert figures(provinces["trouble"], "commune-rooms", title) == {"Xã 1": 2.9}
+    assert figures(provinces["well"], "commune-rooms", title) == {"Không đo": 0}
+
+
+def test_a_broken_system_stands_out(provinces: dict[str, Prometheus]) -> None:
+    assert figures(provinces["trouble"], "commune-services", "Từng hệ thống")["doc-management"] == 2
+    assert figures(provinces["trouble"], "commune-services", "Khả dụng")["doc-management"] == 0
+
+
+def test_the_monitor_tells_of_its_mails_by_relay(provinces: dict[str, Prometheus]) -> None:
+    told = figures(provinces["trouble"], "commune-monitor", "Lượt gửi theo máy chủ thư")
+    assert told["a:25 sent"] == told["b:25 timeout"] == pytest.approx(1 / 60, rel=0.05)
+    assert figures(provinces["trouble"], "commune-monitor", "Máy chủ thư đang lỗi")["b:25"] == 1
+
+
+def test_the_history_has_the_labels_that_the_daemon_writes() -> None:
+    checks = {"site", "target", "kind", "check"}
+    declared = {each.name: checks | set(each.labels) for kind in registry.load().values() for each in kind.metrics}
+    declared |= {each.name: checks for each in COMMON_METRICS} | {"monitor_loss_ratio": checks}
+    for name, labels in re.findall(r"^\| `(monitor_\w+)` \| [^|]+ \|([^|]*)\|", MANUAL, re.MULTILINE):
+        declared.setdefault(name, set(re.findall(r"`(\w+)`", labels)))
+    for line in (each for well in (True, False) for each in exposition(well=well)):
+        name, _, labels = line.rpartition(" ")[0].removesuffix("}").partition("{")
+        if not name.startswith(("process_", "up", "scrape_")) or name.startswith("ups"):
+            histogram = re.fullmatch(r"(\w+_seconds)_(?:bucket|sum|count)", name)
+            found = set(re.findall(r'(\w+)="', labels)) - {"le"}
+            assert found == declared[histogram[1] if histogram else name], line

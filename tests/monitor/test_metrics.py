@@ -36,7 +36,7 @@ from monitor.core.model import (
     Target,
 )
 from monitor.exposition import AT_ONCE, PIECE_CHARACTERS
-from monitor.metrics import ECHO_RTT, Metrics, Present
+from monitor.metrics import ECHO_RTT, INCIDENTS_SHOWN, Metrics, Present
 from probes import registry
 from probes.icmp import IcmpOptions
 from probes.registry import Memory, labelled
@@ -156,6 +156,18 @@ def test_any_text_in_a_label_comes_out_as_it_went_in(name: str, area: str, circu
     assert (found["monitor_site_info"]["name"], found["monitor_site_info"]["area"]) == (name, area)
     assert found["monitor_link_info"]["circuit"] == circuit
     assert found["snmp_if_down"]["ifName"] == one_line
+
+
+def test_open_incidents_are_told_by_name_the_most_severe_and_newest_first_and_not_all_of_a_flood() -> None:
+    scraped = Scraped(inventory(target("a/router")))
+    flood = [replace(INCIDENT, id=str(each), began=NOW + timedelta(seconds=each)) for each in range(INCIDENTS_SHOWN)]
+    worst = replace(INCIDENT, severity=Severity.CRITICAL, began=NOW - timedelta(days=1))
+    scraped.set(open_incidents=(*flood, worst))
+    told = [has for name, has, _ in scraped.samples() if name == "monitor_incident_info"]
+    assert told[0] == {
+        "incident": INCIDENT.id, "site": "xa-kim-dong", "target": INCIDENT.root, "cause": "link", "severity": "critical",
+    }  # fmt: skip
+    assert [each["incident"] for each in told[1:]] == [str(each) for each in reversed(range(1, INCIDENTS_SHOWN))]
 
 
 def test_openmetrics_is_well_formed_and_tells_the_same() -> None:
