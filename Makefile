@@ -25,7 +25,7 @@ bench: setup
 editor: setup  # needs Node.js and npm: types into a real language server with the schemas of config/schema
 	$(BIN)/pytest -m editor tests/editor
 
-browser: setup  # needs Chromium, Node.js and npm: looks at the board as people and their aids do
+browser: setup  # needs Chromium, Node.js and npm: looks at the board as people and their aids do, and signs in
 	$(BIN)/pytest -m browser tests/browser
 
 grafana: setup  # needs Node.js and npm: Grafana's own types and transformations for the dashboards
