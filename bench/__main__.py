@@ -29,6 +29,7 @@ PARTS = (
     "scheduler",
     "media",
     "load",
+    "rooms",
     "cuts",
     "mail",
     "torture_peer",
