@@ -163,7 +163,7 @@ class Live:
 
     def ready(self) -> tuple[bool, str]:
         """Whether nearly every check was observed once."""
-        checks, seen = len(self._pipeline.judge.checks), len(self._pipeline.last)
+        checks, seen = len(self._pipeline.judge.checks) - self._scheduler.patient, len(self._pipeline.last)
         if seen < READY_RATIO * checks:
             return False, f"{seen} of {checks} checks observed so far"
         return True, ""

@@ -56,7 +56,7 @@ LATE_SECONDS = 1.0
 class LoadingRuns:
     """How many runs of kinds that load the line may be under way together."""
 
-    at_once: int = 4
+    at_once: int = 8
     per_site: int = 1
 
 
@@ -132,6 +132,8 @@ class Scheduler:
         self._loading = loading
         self._observed = observed
         self._planned: dict[str, _Planned] = {}
+        self.patient = 0
+        """Checks that load the line: they wait for each other, and nobody waits for them to know how things are."""
         self._turns: dict[Slot, _Turn] = {}
         self._streams: dict[str, Stream] = {}
         self._shared: WeakValueDictionary[tuple[str, str], Memory] = WeakValueDictionary()
@@ -226,6 +228,7 @@ class Scheduler:
                     self._turn_at(slot_of(id_, check.interval_seconds)).checks[id_] = planned
                     if check.interval_seconds > FIRST_LOOK_SECONDS:
                         new.append(planned)
+        self.patient = sum(self._kinds[each.probe].loads_the_line for each in checks.values())
         if new:
             self._keep(self._look_first(new), "first look")
         for slot in [each for each, turn in self._turns.items() if not turn.checks]:

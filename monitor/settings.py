@@ -193,7 +193,7 @@ class WebhookSettings(Model):
 class MediaSettings(Model):
     """How much the tests of lines and rooms that load them may do at once."""
 
-    at_once: int = Field(4, ge=1, le=64, description="tests under way together, over all sites")
+    at_once: int = Field(8, ge=1, le=64, description="tests under way together, over all sites")
     per_site: int = Field(1, ge=1, le=8, description="of these at one site")
 
 
