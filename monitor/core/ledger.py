@@ -320,6 +320,8 @@ def _lay_over(pieces: list[tuple[datetime, State]], turn: Turn, since: datetime)
     over: list[tuple[datetime, State]] = []
     while pieces and pieces[-1][0] >= since:
         over.append(pieces.pop())
+    if turn.state is State.UNREACHABLE and pieces and pieces[-1][1] is State.UNKNOWN:
+        over.append((since, State.UNKNOWN))  # what is in front was silent then because we were blind
     pieces.append((since, turn.state))
     if turn.state in (State.UP, State.UNKNOWN):
         return
