@@ -9,8 +9,8 @@ from alerts.plain import shown
 from alerts.report import Paper, Room
 from monitor.core.words import Words
 
-MAX_ROWS = 1000
-"""So many rows of a table are on paper; all are in the workbook."""
+MAX_ROWS = 300
+"""So many rows of a table are on paper, the worst; all are in the workbook."""
 
 
 def page(paper: Paper, words: Words) -> str:

@@ -112,7 +112,7 @@ _TITLES: Mapping[str, tuple[str, str]] = {
 _COLUMNS: Mapping[str, tuple[tuple[str, str], Form, Room]] = {
     "id": (("Mã", "Id"), Form.TEXT, Room.SHEET),
     "name": (("Tên", "Name"), Form.TEXT, Room.TERMINAL),
-    "site": (("Xã, phường", "Site"), Form.TEXT, Room.TERMINAL),
+    "site": (("Địa điểm", "Site"), Form.TEXT, Room.TERMINAL),
     "provider": (("Nhà cung cấp", "Provider"), Form.TEXT, Room.PAPER),
     "circuit": (("Mã kênh", "Circuit"), Form.TEXT, Room.PAPER),
     "lines": (("Số đường", "Lines"), Form.COUNT, Room.TERMINAL),

@@ -54,6 +54,8 @@ def report(
     now, words = datetime.now(UTC), WORDS[lang]
     try:
         span = read_span(month, None, None, now) if month else last_month(now)
+        if span.since >= now:
+            fail("this month has not begun")
         inventory = load_inventory(named_files(path)[0], None)
         works = announced(inventory, span)
         whole = asyncio.run(_read_account(load_settings(path, None).database_url, span, now, works))

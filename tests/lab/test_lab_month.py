@@ -53,7 +53,7 @@ BLINK = timedelta(seconds=1)
 
 def observed(inventory: Inventory, plan: Plan, days: float) -> list[Entry]:
     """What the ledger holds of a simulated time."""
-    simulated = Month(inventory, plan, 1, days)
+    simulated = Month(inventory, plan, 2, days)
     incidents = {event.incident.id: event.incident for *_, events in simulated.run() for event in events}
     turns: dict[str, list[Turn]] = {}
     for number, each in enumerate(simulated.held):
@@ -76,7 +76,7 @@ def hurts(inventory: Inventory, plan: Plan, line: str, *effects: Effect) -> Iter
 
 def test_the_outages_of_lines_in_a_report_are_those_that_really_were() -> None:
     inventory = small_province(6)
-    plan = Drawer(inventory, 1, 2).draw()
+    plan = Drawer(inventory, 2, 2).draw()
     plan.gaps, plan.inconclusive, plan.steps = [], [], []  # in these the truth cannot be seen
     lines = [each for each in observed(inventory, plan, 2) if each.member.role is Role.LINK]
     cuts = 0
