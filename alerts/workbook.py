@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 
 from alerts.report import Column, Form, Paper, Table, Value
-from monitor.core.words import LOCAL, Words
+from monitor.core.words import LOCAL, Words, thousandths
 
 _SUMMARY = {"vi": "Tóm tắt", "en": "Summary"}
 _FORMATS = {
@@ -113,5 +112,5 @@ def _plain(form: Form, value: Value) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(LOCAL).replace(tzinfo=None, microsecond=0)
     if form is Form.RATIO and isinstance(value, float):
-        return math.floor(value * 100_000) / 100_000
+        return thousandths(value) / 100_000
     return value

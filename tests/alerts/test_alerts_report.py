@@ -92,7 +92,7 @@ def test_the_first_page_says_what_it_is_about_and_what_is_not_known() -> None:
         "0.277 % of the time is unknown (the monitor did not run, or could not tell): it counts neither as up nor as down.",
     )
     assert [(each.label, each.value) for each in made.figures] == [
-        ("3 lines", "99.348 %"), ("2 communes", "99.348 %"), ("1 services", "99.999 %"), ("Contracts met", "2/3"),
+        ("Lines (3)", "99.348 %"), ("Communes (2)", "99.348 %"), ("Services (1)", "99.999 %"), ("Contracts met", "2/3"),
         ("Outages of lines", "2"), ("Mean time to repair", "7 h"),
     ]  # fmt: skip
     assert made.figures[4].below == "2 incidents; the longest 9 h"
