@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -11,13 +9,12 @@ from itertools import zip_longest
 from textwrap import wrap
 
 from alerts.report import Column, Form, Paper, Room, Table, Value
+from alerts.spread import as_csv
 from monitor.core.words import LOCAL, Words
 
 SHOWN = 20
 """So many rows of a table are in the text."""
 _MORE = {"vi": "và {n} mục khác", "en": "and {n} more"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What begins a formula in a spreadsheet."""
 
 
 def shown(form: Form, value: Value, words: Words) -> str:
@@ -87,15 +84,11 @@ _UNITS = {Form.RATIO: "_percent", Form.SPAN: "_seconds"}
 
 def table_csv(table: Table) -> str:
     """With numbers as programs read them: percent, seconds, times of Viet Nam in ISO 8601 with their zone."""
-    made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\r\n")
-    writer.writerow(each.key + _UNITS.get(each.form, "") for each in table.columns)
-    writer.writerows(map(_plain, row) for row in table.rows)
-    return made.getvalue()
+    heads = [each.key + _UNITS.get(each.form, "") for each in table.columns]
+    return as_csv([heads, *([_number(value) for value in row] for row in table.rows)])
 
 
-def _plain(value: Value) -> Value:
-    """Nothing that a spreadsheet would reckon with: names come from the inventory."""
+def _number(value: Value) -> str | int | float | None:
     match value:
         case timedelta():
             return value.total_seconds()
@@ -103,7 +96,5 @@ def _plain(value: Value) -> Value:
             return value.astimezone(LOCAL).isoformat(timespec="seconds")
         case float():
             return round(value * 100, 6)
-        case str():
-            return f"'{value}" if value.startswith(_FORMULA) else value
         case _:
             return value
