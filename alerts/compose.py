@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import unicodedata
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,6 +38,7 @@ from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
 from monitor.core.model import (
     SUMMARIES,
+    Attached,
     Cause,
     Contact,
     Happening,
@@ -60,6 +62,12 @@ WITHOUT_PICTURE = SUMMARIES | {*ACTS, Happening.WITHDRAWN}
 """They are not about how the root is now."""
 OURS_ALONE = frozenset({"words", "board", "grafana", "chart", "act"})
 """Of what a template may use: made of our own words and ids, and whole."""
+_KINDS = {
+    ".csv": ("text", "csv", {"charset": "utf-8"}),
+    ".html": ("text", "html", {"charset": "utf-8"}),
+    ".xlsx": ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet", {}),
+}
+"""Media types of what is attached, by the ending of its name."""
 SHOWN_SITES = 12
 SHOWN_TARGETS = 12
 SHOWN_EVIDENCE = 6
@@ -75,7 +83,8 @@ class Hurt:
     names: tuple[str, ...]
 
 
-def _environment(folder: Path | None, *, html: bool) -> jinja2.Environment:
+def environment(folder: Path | None, *, html: bool) -> jinja2.Environment:
+    """Templates of an admin's folder, else ours; sandboxed."""
     folders = [each for each in (folder, OURS) if each is not None]
     made = ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, autoescape=html,
@@ -109,8 +118,8 @@ class Composer:
         self._policy = mail_policy()
         self._board, self._grafana, self._signer = board, grafana, signer
         self._last_hour = last_hour
-        self._text = _environment(template_folder, html=False)
-        self._html = _environment(template_folder, html=True)
+        self._text = environment(template_folder, html=False)
+        self._html = environment(template_folder, html=True)
 
     def compose(
         self, notification: Notification, inventory: Inventory, now: datetime, cost: Cost | None = None
@@ -140,7 +149,7 @@ class Composer:
         contact: Contact,
         id_: str,
         given: Mapping[str, object],
-        tables: tuple[tuple[str, str], ...] = (),
+        attached: tuple[Attached, ...] = (),
     ) -> Letter:
         """A mail that is about no single incident, of the template `name`."""
         given = {**_tidied({**given, "contact": contact}), "board": self._board}
@@ -150,7 +159,7 @@ class Composer:
             log.exception("template %s failed, a plain mail goes out instead", name)
             told = (line(f"{key}: {value}") for key, value in given.items() if key != "contact")
             subject, text, html = f"commune-monitor: {name}", "\n".join(told) + "\n", ""
-        return Letter(id=id_, contact=contact, subject=subject, text=text, html=html, tables=tables)
+        return Letter(id=id_, contact=contact, subject=subject, text=text, html=html, attached=attached)
 
     def post(self, letter: Letter, now: datetime, answers: str = "") -> EmailMessage:
         """A letter as it is sent; `answers` is the id of one before."""
@@ -158,9 +167,9 @@ class Composer:
         if answers:
             message["In-Reply-To"] = message["References"] = self._message_id(answers)
         _fill(message, letter.text, letter.html)
-        for name, table in letter.tables:
-            # The mark at its beginning tells a spreadsheet that it is UTF-8.
-            message.add_attachment(table.encode("utf-8-sig"), "text", "csv", filename=name, params={"charset": "utf-8"})
+        for each in letter.attached:
+            major, minor, params = _KINDS[Path(each.name).suffix]
+            message.add_attachment(b64decode(each.base64), major, minor, filename=each.name, params=params)
         return message
 
     def render_letter(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str, str]:

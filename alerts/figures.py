@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from monitor.core.account import promised, verdict
 from monitor.core.ledger import Totals
 from monitor.core.model import Inventory
 from monitor.core.words import Words
@@ -36,16 +37,16 @@ def row_of(key: str, totals: Totals, inventory: Inventory, words: Words) -> Row:
     """The row of a sum; what has left the inventory has its id as name."""
     target, site = inventory.targets.get(key), inventory.sites.get(key)
     provider = inventory.providers.get(target.provider if target else key)
-    promised = provider.promised_percent if provider and target else None
-    net = totals.availability_net
+    ratio = promised(key, inventory)
+    held = verdict(totals, ratio)
     return Row(
         key=key,
         name=words.at_place(target, inventory) if target else site.name if site else provider.name if provider else key,
         provider=provider.name if provider and target else "",
         circuit=target.circuit if target else "",
         percent=words.percent(totals.availability),
-        net=words.percent(net),
-        promised="" if promised is None else words.percent(promised / 100),
-        below=promised is not None and net is not None and net < promised / 100,
+        net=words.percent(totals.availability_net),
+        promised="" if ratio is None else words.percent(ratio),
+        below=held is not None and not held.met,
         down=totals.down + totals.unreachable,
     )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from alerts import daily, monthly, quality, rooms
 from alerts.regular import last_day, last_month
 from alerts.summary import lines_of
+from monitor.core.account import Account, Entry, Outage
 from monitor.core.ledger import By, Span, Totals, members, merged
 from monitor.core.model import (
     Cause,
@@ -119,12 +120,27 @@ def a_day(inventory: Inventory, now: datetime) -> daily.Day:
     return daily.Day(span=span, incidents=_incidents(hurt, span), held=held, lines=lines)
 
 
-def a_month(inventory: Inventory, now: datetime) -> monthly.Month:
+def a_month(inventory: Inventory, now: datetime) -> Account:
     """What could have happened in this inventory in the month that is over."""
     span = last_month(now)
-    hurt = [*_hurt(inventory)]
-    reports = {by: merged(by, span, [_totals(inventory, by, span)]) for by in monthly.SUMMED}
-    return monthly.Month(span=span, reports=reports, incidents=_incidents(hurt, span))
+    incidents = _incidents(_hurt(inventory), span)
+    of = {each.root: each for each in incidents}
+    found = []
+    for member in members(inventory, span.since):
+        incident, sums = of.get(member.target), Totals(up=span.until - span.since)
+        outages: tuple[Outage, ...] = ()
+        if incident is not None:
+            until = incident.closed or span.until
+            down = until - incident.began
+            sums = Totals(up=sums.up - down, down=down, power=down / 4)
+            outages = (
+                Outage(
+                    target=member.target, since=incident.began, until=until, begun=True,
+                    ended=incident.closed is not None, power=down / 4, incident=incident,
+                ),
+            )  # fmt: skip
+        found.append(Entry(member=member, totals=sums, outages=outages))
+    return Account(asked=span, span=span, entries=found, incidents=incidents, watched=span.since - timedelta(days=30))
 
 
 def _hurt(inventory: Inventory) -> Iterable[Target]:

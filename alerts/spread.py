@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from monitor.core.model import Attached
 from monitor.core.words import LOCAL
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -18,6 +20,11 @@ def as_csv(rows: Iterable[Sequence[object]]) -> str:
     made = io.StringIO()
     csv.writer(made, lineterminator="\r\n").writerows([_plain(each) for each in row] for row in rows)
     return made.getvalue()
+
+
+def as_file(name: str, table: str) -> Attached:
+    """A table as it goes with a mail; the mark at its beginning tells a spreadsheet that it is UTF-8."""
+    return Attached(name, b64encode(table.encode("utf-8-sig")).decode("ascii"))
 
 
 def local(at: datetime) -> str:

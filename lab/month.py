@@ -25,7 +25,7 @@ from pathlib import Path
 from lab.faults import BEGIN, DAY, DAYS, Drawer, Effect, Hurt, Plan, busy
 from monitor.core.decider import TICK, Decider
 from monitor.core.graph import Graph
-from monitor.core.model import Check, IncidentEvent, Inventory, Observation, Outcome, Reason, Role, Target
+from monitor.core.model import Check, Held, IncidentEvent, Inventory, Observation, Outcome, Reason, Role, Target
 from monitor.core.seen import Decision
 from monitor.inventory.load import load_inventory
 from monitor.recorder import create
@@ -114,6 +114,8 @@ class Month:
         """When, tie-breaker, what, and of which check."""
         self._count = 0
         self.observations = 0
+        self.held: list[Held] = []
+        """What targets were held to be, one after the other."""
         record(header(inventory, BEGIN))
         self.decider = Decider(inventory, BEGIN)
         self._offset = 0.0
@@ -287,6 +289,7 @@ class Month:
         return self._follow(decision, at)
 
     def _follow(self, decision: Decision, at: float) -> Sequence[IncidentEvent]:
+        self.held += decision.states
         for target in decision.recheck:
             for run in self._of_target.get(target, ()):
                 self._recheck(run, at)

@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from monitor.core import ledger
-from monitor.core.ledger import By, Cost, Interval, Maintenance, Member, Records, Report, Span, Totals, Turn
+from monitor.core.account import Account, entries
+from monitor.core.ledger import By, Cost, Interval, Maintenance, Member, Records, Report, Span, Turn
 from monitor.core.life import Life
 from monitor.core.model import Happening, Incident, Role, State
 from monitor.core.seen import GRACE
@@ -69,22 +70,47 @@ class Archive:
         self._engine.dispose()
 
     async def availability(self, by: By, span: Span, now: datetime, maintenance: Sequence[Maintenance] = ()) -> Report:
-        """Sums of the part of a span that is over; raises ArchiveError.
+        """Sums of the part of a span that is over; raises ArchiveError."""
+        past, parts = await self._in_parts(
+            span, now, maintenance, lambda each: bool(each.key(by)), lambda known, past: ledger.sums(known, by, past)
+        )
+        return ledger.merged(by, past, parts)
+
+    async def account(self, span: Span, now: datetime, maintenance: Sequence[Maintenance] = ()) -> Account:
+        """What all targets were in the part of a span that is over, with their outages; raises ArchiveError."""
+        incidents, watched = await self.incidents(span), await self.watched_since()
+        past, parts = await self._in_parts(
+            span, now, maintenance, lambda _: True, lambda known, past: entries(known, past, incidents)
+        )
+        return Account(
+            asked=span, span=past, entries=[each for part in parts for each in part], incidents=incidents,
+            watched=watched,
+        )  # fmt: skip
+
+    async def _in_parts(
+        self,
+        span: Span,
+        now: datetime,
+        maintenance: Sequence[Maintenance],
+        wanted: Callable[[Member], bool],
+        made: Callable[[Records, Span], T],
+    ) -> tuple[Span, list[T]]:
+        """The part of a span that is over, and what is made of the records about the wanted targets.
 
         Some targets at a time: with a whole province in memory Python's collector would stop the loop for 0.2 s.
         """
         past, known = await self._run(lambda connection: _frame(connection, span, now, None, maintenance))
-        targets = list(dict.fromkeys(each.target for each in known.members if each.key(by)))
+        targets = list(dict.fromkeys(each.target for each in known.members if wanted(each)))
         parts = []
         for first in range(0, len(targets), TARGETS_AT_ONCE):
             some = frozenset(targets[first : first + TARGETS_AT_ONCE])
 
-            def work(connection: sa.Connection, some: Collection[str] = some) -> dict[str, Totals]:
+            def work(connection: sa.Connection, some: Collection[str] = some) -> T:
                 members = [each for each in known.members if each.target in some]
-                return ledger.sums(_with_turns(connection, replace(known, members=members), past), by, past)
+                return made(_with_turns(connection, replace(known, members=members), past), past)
 
             parts.append(await self._run(work))
-        return ledger.merged(by, past, parts)
+        return past, parts
 
     async def history(
         self, targets: Collection[str], span: Span, now: datetime, maintenance: Sequence[Maintenance] = ()

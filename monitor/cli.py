@@ -13,6 +13,7 @@ COMMANDS = {
     "acting": ("silence", "unsilence", "ack", "unack", "reload"),
     "mails": ("who", "mail"),
     "analysing": ("replay", "explain", "availability"),
+    "reporting": ("report",),
     "discover": ("discover",),
     "sheets": ("import", "export"),
     "reflecting": ("reflect",),

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
 from monitor.archive import Archive, ArchiveError
+from monitor.core.account import Account
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, month_of
 from monitor.core.life import Life
 from monitor.core.model import Happening, Incident, Inventory, Notification
@@ -57,6 +58,11 @@ class LookBack:
         """What these targets were in a span; raises ArchiveError."""
         async with self._looking:
             return await self._archive.history(targets, span, self._clock(), self._announced(span))
+
+    async def account(self, span: Span) -> Account:
+        """What all targets were in a span, with their outages; raises ArchiveError."""
+        async with self._looking:
+            return await self._archive.account(span, self._clock(), self._announced(span))
 
     async def watched_since(self) -> datetime | None:
         """When a daemon began here first; None: never. Raises ArchiveError."""

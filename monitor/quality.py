@@ -15,6 +15,7 @@ from typing import Protocol
 
 from alerts.compose import Composer
 from alerts.quality import LATEST, LETTER, Due, Held, due, table, told
+from alerts.spread import as_file
 from monitor.archive import ArchiveError
 from monitor.core.graph import Graph
 from monitor.core.lasthour import EVERY
@@ -162,5 +163,5 @@ class QualityReports:
 
     def _letter(self, wanted: Due, held: Held) -> Letter:
         inventory, words = self._inventory(), WORDS[wanted.contact.language]
-        given, tables = told(held, inventory, words), (table(held, inventory, words),)
-        return self._composer.letter(LETTER, wanted.contact, wanted.id, given, tables)
+        given, attached = told(held, inventory, words), (as_file(*table(held, inventory, words)),)
+        return self._composer.letter(LETTER, wanted.contact, wanted.id, given, attached)

@@ -141,7 +141,7 @@ Entry = Header | Observation | Tick | ClockSet | Patient | Acknowledged | Silenc
 
 def fingerprint(inventory: Inventory) -> str:
     """A hash of all in an inventory that deciding depends on: no addresses, names for people, former ids, options or secrets."""
-    no_matter = {"address", "options", "label", "circuit", "bandwidth_bits", "contact", "formerly"}
+    no_matter = {"address", "options", "label", "circuit", "bandwidth_bits", "promised_percent", "contact", "formerly"}
 
     def plain(of: Target | Check) -> dict[str, Any]:
         names = [each.name for each in dataclasses.fields(of) if each.name not in no_matter]

@@ -10,13 +10,15 @@ from operator import attrgetter
 from typing import Protocol
 
 from alerts import daily, monthly
+from alerts.attached import attached
 from alerts.compose import Composer
 from alerts.regular import Due, Every, due, last_day, last_month
 from alerts.routing import Routing
 from monitor import once
 from monitor.archive import ArchiveError
+from monitor.core.account import Account
 from monitor.core.ledger import By, Report, Span
-from monitor.core.model import Held, Incident, Inventory, Letter
+from monitor.core.model import Attached, Held, Incident, Inventory, Letter
 from monitor.core.words import WORDS
 from monitor.database import StoreError
 from monitor.once import Once
@@ -40,6 +42,9 @@ class Past(Protocol):
 
     async def availability(self, by: By, span: Span) -> Report | None:
         """Sums of the ledger; None when it cannot be read now."""
+
+    async def account(self, span: Span) -> Account:
+        """What all targets were in a span; raises ArchiveError."""
 
     async def incidents(self, span: Span) -> Sequence[Incident]:
         """That were open in a span; raises ArchiveError."""
@@ -94,41 +99,39 @@ class Regular:
         first = await self._past.watched_since()
         # Of a time in which nobody watched it would say that all was quiet.
         wanted = [each for each in sorted(fresh, key=attrgetter("id")) if first is None or first < each.at]
-        month = await self._month(last_month(now)) if any(each.every is Every.MONTHLY for each in wanted) else None
+        monthly_ones = [each for each in wanted if each.every is Every.MONTHLY]
+        account = await self._past.account(last_month(now)) if monthly_ones else None
+        reports = {
+            each: await asyncio.to_thread(attached, account, self._inventory(), WORDS[each])
+            for each in {due.contact.language for due in monthly_ones}
+            if account is not None
+        }
         made = []
         for each in wanted:
             if each.every is Every.DAILY:
                 day = await self._day(each, now, first)
                 made.append(await asyncio.to_thread(self._daily, each, day))  # thousands of lines of a nation
-            elif month is not None:
-                made.append(await asyncio.to_thread(self._monthly, each, month))
+            elif account is not None:
+                report = reports[each.contact.language]
+                made.append(await asyncio.to_thread(self._monthly, each, account, report))
         return made
 
     def _daily(self, wanted: Due, day: daily.Day) -> Letter:
         given = daily.told(day, self._inventory(), WORDS[wanted.contact.language], self._board)
         return self._composer.letter(wanted.every.value, wanted.contact, wanted.id, given)
 
-    def _monthly(self, wanted: Due, month: monthly.Month) -> Letter:
-        inventory, words = self._inventory(), WORDS[wanted.contact.language]
-        given, tables = monthly.told(month, inventory, words), monthly.tables(month, inventory, words)
-        return self._composer.letter(wanted.every.value, wanted.contact, wanted.id, given, tables)
+    def _monthly(self, wanted: Due, account: Account, report: tuple[Attached, ...]) -> Letter:
+        given = monthly.told(account, self._inventory(), WORDS[wanted.contact.language])
+        return self._composer.letter(wanted.every.value, wanted.contact, wanted.id, given, report)
 
     async def _day(self, wanted: Due, now: datetime, first: datetime | None) -> daily.Day:
         span = last_day(now, await self._letters.last(wanted.every.value, wanted.contact.id), first)
-        held = dict(self._held())
+        held, lines = dict(self._held()), await self._past.availability(By.LINK, span)
+        if lines is None:
+            raise ArchiveError("the ledger cannot be read")
         return daily.Day(
             span=span,
             incidents=await self._past.incidents(span),
             held=held,
-            lines=await self._report(By.LINK, span),
+            lines=lines,
         )
-
-    async def _month(self, span: Span) -> monthly.Month:
-        reports = {by: await self._report(by, span) for by in monthly.SUMMED}
-        return monthly.Month(span=span, reports=reports, incidents=await self._past.incidents(span))
-
-    async def _report(self, by: By, span: Span) -> Report:
-        found = await self._past.availability(by, span)
-        if found is None:
-            raise ArchiveError("the ledger cannot be read")
-        return found

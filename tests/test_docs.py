@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType, UnionType
 from typing import Any, Union, get_args, get_origin
@@ -28,7 +28,9 @@ import lab
 import monitor
 import probes
 from alerts.compose import OURS
-from alerts.letter_samples import LETTERS, letters
+from alerts.letter_samples import LETTERS, a_month, letters
+from alerts.plain import table_csv
+from alerts.report import TABLES, paper
 from alerts.samples import province
 from lab.certificates import Authority
 from lab.scenarios import SCENARIOS
@@ -416,7 +418,7 @@ def test_no_command_or_option_is_described_that_does_not_exist() -> None:
     shown_options = {
         option
         for line in re.findall(
-            r"commune-monitor (?:run|check|plan|import|export|probe|who|status|availability|explain|replay|reload|mail|demo|reflect)\b[^`\n]*",
+            r"commune-monitor (?:run|check|plan|import|export|probe|who|status|availability|report|explain|replay|reload|mail|demo|reflect)\b[^`\n]*",
             pages,
         )
         for option in re.findall(r"(--[a-z-]+)", line)
@@ -442,6 +444,16 @@ def test_every_metric_of_the_daemon_is_on_the_page_of_metrics_and_no_other() -> 
 def test_the_figures_of_the_ledger_are_on_the_page_of_availability() -> None:
     assert set(Totals.__slots__) == set(rows(section("docs/availability.md", "The figures")))
     assert {each.value for each in By} <= words(section("docs/commands.md", "availability"))
+
+
+def test_every_column_of_the_report_is_on_the_page_of_reports_and_no_other() -> None:
+    inventory = load_inventory(ROOT / "config" / "inventory", None)
+    made = paper(a_month(inventory, datetime(2026, 11, 1, tzinfo=UTC)), inventory, EN)
+    columns = {name for key in TABLES for name in table_csv(made.table(key)).partition("\r\n")[0].split(",")}
+    cells = re.findall(
+        r"^\| ((?:`[a-z_]+`(?:, )?)+) \|", section("docs/report.md", "Tables for programs"), re.MULTILINE
+    )
+    assert {name for cell in cells for name in words(cell)} == columns
 
 
 def test_the_questions_to_prometheus_are_promql() -> None:

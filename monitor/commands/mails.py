@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from alerts import monthly
+from alerts.attached import attached
 from alerts.letter_samples import LETTERS, a_month, letters
 from alerts.links import KEY_BYTES, Signer
 from alerts.mailer import Delivery
@@ -110,10 +110,10 @@ def mail_preview(event: str, lang: str, page: Path | None, incident: str | None,
 def _letter(name: str, settings: Settings, inventory: Inventory, contact: Contact) -> EmailMessage:
     """An example of a mail that is about no single incident."""
     now, words, board = datetime.now(UTC), WORDS[contact.language], settings.links.board.rstrip("/")
-    tables = monthly.tables(a_month(inventory, now), inventory, words) if name == "monthly" else ()
+    report = attached(a_month(inventory, now), inventory, words) if name == "monthly" else ()
     composer = make_composer(settings)
     given = letters(inventory, now, words, board)[name]
-    return composer.post(composer.letter(name, contact, f"{name}.preview", given, tables), now)
+    return composer.post(composer.letter(name, contact, f"{name}.preview", given, report), now)
 
 
 def _mail_of(

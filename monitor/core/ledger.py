@@ -17,7 +17,7 @@ Pure, and every function is total: rows in any order, twice, or with clocks that
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -94,6 +94,11 @@ class Member:
     """None: it still is."""
     formerly: tuple[str, ...] = ()
     """Ids under which it may be in the ledger too."""
+
+    @property
+    def site(self) -> str:
+        """Where it is, commune or not."""
+        return self.target.partition("/")[0]
 
     def key(self, by: By) -> str:
         """What its time is summed under; empty: it does not count there."""
@@ -325,6 +330,8 @@ def _lay_over(pieces: list[tuple[datetime, State]], turn: Turn, since: datetime)
     over: list[tuple[datetime, State]] = []
     while pieces and pieces[-1][0] >= since:
         over.append(pieces.pop())
+    if turn.state is State.UNREACHABLE and pieces and pieces[-1][1] is State.UNKNOWN:
+        over.append((since, State.UNKNOWN))  # what is in front was silent then because we were blind
     pieces.append((since, turn.state))
     if turn.state in (State.UP, State.UNKNOWN):
         return
@@ -396,19 +403,27 @@ def sums(records: Records, by: By, span: Span) -> dict[str, Totals]:
     totals: dict[str, Totals] = {}
     counted = {each.target for each in records.members if each.key(by)}
     members = [each for each in records.members if each.target in counted]
-    found = history(replace(records, members=members), span)
-    for member in members:
-        stay = _stay(member)
-        key = member.key(by)
-        if not key or _cut(stay, span) is None:
-            continue
-        own = totals.setdefault(key, Totals())
-        for each in found[member.target]:
-            if stay.since <= each.since and each.until <= stay.until:
-                own.add(each)
-            elif (part := _cut(each, stay)) is not None:
-                own.add(Interval(*part, *each[2:]))
+    for member, found in shares(replace(records, members=members), span):
+        if key := member.key(by):
+            totals.setdefault(key, Totals()).join(total(found))
     return totals
+
+
+def shares(records: Records, span: Span) -> Iterator[tuple[Member, list[Interval]]]:
+    """What each target was while it was in the inventory with the same properties."""
+    found = history(records, span)
+    for member in records.members:
+        stay = _stay(member)
+        if _cut(stay, span) is not None:
+            yield member, list(_within(found[member.target], stay))
+
+
+def _within(found: Iterable[Interval], stay: Span) -> Iterator[Interval]:
+    for each in found:
+        if stay.since <= each.since and each.until <= stay.until:
+            yield each
+        elif (part := _cut(each, stay)) is not None:
+            yield Interval(*part, *each[2:])
 
 
 def _rank(totals: Totals) -> tuple[bool, float]:

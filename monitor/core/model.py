@@ -166,6 +166,8 @@ class Target:
     provider: str = ""
     circuit: str = ""
     bandwidth_bits: float = 0.0
+    promised_percent: float | None = None
+    """As of its provider, where the contract of this line promises something else; None: it does not."""
     model: str = ""
     contact: str = ""
     """Whom to call about it, where that is neither its provider nor its site: one line, name and number."""
@@ -622,6 +624,15 @@ class Notification:
     """Of a summary: the last happening of each incident, the worst first; `event` then holds the worst."""
 
 
+class Attached(NamedTuple):
+    """A file that goes with a mail."""
+
+    name: str
+    """With an ending that says what it is."""
+    base64: str
+    """What is in it (RFC 4648 section 4): it waits for its mail as text."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """One mail that is about no single incident: written when it was due, and sent as it is."""
@@ -633,5 +644,4 @@ class Letter:
     text: str
     html: str
     """Empty: it has none."""
-    tables: tuple[tuple[str, str], ...] = ()
-    """Attached for a spreadsheet: names of files and their CSV."""
+    attached: tuple[Attached, ...] = ()

@@ -21,9 +21,17 @@ LOCAL = timezone(timedelta(hours=7), "ICT")
 """Viet Nam has one zone and no summer time, so no time-zone data is needed on the host."""
 
 
+def thousandths(ratio: float) -> int:
+    """Thousandths of a percent: cut off and not rounded, so that only what never failed is 100.000 %.
+
+    What binary fractions cannot hold is made up for, or a promise of 99.002 % would be shown as 99.001.
+    """
+    return math.floor(round(ratio * 100_000, 9))
+
+
 def percent(ratio: float) -> str:
-    """`99.995`: cut off and not rounded, so that only what never failed is 100.000."""
-    return f"{math.floor(ratio * 100_000) / 1000:.3f}"
+    """`99.995`."""
+    return f"{thousandths(ratio) / 1000:.3f}"
 
 
 _NUMBER = re.compile(r"\+?[0-9][0-9 .-]*")

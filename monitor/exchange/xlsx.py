@@ -1,4 +1,4 @@
-"""Excel workbooks (only user of openpyxl): bounded when they are read, made for people who are not programmers when they are written."""
+"""Excel workbooks (a user of openpyxl; the other is alerts.workbook): bounded when they are read, made for people who are not programmers when they are written."""
 
 from __future__ import annotations
 

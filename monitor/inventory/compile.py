@@ -315,6 +315,7 @@ class _Compiler:
             provider=link.provider if link else "",
             circuit=link.circuit if link else "",
             bandwidth_bits=link.bandwidth if link else 0.0,
+            promised_percent=link.promised if link else None,
             model=profile.model if profile else "",
             contact=model.contact,
             severity=Severity(written) if written else usual,

@@ -149,12 +149,18 @@ class TargetModel(Model):
     )
 
 
+Promised = Annotated[float, Field(gt=0, le=100)]
+
+
 class LinkModel(TargetModel):
     """A line of a site."""
 
     provider: Slug = Field(description="who delivers it: id of a provider")
     circuit: str = Field(min_length=1, max_length=64, description="the provider's circuit id")
     bandwidth: Bandwidth = Field(0.0, description="bits per second, for the records; 0: not known")
+    promised: Promised | None = Field(
+        None, description="percent of a month that its contract promises it to be available, over that of its provider"
+    )
 
 
 class DeviceModel(TargetModel):
@@ -262,8 +268,8 @@ class ProviderModel(Model):
     name: Line = Field(min_length=1, max_length=120, description="what people call it")
     hotline: str = Field(min_length=1, max_length=60, description="whom to call about a line; shown in its mails")
     email: str = Field("", description="for the records; mailed only with `tell`")
-    promised: float | None = Field(
-        None, gt=0, le=100, description="percent of a month that the contract promises each line to be available"
+    promised: Promised | None = Field(
+        None, description="percent of a month that the contract promises each line to be available"
     )
     tell: Annotated[TellModel | None, BeforeValidator(_tell, json_schema_input_type=TellModel | bool | None)] = Field(
         None, description="true, or of which incidents: its own lines' are mailed to it, in words fit for an outsider"

@@ -95,6 +95,13 @@ def test_a_time_in_which_we_were_blind_stays_unknown_whatever_is_held_after_it()
         ]  # fmt: skip
 
 
+def test_what_is_cut_off_when_we_see_again_was_not_so_while_we_were_blind() -> None:
+    # Blind since 41; at 70 the point of presence in front, silent since 42, is not yet seen to be well.
+    assert held((UP, 0, 0), (UNKNOWN, 41, 43), (UNREACHABLE, 42, 70), (UP, 71, 72)) == [
+        (0, 41, UP), (41, 70, UNKNOWN), (70, 71, UNREACHABLE), (71, 100, UP),
+    ]  # fmt: skip
+
+
 def test_an_answer_shows_that_a_target_was_not_cut_off() -> None:
     assert held((UP, 0, 0), (UNREACHABLE, 41, 43), (UP, 41, 44)) == [(0, 100, UP)]
 

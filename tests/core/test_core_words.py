@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from monitor.core import correlate, root, seen
 from monitor.core.model import Cause, Reason, Role, Severity, State, Target
-from monitor.core.words import EN, VI, WORDS, Words
+from monitor.core.words import EN, VI, WORDS, Words, percent
 
 T0 = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
 TABLES = [each.name for each in fields(Words) if each.name not in ("language", "units", "counted")]
@@ -112,3 +112,14 @@ def test_trouble_is_told_by_the_broken_limit_where_there_is_one() -> None:
 
 def test_a_key_without_words_is_shown_as_it_is() -> None:
     assert VI.trouble(Reason.LIMIT, "fan-stopped") == "fan-stopped"
+
+
+@given(st.integers(0, 100_000))
+def test_a_percentage_is_shown_as_it_was_written(thousandths: int) -> None:
+    assert percent(thousandths / 1000 / 100) == f"{thousandths / 1000:.3f}"
+
+
+def test_only_what_never_failed_is_a_hundred_percent() -> None:
+    month = timedelta(days=31)
+    assert percent((month - timedelta(microseconds=1)) / month) == "99.999"
+    assert percent(month / month) == "100.000"

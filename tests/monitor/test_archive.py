@@ -108,6 +108,26 @@ async def test_a_target_counts_from_the_reload_that_brings_it_to_the_one_that_ta
     assert rows(file, "SELECT count(*) FROM member") == [(3,)], "what did not change is not written again"
 
 
+async def test_an_account_has_the_sums_of_each_question_at_once_and_the_outages_with_their_incidents(
+    store: Store, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.archive.TARGETS_AT_ONCE", 1)
+    await store.begin(at(0))
+    cut = replace(INCIDENT, root=LINE.target, impact=(), began=at(20), opened=at(23))
+    await write(store, 0, held(State.UP, 0), held(State.UP, 0, target=ROUTER.target), members=[LINE, ROUTER])
+    await store.record(
+        [held(State.DOWN, 20, 22), held(State.UP, 30)], [replace(event(), incident=cut, at=at(23))], [], at(40)
+    )  # fmt: skip
+    now = at(50)
+    found = await archive.account(span(-10, 60), now)
+    for by in By:
+        assert found.report(by) == await archive.availability(by, span(-10, 60), now)
+    assert (found.span, found.over, found.watched, list(found.incidents)) == (span(-10, 40), False, at(0), [cut])
+    assert [(each.since, each.until, each.incident) for entry in found.entries for each in entry.outages] == [
+        (at(20), at(30), cut)
+    ]
+
+
 async def test_a_power_cut_is_looked_up_when_it_is_read(store: Store, archive: Archive) -> None:
     await store.begin(at(0))
     await write(store, 100, held(State.UP, 0), held(State.DOWN, 40, 43), members=[LINE])

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from rich.console import Console
 
 from monitor.commands.analysing import EVENTS, show_replay
-from monitor.core.ledger import Member
-from monitor.core.model import Explanation, Happening, Held, Look, Role, State
+from monitor.core.model import Explanation, Happening, Look
 from monitor.store import Store
 from tests.alerts.sample import INCIDENT, NOW, event
 from tests.monitor.daemon import Daemon, run
@@ -54,37 +52,6 @@ async def test_an_incident_that_is_not_there_and_a_database_that_is_not_there_ar
     Store(str(files.database)).close()
     nothing = run("explain", "nothing", files=files)
     assert (nothing.exit_code, "no incident 'nothing'" in nothing.output) == (1, True)
-
-
-BEGAN = datetime(2026, 10, 31, 17, 0, tzinfo=UTC)
-"""The beginning of November in Viet Nam."""
-
-
-@pytest.fixture
-def ledger(files: Daemon) -> Daemon:
-    """The database of a daemon that watched two lines in November, one of which was down from 31 October to 1 November."""
-
-    async def write() -> None:
-        store = Store(str(files.database))
-        await store.begin(BEGAN - timedelta(days=1))
-        lines = [
-            Member(
-                target=f"{site}/tslcd", role=Role.LINK, kind="tslcd", provider=provider, commune=site,
-                since=BEGAN - timedelta(days=1),
-            )
-            for site, provider in (("xa-a", "vnpt"), ("xa-b", "viettel"))
-        ]  # fmt: skip
-        held = [
-            Held(target="xa-a/tslcd", state=State.UP, since=BEGAN - timedelta(days=1)),
-            Held(target="xa-b/tslcd", state=State.UP, since=BEGAN - timedelta(days=1)),
-            Held(target="xa-b/tslcd", state=State.DOWN, since=BEGAN - timedelta(hours=1)),
-            Held(target="xa-b/tslcd", state=State.UP, since=BEGAN + timedelta(minutes=1, seconds=0.5)),
-        ]
-        await store.record(held, [], [], BEGAN + timedelta(days=20), lines)
-        store.close()
-
-    asyncio.run(write())
-    return files
 
 
 def test_availability_of_a_month_is_a_table_of_80_columns_worst_first(ledger: Daemon) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -117,9 +118,9 @@ async def test_the_letter_tells_when_a_room_was_cut_off_and_has_the_figures_of_i
     assert en.subject == "AFTER 13:00 24/11: 1 rooms cut off – Giao ban"
     assert "BỊ CẮT: a (13:20:00–13:27:00; 7 phút)\n  Do:       thiết bị của phòng họp" in vi.text
     assert "2: 1 bị cắt, 0 không ổn định, 1 tốt" in vi.html
-    ((name, table),) = vi.tables
-    assert name == "weekly-2026-11-24-1300.csv"
-    first, second = csv.DictReader(io.StringIO(table))
+    (table,) = vi.attached
+    assert table.name == "weekly-2026-11-24-1300.csv"
+    first, second = csv.DictReader(io.StringIO(b64decode(table.base64).decode("utf-8-sig")))
     assert (first["room"], first["quality"], first["seconds"], first["line"]) == (ROOM, "cut", "420", LINE)
     assert (first["delay_ms_mean"], first["delay_ms_worst"], first["loss_percent_mean"]) == ("20.0", "30.0", "10.0")
     assert (second["quality"], second["delay_ms_mean"]) == ("good", "")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import re
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from alerts.mailer import Mailer, Relay
 from alerts.outbox import Outbox
@@ -131,7 +135,7 @@ async def test_a_first_start_after_its_time_tells_no_quiet_day_of_a_time_that_no
     assert queued.mail.text.startswith("Từ 21:00 24/11 đến 17:01 25/11 có 0 sự cố"), "from the first start on"
 
 
-async def test_the_month_goes_to_each_in_their_language_with_its_tables(case: Case, file: Path) -> None:
+async def test_the_month_goes_to_each_in_their_language_with_its_report(case: Case, file: Path) -> None:
     await lived(case.store)
     case.summaries = {each: Summaries(monthly=time(7, 0)) for each in (ON_CALL.id, HEAD.id)}
     case.now = datetime(2026, 12, 1, 0, 0, tzinfo=NOW.tzinfo)
@@ -139,10 +143,15 @@ async def test_the_month_goes_to_each_in_their_language_with_its_tables(case: Ca
     assert written(file) == ["monthly-202611.head", "monthly-202611.on-call"]
     found = [each.mail for each in await case.store.mails.take(case.now, 9)]
     assert [each.subject[:16] for each in found if isinstance(each, Letter)] == ["MONTHLY SUMMARY ", "TỔNG HỢP THÁNG 1"]
-    assert [name for name, _ in found[0].tables] == ["availability-2026-11.csv", "outages-2026-11.csv"]
+    assert [each.name for each in found[0].attached] == ["availability-2026-11.html", "availability-2026-11.xlsx"]
+    pages = [b64decode(each.attached[0].base64).decode() for each in found if isinstance(each, Letter)]
+    assert [re.findall("<h1>(.+)</h1>", each) for each in pages] == [
+        ["Availability in 11/2026"],
+        ["Báo cáo độ khả dụng tháng 11/2026"],
+    ]
 
 
-async def test_it_leaves_by_the_outbox_with_its_tables(
+async def test_it_leaves_by_the_outbox_with_its_report(
     case: Case, make_sink: MakeSink, port: int, relay: Relay
 ) -> None:
     sink = make_sink(port)
@@ -162,9 +171,12 @@ async def test_it_leaves_by_the_outbox_with_its_tables(
     task.cancel()
     (mail,) = sink.mails
     assert str(mail.message["Message-ID"]) == "<monthly-202611.on-call@noc.example.org>"
-    table, _ = mail.message.iter_attachments()
-    assert (table.get_filename(), table.get_content_type()) == ("availability-2026-11.csv", "text/csv")
-    assert table.get_payload(decode=True).startswith("\ufeffby,id,name".encode())  # type: ignore[union-attr]
+    page, book = mail.message.iter_attachments()
+    assert (page.get_filename(), page.get_content_type()) == ("availability-2026-11.html", "text/html")
+    assert "Báo cáo độ khả dụng tháng 11/2026" in page.get_content()
+    assert book.get_filename() == "availability-2026-11.xlsx"
+    sheets = load_workbook(io.BytesIO(book.get_content())).sheetnames
+    assert sheets == ["Tóm tắt", "Nhà cung cấp so với cam kết", "Đường truyền", "Xã, phường", "Các lần ngừng"]
 
 
 async def test_what_cannot_be_made_or_written_is_made_later(
