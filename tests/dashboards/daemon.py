@@ -38,7 +38,12 @@ def _target(
         id=id_, site=site, name=name, role=role, kind=kind, checks=(check,), provider=provider, circuit=f"C-{id_}" if provider else ""
     )  # fmt: skip
     seen = Observation(
-        check=check.id, target=id_, at=NOW, outcome=Outcome.OK, reason=Reason.OK, values={ECHO_RTT: 0.01, **(values or {})}
+        check=check.id,
+        target=id_,
+        at=NOW,
+        outcome=Outcome.OK,
+        reason=Reason.OK,
+        values={ECHO_RTT: 0.01, **(values or {})},
     )
     return target, seen
 
@@ -50,7 +55,9 @@ def _commune(site: str) -> list[tuple[Target, Observation]]:
         _target(f"{site}/internet", "internet", Role.LINK, "viettel" if site != "xa-c" else ""),
         _target(f"{site}/router", "router", Role.DEVICE),
         _target(f"{site}/ups", "ups", Role.DEVICE, values=battery),
-        _target(f"{site}/website", "website", Role.SERVICE, values={"probe_ssl_earliest_cert_expiry": CERTIFICATE_ENDS}),
+        _target(
+            f"{site}/website", "website", Role.SERVICE, values={"probe_ssl_earliest_cert_expiry": CERTIFICATE_ENDS}
+        ),
     ]
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import promql_parser
 import pytest
 import yaml
 
-from tests.dashboards.daemon import CERTIFICATE_ENDS, COMMUNES, SCRAPED
+from monitor.core.model import Severity
+from tests.dashboards.daemon import COMMUNES, SCRAPED
+from tests.dashboards.labelled import labelled
 from tests.dashboards.promtool import EXPORTED, GROWS, RULES, Changes, Question, growing, hold, selector, then
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +78,9 @@ def gauge(name: str, value: float, where: str = "") -> Changes:
 def gone(*after: tuple[float | None, float]) -> Changes:
     """Nothing is scraped from the fifth minute on; then the values of before, and counters from 0 on."""
     return {
-        (name, ""): then((value, 5), (None, 0.75), *((again if again is None else value, long) for again, long in after))
+        (name, ""): then(
+            (value, 5), (None, 0.75), *((again if again is None else value, long) for again, long in after)
+        )
         if not name.endswith(("_total", "_count"))
         else then((0, 5), (None, 0.75), *after, grows=GROWS.get(name, 0))
         for name, family in EXPORTED.items()
@@ -348,3 +351,139 @@ def test_just_these_alerts_fire(case: Case, tmp_path: Path) -> None:
         samples = [(selector("ALERTS", {"alertstate": "firing", **each}), 1.0) for each in alerts]
         questions.append(Question('ALERTS{alertstate="firing"}', minute, samples))
     hold(tmp_path, case.changes, questions)
+
+
+def test_each_alert_fires_in_a_case() -> None:
+    fired = {each["alertname"] for case in CASES for alerts in case.firing.values() for each in alerts}
+    assert fired == set(ALERTS)
+
+
+# -- recording rules -------------------------------------------------------------------------------------------------
+
+HOUR = 60
+LOSES = {
+    ("monitor_echo_lost_total", "xa-a/tslcd"): growing(5),
+    ("monitor_echo_rtt_seconds_count", "xa-a/tslcd"): growing(10),
+}
+
+
+@pytest.mark.parametrize(
+    ("record", "labels", "value"),
+    [
+        ("target:monitor_echo_lost:ratio_rate5m", {"site": "xa-a", "target": "xa-a/tslcd"}, 1 / 3),
+        ("commune:monitor_echo_lost:ratio_rate5m", {"site": "xa-a"}, 5 / 30),
+        ("provider:monitor_echo_lost:ratio_rate5m", {"provider": "vnpt"}, 5 / 45),
+        ("provider:monitor_echo_lost:ratio_rate5m", {"provider": "viettel"}, 0),
+    ],
+)
+def test_loss_is_of_all_echoes(record: str, labels: Mapping[str, str], value: float, tmp_path: Path) -> None:
+    hold(
+        tmp_path,
+        LOSES,
+        [Question(f"round({selector(record, labels)}, 1e-6)", 8, [(selector("", labels), round(value, 6))])],
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "labels", "value"),
+    [
+        ("target:monitor_target_available:avg1h", {"target": "xa-a/tslcd"}, 0.5),
+        ("target:monitor_target_available:avg1h", {"target": "xa-a/internet"}, 1),
+        ("target:monitor_target_available:avg1h", {"target": "xa-b/website"}, 45 / 50),
+        ("provider:monitor_target_available:avg1h", {"provider": "vnpt"}, 2.5 / 3),
+        ("commune:monitor_target_available:avg1h", {"site": "xa-a"}, 4.5 / 5),
+        ("commune:monitor_target_available:avg1h", {"site": "xa-c"}, 1),
+        (
+            "provider:monitor_target_available:avg1d",
+            {"provider": "vnpt"},
+            (1 + 2 * 2.5 / 3) / 3,
+        ),  # at 0, 1 and 2 o'clock
+    ],
+)
+def test_availability_counts_unknown_time_for_nobody(
+    record: str, labels: Mapping[str, str], value: float, tmp_path: Path
+) -> None:
+    half = " ".join(["0+0x29 2+0x29"] * 3)
+    mostly = " ".join(["0+0x29 4+0x9 3+0x4 1+0x14"] * 3)  # known for 50 minutes, unreachable for 5
+    changes = {(STATE, "xa-a/tslcd"): half, (STATE, "xa-b/website"): mostly}
+    # A window of an hour has 61 samples, both ends are in it.
+    close = f"abs(sum by ({next(iter(labels))}) ({selector(record, labels)}) - {value}) < bool 0.02"
+    hold(tmp_path, changes, [Question(close, 2 * HOUR + 5, [(selector("", labels), 1)])], step=60)
+
+
+# -- what they name --------------------------------------------------------------------------------------------------
+
+
+def families() -> dict[str, frozenset[str]]:
+    """Labels of what the daemon exports and of what the rules record."""
+    found = {name: frozenset(key for labels in series for key, _ in labels) for name, series in EXPORTED.items()}
+    for name, expr in RECORDS.items():
+        found[name] = labelled(expr, found)
+    return found
+
+
+FAMILIES = families()
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_names_only_what_there_is(name: str) -> None:
+    labels = labelled(ALERTS[name]["expr"], FAMILIES)
+    annotations = ALERTS[name]["annotations"]
+    named = set(re.findall(r"\$labels\.(\w+)", " ".join(annotations.values())))
+    assert named <= labels
+    assert set(annotations) == {"summary", "description", "summary_en", "description_en", "runbook_url"}
+    assert ALERTS[name]["labels"] == {"severity": Severity(ALERTS[name]["labels"]["severity"]).value}
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "monitor_nothing",
+        'monitor_target_state{nothing="1"}',
+        "sum by (nothing) (monitor_target_state)",
+        "monitor_target_state and on (role) monitor_link_info",
+        "monitor_target_state * on (site) group_left (role) monitor_site_info",
+    ],
+)
+def test_what_nobody_exports_is_found(expr: str) -> None:
+    with pytest.raises(AssertionError):
+        labelled(expr, FAMILIES)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_record_is_called_by_level_metric_and_operations(name: str) -> None:
+    level, metric, operations = name.split(":")
+    assert re.fullmatch(r"target|link|provider|commune", level)
+    assert re.fullmatch(r"[a-zA-Z0-9_]+", metric)
+    assert re.fullmatch(r"[a-z0-9_]+", operations)
+
+
+# -- the files -------------------------------------------------------------------------------------------------------
+
+
+def test_promtool_has_nothing_to_say_of_the_files() -> None:
+    for command in (
+        ["rules", "--lint=all", "--lint-fatal", *map(str, RULES)],
+        ["config", "--lint=all", str(ROOT / "dashboards/prometheus.yml")],
+    ):
+        done = subprocess.run(["promtool", "check", *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_reads_all_rules_and_refuses_what_is_beyond_the_alert() -> None:
+    settings = yaml.safe_load((ROOT / "dashboards/prometheus.yml").read_text(encoding="utf-8"))
+    read = {each for pattern in settings["rule_files"] for each in (ROOT / "dashboards").glob(pattern)}
+    assert read == set(RULES)
+    limit = next(each["sample_limit"] for each in settings["scrape_configs"] if each["job_name"] == "commune-monitor")
+    assert f"> {limit * 4 // 5}" in ALERTS["CommuneMonitorTooManySeries"]["expr"]
+
+
+def test_each_alert_has_its_section_of_the_runbooks_and_no_other() -> None:
+    page = (ROOT / "docs/runbooks.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL))
+    assert set(sections) == set(ALERTS)
+    for name, body in sections.items():
+        assert ALERTS[name]["annotations"]["runbook_url"].endswith(f"/docs/runbooks.md#{name.lower()}")
+        assert re.search(r"^\*\*Nghĩa là\*\*", body, re.MULTILINE), name
+        assert re.search(r"^\*\*Việc cần làm\*\*", body, re.MULTILINE), name
+        assert re.search(r"^\*In English\*", body, re.MULTILINE), name
