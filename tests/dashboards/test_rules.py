@@ -478,6 +478,12 @@ def test_prometheus_reads_all_rules_and_refuses_what_is_beyond_the_alert() -> No
     assert f"> {limit * 4 // 5}" in ALERTS["CommuneMonitorTooManySeries"]["expr"]
 
 
+def test_each_record_is_on_the_page_of_rules_and_no_other() -> None:
+    page = (ROOT / "docs/rules.md").read_text(encoding="utf-8")
+    table = page.partition("## Recording rules")[2].partition("\n\n    ")[0]
+    assert set(re.findall(r"`(\w+:\w+:\w+)`", table)) == set(RECORDS)
+
+
 def test_each_alert_has_its_section_of_the_runbooks_and_no_other() -> None:
     page = (ROOT / "docs/runbooks.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL))
