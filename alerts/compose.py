@@ -175,14 +175,7 @@ class Composer:
     def render_letter(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str, str]:
         """Subject, text and HTML; raises what the templates raise. Without a page of its own the text is shown as one."""
         given = {**given, "words": WORDS[language], "about": name}
-        subject, text = self._render_text(name, language, given)
-        page = self._html.select_template([f"{language}/{name}.html", "letter.html"])
-        return subject, text, page.render({**given, "subject": subject, "text": text})
-
-    def _render_text(self, name: str, language: str, given: Mapping[str, object]) -> tuple[str, str]:
-        """Subject and text."""
-        head, _, text = self._text.get_template(f"{language}/{name}.txt").render(given).lstrip().partition("\n")
-        return fit(_clean(head), language), text.lstrip("\n")
+        return self._rendered(name, language, given, "letter.html")
 
     def subject(self, notification: Notification, inventory: Inventory) -> str:
         """What the mail of a notification is about, in a line."""
@@ -243,10 +236,13 @@ class Composer:
         """Render a mail with a picture; raises what the templates raise."""
         self.render(notification, _tidied(self._given(notification, inventory, short_series(), A_COST)))
 
-    def _rendered(self, kind: str, language: str, given: Mapping[str, Any]) -> tuple[str, str, str]:
-        subject, text = self._render_text(kind, language, given)
-        html = self._html.get_template(f"{language}/{kind}.html").render({**given, "subject": subject})
-        return subject, text, html
+    def _rendered(self, kind: str, language: str, given: Mapping[str, Any], *otherwise: str) -> tuple[str, str, str]:
+        """Subject, text and HTML; that of `otherwise` where there is none of this kind."""
+        head, _, text = self._text.get_template(f"{language}/{kind}.txt").render(given).lstrip().partition("\n")
+        headline, text = _clean(head), text.lstrip("\n")
+        subject = fit(headline, language)
+        page = self._html.select_template([f"{language}/{kind}.html", *otherwise])
+        return subject, text, page.render({**given, "headline": headline, "subject": subject, "text": text})
 
     def _message_id(self, notification: str) -> str:
         return f"<{notification}@{self._domain}>"

@@ -37,6 +37,9 @@ SETTLE_SECONDS = 15.0
 """… and after it, for what failed to be decided."""
 SHOWN = 40
 """Incidents in a list; the rest are counted."""
+WAYS = ("url", "mail")
+RESULTS = ("sent", "failed", "withheld")
+"""How a sign of life is given, and what becomes of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,6 @@ from monitor.core.model import (
     Reason,
     Role,
     Session,
-    Severity,
     State,
     Target,
 )
@@ -112,10 +111,12 @@ def a_day(inventory: Inventory, now: datetime) -> daily.Day:
     hurt = list(_hurt(inventory))
     held = {
         each.id: Held(
-            target=each.id, state=State.DEGRADED, since=now - timedelta(hours=2), reason=Reason.LIMIT, says="loss"
+            target=each.id, state=State.DEGRADED, since=now - timedelta(hours=2), reason=Reason.LIMIT,
+            says="slow" if each.role is Role.SERVICE else "loss",
         )
-        for each in hurt[1::3]
-    }
+        for number, each in enumerate(hurt)
+        if number % HURT == HURT - 2
+    }  # fmt: skip
     lines = merged(By.LINK, span, [_totals(inventory, By.LINK, span)])
     return daily.Day(span=span, incidents=_incidents(hurt, span), held=held, lines=lines)
 
@@ -144,8 +145,13 @@ def a_month(inventory: Inventory, now: datetime) -> Account:
 
 
 def _hurt(inventory: Inventory) -> Iterable[Target]:
+    """Of each role the same number; what others could hang behind last, and equipment where no line is hurt."""
     for role in Role:
-        yield from [each for each in inventory.targets.values() if each.role is role and each.checks][:HURT]
+        found = [each for each in inventory.targets.values() if each.role is role and each.checks]
+        if role is Role.DEVICE:
+            found.reverse()
+            found.sort(key=lambda each: inventory.sites[each.site].kind != "commune")
+        yield from found[:HURT]
 
 
 def _lasted(index: int, span: Span) -> timedelta:
@@ -163,7 +169,7 @@ def _incidents(hurt: Iterable[Target], span: Span) -> list[Incident]:
             Incident(
                 id=f"{began:%Y%m%d-%H%M%S}-{each.id.replace('/', '.')}", root=each.id, cause=_CAUSES[each.role],
                 state=State.DOWN, began=began, opened=began, closed=None if number % HURT == 0 else began + lasted,
-                reason=Reason.TIMEOUT, severity=Severity.MAJOR if each.role is Role.LINK else Severity.MINOR,
+                reason=Reason.TIMEOUT, severity=each.severity,
             )
         )  # fmt: skip
     return found

@@ -25,7 +25,9 @@ UNSENT = ("queued", "sending", "deferred")
 """Statuses of what is to be handed over as soon as may be."""
 HELD = "held"
 """Status of what waits for a summary."""
-STATUSES = (*UNSENT, HELD, "summed", "sent", "failed", "superseded")
+DONE = ("summed", "sent", "failed", "superseded")
+"""Nothing more happens to these by itself."""
+STATUSES = (*UNSENT, HELD, *DONE)
 POLL_SECONDS = 2.0
 AT_ONCE = 4
 """Mails that are being handed over at a time."""

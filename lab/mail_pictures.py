@@ -18,7 +18,7 @@ from alerts.compose import Composer
 from alerts.letter_samples import letters
 from alerts.links import KEY_BYTES, Signer
 from alerts.reasons import REASONS
-from alerts.routing import Scope
+from alerts.routing import OUTSIDER, Scope
 from alerts.samples import A_COST, an_hour, as_page, example
 from lab.certificates import Authority
 from monitor.core.model import (
@@ -49,6 +49,8 @@ SHADES: Mapping[str, Sequence[str]] = {
 """How Chromium is told: light, dark by the mail's own styles, and dark by colours that the program turns itself."""
 NOW = datetime(2026, 11, 24, 19, 10, 6, tzinfo=UTC)
 """02:10 in Viet Nam."""
+TO_PROVIDERS = ("opened", "recovered", "withdrawn", "common")
+"""Of the mails about a line those that its provider is shown with."""
 
 
 def incidents(inventory: Inventory) -> Mapping[str, IncidentEvent]:
@@ -71,23 +73,40 @@ def incidents(inventory: Inventory) -> Mapping[str, IncidentEvent]:
     return told | {name: IncidentEvent(incident=each, what=Happening.OPENED, at=NOW) for name, each in others.items()}
 
 
+def notifications(inventory: Inventory, language: str) -> Mapping[str, Notification]:
+    """Each mail about an incident: to who is on call, of what was over before it could be told, and to a provider."""
+    told = incidents(inventory)
+    contact = Contact(id="on-call", name="Kỹ sư trực", email="on-call@example.org", language=language)
+    found = {
+        name: Notification(
+            id=f"{event.incident.id}.{name}.on-call", thread=event.incident.id, contact=contact, event=event,
+            reason=REASONS[language].wanted(Scope()),
+            items=(event, *list(told.values())[-4:]) if event.what in SUMMARIES else (),
+        )
+        for name, event in told.items()
+    }  # fmt: skip
+    provider = inventory.providers[inventory.targets[told["opened"].incident.root].provider]
+    outsider = Contact(
+        id=f"{OUTSIDER}{provider.id}",
+        name=provider.name,
+        email="noc@provider.example",
+        language=language,
+        outsider=True,
+    )
+    found["passed"] = replace(found["recovered"], catches_up=True)
+    return found | {f"provider-{name}": replace(found[name], contact=outsider) for name in TO_PROVIDERS}
+
+
 def mails(inventory: Inventory, language: str) -> Iterator[tuple[str, str]]:
     """Name and HTML of each mail."""
     contact = Contact(id="on-call", name="Kỹ sư trực", email="on-call@example.org", language=language)
-    for name, event in incidents(inventory).items():
+    for name, notification in notifications(inventory, language).items():
+        event = notification.event
         composer = Composer(
             sender="Giám sát CNTT <monitor@example.org>", message_id_domain="example.org",
             board="https://monitor.example.org", grafana="https://grafana.example.org", signer=Signer(bytes(KEY_BYTES)),
             last_hour=lambda root, event=event: an_hour(event) if root.endswith("/tslcd") else None,  # type: ignore[misc]  # a default is no parameter
         )  # fmt: skip
-        notification = Notification(
-            id=f"{event.incident.id}.{name}.on-call",
-            thread=event.incident.id,
-            contact=contact,
-            event=event,
-            reason=REASONS[language].wanted(Scope()),
-            items=(event, *list(incidents(inventory).values())[-4:]) if event.what in SUMMARIES else (),
-        )
         cost = A_COST if event.what is Happening.RECOVERED else None
         yield name, as_page(composer.compose(notification, inventory, NOW, cost))
     for name, given in letters(inventory, NOW, WORDS[language], "https://monitor.example.org").items():

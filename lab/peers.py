@@ -279,9 +279,10 @@ audio_source aubridge,nil
     # -- Prometheus ----------------------------------------------------------------------------------------------
 
     def start_prometheus(self, settings: Path, board: str) -> None:
-        """Prometheus beside the monitor, with the project's own scrape settings, but for where the lab has things."""
+        """Prometheus beside the monitor, with the project's own settings and rules, but for where the lab has things."""
         text = settings.read_text().replace("127.0.0.1:9469", board).replace("127.0.0.1:9090", f"{MONITOR}:9090")
         own = self.folder / "prometheus.yml"
+        text = text.replace("rules/*.yml", f"{settings.parent}/rules/*.yml")
         own.write_text(
             text.replace("scrape_interval: 15s", "scrape_interval: 5s").replace(
                 "scrape_timeout: 10s", "scrape_timeout: 5s"

@@ -32,6 +32,7 @@ PEERS = {
     "faketime": "faketime",
     "pg_ctlcluster": "postgresql",
     "chromium": "chromium",
+    "systemctl": "systemd",
 }
 """Command → Debian package."""
 PARTS = {"/usr/lib/*/kamailio/modules/tls.so": "kamailio-tls-modules"}

@@ -40,6 +40,7 @@ from monitor.health import Health
 from monitor.inventory.diff import compare, plan_json
 from monitor.live import Live
 from monitor.lookback import LookBack
+from monitor.mailqueue import prune_daily
 from monitor.metrics import Metrics
 from monitor.parts import (
     make_composer,
@@ -192,6 +193,7 @@ class App:
             "emergency": emergency.run(),
             "outbox figures": self._health.watch_outbox(),
             "pace": self._live.watch_pace(),
+            "old mails": prune_daily(store.mails, utc_now),
             "summaries": self._make_regular(composer).run(now.settled()),
             "alertmanager": self._make_alertmanager().run(),
             "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),

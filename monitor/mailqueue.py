@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from alerts.outbox import HELD, UNSENT, Queued, Standing
+from alerts.outbox import DONE, HELD, UNSENT, Queued, Standing
 from alerts.policy import BEGINS, ENDS
 from monitor.core.model import Contact, Letter, Notification
-from monitor.database import Database
+from monitor.database import Database, StoreError
 from monitor.tables import INCIDENTS, OUTBOX, RETRIES, letter_json, notification_json, written
 
 LEASE = timedelta(minutes=5)
@@ -22,6 +24,14 @@ FAILED_SHOWN = timedelta(days=1)
 """How long a mail that was given up is shown."""
 MAX_FAILED = 5
 """Of those, the newest."""
+KEPT = timedelta(days=400)
+"""Mails that need nothing more are kept for so long, and those of an incident until it was over for so long."""
+PRUNED_AT_ONCE = 200
+"""Rows that are looked at in one transaction: a hundredth of a second."""
+PRUNE_PAUSE_SECONDS = 1.0
+"""Between two such transactions, so that mails and incidents have the database to themselves nearly all the time."""
+PRUNE_SECONDS = 86400.0
+"""From one look at all to the next."""
 LETTERS = ""
 """Thread of the mails that are about no single incident."""
 
@@ -219,6 +229,40 @@ class MailQueue:
                     )
 
         await self._database.run("record", work)
+
+    # -- what is old -----------------------------------------------------------------------------------------------
+
+    async def prune(self, now: datetime, after: int = 0) -> int | None:
+        """Throw away what is older than KEPT of the next PRUNED_AT_ONCE mails after this one, the first that were written.
+
+        Returns after which to go on; None when nothing old was among them, for what comes later is younger.
+        """
+        since = now - KEPT
+        columns = (OUTBOX.c.seq, OUTBOX.c.id, OUTBOX.c.thread, OUTBOX.c.status, OUTBOX.c.queued_at)
+        query = sa.select(*columns).where(OUTBOX.c.seq > after).order_by(OUTBOX.c.seq).limit(PRUNED_AT_ONCE)
+
+        def work(connection: sa.Connection) -> int | None:
+            rows = connection.execute(query).all()
+            old = [row for row in rows if row.queued_at < written(since)]
+            known = known_since(since).where(INCIDENTS.c.id.in_({row.thread for row in old}))
+            needed = set(connection.scalars(known))
+            gone = [row for row in old if row.status in DONE and row.thread not in needed]
+            connection.execute(RETRIES.delete().where(RETRIES.c.mail.in_([row.id for row in gone])))
+            connection.execute(OUTBOX.delete().where(OUTBOX.c.seq.in_([row.seq for row in gone])))
+            return rows[-1].seq if old else None
+
+        return await self._database.run("prune", work)
+
+
+async def prune_daily(mails: MailQueue, clock: Callable[[], datetime]) -> None:
+    """Throw away old mails, a few at a time, until cancelled."""
+    while True:
+        after: int | None = 0
+        while after is not None:
+            await asyncio.sleep(PRUNE_PAUSE_SECONDS)
+            with suppress(StoreError):  # shown by the counter of write errors; tried again
+                after = await mails.prune(clock(), after)
+        await asyncio.sleep(PRUNE_SECONDS)
 
 
 def known_since(since: datetime) -> sa.Select[tuple[str]]:

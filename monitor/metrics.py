@@ -16,6 +16,8 @@ from itertools import product
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
+from alerts.heartbeat import RESULTS, WAYS
+from alerts.mailer import Delivery
 from alerts.outbox import STATUSES, UNSENT
 from monitor.core.judge import Judge
 from monitor.core.lasthour import ECHO_RTT
@@ -103,6 +105,11 @@ class Metrics:
         self._alertmanagers = Counter(
             "monitor_alertmanager_posts", "Times that an Alertmanager was told.", ["peer", "result"], registry=registry
         )
+        # From 0 on: the first of its kind is an increase too, and no alert misses it.
+        for delivery in Delivery:
+            self._mails.labels(delivery.value)
+        for way, result in product(WAYS, RESULTS):
+            self._signs.labels(way, result)
         self._lag = Histogram(
             "monitor_loop_lag_seconds", "How late the event loop woke a timer.", registry=registry, buckets=LAG_BUCKETS
         )

@@ -317,4 +317,6 @@ def counted(listener: TrapListener | None) -> Mapping[tuple[str, str], int]:
     if listener is None:
         return {}
     listener.count_overflow()
-    return dict(listener.counts)
+    return {
+        (UNREAD, "overflow"): 0
+    } | listener.counts  # from 0 on: the first is an increase too, and no alert misses it

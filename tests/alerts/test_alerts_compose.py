@@ -589,3 +589,18 @@ def test_the_mail_of_a_recovery_says_what_the_incident_took(language: str, befor
     assert f"\r\n\r\n{says}\r\n" in part(mail, "plain").replace("\n", "\r\n").replace("\r\r", "\r")
     assert says in html.unescape(part(mail, "html"))
     assert "Khả dụng" not in part(sent(notification(Happening.RECOVERED)), "plain")
+
+
+@pytest.mark.parametrize("name", ["Xã Kim Đông", f"Xã {'Kim Đông ' * 12}".strip()], ids=["short", "long"])
+def test_the_page_has_the_whole_headline_of_which_the_subject_is_cut(name: str) -> None:
+    sites = {**INVENTORY.sites, "xa-kim-dong": replace(INVENTORY.sites["xa-kim-dong"], name=name)}
+    mail = sent(notification(incident=replace(INCIDENT, root="xa-kim-dong/tslcd")), replace(INVENTORY, sites=sites))
+    assert len(mail["Subject"]) <= SUBJECT_LENGTH
+    assert mail["Subject"].endswith("…") == (len(name) > SUBJECT_LENGTH)
+    (headline,) = re.findall(r"<td style=\"background:[^>]*>([^<]*)</td>", part(mail, "html"))
+    assert name in headline
+
+
+def test_no_mail_names_a_file_that_its_reader_cannot_see() -> None:
+    templates = [each for each in compose.OURS.rglob("*.*") if ".yaml" in each.read_text(encoding="utf-8")]
+    assert templates == []

@@ -16,6 +16,7 @@ from monitor.core.account import Account, Entry
 from monitor.core.ledger import By, Member, Span, Totals, merged
 from monitor.core.model import Cause, Held, Incident, Inventory, Letter, Maintenance, Reason, Role, State
 from monitor.core.words import EN, LOCAL, VI
+from monitor.inventory.load import load_inventory
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, composer, inventory
 
 HOUR = timedelta(hours=1)
@@ -201,3 +202,16 @@ def test_examples_are_made_of_any_inventory() -> None:
     for known in (inventory(), Inventory(sites={}, targets={}, providers={})):
         letter("daily", daily.told(a_day(known, NOW), known, VI, ""))
         letter("monthly", monthly.told(a_month(known, NOW), known, VI))
+
+
+def test_the_day_of_a_preview_could_be() -> None:
+    folder = Path(__file__).parents[2] / "config" / "inventory"
+    example = load_inventory(folder, None)
+    day = a_day(example, NOW)
+    still = {each.root for each in day.incidents if each.closed is None}
+    assert not still & set(day.held), "what is down is not degraded too"
+    assert {each.severity for each in day.incidents} == {example.targets[each.root].severity for each in day.incidents}
+    sites = {role: {each.partition("/")[0] for each in still if example.targets[each].role is role} for role in Role}
+    assert all(len(found) == 1 for found in sites.values())
+    assert not sites[Role.LINK] & sites[Role.DEVICE], "equipment behind a line that is down is no cause"
+    assert all(example.sites[each].kind == "commune" for each in sites[Role.DEVICE]), "one that nothing hangs behind"

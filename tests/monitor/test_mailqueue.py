@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from alerts.outbox import Standing
-from monitor.core.model import Happening, HeldBack, Notification
-from monitor.mailqueue import FAILED_SHOWN, LEASE
-from monitor.store import Store
+from monitor import mailqueue
+from monitor.core.model import Happening, HeldBack, Letter, Notification
+from monitor.mailqueue import FAILED_SHOWN, KEPT, LEASE, PRUNED_AT_ONCE, prune_daily
+from monitor.store import Store, read_history
+from monitor.tables import written
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
 from tests.monitor.making import rows
+from tests.probes.peers import eventually
 
 OPENED, CHANGED, RECOVERED = (notification(each) for each in (Happening.OPENED, Happening.CHANGED, Happening.RECOVERED))
 ACKNOWLEDGED, WITHDRAWN = notification(Happening.ACKNOWLEDGED), notification(Happening.WITHDRAWN)
@@ -201,3 +205,77 @@ async def test_how_the_mails_stand_is_told_with_ages_and_what_stands_in_the_way(
     assert standing.waits == "second: mail:25: timeout at data: …"
     assert list(standing.failed) == ["on-call: 550 who?"]
     assert not (await store.mails.standing(later + FAILED_SHOWN)).failed
+
+
+# -- what is old -------------------------------------------------------------------------------------------------------
+
+LATER = NOW + KEPT + timedelta(seconds=1)
+
+
+async def pruned(store: Store) -> int:
+    """All steps of a round; returns how many there were."""
+    after, steps = await store.mails.prune(LATER), 1
+    while after is not None:
+        after, steps = await store.mails.prune(LATER, after), steps + 1
+    return steps
+
+
+async def test_what_is_old_and_needs_nothing_more_is_thrown_away(store: Store, file: Path) -> None:
+    """Of an incident that is over; its events stay."""
+    await store.record([], [event()], [OPENED, SECOND, CHANGED], NOW)
+    await store.record([], [event(Happening.RECOVERED, after=60)], [RECOVERED], NOW + timedelta(minutes=1))
+    for each in (OPENED, CHANGED):
+        await store.mails.sent(each.id, NOW, "250")
+    await store.mails.fail(SECOND.id, NOW, "550")
+    assert await store.mails.retry(None, {}, "hoa", NOW) == (SECOND.id,)
+    await store.mails.fail(SECOND.id, NOW, "550")
+    assert await store.mails.prune(LATER) is not None, "those of an incident are kept until it is over for as long"
+    assert len(rows(file, "select * from outbox")) == 4
+    assert await store.mails.prune(LATER + timedelta(minutes=1)) is not None
+    assert rows(file, "select id, status from outbox") == [(RECOVERED.id, "queued")], "it was not told yet"
+    assert rows(file, "select * from mail_retry") == []
+    assert len(read_history(str(file), INCIDENT.id)) == 2
+
+
+async def test_what_is_young_or_of_an_open_incident_stays(store: Store, file: Path) -> None:
+    letter = Letter(id="daily-1.a", contact=ON_CALL, subject="s", text="t", html="", tables=())
+    await store.record([], [event()], [OPENED], NOW)
+    await store.mails.write([letter, replace(letter, id="daily-2.a")], NOW)
+    await store.mails.write([replace(letter, id="daily-3.a")], LATER)
+    for each in (OPENED.id, "daily-1.a", "daily-3.a"):
+        await store.mails.sent(each, NOW, "250")
+    await pruned(store)
+    assert rows(file, "select id from outbox order by seq") == [(OPENED.id,), ("daily-2.a",), ("daily-3.a",)]
+
+
+async def test_a_step_is_small_and_old_mails_behind_younger_ones_are_found(store: Store, file: Path) -> None:
+    letter = Letter(id="", contact=ON_CALL, subject="s", text="t", html="", tables=())
+    many = [replace(letter, id=f"{number}") for number in range(2 * PRUNED_AT_ONCE + 1)]
+    await store.mails.write(many, NOW)
+    rows(
+        file,
+        f"update outbox set status = 'sent', queued_at = case when seq = 1 then '{written(LATER)}' else queued_at end",
+    )
+    after = await store.mails.prune(LATER)
+    assert after == PRUNED_AT_ONCE
+    assert len(rows(file, "select * from outbox")) == PRUNED_AT_ONCE + 2
+    await pruned(store)
+    assert rows(file, "select id from outbox") == [("0",)]
+    assert await pruned(store) == 1, "nothing is looked at any more when nothing old was found"
+
+
+async def test_it_is_done_by_itself_and_again_after_trouble(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailqueue, "PRUNE_PAUSE_SECONDS", 0.01)
+    await store.record([], [], [OPENED], NOW)
+    await store.mails.sent(OPENED.id, NOW, "250")
+    rows(file, "alter table outbox rename to elsewhere")
+    task = asyncio.create_task(prune_daily(store.mails, lambda: LATER))
+    try:
+        await eventually("it fails", lambda: store.trouble != "")
+        rows(file, "alter table elsewhere rename to outbox")
+        await eventually("it is thrown away", lambda: rows(file, "select * from outbox") == [])
+        assert not task.done()
+    finally:
+        task.cancel()

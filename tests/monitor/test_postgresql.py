@@ -17,6 +17,7 @@ from monitor.core.ledger import By, Maintenance, Member, Span
 from monitor.core.model import Cause, Happening, Held, HeldBack, Role, Silence, State
 from monitor.core.usual import Learnt
 from monitor.database import StoreError
+from monitor.mailqueue import KEPT
 from monitor.store import LinkUsedError, Store, read_history
 from monitor.tables import metadata
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
@@ -136,6 +137,20 @@ async def life(url: str) -> list[Any]:
 async def test_a_daemon_s_life_is_the_same(urls: tuple[str, str]) -> None:
     in_file, on_server = [await life(url) for url in urls]
     assert on_server == in_file
+
+
+async def test_old_mails_are_thrown_away(urls: tuple[str, str]) -> None:
+    later = NOW + KEPT + 2 * HOUR
+    left = []
+    for url in urls:
+        await life(url)
+        store = Store(url)
+        await store.mails.sent(notification(Happening.RECOVERED).id, NOW, "250")
+        steps = [await store.mails.prune(later), await store.mails.prune(NOW)]
+        left.append((steps, await store.mails.standing(later), read_history(url, INCIDENT.id)))
+        store.close()
+    assert left[1] == left[0]
+    assert left[0][1].counts == {"held": 1}
 
 
 async def test_another_id_takes_its_past_along(urls: tuple[str, str]) -> None:

@@ -107,7 +107,7 @@ async def test_a_trap_or_inform_of_any_version_makes_the_device_be_looked_at_at_
         assert await send(listener.port, *options, trap=trap) == 0, "an inform is answered, else snmptrap ends with 1"
         await eventually("the device is looked at", lambda: bool(listener.asked))
         assert listener.asked == [("a/ups#battery", 0.0)]
-        assert counted(listener) == {(kind, "looked"): 1}
+        assert listener.counts == {(kind, "looked"): 1}
     (line,) = [each.getMessage() for each in caplog.records if each.name == traps.__name__]
     assert line == f"trap {kind if kind != 'other' else trap} from 127.0.0.1 (a/ups): looked"
 
@@ -135,7 +135,7 @@ async def test_a_trap_of_somebody_else_is_only_counted(options: tuple[str, ...],
     async with listening(Heard()) as listener:
         await send(listener.port, *options)
         await eventually("it came", lambda: bool(listener.counts))
-        assert counted(listener) == {("unread", "refused"): 1}
+        assert listener.counts == {("unread", "refused"): 1}
         assert listener.asked == []
         await send(listener.port, *V2C)
         await eventually("the next one is heard", lambda: bool(listener.asked))
@@ -154,7 +154,7 @@ async def test_a_trap_from_an_address_without_a_device_is_not_even_read(send: Ca
     async with listening(Heard(COMMUNITY, device("192.0.2.1"), service)) as listener:
         await send(listener.port, *V2C)
         await eventually("it came", lambda: bool(listener.counts))
-        assert counted(listener) == {("unread", "unknown"): 1}
+        assert listener.counts == {("unread", "unknown"): 1}
         assert listener.asked == []
         listener.adopt(inventory(device(LOOPBACK)))
         await send(listener.port, *V2C)
@@ -165,7 +165,7 @@ async def test_a_failed_log_in_is_counted_and_no_reason_to_ask(send: Callable[..
     async with listening(Heard()) as listener:
         await send(listener.port, *V2C, trap="1.3.6.1.6.3.1.1.5.5")
         await eventually("it came", lambda: bool(listener.counts))
-        assert counted(listener) == {("authenticationFailure", "counted"): 1}
+        assert listener.counts == {("authenticationFailure", "counted"): 1}
         assert listener.asked == []
 
 
@@ -176,7 +176,7 @@ async def test_more_traps_of_a_device_are_one_more_look_after_the_pause(monkeypa
             for _ in range(5):
                 one.sendto(plain_trap(), (LOOPBACK, listener.port))
         await eventually("the second look", lambda: len(listener.asked) == 2)
-        assert counted(listener) == {("linkDown", "looked"): 1, ("linkDown", "deferred"): 4}
+        assert listener.counts == {("linkDown", "looked"): 1, ("linkDown", "deferred"): 4}
         assert listener._sources[LOOPBACK].again is None, "and no third one"
 
 
@@ -277,7 +277,7 @@ async def test_garbage_of_a_known_device_is_refused_and_harms_nothing(garbage: b
             one.connect((LOOPBACK, listener.port))
             one.send(garbage)
             await eventually("it came", lambda: bool(listener.counts))
-            assert counted(listener) == {("unread", "refused"): 1}
+            assert listener.counts == {("unread", "refused"): 1}
             one.send(plain_trap())
             await eventually("the next one is heard", lambda: bool(listener.asked))
 

@@ -211,6 +211,17 @@ def series(lab: Any, expr: str) -> list[Any]:
     return found
 
 
+def test_every_rule_can_be_evaluated_over_a_whole_province(lab: Any) -> None:
+    def rules() -> list[dict[str, Any]]:
+        answer = json.loads(lab.fetch("http://10.69.0.2:9090/api/v1/rules"))
+        return [rule for group in answer["data"]["groups"] for rule in group["rules"]]
+
+    lab.wait("every rule is evaluated", lambda: {each["health"] for each in rules()} == {"ok"})
+    for record in (each["name"] for each in rules() if each["type"] == "recording"):
+        if not record.endswith(":avg1d"):  # of whole hours
+            lab.wait(f"data of {record}", lambda record=record: series(lab, record))
+
+
 def test_prometheus_takes_every_scrape_of_the_daemon(lab: Any) -> None:
     assert series(lab, 'up{job="commune-monitor"}')[0]["value"][1] == "1"
     assert int(series(lab, 'count({site!=""})')[0]["value"][1]) > 10_000
