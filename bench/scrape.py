@@ -171,7 +171,11 @@ def _present(given: dict[str, Any]) -> Present:
         kind = str(each.type)
         made[each.name] = given.get(
             each.name,
-            {} if "Mapping" in kind or "dict" in kind else () if "Iterable" in kind or "Sequence" in kind else 0,
+            {}
+            if "Mapping" in kind or "dict" in kind
+            else ()
+            if any(each in kind for each in ("Iterable", "Sequence", "Collection"))
+            else 0,
         )
     return Present(**made)
 

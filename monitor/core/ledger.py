@@ -273,7 +273,9 @@ def _cut(one: Span | Interval, other: Span | Interval) -> Span | None:
 
 
 def within(found: Sequence[Interval], span: Span) -> list[Interval]:
-    """The part of intervals in their order that falls into a span."""
+    """The part of intervals in their order that falls into a span; into one without time, nothing does."""
+    if span.since >= span.until:
+        return []
     first = bisect_right(found, span.since, key=lambda each: each.until)
     last = bisect_left(found, span.until, first, key=lambda each: each.since)
     inside = list(found[first:last])

@@ -313,7 +313,7 @@ EN = Words(
         "jitter": "unsteady delay",
         "poor-call": "the path is not good enough for a call",
         "packet-size": "large packets do not get through",
-        "marking": "voice and video lose their priority marking (DSCP)",
+        "marking": "priority marking (DSCP) is lost",
         "slow": "slow answers",
         "on-battery": "the UPS runs on battery",
         "low-battery": "the UPS battery is nearly empty",

@@ -238,7 +238,7 @@ async def test_what_is_old_and_needs_nothing_more_is_thrown_away(store: Store, f
 
 
 async def test_what_is_young_or_of_an_open_incident_stays(store: Store, file: Path) -> None:
-    letter = Letter(id="daily-1.a", contact=ON_CALL, subject="s", text="t", html="", tables=())
+    letter = Letter(id="daily-1.a", contact=ON_CALL, subject="s", text="t", html="")
     await store.record([], [event()], [OPENED], NOW)
     await store.mails.write([letter, replace(letter, id="daily-2.a")], NOW)
     await store.mails.write([replace(letter, id="daily-3.a")], LATER)
@@ -249,7 +249,7 @@ async def test_what_is_young_or_of_an_open_incident_stays(store: Store, file: Pa
 
 
 async def test_a_step_is_small_and_old_mails_behind_younger_ones_are_found(store: Store, file: Path) -> None:
-    letter = Letter(id="", contact=ON_CALL, subject="s", text="t", html="", tables=())
+    letter = Letter(id="", contact=ON_CALL, subject="s", text="t", html="")
     many = [replace(letter, id=f"{number}") for number in range(2 * PRUNED_AT_ONCE + 1)]
     await store.mails.write(many, NOW)
     rows(
