@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alerts.rooms import Due, concerned
 from alerts.spread import as_csv, local
 from monitor.core.ledger import Span
 from monitor.core.model import Cause, Contact, Inventory, Meeting, Session
@@ -41,16 +42,6 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """A letter that should have been written by now."""
-
-    id: str
-    """The same for the same session and contact, so that it is made once."""
-    session: Session
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Rooms that suffered from the same thing."""
 
@@ -70,12 +61,9 @@ def due(meeting: Meeting, session: Session, on_duty: Iterable[Contact], now: dat
     """To whom it should have been told by now: the owner and those on duty, each address once."""
     if not meeting.afterwards or not session.ends + SETTLED <= now < session.ends + LATEST:
         return
-    told: set[str] = set()
-    for contact in (*([meeting.owner] if meeting.owner else []), *on_duty):
-        if contact.email not in told:
-            told.add(contact.email)
-            id_ = f"{LETTER}-{meeting.id}-{session.begins:%Y%m%d%H%M}.{contact.id}"
-            yield Due(id=id_, session=session, contact=contact)
+    for contact in concerned(meeting, on_duty):
+        id_ = f"{LETTER}-{meeting.id}-{session.begins:%Y%m%d%H%M}.{contact.id}"
+        yield Due(id=id_, session=session, contact=contact)
 
 
 def told(held: Held, inventory: Inventory, words: Words) -> dict[str, object]:

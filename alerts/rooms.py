@@ -34,7 +34,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A report that should have been made by now."""
+    """A letter about a session that should have been written by now."""
 
     id: str
     """The same for the same session, moment and contact, so that it is made once."""
@@ -56,13 +56,18 @@ def due(meeting: Meeting, session: Session, on_duty: Iterable[Contact], now: dat
     before = moment_of(meeting, session, now)
     if before is None:
         return
-    told: set[str] = set()
-    for contact in (*([meeting.owner] if meeting.owner else []), *on_duty):
-        if contact.email not in told:
-            told.add(contact.email)
-            minutes = round(before.total_seconds() / 60)
-            id_ = f"{LETTER}-{meeting.id}-{session.begins:%Y%m%d%H%M}-{minutes}.{contact.id}"
-            yield Due(id=id_, session=session, contact=contact)
+    minutes = round(before.total_seconds() / 60)
+    for contact in concerned(meeting, on_duty):
+        id_ = f"{LETTER}-{meeting.id}-{session.begins:%Y%m%d%H%M}-{minutes}.{contact.id}"
+        yield Due(id=id_, session=session, contact=contact)
+
+
+def concerned(meeting: Meeting, on_duty: Iterable[Contact]) -> Iterable[Contact]:
+    """Who is told of a meeting: its owner and those on duty, each address once."""
+    told: dict[str, Contact] = {}
+    for each in (*([meeting.owner] if meeting.owner else []), *on_duty):
+        told.setdefault(each.email, each)
+    return told.values()
 
 
 def told(outlook: Outlook, inventory: Inventory, words: Words, now: datetime) -> dict[str, object]:

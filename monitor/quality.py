@@ -14,7 +14,8 @@ from itertools import islice
 from typing import Protocol
 
 from alerts.compose import Composer
-from alerts.quality import LATEST, LETTER, Due, Held, due, table, told
+from alerts.quality import LATEST, LETTER, Held, due, table, told
+from alerts.rooms import Due
 from alerts.spread import as_file
 from monitor.archive import ArchiveError
 from monitor.core.graph import Graph
