@@ -94,7 +94,7 @@ def _meeting(found: daemon.Daemon, settings: Path, count: int, mails: Sequence[t
     watch = threading.Thread(target=lines.watch, args=(over,))
     watch.start()
     try:
-        wait_for("the first test", lambda: _tested(found) > tested, 60)
+        wait_for("the first test", lambda: _tested(found) > tested, 120)
         asked = time.monotonic()
         wait_for("all tests", lambda: _tested(found) >= tested + 3 * count, 600)
         done = time.monotonic()

@@ -244,7 +244,8 @@ class App:
         return ReadinessReports(
             outlooks=outlooks, inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph,
             letters=self._store.mails, composer=composer, on_duty=lambda: concerned(self._routing, utc_now()),
-            recheck=self.scheduler.recheck, clock=utc_now, written=self.outbox.wake,
+            recheck=self.scheduler.recheck, loads_the_line=lambda check: self._kinds[check.probe].loads_the_line,
+            clock=utc_now, written=self.outbox.wake,
         )  # fmt: skip
 
     def _make_quality_reports(self, composer: Composer) -> QualityReports:

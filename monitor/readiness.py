@@ -15,7 +15,7 @@ from alerts.compose import Composer
 from alerts.rooms import LETTER, Due, due, told
 from monitor.core.graph import Graph
 from monitor.core.meetings import Calendar
-from monitor.core.model import Contact, Held, Incident, Inventory, Letter, Meeting, Session
+from monitor.core.model import Check, Contact, Held, Incident, Inventory, Letter, Meeting, Session
 from monitor.core.readiness import (
     Outlook,
     Readiness,
@@ -128,13 +128,14 @@ class ReadinessReports:
         composer: Composer,
         on_duty: Callable[[], Sequence[Contact]],
         recheck: Callable[[str], None],
+        loads_the_line: Callable[[Check], bool],
         clock: Callable[[], datetime],
         written: Callable[[], None],
     ) -> None:
-        """`recheck` asks a check anew; `written` is told when there is something to send."""
+        """`recheck` asks a check anew, and has those wait for each other that load the line; `written` is told of what is to be sent."""
         self._outlooks, self._inventory, self._graph = outlooks, inventory, graph
         self._once, self._composer, self._on_duty = Once(letters, written), composer, on_duty
-        self._recheck, self._clock = recheck, clock
+        self._recheck, self._loads_the_line, self._clock = recheck, loads_the_line, clock
         self._asked: set[tuple[Session, timedelta]] = set()
         """Sessions and moments for which the rooms were asked."""
         self.to_ask: dict[str, None] = {}
@@ -181,7 +182,8 @@ class ReadinessReports:
         self._meeting_at = frozenset(each.site for each in known)
         if known and not timedelta(0) < self._closer_at - now <= CLOSER:
             self._closer_at = now + CLOSER
-            self.to_ask.update((check.id, None) for each in known for check in each.checks)
+            checks = (check for each in known for check in each.checks if not self._loads_the_line(check))
+            self.to_ask.update((each.id, None) for each in checks)
             self._ask_until = max(self._ask_until, self._closer_at)
 
     def _plan(self, session: Session, now: datetime) -> None:
@@ -191,15 +193,19 @@ class ReadinessReports:
             until = session.begins - before - ANSWERED_BEFORE
             if until - ASKED_BEFORE <= now < until and (session, before) not in self._asked:
                 self._asked.add((session, before))
-                self.to_ask.update(dict.fromkeys(self._checks(meeting)))
+                checks = list(self._checks(meeting))
+                long = [each.id for each in checks if self._loads_the_line(each)]
+                self.to_ask.update((each.id, None) for each in checks if not self._loads_the_line(each))
                 self._ask_until = until
-                log.info("meeting %s: %d checks are asked anew", meeting.id, len(self.to_ask))
+                for each in long:  # all of the time is theirs: few run together, so the last of them takes a while
+                    self._recheck(each)
+                log.info("meeting %s: %d checks are asked anew", meeting.id, len(checks))
 
-    def _checks(self, meeting: Meeting) -> Iterator[str]:
+    def _checks(self, meeting: Meeting) -> Iterator[Check]:
         """The checks that a meeting depends on; those of one target are not asked one after the other."""
         targets = [self._inventory().targets[each] for each in needed_by(meeting.rooms, self._graph())]
         for number in range(max((len(each.checks) for each in targets), default=0)):
-            yield from (each.checks[number].id for each in targets if number < len(each.checks))
+            yield from (each.checks[number] for each in targets if number < len(each.checks))
 
     async def _ask(self) -> None:
         """Ask what waits, a little apart, so that tests do not load the lines."""

@@ -67,7 +67,7 @@ class Case:
         graph = Graph(self.inventory.targets)
         return ReadinessReports(
             outlooks=self.outlooks(), inventory=lambda: self.inventory, graph=lambda: graph, letters=self.store.mails,
-            composer=composer(), on_duty=lambda: self.on_duty, recheck=self.asked.append, clock=lambda: self.now, written=self._wake,
+            composer=composer(), on_duty=lambda: self.on_duty, recheck=self.asked.append, loads_the_line=lambda check: check.probe == "media", clock=lambda: self.now, written=self._wake,
         )  # fmt: skip
 
     def _wake(self) -> None:
@@ -163,6 +163,21 @@ async def test_rooms_are_asked_some_minutes_before_each_report_once_and_spread_o
     reports.to_ask.clear()
     await reports.look()
     assert not reports.to_ask, "once"
+
+
+async def test_what_loads_a_line_is_asked_first_for_few_may_run_together_and_not_while_people_meet(case: Case) -> None:
+    room = case.inventory.targets["a/vc-endpoint"]
+    room = replace(room, checks=(*room.checks, replace(room.checks[0], id="a/vc-endpoint#call", probe="media")))
+    case.inventory = replace(case.inventory, targets={**case.inventory.targets, room.id: room})
+    reports = case.reports()
+    case.now = BEGINS - HOUR - ASKED_BEFORE - ANSWERED_BEFORE
+    await reports.look()
+    assert case.asked == ["a/vc-endpoint#call"], "at once"
+    assert len(reports.to_ask) == 2 * 13, "the rest is spread"
+    case.now = BEGINS
+    await reports.look()
+    assert case.asked == ["a/vc-endpoint#call"]
+    assert "a/vc-endpoint#call" not in reports.to_ask
 
 
 async def test_while_a_meeting_is_held_its_rooms_are_asked_every_quarter_of_a_minute(case: Case) -> None:
