@@ -22,8 +22,8 @@ from monitor.web.door import LASTING
 from monitor.web.feed import MOST_NEWS, event, live_part, news
 from monitor.web.pages import Page, Pages
 from monitor.web.words import EN, VI, Words
-from tests.probes.peers import free_port, program
 from tests.web.province import NOW, Clock, Province
+from tests.web.proxy import in_front_of
 
 GIVE_UP_SECONDS = 20.0
 
@@ -285,41 +285,16 @@ def test_an_event_is_one_whatever_is_in_it() -> None:
 async def test_behind_nginx_as_the_manual_has_it_an_event_comes_at_once(
     http: aiohttp.ClientSession, province: Province, tmp_path: Path
 ) -> None:
-    manual = (Path(__file__).parents[2] / "docs" / "board.md").read_text(encoding="utf-8")
-    location = manual.partition("    location / {")[2].partition("    }")[0]
-    port, temporary = free_port(), " ".join(f"{each}_temp_path {tmp_path};" for each in TEMPORARY)
-    settings = tmp_path / "nginx.conf"
-    settings.write_text(f"""daemon off; {"user root;" if os.geteuid() == 0 else ""} pid {tmp_path}/pid; error_log {tmp_path}/log;
-        events {{}} http {{ access_log off; gzip on; gzip_types *; {temporary} server {{ listen 127.0.0.1:{port};
-        location / {{ {location.replace("127.0.0.1:9469", str(http._base_url.authority))} }} }} }}""")  # type: ignore[union-attr]
-    command = [program("nginx"), "-c", str(settings), "-e", f"{tmp_path}/log", "-p", str(tmp_path)]
-    with subprocess.Popen(command) as nginx:
-        try:
-            async with asyncio.timeout(GIVE_UP_SECONDS):
-                while not await is_open(port):
-                    await asyncio.sleep(0.05)
-            async with http.get(f"http://127.0.0.1:{port}/events") as answer:
-                stream = Stream(answer)
-                await stream.next("page")
-                province.cut("phuong-phu-ly")
-                change(province)
-                _, _, told = await stream.next("page")
-                assert "card down" in told["html"]  # type: ignore[index]
-        finally:
-            nginx.terminate()
-
-
-TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-
-
-async def is_open(port: int) -> bool:
-    """Whether somebody listens there."""
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+    async with (
+        in_front_of(str(http._base_url.authority), tmp_path) as (address, trusted),  # type: ignore[union-attr]
+        http.get(f"{address}/events", ssl=trusted) as answer,
+    ):
+        stream = Stream(answer)
+        await stream.next("page")
+        province.cut("phuong-phu-ly")
+        change(province)
+        _, _, told = await stream.next("page")
+        assert "card down" in told["html"]  # type: ignore[index]
 
 
 async def test_a_page_that_was_kept_from_before_a_change_is_not_what_is_sent(

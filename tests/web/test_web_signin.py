@@ -6,6 +6,8 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from ipaddress import ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -17,6 +19,7 @@ from monitor.core.model import Silence
 from monitor.web.signin import ByHeader, from_ourselves, local_path, plain_name
 from tests.web.desk import Board, free_port, sentence, who
 from tests.web.province import NOW
+from tests.web.proxy import NAME, PASSWORD, in_front_of
 
 
 @pytest_asyncio.fixture
@@ -76,6 +79,25 @@ FORMS = [
     (f"/desk/incidents/{CASE}/silence", {"for": "1h", "reason": "x"}, ("silence", CASE, "1h", "x", "an"), f"/incidents/{CASE}"),
     ("/desk/silences/3/lift", {}, ("lift", "3", "an"), "/desk/silences"),
 ]  # fmt: skip
+
+
+async def test_behind_nginx_as_the_manual_has_it_who_logs_in_may_act_and_nobody_else(
+    proxied: Board, tmp_path: Path
+) -> None:
+    claimed = {"X-Remote-User": "an"}
+    async with (
+        in_front_of(urlsplit(proxied.address).netloc, tmp_path) as (address, trusted),
+        aiohttp.ClientSession(address, connector=aiohttp.TCPConnector(ssl=trusted)) as http,
+    ):
+        async with http.get("/desk/silences", headers=claimed) as answer:
+            assert answer.status == 401
+            assert answer.headers["WWW-Authenticate"].startswith("Basic")
+        async with http.get("/silences", headers=claimed) as answer:
+            assert answer.status == 200
+        log_in = {"Authorization": aiohttp.BasicAuth(NAME, PASSWORD).encode(), "Origin": address, **claimed}
+        async with http.post(f"/desk/incidents/{CASE}/take", headers=log_in, data={"note": "x"}) as answer:
+            assert (answer.status, str(answer.url)) == (200, f"{address}/incidents/{CASE}")
+    assert proxied.done.acts == [("take", CASE, "x", NAME)]
 
 
 @pytest.mark.parametrize(("path", "form", "act", "then"), FORMS)
