@@ -94,7 +94,7 @@ async def test_behind_nginx_as_the_manual_has_it_who_logs_in_may_act_and_nobody_
             assert answer.headers["WWW-Authenticate"].startswith("Basic")
         async with http.get("/silences", headers=claimed) as answer:
             assert answer.status == 200
-        log_in = {"Authorization": aiohttp.BasicAuth(NAME, PASSWORD).encode(), "Origin": address, **claimed}
+        log_in = {"Authorization": aiohttp.encode_basic_auth(NAME, PASSWORD), "Origin": address, **claimed}
         async with http.post(f"/desk/incidents/{CASE}/take", headers=log_in, data={"note": "x"}) as answer:
             assert (answer.status, str(answer.url)) == (200, f"{address}/incidents/{CASE}")
     assert proxied.done.acts == [("take", CASE, "x", NAME)]
