@@ -58,6 +58,8 @@ from monitor.web.words import VI, WORDS, Words, clip, machine_time
 REFRESH_SECONDS = 10
 MAIL_LATE_SECONDS = 300.0
 """A mail that waits longer is told on the board: the relay is in trouble, and mail cannot say so itself."""
+LAG_WELL_SECONDS = 0.1
+"""What the event loop may be late: more, and round trips and time-outs are no longer those of the targets alone."""
 MAX_CARDS = 12
 MAX_CLOSED = 5
 MAX_IMPACT = 500
@@ -179,7 +181,7 @@ class Board:
         return self._render(
             "monitor.html", words, now, here="/monitor", view=view, of=found, targets=len(view.inventory().targets),
             waiting=found.unsent, late=found.oldest_mail_seconds > MAIL_LATE_SECONDS, max_lines=MAX_LINES,
-            signs_well=all(result == "sent" for result, _ in found.signs.values()),
+            signs_well=all(result == "sent" for result, _ in found.signs.values()), lag_well=LAG_WELL_SECONDS,
         )  # fmt: skip
 
     def site(self, view: View, site_id: str, words: Words, now: datetime, past: Past | None = None) -> str | None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import socket
-import subprocess
 import zlib
 from dataclasses import replace
 from datetime import datetime, timedelta

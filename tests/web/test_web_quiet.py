@@ -9,7 +9,7 @@ import pytest
 
 from monitor.core.model import Silence, State, Window
 from monitor.core.planned import Work
-from monitor.web.board import MAX_WALL_CASES, Board
+from monitor.web.board import LAG_WELL_SECONDS, MAX_WALL_CASES, Board
 from monitor.web.quiet import MAX_THINGS, told_silence, told_work
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
@@ -102,6 +102,15 @@ def test_the_page_of_the_monitor_tells_what_goes_on_and_what_is_wrong(language: 
         words.page["no_traps"],
     ):
         assert fact in page
+
+
+def test_a_late_loop_and_a_monitor_without_signs_of_life_are_not_called_well(province: Province) -> None:
+    calm = Board().monitor(province, VI, NOW)
+    province.inside = replace(province.inside, lag_seconds=LAG_WELL_SECONDS * 2, signs={})
+    page = Board().monitor(province, VI, NOW)
+    assert page.count('<h2 class="degraded"') == calm.count('<h2 class="degraded"') + 1
+    assert page.count('<h2 class="unknown"') == 1
+    assert VI.page["no_signs"] in page
 
 
 def test_the_wall_counts_what_does_not_fit_and_tells_who_has_what(province: Province) -> None:
