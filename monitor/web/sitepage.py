@@ -162,7 +162,7 @@ def _row(
     return Row(
         member=member,
         why=why_held(held),
-        checks=tuple(_check(each, held.checks.get(each.name), words) for each in target.checks),
+        checks=tuple(_check(each, target, held.checks.get(each.name), words) for each in target.checks),
         bands={key: _band(known, period, words, now) for key, period in PERIODS.items()} if known else {},
         times=tuple(troubles[:MAX_PAST]),
         more_times=max(0, len(troubles) - MAX_PAST),
@@ -207,15 +207,19 @@ def _hour(series: Series, words: Words) -> str:
     return sentence.format(lost=lost, **times)
 
 
-def _check(check: Check, seen: Observation | None, words: Words) -> CheckLine:
+def _check(check: Check, target: Target, seen: Observation | None, words: Words) -> CheckLine:
     phrases = PHRASES[words.language]
     name = PROBES[words.language].get(check.probe, check.probe)
+    if sum(each.probe == check.probe for each in target.checks) > 1:
+        name = f"{name}, {check.name}"
     if seen is None:
         return CheckLine(name=name, state=State.UNKNOWN, says=phrases["never"], at=None, evidence="")
     match seen.outcome:
         case Outcome.OK:
             seconds = seen.values.get(ECHO_RTT, seen.duration_seconds)
-            state, says = State.UP, phrases["ok"].format(seconds=words.seconds(seconds))
+            # A test call takes as long as it is told to: no answer was waited for.
+            lasts = getattr(check.options, "takes_seconds", 0)
+            state, says = State.UP, phrases["ok_test" if lasts else "ok"].format(seconds=words.seconds(seconds))
         case Outcome.FAILED:
             state, says = State.DOWN, words.trouble(seen.reason, "")
         case Outcome.INCONCLUSIVE:

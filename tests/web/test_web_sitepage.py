@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
@@ -144,6 +145,21 @@ def test_every_check_is_told_in_plain_words(
     checks = {"echo": seen._replace(outcome=outcome, reason=reason)} if outcome else {}
     province.held[LINE] = replace(province.held[LINE], checks=checks)
     assert says in site_page(province, EN)
+
+
+def test_two_checks_of_a_kind_are_told_apart_and_a_test_call_is_not_called_slow(province: Province) -> None:
+    line = province.settings.targets[LINE]
+    call = replace(line.checks[0], probe="media", options=SimpleNamespace(takes_seconds=6.0))
+    seen = Observation(
+        check="", target=LINE, at=NOW, outcome=Outcome.OK, reason=Reason.OK, values={}, duration_seconds=4.98
+    )
+    two = replace(line, checks=(replace(call, name="call"), replace(call, name="video")))
+    province.settings = replace(province.settings, targets={**province.settings.targets, LINE: two})
+    province.held[LINE] = replace(province.held[LINE], checks={"call": seen, "video": seen})
+    page = site_page(province, EN)
+    for name in ("call", "video"):
+        assert f"{PROBES['en']['media']}, {name}: well" in page
+    assert "4.98" not in page
 
 
 def test_a_probe_of_somebody_else_is_called_by_its_kind(province: Province) -> None:
