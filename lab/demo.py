@@ -92,7 +92,8 @@ class Inner:
         self._mails: list[Taken] = []
         self._faults: list[dict[str, str]] = []
         self._port = int(os.environ.get(f"{INSIDE}_BOARD", BOARD_PORT))
-        self.province = Province(folder, config, self._on_mail, self._say, self._port)
+        examples = SCENARIOS[scenario].examples if scenario else ()
+        self.province = Province(folder, config, self._on_mail, self._say, self._port, examples)
 
     def run(self) -> int:
         """Raise, break, watch, mend, report."""
@@ -169,6 +170,7 @@ class Inner:
         time.sleep(5)
         started, runs = time.monotonic(), self.province.observations()
         cpu, _ = self.province.daemon_figures()
+        take(scenario.prepare, self.province, self._say)
         take(scenario.steps, self.province, self._note)
         if scenario.mail:
             self._wait("a mail", lambda: bool(self._mails))
@@ -207,7 +209,7 @@ class Inner:
             time.sleep(0.2)
 
     def _in_threads(self) -> int:
-        return len({each.message["X-Commune-Monitor-Incident"] for each in self._mails})
+        return len({each.message["X-Commune-Monitor-Incident"] for each in self._mails} - {None})
 
     def _closed(self, threads: int) -> bool:
         """Every thread that a person got has had its end."""

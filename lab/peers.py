@@ -19,6 +19,7 @@ COMMUNITY = "lab-community"
 TRAP_PORT = 162
 V3_AUTH = "lab-auth-password"
 V3_PRIVACY = "lab-privacy-password"
+REFLECTOR_KEY = "lab-reflector-key"
 SMTP_PASSWORD = "lab-smtp-password"  # noqa: S105  of a server that lives for minutes in a namespace of its own
 
 UPS_ON_MAINS: Mapping[str, tuple[str, str]] = {
@@ -62,6 +63,8 @@ class Peers:
     authority: Authority
     room: str
     """Address of the one video-conference endpoint that is a real SIP user agent of its own."""
+    room_user: str
+    """Name under which it is registered."""
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, inventory: Inventory) -> None:
@@ -72,8 +75,10 @@ class Peers:
         self._start_snmpd("ups", 1162, UPS_ON_MAINS)
         self._start_snmpd("ups-battery", 1163, UPS_ON_BATTERY)
         self._start_kamailio()
-        self._start_baresip()
+        self.start_room()
         self._start_dnsmasq()
+        if any(each.kind == "reflector" for each in inventory.targets.values()):
+            self._start_reflector()
         certificate, key = self.authority.issue("mail", ["mail.ninhbinh.example"])
         self.spawn("mail", in_field([sys.executable, "-m", "lab.sink", "10.68.0.25", "25", str(certificate), str(key)]))
 
@@ -241,9 +246,13 @@ request_route {{
             in_field([_program("kamailio"), "-f", str(settings), "-DD", "-m", "64", "-M", "8", "-Y", str(runtime)]),
         )
 
-    def _start_baresip(self) -> None:
+    def start_room(self, *, registers: bool = True) -> None:
+        """baresip as the room, instead of the one that runs; one that is stopped in order takes its registration back."""
+        if running := self.processes.pop("baresip", None):
+            running.terminate()
+            running.wait(10)
         work = self.folder / "baresip"
-        work.mkdir()
+        work.mkdir(exist_ok=True)
         modules = next(
             (
                 each
@@ -252,7 +261,9 @@ request_route {{
             ),
             Path("/usr/lib/baresip/modules"),
         )
-        (work / "accounts").write_text("<sip:room1@10.68.0.10;transport=udp>;regint=60;auth_pass=none\n")
+        (work / "accounts").write_text(
+            f"<sip:{self.room_user}@10.68.0.10;transport=udp>;regint={60 if registers else 0};auth_pass=none\n"
+        )
         (work / "config").write_text(f"""sip_listen {self.room}:5060
 module_path {modules}
 module_app account.so
@@ -265,6 +276,13 @@ audio_source aubridge,nil
 """)
         (work / "contacts").touch()
         self.spawn("baresip", in_field([_program("baresip"), "-f", str(work)]))
+
+    def _start_reflector(self) -> None:
+        """One for all: it answers at whatever address it is asked."""
+        key = self.folder / "reflector-key"
+        key.write_text(REFLECTOR_KEY)
+        command = [sys.executable, "-m", "monitor", "reflect", "--listen", "0.0.0.0:862", "--key-file", str(key)]
+        self.spawn("reflector", in_field(command))
 
     def _start_dnsmasq(self) -> None:
         self.spawn(

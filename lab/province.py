@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from lab import network
 from lab.certificates import Authority
-from lab.peers import BROKEN_PAGE, COMMUNITY, SMTP_PASSWORD, TRAP_PORT, V3_AUTH, V3_PRIVACY, Peers
+from lab.peers import BROKEN_PAGE, COMMUNITY, REFLECTOR_KEY, SMTP_PASSWORD, TRAP_PORT, V3_AUTH, V3_PRIVACY, Peers
 from lab.sink import Sink, Taken
 from monitor.core.graph import Graph
 from monitor.core.model import Inventory
@@ -34,19 +36,21 @@ class Province:
 
     def __init__(
         self, folder: Path, config: Path, on_mail: Callable[[Taken], None], say: Callable[[str], None],
-        board_port: int = BOARD_PORT,
+        board_port: int = BOARD_PORT, examples: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        """`folder` is empty and ours; `config` holds `inventory/` and `contacts.yaml`; `board_port` is the same in here as shown outside."""
+        """`folder` is empty and ours; `config` holds `inventory/` and `contacts.yaml`; `board_port` is the same in here as shown outside.
+
+        `examples` are files of `config/examples` that are laid beside the inventory, in a copy of it.
+        """
         self._port = board_port
         self._folder, self._config, self._say = folder, config, say
         self._hurt_pages: set[str] = set()
-        self.inventory: Inventory = load_inventory(config / "inventory", None)
+        self._unregistered = False
+        self._files = _beside(config, examples, folder / "inventory") if examples else config.absolute() / "inventory"
+        self.inventory: Inventory = load_inventory(self._files, None)
         self.graph = Graph(self.inventory.targets)
         self.authority = Authority(folder)
-        room = next(
-            (each.address for each in self.inventory.targets.values() if each.kind == "vc-endpoint"), "10.64.1.10"
-        )
-        self.peers = Peers(folder, self.authority, room)
+        self.peers = Peers(folder, self.authority, *_real_room(self.inventory))
         self.sink = Sink(
             network.MONITOR, SINK_PORT, certificate=self.authority.issue("sink", [network.MONITOR]),
             login=("canh-bao", SMTP_PASSWORD), on_mail=on_mail,
@@ -74,11 +78,11 @@ class Province:
         shutil.copy(self.authority.ca, secrets / "province-ca.pem")
         for name, value in (
             ("snmp-community", COMMUNITY), ("snmp-v3-auth", V3_AUTH), ("snmp-v3-privacy", V3_PRIVACY),
-            ("smtp-password", SMTP_PASSWORD),
+            ("smtp-password", SMTP_PASSWORD), ("reflector-key", REFLECTOR_KEY),
         ):  # fmt: skip
             (secrets / name).write_text(value + "\n")
         self.settings.write_text(f"""
-inventory: {self._config.absolute()}/inventory
+inventory: {self._files}
 contacts: {self._config.absolute()}/contacts.yaml
 database: {self._folder}/state.db
 listen: 127.0.0.1:{self._port}
@@ -221,13 +225,55 @@ traps:
         self._hurt_pages.add(host)
         self.peers.page(host, slow=True)
 
+    def unregister(self) -> None:
+        """The real room lives, and its registrar does not know it any more."""
+        self._unregistered = True
+        self.peers.start_room(registers=False)
+
+    def call_meeting(self, room: str, before: timedelta) -> None:
+        """A meeting in this room that begins so soon; the one report of it comes a quarter of an hour before."""
+        begins = (datetime.now(UTC) + before).isoformat(timespec="seconds")
+        (self._files / "lab-meeting.yaml").write_text(f"""
+meetings:
+  - id: hop-giao-ban
+    title: Họp giao ban trực tuyến
+    importance: high
+    rooms: [{room}, center/registrar]
+    start: {begins}
+    for: 1h
+    reports: [15m]
+    owner: {{name: Chánh Văn phòng, email: van-phong@ubnd.ninhbinh.example}}
+""")
+        command = [sys.executable, "-m", "monitor", "reload", "--settings", str(self.settings)]
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+
     def mend(self) -> None:
         """End all faults."""
+        if self._unregistered:
+            self._unregistered = False
+            self.peers.start_room()
         for kind in ("cut", "refused", "lossy"):
             network.set_fault(kind, ())
         network.set_servers("on_battery", ())
         while self._hurt_pages:
             self.peers.page(self._hurt_pages.pop())
+
+
+def _beside(config: Path, examples: Sequence[str], made: Path) -> Path:
+    """The inventory in a folder of our own, with examples beside it; their rooms are called more often, for nobody waits so long here."""
+    shutil.copytree(config / "inventory", made)
+    for each in examples:
+        text = (config / "examples" / each).read_text(encoding="utf-8")
+        (made / f"example-{each}").write_text(text.replace("interval: 15m", "interval: 30s"), encoding="utf-8")
+    return made
+
+
+def _real_room(inventory: Inventory) -> tuple[str, str]:
+    """Address and name of the room that is a real SIP user agent: the one whose registration is watched, else the first."""
+    rooms = [each for each in inventory.targets.values() if each.kind == "vc-endpoint"]
+    watched = [each for each in rooms if any(check.name == "registered" for check in each.checks)]
+    found = (watched or rooms)[0]
+    return found.address, found.site
 
 
 def _answers(host: str, port: int) -> bool:

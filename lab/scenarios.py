@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from lab.province import LabError, Province
 
@@ -30,12 +31,16 @@ class Scenario:
     """Steps that break something, and the steps that mend it."""
 
     says: str
+    prepare: Sequence[Step] = ()
+    """What goes before the fault and is none."""
     steps: Sequence[Step] = ()
     mend: Sequence[Step] = ()
     lasts_seconds: float = 30.0
     """Between the last fault's mail and mending; for a scenario without steps, how long it watches."""
     mail: bool = True
     """Whether it ends in a mail."""
+    examples: Sequence[str] = ()
+    """Files of `config/examples` that it needs."""
 
 
 def commune(province: Province, number: int = 17) -> str:
@@ -74,6 +79,15 @@ def _exchange(province: Province) -> None:
     province.cut(*(f"{each}/internet" for each in sites))
 
 
+ROOM = "xa-vi-du"
+"""The commune of `config/examples/rooms.yaml`."""
+
+
+def _meeting(province: Province) -> None:
+    province.call_meeting(ROOM, timedelta(minutes=18))
+
+
+MEETING = (Step(what="a meeting is called that begins in 18 minutes", do=_meeting),)
 DOCUMENTS = "qlvb.ninhbinh.example"
 
 SCENARIOS: dict[str, Scenario] = {
@@ -122,6 +136,22 @@ SCENARIOS: dict[str, Scenario] = {
         says="a commune's line loses one packet in five",
         steps=(Step(what="20 % loss on a TSLCĐ line", do=lambda p: p.lose(f"{commune(p)}/tslcd")),),
         mend=MENDED,
+    ),
+    "room-unregistered": Scenario(
+        says="a video-conference endpoint lives, but its registrar does not know it, and a meeting is near",
+        examples=("rooms.yaml",),
+        prepare=MEETING,
+        steps=(Step(what="room not registered any more", do=lambda p: p.unregister()),),
+        mend=MENDED,
+        lasts_seconds=180.0,
+    ),
+    "poor-call": Scenario(
+        says="the line of a room loses one packet in five, so its test calls are poor, and a meeting is near",
+        examples=("rooms.yaml",),
+        prepare=MEETING,
+        steps=(Step(what="20 % loss on the TSLCĐ line of a room", do=lambda p: p.lose(f"{ROOM}/tslcd")),),
+        mend=MENDED,
+        lasts_seconds=150.0,
     ),
     "ups-trap": Scenario(
         says="a UPS goes to battery and says so by a trap",

@@ -38,7 +38,7 @@ from monitor import yamlfile
 from monitor.cli import MODULES, main
 from monitor.core.judge import NEXT, ONCE, wilson_lower
 from monitor.core.ledger import By, Totals
-from monitor.core.model import Cause, Happening, Outcome, Reason, Role, Severity, State
+from monitor.core.model import Cause, Happening, Inventory, Outcome, Reason, Role, Severity, State
 from monitor.core.seen import BATTERY_SAYS, PATH_SAYS
 from monitor.core.words import EN, VI
 from monitor.exchange import filesd
@@ -648,13 +648,28 @@ def test_the_unit_of_the_reflector_starts_it_with_options_that_there_are_and_the
     assert "AmbientCapabilities=CAP_NET_BIND_SERVICE" in unit
 
 
-def test_the_example_of_rooms_loads_beside_the_province_and_calls_each_room(tmp_path: Path) -> None:
-    for each in (*(ROOT / "config" / "inventory").glob("*.yaml"), ROOT / "config" / "examples" / "rooms.yaml"):
-        (tmp_path / each.name).write_bytes(each.read_bytes())
-    certificate = Authority(tmp_path).ca.read_text(encoding="ascii")
-    loaded = load_inventory(tmp_path, lambda _, name: certificate if name.endswith(".pem") else f"secret of {name}")
+EXAMPLES = ROOT / "config" / "examples"
+
+
+def with_example(folder: Path, name: str) -> Inventory:
+    """The province with one of the examples laid beside it."""
+    for each in (*(ROOT / "config" / "inventory").glob("*.yaml"), EXAMPLES / name):
+        (folder / each.name).write_bytes(each.read_bytes())
+    certificate = Authority(folder).ca.read_text(encoding="ascii")
+    return load_inventory(folder, lambda _, name: certificate if name.endswith(".pem") else f"secret of {name}")
+
+
+@pytest.mark.parametrize("name", sorted(each.name for each in EXAMPLES.glob("*.yaml")))
+def test_every_example_loads_beside_the_province_and_is_named_where_an_admin_looks(name: str, tmp_path: Path) -> None:
+    assert len(with_example(tmp_path, name).targets) > len(load_inventory(ROOT / "config" / "inventory", None).targets)
+    assert f"examples/{name}" in text("config/README.md")
+
+
+def test_the_example_of_rooms_calls_each_room_and_asks_its_registrar(tmp_path: Path) -> None:
+    loaded = with_example(tmp_path, "rooms.yaml")
     checks = {check.name: check for check in loaded.targets["xa-vi-du/vc-endpoint"].checks}
-    assert set(checks) == {"echo", "sip", "call", "video", "path"}
+    assert set(checks) == {"echo", "sip", "registered", "call", "video", "path"}
+    assert checks["registered"].options.through == loaded.targets["center/registrar"].address  # type: ignore[attr-defined]
     for name in ("call", "video", "path"):
         assert checks[name].options.reflector == loaded.targets["xa-vi-du/reflector"].address  # type: ignore[attr-defined]
         assert checks[name].limits

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from lab.province import Province
 from lab.scenarios import SCENARIOS, commune, take
@@ -30,6 +33,35 @@ class Watched(Province):
     def get(self, path: str) -> Any:
         self.done.append(path)
         return {"targets": [{"says": next(self._answers)}]}
+
+
+class Room(Watched):
+    def unregister(self) -> None:
+        self.done.append("unregister")
+
+    def lose(self, *targets: str) -> None:
+        self.done += [f"lose {each}" for each in targets]
+
+    def call_meeting(self, room: str, before: timedelta) -> None:
+        assert before > timedelta(minutes=15), "its one report is still to come"
+        self.done.append(f"meeting {room}")
+
+
+@pytest.mark.parametrize(("name", "fault"), [("room-unregistered", "unregister"), ("poor-call", "lose xa-vi-du/tslcd")])
+def test_a_meeting_is_called_before_its_room_is_hurt(name: str, fault: str) -> None:
+    scenario, province = SCENARIOS[name], Room(iter(()))
+    take(scenario.prepare, province, lambda _: None)
+    take(scenario.steps, province, lambda _: None)
+    assert province.done == ["meeting xa-vi-du", fault]
+
+
+def test_examples_lie_beside_the_inventory_and_their_room_is_the_real_one(tmp_path: Path) -> None:
+    province = Province(tmp_path, CONFIG, lambda _: None, lambda _: None, examples=SCENARIOS["poor-call"].examples)
+    room = province.inventory.targets["xa-vi-du/vc-endpoint"]
+    assert (province.peers.room, province.peers.room_user) == (room.address, "xa-vi-du")
+    (call,) = (each for each in room.checks if each.name == "call")
+    assert call.interval_seconds == 30
+    assert "xa-vi-du/vc-endpoint" not in Watched(iter(())).inventory.targets
 
 
 def test_a_power_cut_goes_dark_only_after_the_daemon_has_seen_the_battery() -> None:
