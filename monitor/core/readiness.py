@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from monitor.core.graph import Graph
 from monitor.core.model import Held, Incident, Inventory, Maintenance, Meeting, Reason, Role, Session, State
-from monitor.core.seen import BATTERY_SAYS, CUT
+from monitor.core.seen import BATTERY_SAYS, CUT, is_path
 
 
 class Readiness(StrEnum):
@@ -138,8 +138,13 @@ def _on_battery(room: str, _: Sequence[str], sight: Sight) -> Room | None:
     return None
 
 
-def _degraded(room: str, _: Sequence[str], sight: Sight) -> Room | None:
-    return _found(room, Readiness.AT_RISK, "degraded", room, sight) if sight.state(room) is State.DEGRADED else None
+def _degraded(room: str, fronts: Sequence[str], sight: Sight) -> Room | None:
+    """It works badly. Where its way may be the reason and is bad too, the way is named, or the wrong people would be called."""
+    held = sight.held.get(room)
+    if held is None or held.state is not State.DEGRADED:
+        return None
+    way = _bad_way(room, fronts, sight) if is_path(held) else None
+    return way or _found(room, Readiness.AT_RISK, "degraded", room, sight)
 
 
 def _bad_way(room: str, fronts: Sequence[str], sight: Sight) -> Room | None:

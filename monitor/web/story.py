@@ -43,7 +43,7 @@ def story(incident: Incident, life: Life | None, inventory: Inventory, words: Wo
         lines += _mailed(life.told, words)
         lines += _silenced(life.silences, incident, inventory, words)
     if incident.closed is None:
-        lines.append(Line(at=now, sign="…", what=phrases["still"].format(impact=len(incident.impact))))
+        lines.append(Line(at=now, sign="…", what=phrases["still"].format(impact=_hurts(incident, words))))
     return sorted(lines, key=lambda each: each.at)
 
 
@@ -70,8 +70,17 @@ def _notes(event: IncidentEvent, before: Incident | None, words: Words) -> Itera
         yield from _changes(before, incident, words)
     elif event.what in (Happening.OPENED, Happening.REOPENED):
         yield phrases["is"].format(
-            cause=words.causes[incident.cause], severity=words.severities[incident.severity].lower(), impact=len(incident.impact)
+            cause=words.causes[incident.cause], severity=words.severities[incident.severity].lower(), impact=_hurts(incident, words)
         )  # fmt: skip
+
+
+def _hurts(incident: Incident, words: Words) -> str:
+    phrases = PHRASES[words.language]
+    return (
+        phrases["hurts"].format(many=words.many(len(incident.impact), "thing"))
+        if incident.impact
+        else phrases["hurts_none"]
+    )
 
 
 def _changes(old: Incident, new: Incident, words: Words) -> Iterator[str]:

@@ -92,6 +92,16 @@ def test_a_lossy_way_is_a_risk_though_the_room_answers() -> None:
     assert judged(replay) == (AT_RISK, "bad-way", "a/tslcd")
 
 
+def test_a_room_whose_calls_are_poor_over_a_lossy_line_blames_the_line() -> None:
+    replay = Replay()
+    replay.degraded(ROOM, says="poor-call")
+    assert judged(replay) == (AT_RISK, "degraded", ROOM), "nothing in front of it explains it"
+    replay.degraded("a/tslcd", says="loss")
+    assert judged(replay) == (AT_RISK, "bad-way", "a/tslcd")
+    replay.degraded(ROOM, says="slow")
+    assert judged(replay) == (AT_RISK, "degraded", ROOM), "its own trouble is told of it"
+
+
 def test_of_two_lines_one_that_is_lossy_or_gone_is_a_risk_and_what_is_behind_other_sites_is_none() -> None:
     replay = two_ways()
     replay.degraded("a/internet", says="loss")
