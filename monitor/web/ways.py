@@ -178,11 +178,14 @@ def _hurt(sight: _Sight) -> Iterable[Node]:
     if len(impact) > MAX_ROWS:
         yield from _grouped(impact, sight)
         return
+    spared, _ = _spared(sight)
     for each in impact:
         cut = [parent for parent in sight.behind(each) if parent in sight.cut]
         first = [_key(parent, sight) for parent in sorted(cut, key=lambda one: one != incident.root)]
-        others = [parent for parent in sight.behind(each) if parent not in sight.cut]
-        parents = (*(first or [incident.root]), *others)
+        # What works badly may hurt what is far behind it, and not yet what stands between.
+        first = first or [parent for parent in sight.behind(each) if parent in spared] or [incident.root]
+        others = [parent for parent in sight.behind(each) if parent not in sight.cut and parent not in first]
+        parents = (*first, *others)
         yield Node(key=_key(each, sight), place=Place.BEHIND, parents=parents, targets=(each,))
 
 
@@ -223,32 +226,40 @@ def _group(key: str, title: str, targets: Sequence[str], sight: _Sight) -> Node:
     )  # fmt: skip
 
 
-def _others(sight: _Sight) -> Iterable[Node]:
-    """What is behind the cut too and still reached, and by what; only of an open incident is that known."""
-    incident = sight.incident
-    if not sight.is_open or incident.shared is not None:
-        return
+def _spared(sight: _Sight) -> tuple[list[str], int]:
+    """What is behind the cut too and still reached, as far as it is drawn, and how many more; known of an open incident only."""
+    if not sight.is_open or sight.incident.shared is not None:
+        return [], 0
     known = sight.cut.union(_in_front(sight))
     spared = [
         each.id
         for each in sight.inventory.targets.values()
         if each.id not in known and any(parent in sight.cut for parent in each.behind)
     ]
-    few = len(incident.impact) <= MAX_ROWS
-    shown = spared if few and len(spared) <= MAX_BESIDE else []
+    few = len(sight.incident.impact) <= MAX_ROWS and len(spared) <= MAX_BESIDE
+    return (spared, 0) if few else ([], len(spared))
+
+
+def _others(sight: _Sight) -> Iterable[Node]:
+    """What is behind the cut too and still reached, and by what; only of an open incident is that known."""
+    incident = sight.incident
+    if not sight.is_open or incident.shared is not None:
+        return
+    known = sight.cut.union(_in_front(sight))
+    shown, more = _spared(sight)
     for each in shown:
         lost = [parent for parent in sight.behind(each) if parent in sight.cut]
         left = [parent for parent in sight.behind(each) if parent not in sight.cut]
         first = sorted(lost, key=lambda one: one != incident.root)
         yield Node(key=each, place=Place.SPARED, parents=(*first, *left), targets=(each,))
-    if few:
+    if len(incident.impact) <= MAX_ROWS:
         doubled = [each for each in incident.impact if any(parent in sight.cut for parent in sight.behind(each))]
         ways_in = [parent for each in (*shown, *doubled) for parent in sight.behind(each)]
         beside = dict.fromkeys(each for each in ways_in if each not in known and each not in shown)
         for each in list(beside)[:MAX_BESIDE]:
             yield Node(key=each, place=Place.BESIDE, targets=(each,))
-    if len(spared) > len(shown):
-        yield Node(key="rest", place=Place.REST, parents=(incident.root,), count=len(spared) - len(shown))
+    if more:
+        yield Node(key="rest", place=Place.REST, parents=(incident.root,), count=more)
 
 
 # -- where it is drawn ---------------------------------------------------------------------------------------------------
@@ -292,7 +303,7 @@ def _draw(ordered: Sequence[tuple[Node, int]], nodes: Mapping[str, Node], sight:
     for node, _ in ordered:
         parents = [each for each in node.parents if each in rows]
         if parents and node.place is not Place.BESIDE:
-            cut = nodes[parents[0]].place in (Place.ROOT, Place.BEHIND)
+            cut = nodes[parents[0]].place in (Place.ROOT, Place.BEHIND) and sight.incident.state is not State.DEGRADED
             lines.append(("cut" if cut else "way", _elbow(rows[parents[0]], rows[node.key])))
         for other in parents[1:]:
             works = sight.is_open and sight.state(other) in (State.UP, State.DEGRADED)

@@ -241,3 +241,15 @@ def test_hostile_names_stay_text_in_the_drawing(province: Province) -> None:
     assert not seen.open
     assert not {"img", "b8"} & set(seen.tags)
     assert seen.tags.count("script") == 1, "our own"
+
+
+def test_what_works_badly_cuts_no_way_and_hurts_over_what_is_not_hurt_yet() -> None:
+    inventory = chain(("a/line", ""), ("a/router", "a/line"), ("a/room", "a/router"))
+    case = incident_of(inventory, "a/line", state=State.DEGRADED, impact=("a/room",))
+    found = drawn(inventory, case)
+    assert [(each.place, each.title, each.behind) for each in found.rows] == [
+        (Place.ROOT, "line", ()),
+        (Place.SPARED, "router", ("line",)),
+        (Place.BEHIND, "room", ("router",)),
+    ]
+    assert [kind for kind, _ in found.lines] == ["way", "way"]
