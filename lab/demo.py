@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from lab.sink import Taken
 INSIDE = "COMMUNE_MONITOR_LAB"
 """Environment: the folder of the lab, set for the inner half."""
 MAIL_PATIENCE_SECONDS = 150.0
+LASTS_SECONDS = 90.0
 BEFORE_FAULT_SECONDS = 20.0
 """In the demo for people: time to look at a province that is well."""
 
@@ -40,17 +42,16 @@ def main(scenario: str | None, report: Path | None, duration: float | None, conf
         print(f"missing: {', '.join(missing)}; as root: apt-get install {' '.join(missing)}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="commune-lab-") as made:
-        return asyncio.run(_outer(Path(made), interactive=scenario is None))
+        return asyncio.run(_outer(Path(made)))
 
 
-async def _outer(folder: Path, *, interactive: bool) -> int:
+async def _outer(folder: Path) -> int:
     environment = {**os.environ, INSIDE: str(folder)}
     servers = []
-    if interactive:
-        for name, port in (("board", BOARD_PORT), ("prometheus", PROMETHEUS_PORT)):
-            server, taken = await relay.outside(folder / f"{name}.sock", port)
-            servers.append(server)
-            environment[f"{INSIDE}_{name.upper()}"] = str(taken)
+    for name, port in (("board", BOARD_PORT), ("prometheus", PROMETHEUS_PORT)):
+        server, taken = await relay.outside(folder / f"{name}.sock", port)
+        servers.append(server)
+        environment[f"{INSIDE}_{name.upper()}"] = str(taken)
     command = namespaces_command([sys.executable, "-m", "monitor", *sys.argv[1:]])
     process = await asyncio.create_subprocess_exec(*command, env=environment)
     loop = asyncio.get_running_loop()
@@ -101,6 +102,11 @@ class Inner:
         signal.signal(signal.SIGTERM, _stop)
         try:
             self._raise_province()
+            threading.Thread(target=lambda: asyncio.run(self._serve_pages()), daemon=True).start()
+            self._say(f"board       http://127.0.0.1:{self._port}/")
+            self._say(f"metrics     http://127.0.0.1:{self._port}/metrics")
+            self._say(f"Prometheus  http://127.0.0.1:{os.environ.get(f'{INSIDE}_PROMETHEUS')}/")
+            self._say(f"settings    {self.province.settings}")
             if self._scenario is None:
                 self._show()
             else:
@@ -138,27 +144,22 @@ class Inner:
         self._faults.append({"at": datetime.now(UTC).isoformat(), "what": what})
         self._say(f"FAULT {what}" if "mended" not in what else what)
 
-    # -- for a person --------------------------------------------------------------------------------------------
-
-    def _show(self) -> None:
-        asyncio.run(self._serve_pages())
-
     async def _serve_pages(self) -> None:
         await relay.inside(self._folder / "board.sock", "127.0.0.1", self._port)
         await relay.inside(self._folder / "prometheus.sock", MONITOR, PROMETHEUS_PORT)
-        self._say(f"board       http://127.0.0.1:{self._port}/")
-        self._say(f"metrics     http://127.0.0.1:{self._port}/metrics")
-        self._say(f"Prometheus  http://127.0.0.1:{os.environ.get(f'{INSIDE}_PROMETHEUS')}/")
-        self._say(f"settings    {self.province.settings}")
-        self._say(f"in {BEFORE_FAULT_SECONDS:g} s a commune's line will be cut; Ctrl-C ends everything")
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(BEFORE_FAULT_SECONDS)
-        scenario = SCENARIOS["wan-cut"]
-        await loop.run_in_executor(None, take, scenario.steps, self.province, self._note)
-        await asyncio.sleep(90)
-        await loop.run_in_executor(None, take, scenario.mend, self.province, self._note)
-        self._say("the province goes on; Ctrl-C ends it")
         await asyncio.Event().wait()
+
+    # -- for a person --------------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        self._say(f"in {BEFORE_FAULT_SECONDS:g} s a commune's line will be cut; Ctrl-C ends everything")
+        time.sleep(BEFORE_FAULT_SECONDS)
+        scenario = SCENARIOS["wan-cut"]
+        take(scenario.steps, self.province, self._note)
+        time.sleep(LASTS_SECONDS)
+        take(scenario.mend, self.province, self._note)
+        self._say("the province goes on; Ctrl-C ends it")
+        threading.Event().wait()
 
     # -- unattended ----------------------------------------------------------------------------------------------
 
