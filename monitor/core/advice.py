@@ -129,9 +129,9 @@ def _named(of: Target | None, room: Target, inventory: Inventory, words: Words) 
 
 
 def _call(of: Target | None, room: Target, inventory: Inventory) -> str:
-    """The provider of a line; else who has the target; else who is at its site, or at the room's."""
+    """The provider of a line; else who has the target; else who is at its site. A commune can do nothing about what stands elsewhere."""
     of = of or room
     provider = inventory.providers.get(of.provider) if of.role is Role.LINK else None
     if provider is not None:
         return f"{provider.name}: {provider.hotline}"
-    return of.contact or inventory.sites[of.site].contact or inventory.sites[room.site].contact
+    return of.contact or inventory.sites[of.site].contact

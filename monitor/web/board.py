@@ -26,7 +26,7 @@ from monitor.core.words import dialled
 from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.desk import LASTING
 from monitor.web.drawing import CHART_SIZE, HEIGHT, PERIODS, REACH, SLOTS
-from monitor.web.meetings import LEVELS, advices, level_of, outlook_of
+from monitor.web.meetings import LEVELS, advices, alike, level_of, outlook_of
 from monitor.web.overview import (
     HURT,
     RANK,
@@ -261,7 +261,7 @@ class Board:
             return None
         rooms = advices(found, view.inventory(), words)
         return self._render(
-            "meeting.html", words, now, view=view, found=found, level=level_of(found), rooms=rooms[:MAX_IMPACT],
+            "meeting.html", words, now, view=view, found=found, level=level_of(found), rooms=rooms[:MAX_IMPACT], groups=alike(rooms[:MAX_IMPACT]),
             rooms_total=len(rooms), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from monitor.core.advice import Advice, advise
 from monitor.core.model import Inventory
@@ -29,6 +29,15 @@ def outlook_of(view: View, meeting: str) -> Outlook | None:
 def advices(found: Outlook, inventory: Inventory, words: Words) -> list[Advice]:
     """The rooms in words, the worst first."""
     return [advise(each, inventory, words) for each in found.rooms]
+
+
+def alike(rooms: Iterable[Advice]) -> list[tuple[Advice, ...]]:
+    """The rooms that are not ready, together those of which the same is to be said: one dead router is one thing to do."""
+    found: dict[tuple[str, ...], list[Advice]] = {}
+    for each in rooms:
+        if each.readiness is not Readiness.READY:
+            found.setdefault((each.readiness, each.why, each.todo, each.call, each.incident), []).append(each)
+    return [tuple(each) for each in found.values()]
 
 
 def meetings(view: View, pairs: Collection[tuple[str, str]]) -> Json:

@@ -38,6 +38,7 @@ async def manual() -> None:
             line = cut.cases[0].root.partition("/")[0]
             for name, province, path in (
                 ("board", cut, "/"), ("wall", failure, "/wall"), ("commune", cut, f"/sites/{line}"), ("incident", failure, f"/incidents/i-{POP}"),
+                ("meeting", failure, "/meetings/giao-ban"),
             ):  # fmt: skip
                 async with served(province) as address:
                     await tab.screen(1600, 900)

@@ -114,7 +114,7 @@ def pop_failure(folder: Path) -> Province:
     documents = next(each for each in inventory.targets if each.endswith("/doc-management"))
     made.held[documents] = TargetView(state=State.DEGRADED, since=began, reason=Reason.LIMIT, says="slow")
     rooms = [
-        replace(each, readiness=Readiness.NOT_READY, because="cut-off", of=POP, incident=made.cases[0].id)
+        replace(each, readiness=Readiness.NOT_READY, because="cut-off", of=POP, reason=Reason.TIMEOUT, incident=made.cases[0].id)
         for each in threat.rooms if each.target in behind
     ]  # fmt: skip
     made.outlooks[0] = replace(threat, rooms=(*rooms, *(each for each in threat.rooms if each.target not in behind)))

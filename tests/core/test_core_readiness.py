@@ -194,6 +194,15 @@ def test_people_are_told_why_what_to_do_and_whom_to_call() -> None:
     assert found.why == "the room cannot be reached: no answer in time"
 
 
+def test_nobody_at_a_room_is_called_about_what_stands_elsewhere() -> None:
+    inventory = province()
+    sites = {id_: replace(each, contact=f"{id_} 0912 345 678") for id_, each in inventory.sites.items()}
+    room = Room(target=ROOM, readiness=NOT_READY, because="cut-off", of="pop/router", reason=Reason.TIMEOUT)
+    assert advise(room, replace(inventory, sites=sites), WORDS["vi"]).call == "pop 0912 345 678"
+    sites["pop"] = replace(sites["pop"], contact="")
+    assert advise(room, replace(inventory, sites=sites), WORDS["vi"]).call == ""
+
+
 def test_a_room_that_is_not_registered_has_its_own_advice() -> None:
     replay = Replay(with_calls(province()))
     replay.down(ROOM)

@@ -57,6 +57,17 @@ def test_the_page_of_a_meeting_tells_the_worst_room_first_with_what_to_do_and_wh
     assert 'href="/sites/xa-kim-dong?lang=en"' in str(Board().meeting(province, "giao-ban", EN, NOW))
 
 
+def test_rooms_that_one_thing_cuts_off_are_told_of_once(province: Province) -> None:
+    found = held(province)
+    first, second, third = (each.target for each in found.rooms)
+    cut = replace(found.rooms[0], of="center/gateway")
+    province.outlooks[:] = [replace(found, rooms=(cut, replace(cut, target=second), replace(cut, target=third)))]
+    page = str(Board().meeting(province, "giao-ban", EN, NOW))
+    assert page.count('class="card down"') == 1
+    assert "Not ready (3):" in page
+    assert all(f'href="/sites/{each.partition("/")[0]}?lang=en"' in page for each in (first, second, third))
+
+
 def test_a_meeting_that_runs_says_so(province: Province) -> None:
     held(province, starts=-HOUR)
     assert "<strong>đang họp</strong>" in Board().meetings(province, VI, NOW)
