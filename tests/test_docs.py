@@ -710,3 +710,9 @@ async def test_the_probe_in_ten_lines_works(tmp_path: Path) -> None:
         del sys.modules[file.stem]
         server.close()
     assert (result.outcome, result.values) == (Outcome.OK, {"probe_echo_bytes": 5.0})
+
+
+def test_what_pins_the_libraries_can_be_given_to_pip_as_a_constraint() -> None:
+    pinned = [line for line in text("requirements-dev.txt").splitlines() if "==" in line and not line.startswith(" ")]
+    assert pinned
+    assert [line for line in pinned if "[" in line] == [], "docs/install.md gives it as one, which takes no extras"
