@@ -272,8 +272,8 @@ def _real_room(inventory: Inventory) -> tuple[str, str]:
     """Address and name of the room that is a real SIP user agent: the one whose registration is watched, else the first."""
     rooms = [each for each in inventory.targets.values() if each.kind == "vc-endpoint"]
     watched = [each for each in rooms if any(check.name == "registered" for check in each.checks)]
-    found = (watched or rooms)[0]
-    return found.address, found.site
+    found = next(iter(watched or rooms), None)
+    return (found.address, found.site) if found is not None else ("10.64.1.10", "room1")
 
 
 def _answers(host: str, port: int) -> bool:
