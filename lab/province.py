@@ -269,11 +269,14 @@ def _beside(config: Path, examples: Sequence[str], made: Path) -> Path:
 
 
 def _real_room(inventory: Inventory) -> tuple[str, str]:
-    """Address and name of the room that is a real SIP user agent: the one whose registration is watched, else the first."""
+    """Address of the room that is a real SIP user agent, and whom its checks ask for: the one whose registration is watched, else the first."""
     rooms = [each for each in inventory.targets.values() if each.kind == "vc-endpoint"]
     watched = [each for each in rooms if any(check.name == "registered" for check in each.checks)]
     found = next(iter(watched or rooms), None)
-    return (found.address, found.site) if found is not None else ("10.64.1.10", "room1")
+    if found is None:
+        return "10.64.1.10", "room1"
+    users = (getattr(check.options, "user", "") for check in found.checks)
+    return found.address, next(filter(None, users), found.site)
 
 
 def _answers(host: str, port: int) -> bool:

@@ -61,7 +61,10 @@ def test_examples_lie_beside_the_inventory_and_their_room_is_the_real_one(tmp_pa
     assert (province.peers.room, province.peers.room_user) == (room.address, "xa-vi-du")
     (call,) = (each for each in room.checks if each.name == "call")
     assert call.interval_seconds == 30
-    assert "xa-vi-du/vc-endpoint" not in Watched(iter(())).inventory.targets
+    (tmp_path / "plain").mkdir()
+    plain = Province(tmp_path / "plain", CONFIG, lambda _: None, lambda _: None)
+    assert "xa-vi-du/vc-endpoint" not in plain.inventory.targets
+    assert (plain.peers.room, plain.peers.room_user) == ("10.64.1.10", "room1")
 
 
 def test_a_power_cut_goes_dark_only_after_the_daemon_has_seen_the_battery() -> None:
