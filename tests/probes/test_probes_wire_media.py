@@ -178,9 +178,25 @@ def test_any_bytes_are_a_packet_or_a_protocol_error(data: bytes, signed: bool) -
         assert not signed
 
 
-@given(st.binary(min_size=44, max_size=400))
-def test_whatever_is_answered_unsigned_is_answered_in_the_same_length(data: bytes) -> None:
+@given(st.binary(min_size=16, max_size=16), st.binary(max_size=400))
+def test_whatever_is_answered_unsigned_is_answered_in_the_same_length(begin: bytes, tail: bytes) -> None:
+    data = begin + bytes(28) + tail
     assert len(reflected(data, b"")) == len(data)
+
+
+@pytest.mark.parametrize("key", [KEY, b""], ids=["signed", "open"])
+def test_a_reply_is_no_test_packet_so_that_no_two_reflectors_answer_each_other(key: bytes) -> None:
+    with pytest.raises(stamp.ProtocolError, match="a reply"):
+        stamp.receive(reflected(packet(key), key), key)
+
+
+def test_many_signatures_in_one_packet_make_its_answer_no_longer() -> None:
+    base, tlvs = packet()[:112], bytes([0x80, stamp.HMAC, 0, 0]) * 300
+    signature = hmac.digest(KEY, base[:4] + tlvs, "sha256")[:16]
+    data = base + tlvs + bytes([0x80, stamp.HMAC, 0, 16]) + signature
+    reply = reflected(data)
+    assert len(reply) == len(data)
+    assert stamp.decode(reply, KEY).sequence == 7
 
 
 @given(st.binary(max_size=200))
