@@ -136,12 +136,16 @@ def _way(offered: range, transits: Mapping[int, int], arrived: set[int], patienc
 def _arrived(sent: int, by_place: Sequence[Trip], places: set[int]) -> set[int]:
     """Sequences that reached the reflector: those that came back, and as many more as `places` that did come back leave room for.
 
-    Which of the missing between two neighbours these are nobody knows: the last, so that the others stay together.
+    Which of the missing between two neighbours these are nobody knows: the last, so that the others stay together. A neighbour is who
+    was overtaken by nobody: so each stretch is looked at once, in whatever order a peer says that they came.
     """
     arrived = {trip.sequence for trip in by_place}
-    ends = [(-1, -1), *((trip.sequence, trip.place) for trip in by_place), (sent, max(places) + 1)]
-    for (before, place), (after, next_place) in pairwise(ends):
+    before = place = -1
+    for after, next_place in [*((trip.sequence, trip.place) for trip in by_place), (sent, max(places) + 1)]:
+        if after < before:
+            continue
         missing = [number for number in range(before + 1, after) if number not in arrived]
         hidden = sum(each not in places for each in range(place + 1, next_place))
         arrived.update(missing[len(missing) - min(hidden, len(missing)) :])
+        before, place = after, next_place
     return arrived

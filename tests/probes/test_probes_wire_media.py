@@ -5,6 +5,9 @@ from __future__ import annotations
 import hmac
 import random
 import struct
+import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -321,6 +324,35 @@ def test_one_reply_is_enough() -> None:
     found = look(100, course(100, set(range(100)) - {42}, set()), 0.06)
     assert found.there.loss_ratio == 0.99
     assert found.back.loss_ratio == 0
+
+
+def _steps(work: Callable[[], object]) -> int:
+    """Lines that it runs through."""
+    steps = 0
+
+    def step(*_: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+def _to_and_fro(many: int) -> list[Trip]:
+    """Of the first, the last, the second, the last but one: every other one came back."""
+    order = [each for pair in zip(range(many // 2), range(many - 1, 0, -1), strict=False) for each in pair]
+    return [Trip(sequence, place, 0, 0, 0, 0) for place, sequence in enumerate(order) if sequence % 4 < 2]
+
+
+def test_no_order_that_a_peer_makes_up_costs_more_than_another() -> None:
+    few, many = (_steps(lambda many=each: look(many, _to_and_fro(many), 0.06)) for each in (400, 1600))
+    assert many < 5 * few
 
 
 @given(
