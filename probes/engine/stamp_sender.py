@@ -151,6 +151,8 @@ class _Sender:
             if pause > 0:
                 await asyncio.sleep(pause)
             test.behind_seconds = max(test.behind_seconds, -pause)
+            if test.behind_seconds > BEHIND_SECONDS:
+                return test  # no call any more: the rest would leave all at once
             if packet.dscp != marked:
                 self._socket.mark(marked := packet.dscp)
             self._send(packet, padding, ours)

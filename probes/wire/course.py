@@ -69,6 +69,14 @@ class Course:
     """Least transit; true only as far as both clocks are."""
     delay_back_seconds: float
     duplicates: int
+    began_anew: bool
+    """The reflector gave a number to two packets: it was started again, and its numbers tell nothing."""
+
+    @property
+    def clock_moved_seconds(self) -> float:
+        """By how much at least one clock was set against the other meanwhile: offsets cancel out, and both ways together never take less
+        than nothing."""
+        return max(0.0, -(self.delay_there_seconds + self.delay_back_seconds))
 
 
 def burst_ratio(missed: Iterable[bool]) -> float:
@@ -90,9 +98,13 @@ def look(sent: int, trips: Sequence[Trip], patience_seconds: float) -> Course:
     """
     first = {}
     places: set[int] = set()
-    for trip in trips:  # a copy has the sequence or the place of another
-        if trip.sequence not in first and trip.place not in places:
-            first[trip.sequence] = trip
+    began_anew = False
+    for trip in trips:  # a copy has the sequence of another, and its place too when it was made on the way back
+        if trip.sequence not in first:
+            if trip.place in places:
+                began_anew = True
+            else:
+                first[trip.sequence] = trip
         places.add(trip.place)
     kept = list(first.values())
     if len(kept) == sent:  # nothing is missing: only copies may still be on their way
@@ -111,6 +123,7 @@ def look(sent: int, trips: Sequence[Trip], patience_seconds: float) -> Course:
         delay_there_seconds=min(there.values()) / 1e9,
         delay_back_seconds=min(back.values()) / 1e9,
         duplicates=len(trips) - len(kept),
+        began_anew=began_anew,
     )
 
 

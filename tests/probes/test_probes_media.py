@@ -200,12 +200,14 @@ def answered(
     place: int = 0,
     clock: Clock = FREE,
     sequence: int | None = None,
+    ahead_ns: int = 0,
 ) -> bytes:
     """What our reflector would say, or nearly so."""
     test = stamp.receive(data, KEY.encode())
     if sequence is not None:
         test = test._replace(fields=(sequence, *test.fields[1:]))
-    return stamp.reflect(test, key, place or test.fields[0], Seen(time.time_ns(), 46, 0, 64), time.time_ns(), clock)[0]
+    now = time.time_ns() + ahead_ns
+    return stamp.reflect(test, key, place or test.fields[0], Seen(now, 46, 0, 64), now, clock)[0]
 
 
 async def _against(peer: UdpPeer, **options: Any) -> Result:
@@ -253,6 +255,25 @@ async def test_answers_to_what_was_never_sent_and_without_end_count_for_nothing(
     assert result.values["probe_media_duplicates"] == 10, "two of each are taken, and no more"
 
 
+def _number(data: bytes) -> int:
+    return int.from_bytes(data[:4], "big")
+
+
+async def test_a_clock_that_is_set_in_the_middle_is_not_the_line() -> None:
+    wrong = await _against(UdpPeer(answer=lambda data: [answered(data, ahead_ns=3600 * 10**9)]))
+    assert wrong.outcome is Outcome.OK
+    moving = UdpPeer(answer=lambda data: [answered(data, ahead_ns=(_number(data) // 5) * 10**9)])
+    result = await _against(moving)
+    assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
+    assert result.evidence == "a clock was set by 1 s or more in the middle of the test, ours or the reflector's"
+
+
+async def test_a_reflector_that_is_started_again_in_the_middle_is_not_the_line() -> None:
+    result = await _against(UdpPeer(answer=lambda data: [answered(data, place=_number(data) % 5 + 1)]))
+    assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
+    assert result.evidence == "the reflector was started again in the middle of the test"
+
+
 class Elsewhere(UdpPeer):
     """Answers rightly, but from another address."""
 
@@ -293,6 +314,7 @@ async def test_when_we_ourselves_are_too_busy_to_send_the_line_is_not_blamed() -
         )
     assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
     assert "too busy to send" in result.evidence
+    assert len(peer.seen) < 10, "what is due does not leave all at once"
 
 
 @pytest.mark.parametrize("options", [{"key": {"file": "short"}}, {"reflector": "room.example"}, {"dscp": 64}])

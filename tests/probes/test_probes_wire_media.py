@@ -320,6 +320,24 @@ def test_the_last_one_is_counted_where_it_was_lost() -> None:
     assert (found.there.lost, found.back.lost) == (0, 1)
 
 
+@pytest.mark.parametrize("hours", [0, -5])
+@pytest.mark.parametrize("moved", [-2, 0, 2])
+def test_a_clock_that_is_set_meanwhile_is_told_from_one_that_is_wrong(hours: int, moved: int) -> None:
+    trips = course(10, set(), set(), offset_ns=hours * 3600 * 10**9)
+    trips[5:] = [
+        each._replace(arrived_ns=each.arrived_ns + moved * 10**9, reflected_ns=each.reflected_ns + moved * 10**9)
+        for each in trips[5:]
+    ]
+    assert look(10, trips, 0.06).clock_moved_seconds == pytest.approx(abs(moved) - 0.01 if moved else 0)
+
+
+def test_a_number_that_two_packets_have_tells_that_the_reflector_began_anew() -> None:
+    trips = course(10, {4}, set())
+    assert not look(10, [*trips, trips[5], trips[2]._replace(place=20)], 0.06).began_anew
+    trips[6:] = [each._replace(place=each.place - 6) for each in trips[6:]]
+    assert look(10, trips, 0.06).began_anew
+
+
 def test_one_reply_is_enough() -> None:
     found = look(100, course(100, set(range(100)) - {42}, set()), 0.06)
     assert found.there.loss_ratio == 0.99
