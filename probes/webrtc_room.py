@@ -7,6 +7,7 @@ opens no camera: it ends after the server's first word. What media then need, ST
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
 import socket
 import ssl
@@ -72,12 +73,20 @@ class _There(aiohttp.ThreadedResolver):
 
     async def resolve(
         self,
-        host: str,  # noqa: ARG002
+        host: str,
         port: int = 0,
         family: socket.AddressFamily = socket.AF_INET,
     ) -> list[ResolveResult]:
-        """That address alone."""
-        return await super().resolve(self._address, port, family)
+        """That address alone. A number waits for no thread, for all of them may be looking up names at a server that is dead."""
+        try:
+            family = socket.AF_INET if ipaddress.ip_address(self._address).version == 4 else socket.AF_INET6
+        except ValueError:
+            return await super().resolve(self._address, port, family)
+        return [
+            ResolveResult(
+                hostname=host, host=self._address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
+            )
+        ]
 
 
 class _Response(aiohttp.ClientResponse):
