@@ -393,6 +393,24 @@ async def test_a_source_and_all_together_have_a_rate_and_the_log_tells_the_end(
     assert made.counts["answered"] + made.counts["limited"] == 200
 
 
+async def test_while_keys_are_changed_both_are_answered_each_with_its_own(field: Field, tmp_path: Path) -> None:
+    keys = [KEY, KEY[::-1]]
+    for number, key in enumerate(keys):
+        (tmp_path / f"{number}").write_text(key)
+    options = [f"--key-file={tmp_path / str(number)}" for number in range(2)]
+    made = Reflecting(tmp_path, PORT + 3, *options, namespace=field.far)
+    try:
+        made.start()
+        for key in keys:
+            result = await media(port=PORT + 3, key={"file": key}, duration=0.2)
+            assert both(result, "loss_ratio") == (0, 0)
+        other = await media(port=PORT + 3, key={"file": "0" * 32}, duration=0.2)
+        assert other.reason is Reason.TIMEOUT
+    finally:
+        made.stop()
+    assert made.counts == {"answered": 20, "unsigned": 10}
+
+
 async def _answers_at(port: int, packets: list[bytes]) -> list[bytes]:
     async with _asking(*packets, port=port) as got:
         await asyncio.sleep(0.5)
