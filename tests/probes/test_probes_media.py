@@ -317,6 +317,17 @@ async def test_when_we_ourselves_are_too_busy_to_send_the_line_is_not_blamed() -
     assert len(peer.seen) < 10, "what is due does not leave all at once"
 
 
+async def test_when_our_own_queue_is_full_the_line_is_not_blamed(reflector: Reflecting, mended: Field) -> None:
+    queue = ("dev", "near0", "root", "tbf", "rate", "64kbit", "burst", "2000", "limit", "2000")
+    run("tc", "-n", mended.near, "qdisc", "add", *queue)
+    try:
+        result = await media(duration=1.5)
+    finally:
+        run("tc", "-n", mended.near, "qdisc", "del", "dev", "near0", "root")
+    assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL), result
+    assert "never left this host" in result.evidence
+
+
 @pytest.mark.parametrize("options", [{"key": {"file": "short"}}, {"reflector": "room.example"}, {"dscp": 64}])
 async def test_options_that_can_never_work_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(pydantic.ValidationError):
