@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 from cryptography.fernet import Fernet, InvalidToken
@@ -165,8 +164,7 @@ def see(place: str) -> web.Response:
 
 def local_path(wanted: str) -> str:
     """The path on this board that is asked for; anything else becomes the board: nobody is sent elsewhere by us."""
-    parts = urlsplit(wanted)
-    fits = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    fits = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
     return wanted if fits and wanted.isprintable() and len(wanted) <= 500 else "/"
 
 
@@ -181,4 +179,4 @@ def from_ourselves(request: web.Request, board: str) -> bool:
         return site == "same-origin"
     if origin is None:
         return False
-    return origin == board or urlsplit(origin).netloc == request.host
+    return origin == board or origin.partition("://")[2] == request.host

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,6 +15,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from monitor.core.model import Silence
+from monitor.web import forms
 from monitor.web.signin import ByHeader, from_ourselves, local_path, plain_name
 from tests.web.desk import Board, free_port, sentence, who
 from tests.web.province import NOW
@@ -126,6 +128,7 @@ async def test_a_form_of_another_site_or_of_nobody_does_nothing(path: str, proxi
         {"Sec-Fetch-Site": "same-site", "Origin": proxied.address},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {},
     ]
     async with aiohttp.ClientSession() as http:
@@ -137,22 +140,55 @@ async def test_a_form_of_another_site_or_of_nobody_does_nothing(path: str, proxi
     assert proxied.done.acts == []
 
 
-async def test_what_is_no_form_is_an_empty_one(proxied: Board) -> None:
-    headers = {"X-Remote-User": "an", "Sec-Fetch-Site": "same-origin"}
-    none = {"Content-Type": "multipart/form-data"}
+NO_FORMS = [
+    ("multipart/form-data", b"\xff"),
+    ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\nq\r\n--x--\r\n'),
+    ("application/x-www-form-urlencoded; charset=bogus", b"no%ffte=1"),
+    ("application/x-www-form-urlencoded", b"&note=" * 20),
+]
+
+
+@pytest.mark.parametrize(("kind", "body"), NO_FORMS)
+async def test_what_is_no_form_is_an_empty_one(kind: str, body: bytes, proxied: Board) -> None:
+    headers = {"X-Remote-User": "an", "Sec-Fetch-Site": "same-origin", "Content-Type": kind}
     async with aiohttp.ClientSession(headers=headers) as http:
-        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=b"\xff", headers=none) as answer:
+        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=body) as answer:
             assert answer.status == 200
-        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data={"note": "x" * 2000}) as answer:
+        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=b"note=" + b"x" * 2000) as answer:
             assert answer.status == 413
     assert proxied.done.acts == [("take", CASE, "", "an")]
+
+
+async def test_a_form_that_never_comes_is_not_waited_for(proxied: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "WHOLE_SECONDS", 0.1)
+    headers = {"X-Remote-User": "an", "Sec-Fetch-Site": "same-origin"}
+
+    async def begun() -> AsyncIterator[bytes]:
+        yield b"note="
+        await asyncio.Event().wait()
+
+    async with (
+        aiohttp.ClientSession(headers=headers) as http,
+        http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=begun()) as answer,
+    ):
+        assert answer.status == 408
+    assert proxied.done.acts == []
+
+
+async def test_from_a_page_one_is_silent_no_longer_than_it_offers(proxied: Board) -> None:
+    headers = {"X-Remote-User": "an", "Sec-Fetch-Site": "same-origin"}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        for form in ({"for": "31d", "reason": "x"}, {"reason": "x"}):
+            async with http.post(f"{proxied.address}/desk/incidents/{CASE}/silence", data=form) as answer:
+                assert answer.status == 422
+    assert proxied.done.acts == []
 
 
 @pytest.mark.parametrize(
     ("wanted", "path"),
     [
         ("/incidents/7?lang=en", "/incidents/7?lang=en"), ("", "/"), ("//evil.example", "/"), ("/\\evil.example", "/"),
-        ("https://evil.example", "/"), ("/a\r\nSet-Cookie: x", "/"), ("javascript:alert(1)", "/"), ("/" + "x" * 500, "/"),
+        ("https://evil.example", "/"), ("/a\r\nSet-Cookie: x", "/"), ("javascript:alert(1)", "/"), ("//[", "/"), ("/" + "x" * 500, "/"),
     ],
 )  # fmt: skip
 def test_nobody_is_sent_elsewhere_by_us(wanted: str, path: str) -> None:
