@@ -150,7 +150,7 @@ class Desk:
             try:
                 return await page(request)
             except SignInError as error:
-                log.warning("sign-in from %s: %s", request.remote, error)
+                log.warning("sign-in from %s: %.500r", request.remote, str(error))  # a stranger's words: one line
                 return self._pages.refused(request, f"signin_{error.key}", 403)
 
         return handler

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -16,7 +16,18 @@ from aiohttp.test_utils import make_mocked_request
 
 from monitor.core.model import Silence
 from monitor.web import forms
-from monitor.web.signin import ByHeader, from_ourselves, local_path, plain_name
+from monitor.web.signin import (
+    BEGUN,
+    HOST_ONLY,
+    SESSION,
+    Begun,
+    ByHeader,
+    BySession,
+    SignInError,
+    from_ourselves,
+    local_path,
+    plain_name,
+)
 from tests.web.desk import Board, free_port, sentence, who
 from tests.web.province import NOW
 
@@ -205,3 +216,57 @@ def test_behind_a_proxy_the_origin_is_that_of_the_board_as_people_reach_it() -> 
 
 def test_a_name_is_one_line_that_can_be_shown() -> None:
     assert [plain_name(each) for each in (" An ", "", "a\nb", "\ud800", "x" * 81)] == ["An", "", "", "", ""]
+
+
+# -- a cookie keeps it -------------------------------------------------------------------------------------------------
+
+
+class Anybody:
+    """Vouches for whoever comes: only the cookies are looked at here."""
+
+    async def begin(self) -> Begun:
+        return Begun(url="https://sso.example/auth", kept={"state": "1"})
+
+    async def finish(self, answer: Mapping[str, str], _: Mapping[str, str]) -> str:
+        if "why" in answer:
+            raise SignInError("refused", answer["why"])
+        return "an"
+
+
+@pytest.mark.parametrize(("board", "before"), [("https://board.example", HOST_ONLY), ("http://board.example", "")])
+async def test_behind_https_a_cookie_is_of_this_host_alone(board: str, before: str, opened: list[Board]) -> None:
+    made = Board(free_port(), BySession(Anybody(), b"k" * 32, board))
+    opened.append(made)
+    await made.open()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+
+        async def get(path: str, cookie: str = "") -> aiohttp.ClientResponse:
+            return await http.get(made.address + path, headers={"Cookie": cookie}, allow_redirects=False)
+
+        begun = (await get("/sign-in?back=//[")).cookies[before + BEGUN]
+        answer = await get("/signed-in?state=1", f"{before}{BEGUN}={begun.value}")
+        session, gone = answer.cookies[before + SESSION], answer.cookies[before + BEGUN]
+        assert answer.headers["Location"] == "/"
+        for each in (begun, session, gone):
+            assert (bool(each["secure"]), each["path"], each["domain"]) == (bool(before), "/", "")
+        assert gone["max-age"] == "0"
+        assert await who(http, made, {"Cookie": f"{before}{SESSION}={session.value}"}) == "an"
+        other = SESSION if before else HOST_ONLY + SESSION
+        assert await who(http, made, {"Cookie": f"{other}={session.value}"}) == "nobody"
+
+
+async def test_what_a_stranger_says_is_one_line_of_the_log(
+    opened: list[Board], caplog: pytest.LogCaptureFixture
+) -> None:
+    made = Board(free_port(), BySession(Anybody(), b"k" * 32, ""))
+    opened.append(made)
+    await made.open()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        await http.get(f"{made.address}/sign-in", allow_redirects=False)
+        async with http.get(
+            f"{made.address}/signed-in", params={"why": "x\nERROR all is lost\u202e" + "y" * 2000}
+        ) as answer:
+            assert answer.status == 403
+    (said,) = (each.getMessage() for each in caplog.records if each.name == "monitor.web.desk")
+    assert said.startswith("sign-in from 127.0.0.1: 'x\\nERROR all is lost\\u202eyyy")
+    assert len(said) < 600
