@@ -64,7 +64,9 @@ class Door:
     async def open(self, listener: socket.socket) -> None:
         """Serve at `listener`, which is ours from now on."""
         await self._runner.setup()
-        self._server = await asyncio.get_running_loop().create_server(self._protocol, sock=listener)
+        self._server = await asyncio.get_running_loop().create_server(
+            self._protocol, sock=listener, backlog=MOST_CONNECTIONS
+        )
 
     def _protocol(self) -> asyncio.BaseProtocol:
         assert self._runner.server is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -104,3 +105,10 @@ async def test_an_address_that_is_taken_is_told() -> None:
     async with standing() as (host, port):
         with pytest.raises(OSError, match="in use"):
             bind(f"{host}:{port}")
+
+
+async def test_a_crowd_that_comes_at_once_waits_before_the_door() -> None:
+    async with standing() as (host, port):
+        crowd = [socket.create_connection((host, port), timeout=2) for _ in range(300)]  # none of them is let in yet
+        for each in crowd:
+            each.close()

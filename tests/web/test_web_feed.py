@@ -123,6 +123,25 @@ async def test_all_viewers_of_a_page_are_served_by_one_rendering(
         each.close()
 
 
+async def test_viewers_that_come_at_once_are_served_by_one_rendering(
+    http: aiohttp.ClientSession, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, make = [], Pages._make
+
+    async def slow(self: Pages, path: str, words: Words, now: datetime) -> Page:
+        made.append(path)
+        await asyncio.sleep(0.1)  # as one that is read from the database
+        return await make(self, path, words, now)
+
+    monkeypatch.setattr(Pages, "_make", slow)
+    for page, status in (("/", 200), ("/sites/none", 404)):
+        answers = await asyncio.gather(*(http.get("/events", params={"page": page}) for _ in range(20)))
+        assert {answer.status for answer in answers} == {status}
+        assert made.count(page) == 1
+        for answer in answers:
+            answer.close()
+
+
 async def test_time_that_goes_by_is_no_change(http: aiohttp.ClientSession, province: Province) -> None:
     province.cut("phuong-phu-ly")
     board, pages = Board(), []
