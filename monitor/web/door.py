@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import struct
 from collections.abc import Collection
 
 from aiohttp import web
@@ -47,6 +49,14 @@ class _Doorkeeper(asyncio.Protocol):
         served = self._server()
         transport.set_protocol(served)
         served.connection_made(transport)
+
+
+def drop(transport: asyncio.WriteTransport) -> None:
+    """End a connection with all that was not taken of it: the kernel would go on offering that for minutes."""
+    connection = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError):  # it is closed already
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def _address(transport: asyncio.BaseTransport) -> str:

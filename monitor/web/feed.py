@@ -29,7 +29,7 @@ from aiohttp import hdrs, web
 
 from monitor.core.model import Incident
 from monitor.web.board import words_for
-from monitor.web.door import LASTING
+from monitor.web.door import LASTING, drop
 from monitor.web.encoding import encoded, takes_gzip
 from monitor.web.pages import Page, Pages
 from monitor.web.turns import Turns
@@ -310,7 +310,7 @@ class Feed:
                 _drop_when_gone(viewer.transport)
                 yield
         except TimeoutError:
-            viewer.transport.abort()
+            drop(viewer.transport)
         finally:
             lasting.discard(viewer.transport)
             self._leave(channel, viewer)
