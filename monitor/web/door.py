@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import struct
 from collections.abc import Collection
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 512
 MOST_OF_ONE = 384
@@ -19,6 +23,14 @@ IDLE_SECONDS = 30.0
 
 LASTING = web.AppKey("LASTING", set[asyncio.BaseTransport])
 """Connections that stay for long, and take nobody's place here: who lets them stay bounds them."""
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """What strangers send that is no HTTP is answered with 400, and no mistake of ours."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+log.addFilter(_worth_a_line)
 
 
 def bind(address: str) -> socket.socket:
@@ -68,7 +80,7 @@ class Door:
 
     def __init__(self, app: web.Application) -> None:
         self._lasting = app.get(LASTING, ())
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=IDLE_SECONDS)
+        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=IDLE_SECONDS, logger=log)
         self._server: asyncio.Server | None = None
 
     async def open(self, listener: socket.socket) -> None:
