@@ -186,7 +186,7 @@ class Feed:
         while True:
             await self._watched.wait()
             self._let_go_who_has_left()
-            self._tell_news()
+            self._try_to_tell_news()
             channel = self._most_due(asyncio.get_running_loop().time())
             if channel is None:
                 await asyncio.sleep(LOOK_SECONDS)
@@ -228,6 +228,13 @@ class Feed:
             for viewer in channel.viewers:
                 viewer.page = channel.piece
                 viewer.wake.set()
+
+    def _try_to_tell_news(self) -> None:
+        """A sentence that cannot be made must not keep pages from being renewed: beats would go on, and they would look fresh."""
+        try:
+            self._tell_news()
+        except Exception:
+            log.exception("news were not told")
 
     def _tell_news(self) -> None:
         revision = self._view.revision()

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from monitor.core.model import State
 from monitor.web import feed as feed_module
 from monitor.web.board import Board
 from monitor.web.door import LASTING
@@ -282,6 +283,24 @@ async def test_a_page_that_cannot_be_made_does_not_look_fresh(
         await Stream(answer).next("page")
         async with asyncio.timeout(GIVE_UP_SECONDS):
             await broken.read()  # which ends
+
+
+async def test_news_that_cannot_be_told_keep_no_page_from_being_renewed(
+    http: aiohttp.ClientSession, province: Province, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def mistaken(*_: object) -> str:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr(feed_module, "news", mistaken)
+    async with http.get("/events") as answer:
+        stream = Stream(answer)
+        await stream.next("page")
+        for state in (State.DOWN, State.UP):
+            await asyncio.sleep(2 * feed_module.LOOK_SECONDS)  # it has seen what was open before
+            province.set_all(state)
+            change(province)
+            await stream.next("page")
+    assert "news were not told" in caplog.text
 
 
 async def test_a_stream_takes_nobody_the_place_at_the_door(http: aiohttp.ClientSession, app: web.Application) -> None:
