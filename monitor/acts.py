@@ -270,8 +270,9 @@ class LinkActs:
             raise RefusedLinkError(Refusal.TROUBLE) from error
         if silence is not None:
             self._pipeline.silenced(silence)
-        else:  # nothing happens when the incident was closed while we wrote
-            self._pipeline.acknowledge(offer.incident.id, Acknowledgement(by=offer.by, at=now))
+        else:
+            open_still = self._offer(link, mail, offer.by, now).incident  # it may have been closed while we wrote
+            self._pipeline.acknowledge(open_still.id, Acknowledgement(by=offer.by, at=now))
         log.info("%s by the link of %s: %s", link.act, link.mail, offer.by, extra={"incident": offer.incident.id})
         return offer
 

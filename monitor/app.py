@@ -419,13 +419,14 @@ class App:
                 if patient:
                     return str(error)
                 log.error("reload refused, the last good settings stay in force:\n%s", error)  # noqa: TRY400
-                wrong = str(error)
+                wrong, shown = str(error), error.places
             except Exception as error:
                 log.exception("reload failed by a mistake of ours")
-                wrong = f"a mistake of ours, see the log: {error}"
+                shown = "a mistake of ours, see the log"
+                wrong = f"{shown}: {error}"
             else:
-                wrong = ""
-            self._live.reloaded(wrong)
+                wrong = shown = ""
+            self._live.reloaded(shown)
             self._systemd.say(READY)
             return wrong
 

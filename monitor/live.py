@@ -67,7 +67,7 @@ class Live:
             await asyncio.sleep(PACE_SECONDS)
 
     def reloaded(self, wrong: str) -> None:
-        """The files on disk were read; `wrong` says why they were not taken over."""
+        """The files on disk were read; `wrong` says where they are wrong, and so were not taken over, to anybody."""
         self._reloaded, self._reload_wrong = self._clock(), wrong
         self._metrics.reloaded(not wrong, self._reloaded)
 

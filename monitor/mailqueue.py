@@ -30,6 +30,8 @@ PRUNED_AT_ONCE = 200
 """Rows that are looked at in one transaction: a hundredth of a second."""
 PRUNE_PAUSE_SECONDS = 1.0
 """Between two such transactions, so that mails and incidents have the database to themselves nearly all the time."""
+PRUNE_FIRST_SECONDS = 3600.0
+"""Before the first look: a clock that was a year ahead when the machine came up is right by then, and has thrown nothing away."""
 PRUNE_SECONDS = 86400.0
 """From one look at all to the next."""
 LETTERS = ""
@@ -256,6 +258,7 @@ class MailQueue:
 
 async def prune_daily(mails: MailQueue, clock: Callable[[], datetime]) -> None:
     """Throw away old mails, a few at a time, until cancelled."""
+    await asyncio.sleep(PRUNE_FIRST_SECONDS)
     while True:
         after: int | None = 0
         while after is not None:

@@ -6,9 +6,11 @@ name in the ID token, once.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +20,17 @@ from authlib.integrations.base_client.async_app import AsyncOAuth2Mixin
 from authlib.integrations.base_client.async_openid import AsyncOpenIDMixin
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from joserfc.errors import JoseError
+from pydantic import BaseModel
 
+from monitor.core.bucket import Bucket
 from monitor.web.signin import Begun, SignInError
 
 TIMEOUT_SECONDS = 10.0
+"""Of all that a step of a sign-in asks of the provider."""
+MAX_BYTES = 1 << 18
+"""Of an answer."""
+ASKED_AT_ONCE, ASKED_A_SECOND = 30.0, 3.0
+"""Requests to the provider, of all who sign in: strangers at our door must not make us a nuisance to it."""
 MAX_GROUPS = 1000
 
 
@@ -42,33 +51,75 @@ class Provider:
     """Of the provider's certificate; empty: those of the system."""
 
 
+class _Metadata(BaseModel):
+    """What of a provider's word about itself is used (OpenID Connect Discovery 1.0, section 3); the rest never reaches the HTTP client."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    id_token_signing_alg_values_supported: list[str] = ["RS256"]
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A body that is not read beyond `MAX_BYTES`."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MAX_BYTES
+        async for chunk in self._stream:
+            left -= len(chunk)
+            if left < 0:
+                raise ValueError(f"an answer is longer than {MAX_BYTES} bytes")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _bound(response: httpx2.Response) -> None:
+    if "Content-Encoding" in response.headers:
+        raise ValueError("an answer is packed, which was not asked for")
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    response.stream = _Bounded(response.stream)
+
+
 class _Client(AsyncOAuth2Mixin, AsyncOpenIDMixin):
     client_cls = AsyncOAuth2Client
 
+    async def load_server_metadata(self) -> dict[str, Any]:
+        if not self.server_metadata:
+            said = await super().load_server_metadata()
+            self.server_metadata = {**_Metadata.model_validate(said).model_dump(), "_loaded_at": said["_loaded_at"]}
+        known: dict[str, Any] = self.server_metadata
+        return known
+
 
 class OpenIdConnect:
-    """One provider; what it says of itself is read at the first sign-in and kept."""
+    """One provider; what it says of itself is read at the first sign-in and kept while all goes well."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        context = ssl.create_default_context(cadata=provider.ca_pem) if provider.ca_pem else True
+        self._asked = Bucket(ASKED_AT_ONCE, ASKED_A_SECOND)
         self._client = _Client(
             framework=None,
             client_id=provider.client_id,
             client_secret=provider.client_secret,
             server_metadata_url=f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration",
             client_kwargs={
-                "scope": "openid profile", "code_challenge_method": "S256", "timeout": TIMEOUT_SECONDS, "verify": context, "trust_env": False,
+                "scope": "openid profile", "code_challenge_method": "S256", "timeout": TIMEOUT_SECONDS, "trust_env": False,
+                "headers": {"Accept-Encoding": "identity"}, "event_hooks": {"request": [self._may_ask], "response": [_bound]},
+                "verify": ssl.create_default_context(cadata=provider.ca_pem or None),  # once: it takes 20 ms
             },
         )  # fmt: skip
 
     async def begin(self) -> Begun:
         """Where to send somebody who wants to sign in; raises SignInError."""
-        try:
+        async with self._in_time():
+            self._check_issuer((await self._client.load_server_metadata())["issuer"])
             made: dict[str, str] = await self._client.create_authorization_url(self._provider.callback)
-            self._check_issuer((await self._client.load_server_metadata()).get("issuer"))
-        except _ERRORS as error:
-            raise SignInError("trouble", _said(error)) from error
         return Begun(url=made.pop("url"), kept=made)
 
     async def finish(self, answer: Mapping[str, str], kept: Mapping[str, str]) -> str:
@@ -77,19 +128,32 @@ class OpenIdConnect:
             raise SignInError("forged", "the answer belongs to no sign-in of this browser")
         if "error" in answer:
             raise SignInError("refused", answer.get("error_description") or answer["error"])
-        try:
+        async with self._in_time():
             if "iss" in answer:
                 self._check_issuer(answer["iss"])
             token = await self._client.fetch_access_token(  # type: ignore[no-untyped-call]
                 self._provider.callback, code=answer.get("code", ""), code_verifier=kept.get("code_verifier", "")
             )
-            issuer = {"iss": {"essential": True, "value": self._provider.issuer}}
-            claims = await self._client.parse_id_token(token, nonce=kept.get("nonce", ""), claims_options=issuer)
-        except _ERRORS as error:
-            raise SignInError("trouble", _said(error)) from error
+            expected = {"iss": self._provider.issuer, "aud": self._provider.client_id}
+            options = {claim: {"essential": True, "value": value} for claim, value in expected.items()}
+            claims = await self._client.parse_id_token(token, nonce=kept.get("nonce", ""), claims_options=options)
         if claims is None:
             raise SignInError("trouble", "the provider gave no ID token")
         return self._named(claims)
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """In trouble forget what the provider says of itself: that may have been the trouble."""
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                yield
+        except _ERRORS as error:
+            self._client.server_metadata = {}
+            raise SignInError("trouble", f"{type(error).__name__}: {error}") from error
+
+    async def _may_ask(self, _: httpx2.Request) -> None:
+        if not self._asked.take(asyncio.get_running_loop().time()):
+            raise RuntimeError("so many want to sign in that the provider would take us for an attacker")
 
     def _check_issuer(self, issuer: object) -> None:
         if issuer != self._provider.issuer:
@@ -116,10 +180,7 @@ _ERRORS = (
     ValueError,
     KeyError,
     TypeError,
+    AttributeError,
     OSError,
 )
 """Whatever a provider answers ends as a page that says what was wrong."""
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

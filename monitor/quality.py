@@ -23,7 +23,7 @@ from monitor.core.lasthour import EVERY
 from monitor.core.ledger import Interval, Span
 from monitor.core.meetings import Calendar
 from monitor.core.model import Contact, Incident, Inventory, Letter, Observation, Role, Session
-from monitor.core.quality import Measured, Ways, judge
+from monitor.core.quality import Measured, RoomQuality, Ways, judge, worst_first
 from monitor.core.words import WORDS
 from monitor.database import StoreError
 from monitor.once import Letters, Once
@@ -34,7 +34,7 @@ LOOK_SECONDS = 15.0
 RETRY_SECONDS = 120.0
 """Pause after a letter could not be made."""
 ROOMS_AT_ONCE = 50
-"""So many rooms' past is read at a time."""
+"""So many rooms' past is read and judged at a time."""
 POINTS_AT_ONCE = 500
 """So many targets are looked at without a pause."""
 
@@ -67,10 +67,11 @@ class QualityReports:
         written: Callable[[], None],
     ) -> None:
         """`last` are the last observations by check, `loss` the loss in a check's window; `written` is told of what is to be sent."""
-        self._inventory, self._graph, self._last, self._loss = inventory, graph, last, loss
+        self._in_force, self._graph_in_force, self._last, self._loss = inventory, graph, last, loss
         self._past, self._once, self._composer, self._on_duty = past, Once(letters, written), composer, on_duty
         self._clock = clock
-        self._of: Inventory | None = None
+        self._inventory, self._graph = Inventory(sites={}, targets={}, providers={}), Graph({})
+        """As they were when a look began: a reload in its middle changes nothing of it."""
         self._calendar = Calendar()
         self._measured: dict[Session, dict[str, Measured]] = {}
         self._next_point: datetime | None = None
@@ -97,9 +98,10 @@ class QualityReports:
         return False
 
     def _sessions(self) -> tuple[Session, ...]:
-        inventory = self._inventory()
-        if self._of is not inventory:
-            self._of, self._calendar = inventory, Calendar(inventory.meetings, ahead=EVERY, behind=LATEST)
+        inventory = self._in_force()
+        if self._inventory is not inventory:
+            self._inventory, self._graph = inventory, self._graph_in_force()
+            self._calendar = Calendar(inventory.meetings, ahead=EVERY, behind=LATEST)
         return self._calendar.near(self._clock())
 
     # -- while it is held ----------------------------------------------------------------------------------------------
@@ -125,15 +127,15 @@ class QualityReports:
             yield from self._lines(room)
 
     def _rooms(self, session: Session) -> list[str]:
-        inventory = self._inventory()
-        return [each for each in inventory.meetings[session.meeting].rooms if each in inventory.targets]
+        rooms = self._inventory.meetings[session.meeting].rooms
+        return [each for each in rooms if each in self._inventory.targets]
 
     def _lines(self, room: str) -> list[str]:
-        graph = self._graph()
-        return [each.id for each in graph.by_site[graph.targets[room].site] if each.role is Role.LINK]
+        site = self._inventory.targets[room].site
+        return [each.id for each in self._graph.by_site[site] if each.role is Role.LINK]
 
     def _note(self, target: str, measured: Measured) -> None:
-        for check in self._inventory().targets[target].checks:
+        for check in self._inventory.targets[target].checks:
             seen = self._last().get(check.id)
             if seen is not None:
                 measured.note(seen, check.probe, self._loss(check.id))
@@ -141,7 +143,7 @@ class QualityReports:
     # -- when it is over -----------------------------------------------------------------------------------------------
 
     async def _tell(self, sessions: Sequence[Session], now: datetime) -> None:
-        meetings, on_duty = self._inventory().meetings, self._on_duty()
+        meetings, on_duty = self._inventory.meetings, self._on_duty()
         wanted = {each.id: each for one in sessions for each in due(meetings[one.meeting], one, on_duty, now)}
 
         async def made(fresh: Sequence[Due]) -> list[Letter]:
@@ -151,18 +153,25 @@ class QualityReports:
         await self._once.write(wanted, made, now)
 
     async def _held(self, session: Session) -> Held:
-        rooms, ways, span = self._rooms(session), Ways(self._graph()), Span(session.begins, session.ends)
-        past: dict[str, Sequence[Interval]] = {}
+        rooms, ways, span = self._rooms(session), Ways(self._graph), Span(session.begins, session.ends)
+        incidents = await self._past.incidents(span)
+        found: list[RoomQuality] = []
         for first in range(0, len(rooms), ROOMS_AT_ONCE):
             some = rooms[first : first + ROOMS_AT_ONCE]
-            past |= await self._past.intervals({*some, *(way for room in some for way in ways.of(room))}, span)
+            targets = await asyncio.to_thread(_with_ways, some, ways)  # the first asks for all that is behind the core
+            past = await self._past.intervals(targets, span)
+            found += judge(some, session, past, ways, incidents)
         return Held(
-            meeting=self._inventory().meetings[session.meeting], session=session,
-            rooms=judge(rooms, session, past, ways, await self._past.incidents(span)), measured=self._measured.get(session, {}),
+            meeting=self._inventory.meetings[session.meeting], session=session,
+            rooms=worst_first(found), measured=self._measured.get(session, {}),
             lines={room: lines[0] for room in rooms if (lines := self._lines(room))},
         )  # fmt: skip
 
     def _letter(self, wanted: Due, held: Held) -> Letter:
-        inventory, words = self._inventory(), WORDS[wanted.contact.language]
+        inventory, words = self._inventory, WORDS[wanted.contact.language]
         given, attached = told(held, inventory, words), (as_file(*table(held, inventory, words)),)
         return self._composer.letter(LETTER, wanted.contact, wanted.id, given, attached)
+
+
+def _with_ways(rooms: Sequence[str], ways: Ways) -> set[str]:
+    return {*rooms, *(way for room in rooms for way in ways.of(room))}

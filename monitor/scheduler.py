@@ -241,7 +241,7 @@ class Scheduler:
         begin = clock()
         for share, planned in sorted(((_share(each.check.id), each) for each in new), key=itemgetter(0)):
             await asyncio.sleep(begin + share * FIRST_LOOK_SECONDS - clock())
-            if self._planned.get(planned.check.id) is planned and not planned.running:
+            if self._is_planned(planned) and not planned.running:
                 self._begin(planned, first=True)
 
     def _turn_at(self, slot: Slot) -> _Turn:
@@ -317,11 +317,16 @@ class Scheduler:
                 self._begin(planned)
 
     def _begin(self, planned: _Planned, *, first: bool = False) -> None:
-        if self._kinds[planned.check.probe].loads_the_line and self._in_meeting(planned.check.target):
-            self.spared += 1
+        if self._spares(planned.check):
             return
         planned.running, planned.first = True, first
         self._keep(self._run(planned), f"run {planned.check.id}")
+
+    def _spares(self, check: Check) -> bool:
+        """Whether the run is left out for a meeting; counts it."""
+        spared = self._kinds[check.probe].loads_the_line and self._in_meeting(check.target)
+        self.spared += spared
+        return spared
 
     def _room_for(self, check: Check) -> AbstractAsyncContextManager[None]:
         """Entered when one more run of its kind may begin."""
@@ -337,14 +342,19 @@ class Scheduler:
     async def _run(self, planned: _Planned) -> None:
         try:
             async with self._room_for(planned.check):
-                result, duration = await run_once(self._kinds[planned.check.probe], planned.request)
+                # The wait may have been long: the check has left since, or a meeting has begun.
+                wanted = self._is_planned(planned) and not self._spares(planned.check)
+                found = await run_once(self._kinds[planned.check.probe], planned.request) if wanted else None
         finally:
             planned.running = False
         if planned.once_more:
             planned.once_more = False
             self.recheck(planned.check.id)
-        if self._planned.get(planned.check.id) is planned:  # else it was asked by settings that are gone
-            self._hand_on(planned.check, result, duration)
+        if found and self._is_planned(planned):  # else it was asked by settings that are gone
+            self._hand_on(planned.check, *found)
+
+    def _is_planned(self, planned: _Planned) -> bool:
+        return self._planned.get(planned.check.id) is planned
 
     def recheck(self, check_id: str, delay_seconds: float = RECHECK_SECONDS) -> None:
         """Ask again soon; asking twice is asking once."""

@@ -75,6 +75,11 @@ class ConfigError(Exception):
         self.problems = tuple(sorted(dict.fromkeys(problems), key=lambda each: (each.file, each.line, each.column)))
         super().__init__("\n".join(map(str, self.problems)))
 
+    @property
+    def places(self) -> str:
+        """Where they are, for those who must not read what stands there: a message may hold a secret that was written in a wrong place."""
+        return "\n".join(dict.fromkeys(each.place for each in self.problems))
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -12,10 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from monitor.core.model import Reason
 from probes.engine import stamp_sender
 from probes.engine.reflector import PORT
 from probes.engine.stamp_sender import Packet, Test
-from probes.registry import Bandwidth, Metric, Options, Request, Result, Secret, labelled, ok, probe
+from probes.registry import Bandwidth, Metric, Options, Request, Result, Secret, inconclusive, labelled, ok, probe
 from probes.wire import emodel
 from probes.wire.course import Course, Way, look
 
@@ -23,6 +24,8 @@ AUDIO_SECONDS, AUDIO_BYTES = 0.02, 172
 """A packet of G.711: RTP header and 20 ms of speech (RFC 3550, RFC 3551). With IP and UDP 50 of them are 80 kbit/s."""
 FRAME_SECONDS, VIDEO_BYTES = 0.04, 1200
 """25 frames a second, each in packets that leave together, of a size that every path carries."""
+CLOCK_MOVED_SECONDS = 0.02
+"""Clocks that run free part by less during a test; more would look like packets that come too late."""
 DSCPS = {"audio": 46, "video": 34}
 """EF and AF41 (RFC 4594)."""
 
@@ -106,6 +109,8 @@ async def run(request: Request[MediaOptions]) -> Result:
     if (trouble := stamp_sender.trouble(test, address, options.port)) is not None:
         return trouble
     course = look(test.sent, test.trips, options.jitter_buffer)
+    if void := _void(course):
+        return inconclusive(Reason.LOCAL, void)
     values = {
         "probe_media_packets": float(course.sent),
         "probe_media_duplicates": float(course.duplicates),
@@ -118,6 +123,15 @@ async def run(request: Request[MediaOptions]) -> Result:
     }
     _tell(request, course, test)
     return ok(_evidence(course, test, values), **values)
+
+
+def _void(course: Course) -> str:
+    """Why the figures of a test are none; empty when they are."""
+    if course.began_anew:
+        return "the reflector was started again in the middle of the test"
+    if course.clock_moved_seconds > CLOCK_MOVED_SECONDS:
+        return f"a clock was set by {course.clock_moved_seconds:.2g} s or more in the middle of the test, ours or the reflector's"
+    return ""
 
 
 def _both(name: str, there: float, back: float) -> dict[str, float]:

@@ -7,6 +7,7 @@ opens no camera: it ends after the server's first word. What media then need, ST
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
 import socket
 import ssl
@@ -29,6 +30,10 @@ from probes.wire.text import one_line
 PHASE = "probe_webrtc_duration_seconds"
 MOST_PAGE_BYTES = 1 << 20
 MOST_WORD_BYTES = 65536
+MOST_FRAMES = 16
+"""Pings and pongs before a word."""
+_NORMAL_CLOSURE = b"\x03\xe8"
+"""1000 (RFC 6455 section 7.4.1)."""
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 _OPEN = re.compile(rf"\s*<(?:\w+:)?open\s[^>]*{FRAMING}")
 _FEATURES = re.compile(r"\s*<(?:\w+:)?features[\s/>]")
@@ -68,12 +73,20 @@ class _There(aiohttp.ThreadedResolver):
 
     async def resolve(
         self,
-        host: str,  # noqa: ARG002
+        host: str,
         port: int = 0,
         family: socket.AddressFamily = socket.AF_INET,
     ) -> list[ResolveResult]:
-        """That address alone."""
-        return await super().resolve(self._address, port, family)
+        """That address alone. A number waits for no thread, for all of them may be looking up names at a server that is dead."""
+        try:
+            family = socket.AF_INET if ipaddress.ip_address(self._address).version == 4 else socket.AF_INET6
+        except ValueError:
+            return await super().resolve(self._address, port, family)
+        return [
+            ResolveResult(
+                hostname=host, host=self._address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
+            )
+        ]
 
 
 class _Response(aiohttp.ClientResponse):
@@ -139,15 +152,17 @@ async def _signalling(session: aiohttp.ClientSession, request: Request[WebrtcRoo
     protocols = [options.subprotocol] if options.subprotocol else []
     request.trace(f"WebSocket {one_line(url)}{f', {options.subprotocol}' if options.subprotocol else ''}")
     try:
-        opened = session.ws_connect(url, protocols=protocols, max_msg_size=MOST_WORD_BYTES)
-        async with opened as websocket:
-            if options.subprotocol and websocket.protocol != options.subprotocol:
-                raise _RefusedError(Reason.PROTOCOL, f"the WebSocket does not speak {options.subprotocol}")
-            if options.subprotocol == "xmpp":
-                await _first_words(websocket, options)
-            await asyncio.wait_for(websocket.close(), 1)
+        websocket = await session.ws_connect(
+            url, protocols=protocols, max_msg_size=MOST_WORD_BYTES, autoping=False, autoclose=False
+        )
     except aiohttp.WSServerHandshakeError as error:
         raise _RefusedError(Reason.STATUS, f"no WebSocket, but {error.status}") from error
+    if options.subprotocol and websocket.protocol != options.subprotocol:
+        raise _RefusedError(Reason.PROTOCOL, f"the WebSocket does not speak {options.subprotocol}")
+    if options.subprotocol == "xmpp":
+        await _first_words(websocket, options)
+    # Nobody waits for the answer: `close` of aiohttp reads all that comes before it, without end and without a pause.
+    await websocket.send_frame(_NORMAL_CLOSURE, aiohttp.WSMsgType.CLOSE)
 
 
 async def _first_words(websocket: aiohttp.ClientWebSocketResponse, options: WebrtcRoomOptions) -> None:
@@ -155,12 +170,21 @@ async def _first_words(websocket: aiohttp.ClientWebSocketResponse, options: Webr
     domain = options.domain or urlsplit(options.url).hostname or ""
     await websocket.send_str(f'<open xmlns="{FRAMING}" to={quoteattr(domain)} version="1.0"/>')
     for wanted in (_OPEN, _FEATURES):
-        message = await websocket.receive()
+        message = await _word(websocket)
         if message.type is not aiohttp.WSMsgType.TEXT:
             raise _RefusedError(Reason.PROTOCOL, f"not the beginning of XMPP, but {message.type.name}")
         if not wanted.match(message.data):
             raise _RefusedError(Reason.PROTOCOL, f"not the beginning of XMPP: {one_line(message.data, 120)}")
     await websocket.send_str(f'<close xmlns="{FRAMING}"/>')
+
+
+async def _word(websocket: aiohttp.ClientWebSocketResponse) -> aiohttp.WSMessage:
+    """What comes next, but for pings and pongs."""
+    for _ in range(MOST_FRAMES):
+        message = await websocket.receive()
+        if message.type not in (aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG):
+            return message
+    raise _RefusedError(Reason.PROTOCOL, f"{MOST_FRAMES} pings and pongs instead of a word")
 
 
 @probe(

@@ -643,7 +643,7 @@ def test_the_unit_of_the_reflector_starts_it_with_options_that_there_are_and_the
     (started,) = re.findall(r"^ExecStart=\S+/commune-monitor reflect (.+)$", unit, re.MULTILINE)
     with main.get_command(click.Context(main), "reflect").make_context("reflect", started.split()) as context:
         assert context.params["listen"] == [("0.0.0.0", PORT), ("::", PORT)]
-        assert str(context.params["key_file"]) == "%d/reflector-key"
+        assert [str(each) for each in context.params["key_files"]] == ["%d/reflector-key"]
     assert "LoadCredential=reflector-key:" in unit
     assert "AmbientCapabilities=CAP_NET_BIND_SERVICE" in unit
 

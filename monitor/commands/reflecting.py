@@ -35,9 +35,7 @@ def _networks(_: click.Context, option: click.Parameter, values: tuple[str, ...]
         raise click.BadParameter(f"{error}: write such as 10.69.0.2/32", param=option) from error
 
 
-def _key(path: Path | None) -> bytes:
-    if path is None:
-        return b""
+def _key(path: Path) -> bytes:
     try:
         key = path.read_bytes().strip()
     except OSError as error:
@@ -61,8 +59,9 @@ async def _reflect(reflector: Reflector) -> None:
     help="Where to answer; again for IPv6.",
 )  # fmt: skip
 @click.option(
-    "--key-file", type=click.Path(path_type=Path), help="File with the key that test packets are signed with."
-)
+    "--key-file", "key_files", multiple=True, type=click.Path(path_type=Path),
+    help="File with the key that test packets are signed with; again for the next one, while keys are changed.",
+)  # fmt: skip
 @click.option(
     "--unsigned-from", multiple=True, callback=_networks, metavar="NETWORK",
     help="Instead of a key: answer what is not signed, from this network alone; again for more.",
@@ -76,19 +75,19 @@ async def _reflect(reflector: Reflector) -> None:
 @click.option("--log", "log_format", type=click.Choice(["json", "text"]), default="json", show_default=True)
 def reflect(
     listen: list[tuple[str, int]],
-    key_file: Path | None,
+    key_files: tuple[Path, ...],
     unsigned_from: list[Network],
     rate: float,
     rate_in_all: float,
     log_format: str,
 ) -> None:
     """Send the test packets of `media` and `path` back, until told to stop."""
-    if (key_file is None) == (not unsigned_from):
+    if bool(key_files) == bool(unsigned_from):
         fail("say either --key-file, or --unsigned-from with the networks that may ask without a key")
     log_to_stderr(as_json=log_format == "json")
-    key = _key(key_file)
+    keys = [_key(each) for each in key_files]
     try:
-        reflector = Reflector(listen, key, unsigned_from, a_second=rate, a_second_in_all=rate_in_all)
+        reflector = Reflector(listen, keys, unsigned_from, a_second=rate, a_second_in_all=rate_in_all)
     except OSError as error:
         fail(f"cannot listen: {os.strerror(error.errno or 0)}")
     asyncio.run(_reflect(reflector))

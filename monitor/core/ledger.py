@@ -123,9 +123,9 @@ class Maintenance:
     span: Span
 
 
-def announced(inventory: Inventory, span: Span) -> list[Maintenance]:
-    """The planned work of an inventory that falls into a span; it explains what it cuts off too."""
-    graph, found = Graph(inventory.targets), []
+def announced(inventory: Inventory, span: Span, graph: Graph | None = None) -> list[Maintenance]:
+    """The planned work of an inventory that falls into a span; it explains what it cuts off too. `graph`: its own, where it is at hand."""
+    graph, found = graph or Graph(inventory.targets), []
     for each in inventory.maintenance:
         cut_off = (far for target in each.targets if target in graph.targets for far in graph.behind(target))
         targets = each.targets | set(cut_off)

@@ -140,8 +140,12 @@ def judge(
 ) -> tuple[RoomQuality, ...]:
     """Each room that is still in the inventory, the worst first, and of those the longest."""
     hurt = hurt_by_incident(incidents)
-    found = [_room(each, session, past, ways, hurt) for each in rooms if each in ways.graph.targets]
-    return tuple(sorted(found, key=lambda each: (RANK[each.quality], -each.seconds)))
+    return worst_first(_room(each, session, past, ways, hurt) for each in rooms if each in ways.graph.targets)
+
+
+def worst_first(rooms: Iterable[RoomQuality]) -> tuple[RoomQuality, ...]:
+    """And of those the longest."""
+    return tuple(sorted(rooms, key=lambda each: (RANK[each.quality], -each.seconds)))
 
 
 def _room(room: str, session: Session, past: Past, ways: Ways, hurt: Mapping[str, Incident]) -> RoomQuality:

@@ -17,6 +17,7 @@ from aiohttp import web
 from alerts.links import Act
 from monitor.core.bucket import Bucket
 from monitor.core.model import Incident
+from monitor.web.forms import form_of
 
 GOOD_AT_ONCE, GOOD_A_SECOND = 30.0, 5.0
 """Requests with a link that is ours, of all together: each costs a look into the database."""
@@ -130,9 +131,9 @@ class ActRoutes:
 async def _name(request: web.Request) -> str:
     """What the reader called itself."""
     try:
-        given = (await request.post()).get("name", "")
+        given = (await form_of(request)).get("name", "")
     except ValueError:
-        given = None  # a form that is none
-    if not isinstance(given, str) or len(given) > MAX_NAME or (given and not given.isprintable()):
+        raise RefusedLinkError(Refusal.NAME) from None
+    if len(given) > MAX_NAME or (given and not given.isprintable()):
         raise RefusedLinkError(Refusal.NAME)
     return given.strip()

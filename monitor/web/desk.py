@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from monitor.web.forms import Form, form_of
 from monitor.web.signin import CALLBACK, BySession, SignIn, SignInError, from_ourselves, see
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,6 @@ LASTING: Mapping[str, timedelta] = {
 """For how long one may be silent from a page; the command knows more."""
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
-Form = Mapping[str, str]
 
 
 class RefusedActError(Exception):
@@ -122,7 +122,7 @@ class Desk:
             if not who:
                 return self._pages.refused(request, "signin_needed", 401)
             try:
-                await act(id_, await _plain(request), who)
+                await act(id_, await _fields(request), who)
             except RefusedActError as error:
                 return self._pages.refused(request, "act_refused", 422, str(error))
             return see(then.format(quote(id_)))
@@ -136,6 +136,8 @@ class Desk:
         await self._acts.give_back(incident, who)
 
     async def _silence(self, incident: str, form: Form, who: str) -> None:
+        if form.get("for") not in LASTING:
+            raise RefusedActError(f"for: must be one of {', '.join(LASTING)}")
         await self._acts.silence(incident, form.get("for", ""), form.get("reason", ""), who)
 
     async def _lift(self, silence: str, _: Form, who: str) -> None:
@@ -148,7 +150,7 @@ class Desk:
             try:
                 return await page(request)
             except SignInError as error:
-                log.warning("sign-in from %s: %s", request.remote, error)
+                log.warning("sign-in from %s: %.500r", request.remote, str(error))  # a stranger's words: one line
                 return self._pages.refused(request, f"signin_{error.key}", 403)
 
         return handler
@@ -160,9 +162,9 @@ class Desk:
         return self._session.leave(request)
 
 
-async def _plain(request: web.Request) -> Form:
-    """The fields of a form; what is no text, or no form, is none."""
+async def _fields(request: web.Request) -> Form:
+    """The fields of a form; what is no form has none."""
     try:
-        return {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
+        return await form_of(request)
     except ValueError:
         return {}

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import socket
+import struct
 from collections.abc import Collection
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 512
 MOST_OF_ONE = 384
@@ -17,6 +23,14 @@ IDLE_SECONDS = 30.0
 
 LASTING = web.AppKey("LASTING", set[asyncio.BaseTransport])
 """Connections that stay for long, and take nobody's place here: who lets them stay bounds them."""
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """What strangers send that is no HTTP is answered with 400, and no mistake of ours."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+log.addFilter(_worth_a_line)
 
 
 def bind(address: str) -> socket.socket:
@@ -49,6 +63,14 @@ class _Doorkeeper(asyncio.Protocol):
         served.connection_made(transport)
 
 
+def drop(transport: asyncio.WriteTransport) -> None:
+    """End a connection with all that was not taken of it: the kernel would go on offering that for minutes."""
+    connection = transport.get_extra_info("socket")
+    with contextlib.suppress(OSError):  # it is closed already
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
 def _address(transport: asyncio.BaseTransport) -> str:
     return str((transport.get_extra_info("peername") or ("",))[0])
 
@@ -58,13 +80,15 @@ class Door:
 
     def __init__(self, app: web.Application) -> None:
         self._lasting = app.get(LASTING, ())
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=IDLE_SECONDS)
+        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=IDLE_SECONDS, logger=log)
         self._server: asyncio.Server | None = None
 
     async def open(self, listener: socket.socket) -> None:
         """Serve at `listener`, which is ours from now on."""
         await self._runner.setup()
-        self._server = await asyncio.get_running_loop().create_server(self._protocol, sock=listener)
+        self._server = await asyncio.get_running_loop().create_server(
+            self._protocol, sock=listener, backlog=MOST_CONNECTIONS
+        )
 
     def _protocol(self) -> asyncio.BaseProtocol:
         assert self._runner.server is not None

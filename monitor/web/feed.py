@@ -23,12 +23,13 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import NamedTuple
 from urllib.parse import unquote
+from weakref import WeakValueDictionary
 
 from aiohttp import hdrs, web
 
 from monitor.core.model import Incident
 from monitor.web.board import words_for
-from monitor.web.door import LASTING
+from monitor.web.door import LASTING, drop
 from monitor.web.encoding import encoded, takes_gzip
 from monitor.web.pages import Page, Pages
 from monitor.web.turns import Turns
@@ -128,13 +129,17 @@ class _Viewer:
         return found
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class _Channel:
     """A page in a language, and who looks at it."""
 
     path: str
     words: Words
     viewers: set[_Viewer] = field(default_factory=set)
+    first: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whoever comes first makes the page; who comes meanwhile waits for that."""
+    found: bool = False
+    """There is such a page."""
     piece: Piece | None = None
     id: str = ""
     made: float = float("-inf")
@@ -156,7 +161,8 @@ class Feed:
 
     def __init__(self, view: View, pages: Pages, turns: Turns) -> None:
         self._view, self._pages, self._turns = view, pages, turns
-        self._channels: dict[tuple[str, str], _Channel] = {}
+        self._channels: WeakValueDictionary[tuple[str, str], _Channel] = WeakValueDictionary()
+        """As long as anybody looks at them, or is about to."""
         self._addresses: Counter[str] = Counter()
         self._known: tuple[Sequence[Incident], int] | None = None
         """The open incidents at the last look, and the revision that it was at."""
@@ -180,7 +186,7 @@ class Feed:
         while True:
             await self._watched.wait()
             self._let_go_who_has_left()
-            self._tell_news()
+            self._try_to_tell_news()
             channel = self._most_due(asyncio.get_running_loop().time())
             if channel is None:
                 await asyncio.sleep(LOOK_SECONDS)
@@ -191,7 +197,7 @@ class Feed:
 
     def _most_due(self, now: float) -> _Channel | None:
         """The page that most have waited for longest: one that a single reader has open does not hold up the wall."""
-        due = [each for each in self._channels.values() if each.due(now, self._view.revision())]
+        due = [each for each in self._channels.values() if each.viewers and each.due(now, self._view.revision())]
         return max(due, key=lambda each: (now - each.made) * len(each.viewers), default=None)
 
     def _let_go_who_has_left(self) -> None:
@@ -208,11 +214,12 @@ class Feed:
             log.exception("the page %s was not made", channel.path)
             channel.end()
 
-    async def _renew(self, channel: _Channel) -> bool:
-        """Make a page, and hand it to who looks at it when it is another one; False: there is none."""
+    async def _renew(self, channel: _Channel) -> None:
+        """Make a page, and hand it to who looks at it when it is another one."""
         await self._turns.mine()
         channel.made, channel.revision = asyncio.get_running_loop().time(), self._view.revision()
         page = await self._pages.fresh(channel.path, channel.words)  # one kept from before a change would stay
+        channel.found = page.status == 200
         part, id_ = live_part(page)
         if id_ != channel.id:
             title = unescape(page.text.partition("<title>")[2].partition("</title>")[0])
@@ -221,7 +228,13 @@ class Feed:
             for viewer in channel.viewers:
                 viewer.page = channel.piece
                 viewer.wake.set()
-        return page.status == 200
+
+    def _try_to_tell_news(self) -> None:
+        """A sentence that cannot be made must not keep pages from being renewed: beats would go on, and they would look fresh."""
+        try:
+            self._tell_news()
+        except Exception:
+            log.exception("news were not told")
 
     def _tell_news(self) -> None:
         revision = self._view.revision()
@@ -246,12 +259,15 @@ class Feed:
         with self._room(request.remote or "") as refused:
             if refused:
                 return web.Response(text=f"{refused}\n", status=503, headers={hdrs.RETRY_AFTER: "60"})
-            channel = self._channels.get((path, words.language)) or _Channel(path, words)
-            if channel.piece is None and not await self._renew(channel):
+            channel = self._channels.setdefault((path, words.language), _Channel(path, words))
+            async with channel.first:
+                if channel.piece is None:
+                    await self._renew(channel)
+            if not channel.found:
                 return web.Response(text="there is no such page\n", status=404)
             if request.method == hdrs.METH_HEAD or request.transport is None:  # the other one has left meanwhile
                 return web.Response(content_type="text/event-stream")
-            return await self._stream(request, self._channels.setdefault((path, words.language), channel))
+            return await self._stream(request, channel)
 
     @contextlib.contextmanager
     def _room(self, address: str) -> Iterator[str]:
@@ -301,16 +317,14 @@ class Feed:
                 _drop_when_gone(viewer.transport)
                 yield
         except TimeoutError:
-            viewer.transport.abort()
+            drop(viewer.transport)
         finally:
             lasting.discard(viewer.transport)
             self._leave(channel, viewer)
 
     def _leave(self, channel: _Channel, viewer: _Viewer) -> None:
         channel.viewers.discard(viewer)
-        if not channel.viewers:
-            del self._channels[channel.path, channel.words.language]
-        if not self._channels:
+        if not any(each.viewers for each in self._channels.values()):
             self._watched.clear()
             self._known = None
 

@@ -242,7 +242,10 @@ def _workings() -> Json:
             "description": "the last sign of life to others by each way",
         },
         reloaded={**TIME, "description": "when settings were last read"},
-        reload_wrong={"type": "string", "description": "what was wrong with them; empty: they are in force"},
+        reload_wrong={
+            "type": "string",
+            "description": "where they were wrong, a `file:line:column` a line; empty: they are in force",
+        },
         database_trouble={"type": "string", "description": "empty: none"},
         database_errors={**COUNT, "description": "failed writes"},
         unwritten_seconds={**seconds, "description": "how long something has waited to be written"},

@@ -6,6 +6,7 @@ The exceptions are the signed links of mails (`acts`), and the desk of those who
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -17,7 +18,7 @@ from aiohttp import hdrs, web
 from monitor.web import acts, api, meetings, quiet, workings
 from monitor.web.board import Board, words_for
 from monitor.web.desk import BoardActs, Desk
-from monitor.web.door import LASTING
+from monitor.web.door import LASTING, drop
 from monitor.web.encoding import encoded, takes_gzip
 from monitor.web.feed import Feed
 from monitor.web.openapi import description
@@ -84,7 +85,7 @@ def make_app(
     async def in_turn(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not request.path.startswith("/-/"):
             await turns.mine()
-        return await handler(request)
+        return await _sent(request, await handler(request))
 
     app = web.Application(client_max_size=1024, middlewares=[in_turn])
     app[LASTING] = set()
@@ -101,6 +102,19 @@ def make_app(
         app.add_routes(Desk(people.sign_in, people.acts, routes, people.board).table())
     app.on_response_prepare.append(_guard)
     return app
+
+
+async def _sent(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Send an answer while we can still end it: aiohttp would wait for ever for a client that does not take it."""
+    try:
+        with contextlib.suppress(ConnectionError):
+            async with asyncio.timeout(WRITE_SECONDS):
+                await response.prepare(request)
+                await response.write_eof()
+    except TimeoutError:
+        if isinstance(request.transport, asyncio.WriteTransport):
+            drop(request.transport)
+    return response
 
 
 async def _guard(_: web.Request, response: web.StreamResponse) -> None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from aiohttp import hdrs, web
 from cryptography.fernet import Fernet, InvalidToken
@@ -25,8 +24,10 @@ SESSION_SECONDS = 10 * 3600
 """How long a sign-in holds: a shift."""
 BEGUN_SECONDS = 600
 """How long somebody may take at the provider."""
-SESSION, BEGUN = "session", "sign-in"
-"""Cookies."""
+SESSION, BEGUN = "monitor-session", "monitor-sign-in"
+"""Cookies. A browser gives them to all ports of a host, so they are named as nobody else names theirs."""
+HOST_ONLY = "__Host-"
+"""Before their names behind https: what another host of the domain sets is none of ours then (RFC 6265bis, section 4.1.3.2)."""
 CALLBACK = "/signed-in"
 MAX_NAME = 80
 
@@ -119,7 +120,8 @@ class BySession:
 
     def _opened(self, request: web.Request, cookie: str, seconds: int) -> dict[str, str]:
         try:
-            kept = json.loads(self._box.decrypt(request.cookies.get(cookie, "").encode(), ttl=seconds))
+            box = request.cookies.get(self._named(cookie), "").encode()
+            kept = json.loads(self._box.decrypt(box, ttl=seconds))
         except (InvalidToken, ValueError):
             return {}
         return kept if kept.pop("of", None) == cookie else {}  # one cookie is not taken for the other
@@ -127,7 +129,15 @@ class BySession:
     def _keep(self, response: web.Response, cookie: str, kept: Mapping[str, str], seconds: int) -> None:
         box = self._box.encrypt(json.dumps({**kept, "of": cookie}).encode()).decode()
         # Lax, not Strict: who comes back from the provider comes from another site.
-        response.set_cookie(cookie, box, max_age=seconds, httponly=True, secure=self._secure, samesite="Lax")
+        response.set_cookie(
+            self._named(cookie), box, max_age=seconds, httponly=True, secure=self._secure, samesite="Lax"
+        )
+
+    def _forget(self, response: web.Response, cookie: str) -> None:
+        response.del_cookie(self._named(cookie), secure=self._secure)
+
+    def _named(self, cookie: str) -> str:
+        return f"{HOST_ONLY}{cookie}" if self._secure else cookie
 
     async def begin(self, request: web.Request) -> web.Response:
         """Send somebody to the provider; raises SignInError."""
@@ -147,14 +157,14 @@ class BySession:
         log.info("signed in: %s from %s", name, request.remote)
         response = see(local_path(kept.get("back", "/")))
         self._keep(response, SESSION, {"who": name}, SESSION_SECONDS)
-        response.del_cookie(BEGUN)
+        self._forget(response, BEGUN)
         return response
 
     def leave(self, request: web.Request) -> web.Response:
         """Forget who it was; the provider may still know."""
         log.info("signed out: %s", self.who(request) or "nobody")
         response = see("/")
-        response.del_cookie(SESSION)
+        self._forget(response, SESSION)
         return response
 
 
@@ -165,8 +175,7 @@ def see(place: str) -> web.Response:
 
 def local_path(wanted: str) -> str:
     """The path on this board that is asked for; anything else becomes the board: nobody is sent elsewhere by us."""
-    parts = urlsplit(wanted)
-    fits = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    fits = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
     return wanted if fits and wanted.isprintable() and len(wanted) <= 500 else "/"
 
 
@@ -181,4 +190,4 @@ def from_ourselves(request: web.Request, board: str) -> bool:
         return site == "same-origin"
     if origin is None:
         return False
-    return origin == board or urlsplit(origin).netloc == request.host
+    return origin == board or origin.partition("://")[2] == request.host

@@ -83,7 +83,7 @@ class Workings:
     reloaded: datetime
     """When settings were last read."""
     reload_wrong: str
-    """What was wrong with them; empty: they are in force."""
+    """Where they were wrong, and nothing of what stands there; empty: they are in force."""
     database_trouble: str
     """Why the database cannot be used now."""
     database_errors: int

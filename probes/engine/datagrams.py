@@ -69,11 +69,21 @@ def hostname(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
+async def _resolved(address: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """A number is read here, for the threads that look up names may all be waiting for a server that is dead."""
+    try:
+        found = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        found = await asyncio.get_running_loop().getaddrinfo(address, port, type=socket.SOCK_DGRAM)
+    family, _, _, _, peer = found[0]
+    return family, peer
+
+
 @contextlib.asynccontextmanager
 async def open_datagrams(address: str, port: int) -> AsyncIterator[Datagrams]:
     """Not connected, for the kernel would hide who else answers, but bound to the address that the peer will see."""
     loop = asyncio.get_running_loop()
-    family, _, _, _, peer = (await loop.getaddrinfo(address, port, type=socket.SOCK_DGRAM))[0]
+    family, peer = await _resolved(address, port)
     with socket.socket(family, socket.SOCK_DGRAM) as compass:
         compass.connect(peer)  # sends nothing
         local = compass.getsockname()

@@ -7,6 +7,7 @@ is an empty answer here: gufo-snmp tells no more.
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,9 @@ KEPT_RATIO = 0.5
 """Part of the descriptors up to which sessions of version 3 are kept; the other checks and the daemon need some too."""
 SHORT_PATIENCE_SECONDS = 0.5
 """Once an agent has answered, the next answer is waited for so long, and ten times as long as the slowest before."""
+
+os.environ["RUST_BACKTRACE"] = "0"
+"""What gufo-snmp panics on, anybody can send: where it is 1, the trace of the first panic holds the loop for half a second."""
 
 T = TypeVar("T")
 Auth = Literal["md5", "sha", "sha256", "sha512"]

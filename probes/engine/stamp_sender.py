@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import secrets
 import time
@@ -86,6 +87,8 @@ class Test:
     refused_by: str = ""
     """… and who said so."""
     behind_seconds: float = 0.0
+    unsent: int = 0
+    """Packets that our own host threw away: its queue was full (ip(7), of sockets with IP_RECVERR)."""
     dropped: int = 0
 
 
@@ -102,6 +105,10 @@ def trouble(test: Test, address: str, port: int) -> Result | None:
     """What there is to say instead of figures: our own trouble, or that nothing came back. None when there are figures."""
     if test.dropped:
         return inconclusive(Reason.LOCAL, f"we were too busy to read, and lost {test.dropped} packets ourselves")
+    if test.unsent:
+        return inconclusive(
+            Reason.LOCAL, f"{test.unsent} of {test.sent} packets never left this host: its queue is full"
+        )
     if test.behind_seconds > BEHIND_SECONDS:
         return inconclusive(Reason.LOCAL, f"we were too busy to send, up to {test.behind_seconds:.1f} s late")
     if test.trips:
@@ -151,6 +158,8 @@ class _Sender:
             if pause > 0:
                 await asyncio.sleep(pause)
             test.behind_seconds = max(test.behind_seconds, -pause)
+            if test.behind_seconds > BEHIND_SECONDS:
+                return test  # no call any more: the rest would leave all at once
             if packet.dscp != marked:
                 self._socket.mark(marked := packet.dscp)
             self._send(packet, padding, ours)
@@ -183,7 +192,10 @@ class _Sender:
         try:
             self._socket.socket.send(data)
         except OSError as error:  # of an earlier packet too: that nobody listens there
-            self._refuse(error)
+            if error.errno in (errno.ENOBUFS, errno.EAGAIN):
+                self._test.unsent += 1
+            else:
+                self._refuse(error)
 
     def _read(self) -> None:
         for _ in range(AT_ONCE):

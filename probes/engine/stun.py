@@ -118,13 +118,15 @@ class Client:
     async def _answer(self, question: Message) -> Message:
         while True:
             said = await self._receive()
-            if said.transaction != question.transaction or said.method != question.method:
-                self._sort(said)
-            elif said.kind is Kind.SUCCESS and self._key and not said.signed_with(self._key):
+            if (said.transaction, said.method) == (question.transaction, question.method):
+                if said.kind is Kind.ERROR or (said.kind is Kind.SUCCESS and self._trusts(said)):
+                    return said
                 # As though it had not come (RFC 8489 section 9.2.5): anybody could have said so.
                 self._request.doing = "an answer that is signed with our password"
-            elif said.kind in (Kind.SUCCESS, Kind.ERROR):
-                return said
+            self._sort(said)
+
+    def _trusts(self, said: Message) -> bool:
+        return self._key is None or said.signed_with(self._key)
 
     def _sort(self, said: Message) -> None:
         self._answers += 1

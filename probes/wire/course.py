@@ -69,6 +69,14 @@ class Course:
     """Least transit; true only as far as both clocks are."""
     delay_back_seconds: float
     duplicates: int
+    began_anew: bool
+    """The reflector gave a number to two packets: it was started again, and its numbers tell nothing."""
+
+    @property
+    def clock_moved_seconds(self) -> float:
+        """By how much at least one clock was set against the other meanwhile: offsets cancel out, and both ways together never take less
+        than nothing."""
+        return max(0.0, -(self.delay_there_seconds + self.delay_back_seconds))
 
 
 def burst_ratio(missed: Iterable[bool]) -> float:
@@ -90,9 +98,13 @@ def look(sent: int, trips: Sequence[Trip], patience_seconds: float) -> Course:
     """
     first = {}
     places: set[int] = set()
-    for trip in trips:  # a copy has the sequence or the place of another
-        if trip.sequence not in first and trip.place not in places:
-            first[trip.sequence] = trip
+    began_anew = False
+    for trip in trips:  # a copy has the sequence of another, and its place too when it was made on the way back
+        if trip.sequence not in first:
+            if trip.place in places:
+                began_anew = True
+            else:
+                first[trip.sequence] = trip
         places.add(trip.place)
     kept = list(first.values())
     if len(kept) == sent:  # nothing is missing: only copies may still be on their way
@@ -111,6 +123,7 @@ def look(sent: int, trips: Sequence[Trip], patience_seconds: float) -> Course:
         delay_there_seconds=min(there.values()) / 1e9,
         delay_back_seconds=min(back.values()) / 1e9,
         duplicates=len(trips) - len(kept),
+        began_anew=began_anew,
     )
 
 
@@ -136,12 +149,16 @@ def _way(offered: range, transits: Mapping[int, int], arrived: set[int], patienc
 def _arrived(sent: int, by_place: Sequence[Trip], places: set[int]) -> set[int]:
     """Sequences that reached the reflector: those that came back, and as many more as `places` that did come back leave room for.
 
-    Which of the missing between two neighbours these are nobody knows: the last, so that the others stay together.
+    Which of the missing between two neighbours these are nobody knows: the last, so that the others stay together. A neighbour is who
+    was overtaken by nobody: so each stretch is looked at once, in whatever order a peer says that they came.
     """
     arrived = {trip.sequence for trip in by_place}
-    ends = [(-1, -1), *((trip.sequence, trip.place) for trip in by_place), (sent, max(places) + 1)]
-    for (before, place), (after, next_place) in pairwise(ends):
+    before = place = -1
+    for after, next_place in [*((trip.sequence, trip.place) for trip in by_place), (sent, max(places) + 1)]:
+        if after < before:
+            continue
         missing = [number for number in range(before + 1, after) if number not in arrived]
         hidden = sum(each not in places for each in range(place + 1, next_place))
         arrived.update(missing[len(missing) - min(hidden, len(missing)) :])
+        before, place = after, next_place
     return arrived

@@ -21,6 +21,8 @@ _TEST_SIGNED, _TEST_OPEN = struct.Struct("!I12xQHH68x"), struct.Struct("!IQHH28x
 _REPLY_SIGNED, _REPLY_OPEN = struct.Struct("!I12xQHH4xQ8xI12xQH6xB15x"), struct.Struct("!IQHHQIQH2xB3x")
 """Sequence, time, error estimate, session, time of arrival; of the sender: sequence, time, error estimate, TTL on arrival."""
 _SEQUENCE = struct.Struct("!I")
+_RESERVED_SIGNED, _RESERVED_OPEN = slice(28, 96), slice(16, 44)
+"""Zero in a test packet; in a reply the time of arrival stands there, among others."""
 
 _TLV = struct.Struct("!BBH")
 _CLASS_OF_SERVICE = struct.Struct("!BBHHxx")
@@ -202,8 +204,14 @@ class Received(NamedTuple):
 
 
 def receive(data: bytes, key: bytes) -> Received:
-    """A test packet that may be answered; raises ProtocolError, or UnsignedError where it is only not signed."""
+    """A test packet that may be answered; raises ProtocolError, or UnsignedError where it is only not signed.
+
+    A reply is none, though it is signed as well: two reflectors, one of them named as the source by a third party, would answer each
+    other for ever. RFC 8762 lets senders fill what is reserved with nothing but zeros, so what is there tells a reply.
+    """
     fields, start = _base(data, _TEST_SIGNED if key else _TEST_OPEN, key)
+    if any(data[_RESERVED_SIGNED if key else _RESERVED_OPEN]):
+        raise ProtocolError("a reply, and no test packet")
     return Received(data, fields, start, fields[3])
 
 
@@ -235,7 +243,7 @@ def _reflected_tlvs(test: Received, key: bytes, place: int, seen: Seen) -> tuple
             bits = _CLASS_OF_SERVICE.unpack_from(data, begin)[3]
             dscp = bits >> 10
             _CLASS_OF_SERVICE.pack_into(tail, at, 0, kind, 4, dscp << 10 | seen.dscp << 4 | seen.ecn << 2)
-        elif kind == HMAC and key:
+        elif kind == HMAC and key and end - begin == _TLV.size + HMAC_BYTES:  # of several only the last was looked at
             tail[at + _TLV.size : end - start] = _signed(key, _SEQUENCE.pack(place) + tail[:at])
         elif kind != PADDING:
             tail[at] = UNRECOGNISED

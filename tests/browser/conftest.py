@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from monitor.web.acts import MailActs
 from monitor.web.door import Door, bind
-from monitor.web.routes import make_app
+from monitor.web.routes import People, make_app
 from tests.web.province import Clock, Province
 
 
@@ -15,11 +16,14 @@ async def _nothing() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def served(province: Province, address: str = "127.0.0.1:0") -> AsyncIterator[str]:
+async def served(
+    province: Province, address: str = "127.0.0.1:0", people: People | None = None, mail_acts: MailActs | None = None
+) -> AsyncIterator[str]:
     """Its address."""
     listener = bind(address)
     host, port = listener.getsockname()[:2]
-    door = Door(make_app(province, lambda _: ("text/plain", _nothing()), clock=Clock()))
+    app = make_app(province, lambda _: ("text/plain", _nothing()), people=people, mail_acts=mail_acts, clock=Clock())
+    door = Door(app)
     await door.open(listener)
     try:
         yield f"http://{host}:{port}"

@@ -119,9 +119,7 @@ def pop_failure(folder: Path) -> Province:
     ]  # fmt: skip
     made.outlooks[0] = replace(threat, rooms=(*rooms, *(each for each in threat.rooms if each.target not in behind)))
     made.is_ready = False, "1212 of 2580 checks observed so far"
-    made.inside = replace(
-        made.inside, reload_wrong="inventory/communes.yaml:12:5: unknown key nmae; did you mean name?"
-    )
+    made.inside = replace(made.inside, reload_wrong="inventory/communes.yaml:12:5")
     return made
 
 

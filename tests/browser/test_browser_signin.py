@@ -183,9 +183,3 @@ async def test_a_cookie_of_somebody_else_or_of_the_way_there_is_none(place: Plac
             begun = answer.cookies[BEGUN].value
         for value in ("", "x", "{}", response.cookies[SESSION].value, begun):
             assert await who(browser, board, {"Cookie": f"{SESSION}={value}"}) == "nobody"
-
-
-def test_on_a_board_behind_https_cookies_go_over_https_alone(place: Place) -> None:
-    response = web.Response()
-    BySession(OpenIdConnect(provider(place)), KEY, "https://board.example")._keep(response, SESSION, {}, 60)
-    assert response.cookies[SESSION]["secure"]

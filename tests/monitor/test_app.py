@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import sqlite3
@@ -64,10 +65,13 @@ def test_it_tells_what_it_is_doing_itself(running: Daemon) -> None:
     assert found["kinds"]["tcp"]["due_per_second"] == pytest.approx(10.0)
     assert (found["reload_wrong"], found["database_trouble"], found["traps"]) == ("", "", None)
     assert len(found["relays"]) == 1
-    running.write_inventory(MORE.replace("profile: portal", "profile: portall"))
-    assert running.run("reload")[0] == 1
-    assert "portall" in told()["reload_wrong"]
-    assert "portall" in running.get("/monitor")[1]
+    running.write_inventory(MORE.replace("profile: portal", "profile: my-passw0rd"))  # pasted into a wrong place
+    code, *said = running.run("reload")
+    assert (code, "my-passw0rd" in "".join(said)) == (1, True)
+    assert re.fullmatch(r"\S+\.yaml:\d+:\d+", told()["reload_wrong"]), "where, for everybody"
+    assert told()["reload_wrong"] in running.get("/monitor")[1]
+    for path in ("/api/v1/monitor", "/monitor", "/", "/metrics"):
+        assert "passw0rd" not in running.get(path)[1]
     running.write_inventory()
     assert running.run("reload")[0] == 0
     assert told()["reload_wrong"] == ""

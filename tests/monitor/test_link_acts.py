@@ -9,18 +9,21 @@ import stat
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import pytest
 
 from alerts.links import Act, Link, Signer
 from lab.certificates import Authority
 from lab.sink import Sink
-from monitor.acts import signing_key
+from monitor.acts import LinkActs, signing_key
+from monitor.core.model import Acknowledgement, Incident, Notification
+from monitor.web.acts import Refusal, RefusedLinkError
 from tests.alerts.conftest import MakeSink
+from tests.alerts.sample import NOW, notification
 from tests.monitor.daemon import Daemon, daemon
 from tests.monitor.making import rows
 
@@ -211,3 +214,36 @@ def test_without_a_place_for_the_key_mails_go_out_without_links(
         assert "can be neither read nor made" in made.log()
         assert made.get("/acts/ack/x/1/y")[0] == 404
     assert all("/acts/" not in each.text() for each in sink.mails)
+
+
+class Closing:
+    """A pipeline and a store of one incident, which is closed while the use of a link is written: no real one can be made to at that moment."""
+
+    def __init__(self, mail: Notification) -> None:
+        self.correlator = self.mails = self
+        self.open, self._mail = [mail.event.incident], mail
+
+    def incidents(self) -> tuple[Incident, ...]:
+        return tuple(self.open)
+
+    async def mail(self, _: str) -> Notification:
+        return self._mail
+
+    async def link_used(self, _: str) -> bool:
+        return False
+
+    async def use_link(self, *_: object) -> None:
+        self.open.clear()
+
+    def acknowledge(self, incident: str, _: Acknowledgement) -> None:
+        raise AssertionError(f"{incident} is over")
+
+
+async def test_an_incident_that_is_closed_while_its_link_is_used_is_over() -> None:
+    mail = notification()
+    closing, signer = Closing(replace(mail, thread=mail.event.incident.id)), Signer(b"k" * 32)
+    acts = LinkActs(signer, closing, closing, lambda: NOW)  # type: ignore[arg-type]
+    path = signer.path(Link(act=Act.ACKNOWLEDGE, mail=mail.id, expires=NOW + timedelta(days=1)))
+    with pytest.raises(RefusedLinkError) as refused:
+        await acts.accept([unquote(each) for each in path.split("/")[2:]], "")
+    assert refused.value.refusal is Refusal.OVER

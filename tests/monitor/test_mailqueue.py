@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -267,6 +267,7 @@ async def test_a_step_is_small_and_old_mails_behind_younger_ones_are_found(store
 async def test_it_is_done_by_itself_and_again_after_trouble(
     store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(mailqueue, "PRUNE_FIRST_SECONDS", 0.0)
     monkeypatch.setattr(mailqueue, "PRUNE_PAUSE_SECONDS", 0.01)
     await store.record([], [], [OPENED], NOW)
     await store.mails.sent(OPENED.id, NOW, "250")
@@ -279,3 +280,24 @@ async def test_it_is_done_by_itself_and_again_after_trouble(
         assert not task.done()
     finally:
         task.cancel()
+
+
+async def test_a_clock_that_is_wrong_at_the_start_throws_nothing_away(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if seconds == mailqueue.PRUNE_SECONDS:
+            raise asyncio.CancelledError
+
+    def clock() -> datetime:
+        return NOW if sum(slept) > 3600 else LATER
+
+    await store.record([], [], [OPENED], NOW)
+    await store.mails.sent(OPENED.id, NOW, "250")
+    monkeypatch.setattr(mailqueue.asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await prune_daily(store.mails, clock)
+    assert (await store.mails.standing(NOW)).counts == {"sent": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from base64 import b64decode
@@ -150,3 +151,26 @@ async def test_when_the_database_is_in_trouble_it_is_told_as_soon_as_it_is_not(c
     assert await case.reports().look()
     assert len(rows(file, "SELECT id FROM outbox")) == 2
     case.store.close()
+
+
+async def test_a_reload_in_the_middle_of_a_look_takes_nothing_away(case: Case) -> None:
+    """The meeting and its rooms leave the inventory while the past is read, and while it is measured along."""
+    before = case.inventory
+    gone = {id_: each for id_, each in before.targets.items() if each.site != "a"}
+    after = replace(before, targets=gone, meetings={})
+    case.now = BEGINS + MINUTE
+    reports = case.reports()
+
+    async def look_while_it_is_reloaded() -> bool:
+        looking = asyncio.create_task(reports.look())
+        await asyncio.sleep(0)
+        case.inventory = after
+        return await looking
+
+    assert await look_while_it_is_reloaded()
+    case.inventory, case.now = before, ENDS + SETTLED
+    await case.turn(State.UP, ROOM)  # a sign of life
+    assert await look_while_it_is_reloaded()
+    vi, _ = await case.letters()
+    assert vi.subject.startswith("SAU HỌP 13:00 24/11")
+    assert await reports.look(), "and what is no more is asked of no more"

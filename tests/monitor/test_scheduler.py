@@ -457,6 +457,28 @@ async def test_of_kinds_that_load_the_line_few_run_at_once_and_one_at_a_site() -
     await made.stop()
 
 
+async def test_what_waited_for_its_place_is_left_out_when_a_meeting_has_begun_or_it_has_left_meanwhile() -> None:
+    probes, meeting = Probes(), set[str]()
+    kinds = {each.name: replace(each, loads_the_line=each.name == "hang") for each in probes.kinds().values()}
+    made = Scheduler(kinds, lambda _: None, meeting.__contains__, LoadingRuns(at_once=1))
+    one, two, three = (replace(check(name, "hang", 3600), id=f"{name}#run", target=f"{name}/room") for name in "abc")
+    made.adopt(by_id([one, two, three]))
+    made.start()
+    try:
+        for each in (one, two, three):
+            made.recheck(each.id, 0)
+        await until(lambda: all(each.running for each in made._planned.values()))
+        meeting.add(two.target)
+        made.adopt(by_id([one, two]))
+        probes.free.set()
+        await until(lambda: not any(each.running for each in made._planned.values()))
+        await asyncio.sleep(0)
+    finally:
+        await made.stop()
+    assert probes.begun == {"a": 1}
+    assert made.spared == 1
+
+
 async def test_a_check_that_left_is_not_run_again_and_a_new_one_is() -> None:
     probes = Probes()
     async with scheduling(probes, check("old")) as made:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -282,6 +284,22 @@ async def test_endless_answers_are_bounded(row: tuple[str, Ask], place: Field | 
             place, lambda echo: [(TARGET, echo_reply(echo.identifier, echo.sequence + 1, b"x" * 99))] * 500
         ):
             _bad(await _run(kind, ask, 0), ask)
+
+
+async def test_no_number_waits_for_a_name(row: tuple[str, Ask], place: Field | None) -> None:
+    # Servers of names that are dead keep all threads of the loop waiting; what has an address must not wait behind them.
+    kind, ask = row
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.get_running_loop().set_default_executor(threads)
+        answered = threading.Event()
+        threads.submit(answered.wait)
+        try:
+            async with _silent(ask, place) as peer:
+                asking = asyncio.ensure_future(_run(kind, ask, getattr(peer, "port", 0)))
+                await eventually("the peer was asked", lambda: bool(peer.seen))
+                await asking
+        finally:
+            answered.set()
 
 
 async def test_nobody_there_is_refused(row: tuple[str, Ask], place: Field | None) -> None:

@@ -200,12 +200,14 @@ def answered(
     place: int = 0,
     clock: Clock = FREE,
     sequence: int | None = None,
+    ahead_ns: int = 0,
 ) -> bytes:
     """What our reflector would say, or nearly so."""
     test = stamp.receive(data, KEY.encode())
     if sequence is not None:
         test = test._replace(fields=(sequence, *test.fields[1:]))
-    return stamp.reflect(test, key, place or test.fields[0], Seen(time.time_ns(), 46, 0, 64), time.time_ns(), clock)[0]
+    now = time.time_ns() + ahead_ns
+    return stamp.reflect(test, key, place or test.fields[0], Seen(now, 46, 0, 64), now, clock)[0]
 
 
 async def _against(peer: UdpPeer, **options: Any) -> Result:
@@ -253,6 +255,25 @@ async def test_answers_to_what_was_never_sent_and_without_end_count_for_nothing(
     assert result.values["probe_media_duplicates"] == 10, "two of each are taken, and no more"
 
 
+def _number(data: bytes) -> int:
+    return int.from_bytes(data[:4], "big")
+
+
+async def test_a_clock_that_is_set_in_the_middle_is_not_the_line() -> None:
+    wrong = await _against(UdpPeer(answer=lambda data: [answered(data, ahead_ns=3600 * 10**9)]))
+    assert wrong.outcome is Outcome.OK
+    moving = UdpPeer(answer=lambda data: [answered(data, ahead_ns=(_number(data) // 5) * 10**9)])
+    result = await _against(moving)
+    assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
+    assert result.evidence == "a clock was set by 1 s or more in the middle of the test, ours or the reflector's"
+
+
+async def test_a_reflector_that_is_started_again_in_the_middle_is_not_the_line() -> None:
+    result = await _against(UdpPeer(answer=lambda data: [answered(data, place=_number(data) % 5 + 1)]))
+    assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
+    assert result.evidence == "the reflector was started again in the middle of the test"
+
+
 class Elsewhere(UdpPeer):
     """Answers rightly, but from another address."""
 
@@ -293,6 +314,18 @@ async def test_when_we_ourselves_are_too_busy_to_send_the_line_is_not_blamed() -
         )
     assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL)
     assert "too busy to send" in result.evidence
+    assert len(peer.seen) < 10, "what is due does not leave all at once"
+
+
+async def test_when_our_own_queue_is_full_the_line_is_not_blamed(reflector: Reflecting, mended: Field) -> None:
+    queue = ("dev", "near0", "root", "tbf", "rate", "64kbit", "burst", "2000", "limit", "2000")
+    run("tc", "-n", mended.near, "qdisc", "add", *queue)
+    try:
+        result = await media(duration=1.5)
+    finally:
+        run("tc", "-n", mended.near, "qdisc", "del", "dev", "near0", "root")
+    assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.LOCAL), result
+    assert "never left this host" in result.evidence
 
 
 @pytest.mark.parametrize("options", [{"key": {"file": "short"}}, {"reflector": "room.example"}, {"dscp": 64}])
@@ -369,6 +402,24 @@ async def test_a_source_and_all_together_have_a_rate_and_the_log_tells_the_end(
         made.stop()
     assert made.counts["limited"] >= 190
     assert made.counts["answered"] + made.counts["limited"] == 200
+
+
+async def test_while_keys_are_changed_both_are_answered_each_with_its_own(field: Field, tmp_path: Path) -> None:
+    keys = [KEY, KEY[::-1]]
+    for number, key in enumerate(keys):
+        (tmp_path / f"{number}").write_text(key)
+    options = [f"--key-file={tmp_path / str(number)}" for number in range(2)]
+    made = Reflecting(tmp_path, PORT + 3, *options, namespace=field.far)
+    try:
+        made.start()
+        for key in keys:
+            result = await media(port=PORT + 3, key={"file": key}, duration=0.2)
+            assert both(result, "loss_ratio") == (0, 0)
+        other = await media(port=PORT + 3, key={"file": "0" * 32}, duration=0.2)
+        assert other.reason is Reason.TIMEOUT
+    finally:
+        made.stop()
+    assert made.counts == {"answered": 20, "unsigned": 10}
 
 
 async def _answers_at(port: int, packets: list[bytes]) -> list[bytes]:

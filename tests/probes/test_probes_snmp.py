@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -652,6 +655,25 @@ async def test_garbage_that_makes_the_library_panic_is_a_protocol_failure(garbag
     async with UdpPeer([garbage]) as peer:
         result = await ask("snmp", timeout=0.6, port=peer.port, **_OPTIONS[how])
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
+
+
+def test_a_panic_of_the_library_is_not_traced_whatever_the_environment_wants(how: str) -> None:
+    # A process of its own, for the first panic decides; the trace takes half a second, in which nothing else runs.
+    script = f"""
+import asyncio
+from tests.probes.peers import UdpPeer, ask
+async def main():
+    async with UdpPeer([b"\\xff\\xff\\xff"]) as peer:
+        print((await ask("snmp", timeout=5, port=peer.port, **{_OPTIONS[how]!r})).reason)
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | {"RUST_BACKTRACE": "1"}, cwd=Path(__file__).parents[2], capture_output=True,
+        text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "protocol\n"
+    assert "panicked" in done.stderr
+    assert "stack backtrace:" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,17 @@ async def test_an_answer_that_is_not_signed_does_not_count(key: bytes | None) ->
     assert result.evidence.endswith("still waited for: an answer that is signed with our password")
 
 
+async def test_answers_without_end_that_are_not_signed_are_not_read_to_their_end() -> None:
+    class Flood(Stub):
+        def _by_script(self, data: bytes) -> list[bytes]:
+            return super()._by_script(data) * (1 if len(self.asked) == 1 else 100)
+
+    async with Flood(refuse(401), grant(lent=True, key=None)) as peer:
+        result = await ask("turn", port=peer.port, **LOGIN)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
+    assert result.evidence == "not TURN: 64 messages, and none is the answer"
+
+
 async def test_an_allocation_that_names_no_relay_is_none() -> None:
     async with Stub(refuse(401), grant()) as peer:
         result = await ask("turn", port=peer.port, **LOGIN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,7 +16,7 @@ from monitor.core.model import Outcome, Reason
 from probes.registry import Result
 from probes.webrtc_room import FRAMING
 from tests.probes.calls import DAYS, Meet
-from tests.probes.peers import LOOPBACK, ask
+from tests.probes.peers import LOOPBACK, ask, eventually
 
 
 async def room(meet: Meet, path: str = "/hop", **options: Any) -> Result:
@@ -92,13 +94,58 @@ async def _speaking(speak: Speak, *protocols: str) -> AsyncIterator[dict[str, An
 
 
 async def test_a_plain_websocket_is_enough_where_it_is_no_xmpp() -> None:
+    heard: list[Any] = []
+
     async def listen(websocket: web.WebSocketResponse) -> None:
-        await websocket.receive()
+        heard.append(await websocket.receive())
 
     async with _speaking(listen) as options:
         result = await ask("webrtc-room", LOOPBACK, subprotocol="", **options)
+        await eventually("it is told the end", lambda: bool(heard))
     assert result.outcome is Outcome.OK
     assert result.evidence == "the page and the signalling answer"
+    assert (heard[0].type, heard[0].data) == (WSMsgType.CLOSE, 1000)
+
+
+async def _beginning(websocket: web.WebSocketResponse) -> None:
+    await websocket.send_str(f"<open xmlns='{FRAMING}'/>")
+    await websocket.send_str("<features/>")
+
+
+async def test_a_server_that_never_says_good_bye_is_good() -> None:
+    leave = asyncio.Event()
+
+    async def speak(websocket: web.WebSocketResponse) -> None:
+        await _beginning(websocket)
+        await leave.wait()
+
+    async with _speaking(speak, "xmpp") as options:
+        result = await ask("webrtc-room", LOOPBACK, **options)
+        leave.set()
+    assert result.outcome is Outcome.OK, result
+
+
+@pytest.mark.parametrize("opcode", [WSMsgType.PING, WSMsgType.PONG, WSMsgType.TEXT], ids=lambda each: each.name)
+async def test_frames_without_end_are_not_read_to_their_end(opcode: WSMsgType) -> None:
+    over: list[bool] = []
+
+    async def speak(websocket: web.WebSocketResponse) -> None:
+        if opcode is WSMsgType.TEXT:
+            await _beginning(websocket)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await websocket.send_frame(b"", opcode)
+                await asyncio.sleep(0)
+        over.append(True)
+
+    async with _speaking(speak, "xmpp") as options:
+        result = await ask("webrtc-room", LOOPBACK, **options)
+        await eventually("the connection is closed", lambda: bool(over))
+    if opcode is WSMsgType.TEXT:
+        assert result.outcome is Outcome.OK
+    else:
+        assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
+        assert result.evidence == "16 pings and pongs instead of a word"
 
 
 @pytest.mark.parametrize(

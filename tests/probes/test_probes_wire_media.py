@@ -5,6 +5,9 @@ from __future__ import annotations
 import hmac
 import random
 import struct
+import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -178,9 +181,25 @@ def test_any_bytes_are_a_packet_or_a_protocol_error(data: bytes, signed: bool) -
         assert not signed
 
 
-@given(st.binary(min_size=44, max_size=400))
-def test_whatever_is_answered_unsigned_is_answered_in_the_same_length(data: bytes) -> None:
+@given(st.binary(min_size=16, max_size=16), st.binary(max_size=400))
+def test_whatever_is_answered_unsigned_is_answered_in_the_same_length(begin: bytes, tail: bytes) -> None:
+    data = begin + bytes(28) + tail
     assert len(reflected(data, b"")) == len(data)
+
+
+@pytest.mark.parametrize("key", [KEY, b""], ids=["signed", "open"])
+def test_a_reply_is_no_test_packet_so_that_no_two_reflectors_answer_each_other(key: bytes) -> None:
+    with pytest.raises(stamp.ProtocolError, match="a reply"):
+        stamp.receive(reflected(packet(key), key), key)
+
+
+def test_many_signatures_in_one_packet_make_its_answer_no_longer() -> None:
+    base, tlvs = packet()[:112], bytes([0x80, stamp.HMAC, 0, 0]) * 300
+    signature = hmac.digest(KEY, base[:4] + tlvs, "sha256")[:16]
+    data = base + tlvs + bytes([0x80, stamp.HMAC, 0, 16]) + signature
+    reply = reflected(data)
+    assert len(reply) == len(data)
+    assert stamp.decode(reply, KEY).sequence == 7
 
 
 @given(st.binary(max_size=200))
@@ -301,10 +320,57 @@ def test_the_last_one_is_counted_where_it_was_lost() -> None:
     assert (found.there.lost, found.back.lost) == (0, 1)
 
 
+@pytest.mark.parametrize("hours", [0, -5])
+@pytest.mark.parametrize("moved", [-2, 0, 2])
+def test_a_clock_that_is_set_meanwhile_is_told_from_one_that_is_wrong(hours: int, moved: int) -> None:
+    trips = course(10, set(), set(), offset_ns=hours * 3600 * 10**9)
+    trips[5:] = [
+        each._replace(arrived_ns=each.arrived_ns + moved * 10**9, reflected_ns=each.reflected_ns + moved * 10**9)
+        for each in trips[5:]
+    ]
+    assert look(10, trips, 0.06).clock_moved_seconds == pytest.approx(abs(moved) - 0.01 if moved else 0)
+
+
+def test_a_number_that_two_packets_have_tells_that_the_reflector_began_anew() -> None:
+    trips = course(10, {4}, set())
+    assert not look(10, [*trips, trips[5], trips[2]._replace(place=20)], 0.06).began_anew
+    trips[6:] = [each._replace(place=each.place - 6) for each in trips[6:]]
+    assert look(10, trips, 0.06).began_anew
+
+
 def test_one_reply_is_enough() -> None:
     found = look(100, course(100, set(range(100)) - {42}, set()), 0.06)
     assert found.there.loss_ratio == 0.99
     assert found.back.loss_ratio == 0
+
+
+def _steps(work: Callable[[], object]) -> int:
+    """Lines that it runs through."""
+    steps = 0
+
+    def step(*_: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return steps
+
+
+def _to_and_fro(many: int) -> list[Trip]:
+    """Of the first, the last, the second, the last but one: every other one came back."""
+    order = [each for pair in zip(range(many // 2), range(many - 1, 0, -1), strict=False) for each in pair]
+    return [Trip(sequence, place, 0, 0, 0, 0) for place, sequence in enumerate(order) if sequence % 4 < 2]
+
+
+def test_no_order_that_a_peer_makes_up_costs_more_than_another() -> None:
+    few, many = (_steps(lambda many=each: look(many, _to_and_fro(many), 0.06)) for each in (400, 1600))
+    assert many < 5 * few
 
 
 @given(

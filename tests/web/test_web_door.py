@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,8 +20,8 @@ GIVE_UP_SECONDS = 20.0
 async def standing(address: str = "127.0.0.1:0") -> AsyncIterator[tuple[str, int]]:
     """An open door; its host and port."""
 
-    async def hello(_: web.Request) -> web.Response:
-        return web.Response(text="hello")
+    async def hello(request: web.Request) -> web.Response:
+        return web.Response(text="hello") if "fail" not in request.query else web.Response(text=1)  # type: ignore[arg-type]
 
     app = web.Application()
     app.router.add_get("/", hello)
@@ -104,3 +105,32 @@ async def test_an_address_that_is_taken_is_told() -> None:
     async with standing() as (host, port):
         with pytest.raises(OSError, match="in use"):
             bind(f"{host}:{port}")
+
+
+async def test_a_crowd_that_comes_at_once_waits_before_the_door() -> None:
+    async with standing() as (host, port):
+        crowd = [socket.create_connection((host, port), timeout=2) for _ in range(300)]  # none of them is let in yet
+        for each in crowd:
+            each.close()
+
+
+async def test_what_is_no_http_fills_no_log_but_a_mistake_of_ours_stands_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with standing() as (host, port):
+        for said in (
+            b"GET /\xff HTTP/1.1\r\nHost: x",
+            b"GET / HTTP/1.1\r\nContent-Length: x",
+            b"GET / HTTP/1.1\r\nA\n: b",
+        ):
+            reader, writer = await asyncio.open_connection(host, port)
+            writer.write(said + b"\r\n\r\n")
+            assert b" 400 " in await reader.readline()
+            writer.close()
+        assert caplog.records == []
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /?fail HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b" 500 " in await reader.readline()
+        writer.close()
+    (told,) = caplog.records
+    assert told.exc_info

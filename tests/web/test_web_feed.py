@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from monitor.core.model import State
 from monitor.web import feed as feed_module
 from monitor.web.board import Board
 from monitor.web.door import LASTING
@@ -119,6 +120,25 @@ async def test_all_viewers_of_a_page_are_served_by_one_rendering(
     assert sorted(made[before:]) == ["en", "vi"]
     for each in answers:
         each.close()
+
+
+async def test_viewers_that_come_at_once_are_served_by_one_rendering(
+    http: aiohttp.ClientSession, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, make = [], Pages._make
+
+    async def slow(self: Pages, path: str, words: Words, now: datetime) -> Page:
+        made.append(path)
+        await asyncio.sleep(0.1)  # as one that is read from the database
+        return await make(self, path, words, now)
+
+    monkeypatch.setattr(Pages, "_make", slow)
+    for page, status in (("/", 200), ("/sites/none", 404)):
+        answers = await asyncio.gather(*(http.get("/events", params={"page": page}) for _ in range(20)))
+        assert {answer.status for answer in answers} == {status}
+        assert made.count(page) == 1
+        for answer in answers:
+            answer.close()
 
 
 async def test_time_that_goes_by_is_no_change(http: aiohttp.ClientSession, province: Province) -> None:
@@ -261,6 +281,24 @@ async def test_a_page_that_cannot_be_made_does_not_look_fresh(
         await Stream(answer).next("page")
         async with asyncio.timeout(GIVE_UP_SECONDS):
             await broken.read()  # which ends
+
+
+async def test_news_that_cannot_be_told_keep_no_page_from_being_renewed(
+    http: aiohttp.ClientSession, province: Province, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def mistaken(*_: object) -> str:
+        raise KeyError("a mistake of ours")
+
+    monkeypatch.setattr(feed_module, "news", mistaken)
+    async with http.get("/events") as answer:
+        stream = Stream(answer)
+        await stream.next("page")
+        for state in (State.DOWN, State.UP):
+            await asyncio.sleep(2 * feed_module.LOOK_SECONDS)  # it has seen what was open before
+            province.set_all(state)
+            change(province)
+            await stream.next("page")
+    assert "news were not told" in caplog.text
 
 
 async def test_a_stream_takes_nobody_the_place_at_the_door(http: aiohttp.ClientSession, app: web.Application) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import select
+import socket
 from base64 import b64encode
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 import pytest
 
 from monitor.core.model import State
-from monitor.web import api
+from monitor.web import api, routes
+from monitor.web.pages import Page, Pages
 from monitor.web.view import View
+from monitor.web.words import Words
 from tests.web.conftest import FILLER_LINES
 from tests.web.province import Clock, Province
 
@@ -183,3 +187,21 @@ async def test_of_many_answers_one_is_made_in_a_round_of_the_loop(
     assert {status for status, *_ in answers} == {200}
     assert made.total() == 50
     assert max(made.values()) == 1
+
+
+async def test_who_does_not_take_an_answer_is_dropped(
+    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def large(_: Pages, path: str, words: Words, now: datetime) -> Page:
+        return Page(200, "x" * (16 << 20), now)  # more than the kernel takes from us
+
+    monkeypatch.setattr(routes, "WRITE_SECONDS", 0.2)
+    monkeypatch.setattr(Pages, "_make", large)
+    deaf = socket.create_connection((http._base_url.host, http._base_url.port))  # type: ignore[union-attr]
+    deaf.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    gone = select.poll()
+    gone.register(deaf, 0)  # tells only that it is broken
+    async with asyncio.timeout(20):
+        while not gone.poll(0):
+            await asyncio.sleep(0.01)
+    deaf.close()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -16,7 +17,19 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from monitor.core.model import Silence
-from monitor.web.signin import ByHeader, from_ourselves, local_path, plain_name
+from monitor.web import forms
+from monitor.web.signin import (
+    BEGUN,
+    HOST_ONLY,
+    SESSION,
+    Begun,
+    ByHeader,
+    BySession,
+    SignInError,
+    from_ourselves,
+    local_path,
+    plain_name,
+)
 from tests.web.desk import Board, free_port, sentence, who
 from tests.web.province import NOW
 from tests.web.proxy import NAME, PASSWORD, in_front_of
@@ -148,6 +161,7 @@ async def test_a_form_of_another_site_or_of_nobody_does_nothing(path: str, proxi
         {"Sec-Fetch-Site": "same-site", "Origin": proxied.address},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {},
     ]
     async with aiohttp.ClientSession() as http:
@@ -159,22 +173,55 @@ async def test_a_form_of_another_site_or_of_nobody_does_nothing(path: str, proxi
     assert proxied.done.acts == []
 
 
-async def test_what_is_no_form_is_an_empty_one(proxied: Board) -> None:
-    headers = {"X-Remote-User": "an", "Sec-Fetch-Site": "same-origin"}
-    none = {"Content-Type": "multipart/form-data"}
+NO_FORMS = [
+    ("multipart/form-data", b"\xff"),
+    ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\nq\r\n--x--\r\n'),
+    ("application/x-www-form-urlencoded; charset=bogus", b"no%ffte=1"),
+    ("application/x-www-form-urlencoded", b"&note=" * 20),
+]
+
+
+@pytest.mark.parametrize(("kind", "body"), NO_FORMS)
+async def test_what_is_no_form_is_an_empty_one(kind: str, body: bytes, proxied: Board) -> None:
+    headers = {"X-Remote-User": "an", "Sec-Fetch-Site": "same-origin", "Content-Type": kind}
     async with aiohttp.ClientSession(headers=headers) as http:
-        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=b"\xff", headers=none) as answer:
+        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=body) as answer:
             assert answer.status == 200
-        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data={"note": "x" * 2000}) as answer:
+        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=b"note=" + b"x" * 2000) as answer:
             assert answer.status == 413
     assert proxied.done.acts == [("take", CASE, "", "an")]
+
+
+async def test_a_form_that_never_comes_is_not_waited_for(proxied: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "WHOLE_SECONDS", 0.1)
+    headers = {"X-Remote-User": "an", "Sec-Fetch-Site": "same-origin"}
+
+    async def begun() -> AsyncIterator[bytes]:
+        yield b"note="
+        await asyncio.Event().wait()
+
+    async with (
+        aiohttp.ClientSession(headers=headers) as http,
+        http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=begun()) as answer,
+    ):
+        assert answer.status == 408
+    assert proxied.done.acts == []
+
+
+async def test_from_a_page_one_is_silent_no_longer_than_it_offers(proxied: Board) -> None:
+    headers = {"X-Remote-User": "an", "Sec-Fetch-Site": "same-origin"}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        for form in ({"for": "31d", "reason": "x"}, {"reason": "x"}):
+            async with http.post(f"{proxied.address}/desk/incidents/{CASE}/silence", data=form) as answer:
+                assert answer.status == 422
+    assert proxied.done.acts == []
 
 
 @pytest.mark.parametrize(
     ("wanted", "path"),
     [
         ("/incidents/7?lang=en", "/incidents/7?lang=en"), ("", "/"), ("//evil.example", "/"), ("/\\evil.example", "/"),
-        ("https://evil.example", "/"), ("/a\r\nSet-Cookie: x", "/"), ("javascript:alert(1)", "/"), ("/" + "x" * 500, "/"),
+        ("https://evil.example", "/"), ("/a\r\nSet-Cookie: x", "/"), ("javascript:alert(1)", "/"), ("//[", "/"), ("/" + "x" * 500, "/"),
     ],
 )  # fmt: skip
 def test_nobody_is_sent_elsewhere_by_us(wanted: str, path: str) -> None:
@@ -191,3 +238,57 @@ def test_behind_a_proxy_the_origin_is_that_of_the_board_as_people_reach_it() -> 
 
 def test_a_name_is_one_line_that_can_be_shown() -> None:
     assert [plain_name(each) for each in (" An ", "", "a\nb", "\ud800", "x" * 81)] == ["An", "", "", "", ""]
+
+
+# -- a cookie keeps it -------------------------------------------------------------------------------------------------
+
+
+class Anybody:
+    """Vouches for whoever comes: only the cookies are looked at here."""
+
+    async def begin(self) -> Begun:
+        return Begun(url="https://sso.example/auth", kept={"state": "1"})
+
+    async def finish(self, answer: Mapping[str, str], _: Mapping[str, str]) -> str:
+        if "why" in answer:
+            raise SignInError("refused", answer["why"])
+        return "an"
+
+
+@pytest.mark.parametrize(("board", "before"), [("https://board.example", HOST_ONLY), ("http://board.example", "")])
+async def test_behind_https_a_cookie_is_of_this_host_alone(board: str, before: str, opened: list[Board]) -> None:
+    made = Board(free_port(), BySession(Anybody(), b"k" * 32, board))
+    opened.append(made)
+    await made.open()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+
+        async def get(path: str, cookie: str = "") -> aiohttp.ClientResponse:
+            return await http.get(made.address + path, headers={"Cookie": cookie}, allow_redirects=False)
+
+        begun = (await get("/sign-in?back=//[")).cookies[before + BEGUN]
+        answer = await get("/signed-in?state=1", f"{before}{BEGUN}={begun.value}")
+        session, gone = answer.cookies[before + SESSION], answer.cookies[before + BEGUN]
+        assert answer.headers["Location"] == "/"
+        for each in (begun, session, gone):
+            assert (bool(each["secure"]), each["path"], each["domain"]) == (bool(before), "/", "")
+        assert gone["max-age"] == "0"
+        assert await who(http, made, {"Cookie": f"{before}{SESSION}={session.value}"}) == "an"
+        other = SESSION if before else HOST_ONLY + SESSION
+        assert await who(http, made, {"Cookie": f"{other}={session.value}"}) == "nobody"
+
+
+async def test_what_a_stranger_says_is_one_line_of_the_log(
+    opened: list[Board], caplog: pytest.LogCaptureFixture
+) -> None:
+    made = Board(free_port(), BySession(Anybody(), b"k" * 32, ""))
+    opened.append(made)
+    await made.open()
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        await http.get(f"{made.address}/sign-in", allow_redirects=False)
+        async with http.get(
+            f"{made.address}/signed-in", params={"why": "x\nERROR all is lost\u202e" + "y" * 2000}
+        ) as answer:
+            assert answer.status == 403
+    (said,) = (each.getMessage() for each in caplog.records if each.name == "monitor.web.desk")
+    assert said.startswith("sign-in from 127.0.0.1: 'x\\nERROR all is lost\\u202eyyy")
+    assert len(said) < 600
