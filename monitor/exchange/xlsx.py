@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,8 @@ MAX_CELLS = 1_000_000
 """Of a workbook, with empty ones in front of others; six times what the nation has."""
 MAX_MERGED = 200_000
 """Cells that are merged with others; what is beyond is read as it stands."""
+HEADING_POINTS = 16.0
+"""Height of a line of a heading."""
 SPARE_ROWS = 500
 """Rows below the last one that have drop-downs too."""
 _OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -167,6 +170,9 @@ def _write_table(
             sheet.column_dimensions[letter].outlineLevel, sheet.column_dimensions[letter].hidden = 1, True
         if column.choices and lists.get(column.choices):
             sheet.data_validations.append(_choice(column, letter, last, lists, choices, language))
+    # Not every program makes room for a heading of several lines by itself, and how a line's columns differ stands in the last one.
+    lines = max(len(textwrap.wrap(each.headers[language], round(each.width) - 2)) for each in table.columns)
+    sheet.row_dimensions[1].height = HEADING_POINTS * lines
     sheet.append([_heading(sheet, column, language) for column in table.columns])
     cells = [_cell(sheet, "-", _format(column)) for column in table.columns]
     for row in rows:  # each is written before the next one, so that cells can be used again
