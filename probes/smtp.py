@@ -14,7 +14,8 @@ from pydantic import Field
 from monitor.core.model import Reason
 from probes.engine import connection
 from probes.engine.connection import TrustOptions
-from probes.registry import Metric, Request, Result, failed, labelled, ok, probe
+from probes.engine.laps import Laps
+from probes.registry import Metric, Request, Result, failed, ok, probe
 from probes.wire import tls
 from probes.wire.text import one_line
 
@@ -42,19 +43,12 @@ class _Wrong(Exception):
         self.result = result
 
 
-class _Dialogue:
+class _Dialogue(Laps):
     """Lines out and replies in, with the time that each took."""
 
     def __init__(self, request: Request[SmtpOptions]) -> None:
+        super().__init__(PHASE)
         self.request = request
-        self.values: dict[str, float] = {}
-        self._clock = asyncio.get_running_loop().time
-        self._mark = self._clock()
-
-    def lap(self, phase: str) -> None:
-        now = self._clock()
-        self.values[labelled(PHASE, phase=phase)] = now - self._mark
-        self._mark = now
 
     async def reply(self, reader: asyncio.StreamReader, want: int, phase: str) -> list[str]:
         lines: list[str] = []

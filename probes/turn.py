@@ -16,6 +16,7 @@ from monitor.core.model import Reason
 from probes.engine import connection
 from probes.engine.connection import UntrustedError
 from probes.engine.datagrams import hostname
+from probes.engine.laps import Laps
 from probes.engine.stun import Client, RefusedError, ServerOptions, open_client
 from probes.registry import Metric, Request, Result, Secret, failed, labelled, ok, probe
 from probes.wire import stun
@@ -36,21 +37,14 @@ class TurnOptions(ServerOptions):
     loop: bool = Field(False, description="send one datagram through the relay to itself")
 
 
-class _Attempt:
+class _Attempt(Laps):
     """One allocation, and what was measured on the way."""
 
     def __init__(self, client: Client) -> None:
-        self.values: dict[str, float] = {}
+        super().__init__(PHASE)
         self.relay, self.seen = ("", 0), ("", 0)
         self.software = ""
         self._client = client
-        self._clock = asyncio.get_running_loop().time
-        self._mark = self._clock()
-
-    def lap(self, phase: str) -> None:
-        now = self._clock()
-        self.values[labelled(PHASE, phase=phase)] = now - self._mark
-        self._mark = now
 
     async def make(self, *, loop: bool) -> None:
         """Allocate, use and give back; raises RefusedError, ProtocolError, OSError."""
