@@ -55,6 +55,24 @@ PAGES: Mapping[str, tuple[str, str]] = {
 BROKEN_PAGE = "<h1>Quản lý văn bản và điều hành</h1><p>Đăng nhập</p><p>Lỗi kết nối cơ sở dữ liệu</p>"
 
 
+def write_baresip(folder: Path, listen: str, account: str) -> None:
+    """The files of a room without sound devices, which listens for SIP at an address and port and has one account."""
+    kept = Path("/usr/lib")
+    modules = next(kept.glob("*/baresip/modules"), kept / "baresip" / "modules")
+    (folder / "accounts").write_text(f"{account}\n")
+    (folder / "config").write_text(f"""sip_listen {listen}
+module_path {modules}
+module_app account.so
+module_app menu.so
+module stdio.so
+module g711.so
+module_tmp account.so
+audio_player aubridge,nil
+audio_source aubridge,nil
+""")
+    (folder / "contacts").touch()
+
+
 @dataclass(slots=True)
 class Peers:
     """The running servers; everything that they write is under `folder`."""
@@ -253,28 +271,8 @@ request_route {{
             running.wait(10)
         work = self.folder / "baresip"
         work.mkdir(exist_ok=True)
-        modules = next(
-            (
-                each
-                for each in (Path("/usr/lib/baresip/modules"), *Path("/usr/lib").glob("*/baresip/modules"))
-                if each.is_dir()
-            ),
-            Path("/usr/lib/baresip/modules"),
-        )
-        (work / "accounts").write_text(
-            f"<sip:{self.room_user}@10.68.0.10;transport=udp>;regint={60 if registers else 0};auth_pass=none\n"
-        )
-        (work / "config").write_text(f"""sip_listen {self.room}:5060
-module_path {modules}
-module_app account.so
-module_app menu.so
-module stdio.so
-module g711.so
-module_tmp account.so
-audio_player aubridge,nil
-audio_source aubridge,nil
-""")
-        (work / "contacts").touch()
+        account = f"<sip:{self.room_user}@10.68.0.10;transport=udp>;regint={60 if registers else 0};auth_pass=none"
+        write_baresip(work, f"{self.room}:5060", account)
         self.spawn("baresip", in_field([_program("baresip"), "-f", str(work)]))
 
     def _start_reflector(self) -> None:

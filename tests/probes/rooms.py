@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lab.certificates import Authority
+from lab.peers import write_baresip
 from probes.engine.stun import open_client
 from probes.registry import load
 from probes.wire.stun import Attribute, Kind, Method
@@ -129,22 +130,8 @@ class Baresip(Server):
     def start(self) -> None:
         work = self.folder / self.name
         work.mkdir()
-        modules = next(each for each in Path("/usr/lib").glob("**/baresip/modules") if each.is_dir())
-        (work / "accounts").write_text(
-            f"<sip:{self.user}@{LOOPBACK}:{self._registrar.port};transport=udp>;regint=60;auth_user={self.user};"
-            f"auth_pass={self._password}\n"
-        )
-        (work / "config").write_text(f"""sip_listen {LOOPBACK}:{self.port}
-module_path {modules}
-module_app account.so
-module_app menu.so
-module stdio.so
-module g711.so
-module_tmp account.so
-audio_player aubridge,nil
-audio_source aubridge,nil
-""")
-        (work / "contacts").touch()
+        account = f"<sip:{self.user}@{LOOPBACK}:{self._registrar.port};transport=udp>;regint=60;auth_user={self.user};"
+        write_baresip(work, f"{LOOPBACK}:{self.port}", f"{account}auth_pass={self._password}")
         told = b"200 OK" if self._password == ROOM_PASSWORD else b"401"
         self.spawn([program("baresip"), "-f", str(work)], lambda: told in self.log.read_bytes())
 
