@@ -175,7 +175,7 @@ class ReadinessReports:
         return target.partition("/")[0] in self._meeting_at
 
     def _watch_closer(self, running: Sequence[Session], now: datetime) -> None:
-        """Have the rooms asked in which people meet; what would load their lines is left out by the scheduler."""
+        """Have the rooms asked in which people meet, but by nothing that would load their lines."""
         inventory = self._inventory()
         rooms = dict.fromkeys(room for each in running for room in inventory.meetings[each.meeting].rooms)
         known = [inventory.targets[each] for each in rooms if each in inventory.targets]
@@ -194,11 +194,12 @@ class ReadinessReports:
             if until - ASKED_BEFORE <= now < until and (session, before) not in self._asked:
                 self._asked.add((session, before))
                 checks = list(self._checks(meeting))
-                long = [each.id for each in checks if self._loads_the_line(each)]
-                self.to_ask.update((each.id, None) for each in checks if not self._loads_the_line(each))
                 self._ask_until = until
-                for each in long:  # all of the time is theirs: few run together, so the last of them takes a while
-                    self._recheck(each)
+                for each in checks:
+                    if self._loads_the_line(each):  # few run together: all of the time is theirs
+                        self._recheck(each.id)
+                    else:
+                        self.to_ask[each.id] = None
                 log.info("meeting %s: %d checks are asked anew", meeting.id, len(checks))
 
     def _checks(self, meeting: Meeting) -> Iterator[Check]:
