@@ -44,6 +44,17 @@ def test_the_opinion_stays_within_its_scale(r: float, mos: float) -> None:
     assert mean_opinion(r) == mos
 
 
+@pytest.mark.parametrize(
+    ("milliseconds", "percent", "r"),
+    [(50, 0, 91.76), (150, 0, 89.54), (200, 0, 85.80), (300, 0, 72.67), (400, 0, 62.25),
+     (50, 1, 73.83), (150, 2, 59.38), (300, 3, 33.63)],
+)  # fmt: skip
+def test_another_implementation_of_the_model_gives_the_same(milliseconds: float, percent: float, r: float) -> None:
+    # Figures of a public implementation of the formulas of G.107 that is not ours, G.711 without concealment.
+    rated = rating(CODECS["g711"], loss_ratio=percent / 100, burst_ratio=1, delay_seconds=milliseconds / 1000)
+    assert rated == pytest.approx(r, abs=0.01)
+
+
 @pytest.mark.parametrize("milliseconds", [25, 50, 100, 150, 177, 200, 250, 300])
 def test_delay_costs_what_the_published_approximation_says(milliseconds: float) -> None:
     # Cole and Rosenbluth, "Voice over IP performance monitoring", ACM SIGCOMM CCR 31(2), 2001: fitted to G.107 itself.
