@@ -178,7 +178,7 @@ class App:
         self._live = Live(
             pipeline=self.pipeline, scheduler=self.scheduler, store=store, look_back=self._look_back, health=self._health,
             metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, outlooks=outlooks, series=self._series,
-            started=self._started, clock=utc_now,
+            composer=composer, started=self._started, clock=utc_now,
         )  # fmt: skip
         self._readiness = self._make_readiness_reports(outlooks, composer)
         heartbeat = self._make_heartbeat(composer)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 
+from alerts.compose import Composer
 from alerts.mailer import Mailer
 from alerts.own import Emergency
 from monitor.core.lasthour import Series
@@ -49,12 +50,14 @@ class Live:
         traps: TrapListener | None,
         outlooks: Outlooks,
         series: Callable[[str], Series | None],
+        composer: Composer,
         started: datetime,
         clock: Callable[[], datetime],
     ) -> None:
         self._pipeline, self._scheduler, self._store, self._look_back = pipeline, scheduler, store, look_back
         self._health, self._metrics, self._mailer, self._emergency = health, metrics, mailer, emergency
         self._traps, self._outlooks, self._series, self._started, self._clock = traps, outlooks, series, started, clock
+        self._composer = composer
         self._reloaded, self._reload_wrong = started, ""
         self._signs: dict[str, tuple[str, datetime]] = {}
         self._pace = Pace()
@@ -108,6 +111,10 @@ class Live:
     async def life(self, incident: str) -> Life | None:
         """What was written of an incident; None when there is none, or the database cannot be read now."""
         return await self._look_back.life(incident)
+
+    def what_to_do(self, incident: Incident, language: str) -> str:
+        """What the mails tell people to do about it."""
+        return self._composer.what_to_do(incident, self._pipeline.inventory, language)
 
     def series(self, target: str) -> Series | None:
         """What was measured of a line or service in the last hour."""

@@ -231,6 +231,7 @@ class Board:
             view=view,
             case=case,
             called=call_of(case),
+            todo=view.what_to_do(incident, words.language),
             level=level(case),
             ways=ways(incident, inventory, states, words),
             small=SMALL_LETTER,

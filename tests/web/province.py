@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from alerts.compose import Composer
 from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Records, Report, Span, Turn, history, members, report
 from monitor.core.life import Life
@@ -112,6 +113,9 @@ WORKINGS = Workings(
 """A monitor that is well."""
 
 
+COMPOSER = Composer(sender="NOC <noc@example.org>", message_id_domain="example.org", board="", grafana="")
+
+
 @dataclass(slots=True)
 class Province:
     """A View whose every part the test can set."""
@@ -148,6 +152,9 @@ class Province:
 
     async def life(self, incident: str) -> Life | None:
         return self.lives.get(incident)
+
+    def what_to_do(self, incident: Incident, language: str) -> str:
+        return COMPOSER.what_to_do(incident, self.settings, language)
 
     def series(self, target: str) -> Series | None:
         return self.measured.get(target)

@@ -232,6 +232,21 @@ def test_the_incident_page_shows_facts_evidence_and_impact(province: Province) -
     assert "kéo dài 11 phút 5 giây" in page
 
 
+def test_the_incident_page_says_what_to_do_while_it_is_open(province: Province) -> None:
+    case = province.cut("phuong-phu-ly")
+    province.cases = [case]
+    page = Board().incident(province, case.id, VI, NOW)
+    assert page is not None
+    assert "<strong>Cần làm:</strong> Gọi VNPT Ninh Bình, 1800 1260 (24/7), báo mã kênh C-phuong-phu-ly." in page
+    page = Board().incident(province, case.id, EN, NOW)
+    assert page is not None
+    assert "<strong>To do:</strong> Call VNPT Ninh Bình" in page
+    province.cases = [replace(case, closed=NOW)]
+    page = Board().incident(province, case.id, VI, NOW)
+    assert page is not None
+    assert "Cần làm" not in page
+
+
 def test_both_pages_tell_who_is_in_charge_of_a_target(province: Province) -> None:
     case = province.cut("phuong-phu-ly")
     root = replace(province.settings.targets[case.root], contact="Tổ vận hành, ĐT 0229 000 9020")
