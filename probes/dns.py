@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 from typing import Literal
 
 import dns.exception
@@ -17,6 +18,7 @@ import dns.rcode
 from pydantic import Field, model_validator
 
 from monitor.core.model import Reason
+from probes.engine import names
 from probes.engine.inbox import Inbox
 from probes.registry import Metric, Options, Request, Result, failed, ok, probe
 from probes.wire.text import one_line
@@ -54,8 +56,9 @@ class DnsOptions(Options):
 async def _over_udp(request: Request[DnsOptions], question: dns.message.Message) -> dns.message.Message | None:
     """The answer; None when it was truncated."""
     asked, patience = question.to_wire(), request.timeout_seconds / 2
+    (_, server), *_ = await names.look_up(request.address, request.options.port, socket.SOCK_DGRAM)
     transport, inbox = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: Inbox(16), remote_addr=(request.address, request.options.port)
+        lambda: Inbox(16), remote_addr=(names.number(server), request.options.port)
     )
     try:
         for attempt in (1, 2):
@@ -81,7 +84,7 @@ async def _over_udp(request: Request[DnsOptions], question: dns.message.Message)
 
 async def _over_tcp(request: Request[DnsOptions], question: dns.message.Message) -> dns.message.Message:
     request.trace(f"asking {request.address} over TCP")
-    reader, writer = await asyncio.open_connection(request.address, request.options.port)
+    reader, writer = await names.open_connection(request.address, request.options.port)
     try:
         asked = question.to_wire()
         writer.write(len(asked).to_bytes(2, "big") + asked)

@@ -21,6 +21,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from monitor.core.model import Reason
+from probes.engine import names
 from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
 from probes.wire import http, http2, tls
 from probes.wire.text import one_line
@@ -180,8 +181,7 @@ async def _connect(
     addresses = [request.address]
     if not request.address:
         timing.begin(f"the address of {parts.hostname}")
-        found = await asyncio.get_running_loop().getaddrinfo(_host(parts), port, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        addresses = [names.number(each) for _, each in await names.look_up(_host(parts), port)]
         timing.lap("resolve")
         request.trace(f"{parts.hostname} is {', '.join(addresses)}")
     reader, writer = await _first_that_accepts(addresses, port, timing)

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from monitor.core.model import Reason
-from probes.engine import connection
+from probes.engine import connection, names
 from probes.engine.connection import TrustOptions
 from probes.engine.laps import Laps
 from probes.registry import Metric, Request, Result, failed, ok, probe
@@ -91,7 +91,7 @@ async def run(request: Request[SmtpOptions]) -> Result:
     options = request.options
     talk = _Dialogue(request)
     request.trace(f"connecting to {request.address} port {options.port}")
-    reader, writer = await asyncio.open_connection(request.address, options.port, limit=MAX_LINE)
+    reader, writer = await names.open_connection(request.address, options.port, limit=MAX_LINE)
     talk.lap("connect")
     try:
         banner = await talk.reply(reader, 220, "banner")

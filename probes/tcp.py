@@ -9,6 +9,7 @@ import asyncio
 
 from pydantic import Field
 
+from probes.engine import names
 from probes.registry import Metric, Options, Request, Result, ok, probe
 
 
@@ -25,7 +26,7 @@ async def run(request: Request[TcpOptions]) -> Result:
     start = clock()
     port = request.options.port
     request.trace(f"connecting to {request.address} port {port}")
-    _, writer = await asyncio.open_connection(request.address, port)
+    _, writer = await names.open_connection(request.address, port)
     seconds = clock() - start
     writer.transport.abort()
     return ok(f"port {port} accepts", probe_tcp_connect_duration_seconds=seconds)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import Field, SecretStr
 
+from probes.engine import names
 from probes.registry import Metric, Options, Secret
 from probes.wire import tls
 
@@ -65,7 +66,7 @@ async def connect(address: str, port: int, trust: TrustOptions | None) -> AsyncI
     """Connect, with TLS when there is somebody to trust; raises UntrustedError, OSError. Ends without a farewell."""
     clock = asyncio.get_running_loop().time
     start = clock()
-    reader, writer = await asyncio.open_connection(address, port)
+    reader, writer = await names.open_connection(address, port)
     seconds, values = {"connect": clock() - start}, {}
     try:
         if trust is not None:
@@ -89,7 +90,7 @@ async def _secure(writer: asyncio.StreamWriter, address: str, port: int, trust: 
 
 async def _look_again(address: str, port: int, name: str) -> dict[str, float]:
     """Verifies nothing and sends nothing."""
-    _, writer = await asyncio.open_connection(
+    _, writer = await names.open_connection(
         address, port, ssl=tls.context(verify=False, ca_pem=""), server_hostname=name
     )
     values = tls.days_left(writer.get_extra_info("ssl_object"))

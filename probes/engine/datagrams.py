@@ -8,6 +8,8 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from probes.engine import names
+
 IP_RECVERR, IPV6_RECVERR = 11, 25
 """ip(7), ipv6(7): a socket that is not connected gets ICMP errors only with these."""
 MOST_WAITING = 256
@@ -69,21 +71,11 @@ def hostname(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-async def _resolved(address: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
-    """A number is read here, for the threads that look up names may all be waiting for a server that is dead."""
-    try:
-        found = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
-        found = await asyncio.get_running_loop().getaddrinfo(address, port, type=socket.SOCK_DGRAM)
-    family, _, _, _, peer = found[0]
-    return family, peer
-
-
 @contextlib.asynccontextmanager
 async def open_datagrams(address: str, port: int) -> AsyncIterator[Datagrams]:
     """Not connected, for the kernel would hide who else answers, but bound to the address that the peer will see."""
     loop = asyncio.get_running_loop()
-    family, peer = await _resolved(address, port)
+    (family, peer), *_ = await names.look_up(address, port, socket.SOCK_DGRAM)
     with socket.socket(family, socket.SOCK_DGRAM) as compass:
         compass.connect(peer)  # sends nothing
         local = compass.getsockname()

@@ -14,6 +14,7 @@ import pytest
 
 from monitor.core.model import Outcome, Reason
 from probes import http
+from probes.engine import names
 from probes.http import PHASES
 from tests.probes.peers import (
     BOMB_BYTES,
@@ -264,13 +265,12 @@ async def test_of_a_name_with_several_addresses_the_first_that_accepts_is_asked(
 ) -> None:
     # A name server cannot be asked from loopback alone: what it would say is given.
     async with TcpPeer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as peer:
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, peer.port)) for each in ("127.9.9.9", LOOPBACK)]
 
-        async def getaddrinfo(host: str, _port: int, **_: object) -> list[object]:
+        async def look_up(host: str, port: int) -> list[names.Found]:
             assert host == "xn--mu-95s.example"
-            return list(found)
+            return [(socket.AF_INET, (each, port)) for each in ("127.9.9.9", LOOPBACK)]
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(names, "look_up", look_up)
         told: list[str] = []
         result = await ask("http", "", url=f"http://mẫu.example:{peer.port}/", told=told)
     assert result.outcome is Outcome.OK, result

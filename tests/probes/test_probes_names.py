@@ -1,0 +1,67 @@
+"""Names are looked up in threads of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.core.model import Reason
+from probes.engine import names
+from tests.probes.peers import LOOPBACK, TcpPeer, ask
+
+PROBES = Path(__file__).parents[2] / "probes"
+
+
+@pytest.fixture
+def dead_resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Names are answered only when the test is over. A stub: a name server that is dead cannot be asked from loopback alone."""
+    over, real = threading.Event(), socket.getaddrinfo
+
+    def getaddrinfo(host: str, *args: object, **options: object) -> object:
+        if options.get("flags") == socket.AI_NUMERICHOST:
+            return real(host, *args, **options)  # type: ignore[arg-type]
+        over.wait(60)
+        raise socket.gaierror(socket.EAI_AGAIN, "no name server answers")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    over.set()
+
+
+@pytest.mark.usefixtures("dead_resolver")
+async def test_a_dead_name_server_holds_up_nothing_else() -> None:
+    asked = [
+        asyncio.create_task(ask("tcp", "room.example", port=5060, timeout=30)) for _ in range(3 * names.MOST_LOOK_UPS)
+    ]
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(20):
+        assert await asyncio.to_thread(lambda: "packed") == "packed"  # what mails and scrapes use
+        async with TcpPeer(b"") as peer:
+            assert (await ask("tcp", LOOPBACK, port=peer.port)).reason is Reason.OK
+    for each in asked:
+        each.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def test_a_number_is_its_own_address() -> None:
+    assert await names.look_up("127.0.0.1", 53) == [(socket.AF_INET, ("127.0.0.1", 53))]
+    assert await names.look_up("::1", 53) == [(socket.AF_INET6, ("::1", 53, 0, 0))]
+    assert [names.number(address) for _, address in await names.look_up("localhost", 53)][-1] in ("127.0.0.1", "::1")
+
+
+def test_a_link_local_number_keeps_its_interface() -> None:
+    assert names.number(("fe80::1", 53, 0, 2)) == "fe80::1%2"
+
+
+def test_no_probe_looks_up_names_by_itself() -> None:
+    own = {
+        path.name
+        for path in PROBES.rglob("*.py")
+        if any(each in path.read_text() for each in ("loop().getaddrinfo", "socket.getaddrinfo", "ThreadedResolver"))
+    }
+    assert own == {"names.py", "webrtc_room.py"}
