@@ -218,11 +218,33 @@ def test_a_mail_says_whom_to_call_about_its_target(cause: Cause, language: str, 
         Happening.OPENED, replace(ON_CALL, language=language), replace(INCIDENT, root=root.id, cause=cause)
     )
     text = part(sent(told, known), "plain").replace("\r", "")
-    assert f"{act}\n\n" in text
+    assert f"{act}\n" in text
     assert re.search(r"^(Đầu mối|In charge): +Tổ vận hành, ĐT 0229 000 9020$", text, re.MULTILINE)
     assert 'href="tel:02290009020" style="color:#0b57d0">Tổ vận hành, ĐT 0229 000 9020</a></td>' in html.unescape(
         part(sent(told, known), "html")
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "vi", "en"),
+    [
+        ({"cause": Cause.LINK}, "Tại xã: xem bộ chuyển đổi quang", "At the commune: see whether the converter"),
+        ({"cause": Cause.LINK, "state": State.DEGRADED}, "Tại xã: tạm dừng việc tải nặng", "At the commune: pause heavy"),
+        ({"cause": Cause.POWER}, "Tại xã: tắt thiết bị chưa cần dùng", "At the commune: switch off what is not needed"),
+        ({"cause": Cause.DEVICE}, "Tại xã: xem đèn nguồn", "At the commune: look at the power light"),
+        ({"cause": Cause.DEVICE, "reason": Reason.NOT_REGISTERED}, "Tại xã: tắt thiết bị họp", "At the commune: switch the"),
+        ({"cause": Cause.SHARED}, "Tại các xã không cần làm gì.", "The communes need do nothing."),
+        ({"cause": Cause.SERVICE, "root": "center/website"}, "", ""),
+    ],
+)  # fmt: skip
+def test_a_mail_has_a_plain_sentence_for_those_at_the_commune(changes: Mapping[str, Any], vi: str, en: str) -> None:
+    for language, says in (("vi", vi), ("en", en)):
+        incident = replace(INCIDENT, **changes)
+        mail = sent(notification(Happening.OPENED, replace(ON_CALL, language=language), incident))
+        for kind in ("plain", "html"):
+            text = " ".join(html.unescape(part(mail, kind)).split())
+            assert says in text
+            assert says or not re.search(r"Tại (các )?xã|communes? ", text.split("Bằng chứng")[0])
 
 
 @pytest.mark.parametrize(
