@@ -181,18 +181,19 @@ class Composer:
         """What the mail of a notification is about, in a line."""
         return self._surely(notification, _tidied(self._given(notification, inventory)))[0]
 
-    def what_to_do(self, incident: Incident, inventory: Inventory, language: str) -> str:
-        """What a mail about it would tell people to do, one line; empty when it is over, or the template fails."""
+    def what_to_do(self, incident: Incident, inventory: Inventory, language: str) -> tuple[str, ...]:
+        """What a mail about it would tell people to do, line by line; nothing when it is over, or the template fails."""
         if incident.closed is not None:
-            return ""
+            return ()
         reader = Contact(id="board", name="", email="", language=language)
         event = IncidentEvent(incident=incident, what=Happening.OPENED, at=incident.opened)
         told = Notification(id="board", thread=incident.id, contact=reader, event=event, reason="")
         try:
-            return line(self._text.get_template(f"{language}/act.txt").render(_tidied(self._given(told, inventory))))
+            text = self._text.get_template(f"{language}/act.txt").render(_tidied(self._given(told, inventory)))
         except Exception:
             log.exception("template %s/act.txt failed, the board says nothing of what to do", language)
-            return ""
+            return ()
+        return tuple(line(each) for each in text.splitlines() if each.strip())
 
     def _envelope(self, mail: str, contact: Contact, subject: str, now: datetime) -> EmailMessage:
         """A mail without anything in it."""

@@ -112,7 +112,7 @@ class Live:
         """What was written of an incident; None when there is none, or the database cannot be read now."""
         return await self._look_back.life(incident)
 
-    def what_to_do(self, incident: Incident, language: str) -> str:
+    def what_to_do(self, incident: Incident, language: str) -> Sequence[str]:
         """What the mails tell people to do about it."""
         return self._composer.what_to_do(incident, self._pipeline.inventory, language)
 

@@ -117,8 +117,8 @@ class View(Protocol):
     async def life(self, incident: str) -> Life | None:
         """What was written of an incident, also of one that was over long ago; None when there is none, or it cannot be read now."""
 
-    def what_to_do(self, incident: Incident, language: str) -> str:
-        """What people are told to do about it, as the mails say it; empty: nothing, or it is over."""
+    def what_to_do(self, incident: Incident, language: str) -> Sequence[str]:
+        """What people are told to do about it, as the mails say it, line by line; nothing when it is over."""
 
     def series(self, target: str) -> Series | None:
         """What was measured of a line or service in the last hour; None when nothing is kept of it."""

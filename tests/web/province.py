@@ -153,7 +153,7 @@ class Province:
     async def life(self, incident: str) -> Life | None:
         return self.lives.get(incident)
 
-    def what_to_do(self, incident: Incident, language: str) -> str:
+    def what_to_do(self, incident: Incident, language: str) -> Sequence[str]:
         return COMPOSER.what_to_do(incident, self.settings, language)
 
     def series(self, target: str) -> Series | None:
