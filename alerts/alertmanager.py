@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from alerts.resolver import Resolver
 from monitor.core.model import Incident, Inventory
 from monitor.core.words import WORDS
 
@@ -72,7 +73,7 @@ class Alertmanager:
         before: object = None
         clock = asyncio.get_running_loop().time
         again = clock()
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=POST_SECONDS)) as session:
+        async with Resolver().session(POST_SECONDS) as session:
             while True:
                 found = [each for each in self._incidents() if self._is_news(each)]
                 if (found != before or clock() >= again) and (found or told):

@@ -17,6 +17,7 @@ import aiohttp
 
 from alerts.compose import Composer
 from alerts.mailer import Delivery, Mailer
+from alerts.resolver import Resolver
 from alerts.summary import lines_of
 from monitor.core.model import Contact, Incident, Inventory
 from monitor.core.words import LOCAL, WORDS
@@ -85,7 +86,7 @@ class Heartbeat:
         """Ask the address in its time, until cancelled."""
         if not self._switch.url:
             return
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PING_SECONDS)) as session:
+        async with Resolver().session(PING_SECONDS) as session:
             while True:
                 self._on_sign("url", await self._ask(session))
                 await asyncio.sleep(self._switch.every_seconds)

@@ -19,6 +19,7 @@ from typing import Literal
 
 import aiosmtplib
 
+from alerts.resolver import Resolver
 from alerts.tidy import line
 
 REST_SECONDS = 60.0
@@ -27,6 +28,8 @@ QUIT_SECONDS = 1.0
 """A mail that was taken does not wait longer for the end of the dialogue."""
 NAME_SECONDS = 2.0
 """A mail waits no longer for the host's own full name, which the DNS is asked for."""
+LOOK_AGAIN_SECONDS = 3600.0
+"""So often the relays are looked up when there is no mail, for when no name server answers."""
 
 
 class Delivery(StrEnum):
@@ -132,7 +135,16 @@ class Mailer:
         self._relays, self._on_try, self._clock = relays, on_try, clock
         self._rests: dict[str, float] = {}
         """By relay that failed last time: until when it is tried last."""
+        self._resolver = Resolver()
         self._name: asyncio.Task[str] | None = None
+
+    async def remember(self) -> None:
+        """Know where the relays are before the name server is what is broken, until cancelled."""
+        while True:
+            for relay in self._relays:
+                with suppress(OSError, ValueError):
+                    await self._resolver.addresses(relay.host)
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     def failing(self) -> Mapping[str, bool]:
         """By relay: whether it failed when it was last tried."""
@@ -166,7 +178,7 @@ class Mailer:
         return sorted(self._relays, key=lambda each: self._rests.get(each.place, now) > now)
 
     async def _try(self, relay: Relay, message: EmailMessage, recipient: str) -> _Tried:
-        dialogue = _Dialogue(relay, await self._own_name())
+        dialogue = _Dialogue(relay, await self._own_name(), self._resolver)
         try:
             said = await dialogue.deliver(message, recipient)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:  # ValueError: a host name that is none
@@ -185,16 +197,18 @@ class Mailer:
 class _Dialogue:
     """One mail for one recipient over one connection; `step` says how far it came."""
 
-    def __init__(self, relay: Relay, own_name: str) -> None:
-        self._relay, self._own_name = relay, own_name
+    def __init__(self, relay: Relay, own_name: str, resolver: Resolver) -> None:
+        self._relay, self._own_name, self._resolver = relay, own_name, resolver
         self.step = Step.CONNECT
 
     async def deliver(self, message: EmailMessage, recipient: str) -> str:
         """What the relay said when it took the mail; raises what aiosmtplib raises, OSError or ValueError."""
         relay = self._relay
+        context = _context(relay)
+        sock = await self._resolver.connect(relay.host, relay.port, relay.timeout_seconds)
         client = aiosmtplib.SMTP(
-            hostname=relay.host, port=relay.port, timeout=relay.timeout_seconds, local_hostname=self._own_name,
-            use_tls=relay.tls == "implicit", start_tls=False, tls_context=_context(relay),
+            hostname=relay.host, port=None, sock=sock, timeout=relay.timeout_seconds, local_hostname=self._own_name,
+            use_tls=relay.tls == "implicit", start_tls=False, tls_context=context,
         )  # fmt: skip
         try:
             await client.connect()
@@ -275,4 +289,5 @@ def _context(relay: Relay) -> ssl.SSLContext | None:
 def _said(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return line(f"{error.code} {error.message}")
-    return line(str(error) or type(error).__name__)
+    text = str(error).replace(" on port None", "")  # aiosmtplib does not know the port of a socket
+    return line(text or type(error).__name__)

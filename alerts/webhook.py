@@ -17,6 +17,7 @@ import aiohttp
 from pydantic import TypeAdapter
 
 from alerts.mailer import Delivery, Outcome
+from alerts.resolver import Resolver
 from monitor.core.model import Contact, Incident, Notification
 
 VERSION = 1
@@ -50,7 +51,7 @@ class Webhooks:
 
     def __init__(self, hooks: Mapping[str, Webhook], on_try: Callable[[str, str], None]) -> None:
         """`hooks` by the id of their contact; `on_try` is told that id and what became of it."""
-        self._hooks, self._on_try = hooks, on_try
+        self._hooks, self._on_try, self._resolver = hooks, on_try, Resolver()
 
     async def send(self, notification: Notification, now: datetime) -> Outcome:
         """One try."""
@@ -66,7 +67,7 @@ class Webhooks:
         }
         try:
             async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=hook.timeout_seconds)) as session,
+                self._resolver.session(hook.timeout_seconds) as session,
                 session.post(hook.url, data=text, headers=headers, allow_redirects=False) as answer,
             ):
                 status, said = answer.status, ""

@@ -190,6 +190,7 @@ class App:
         works: dict[str, Coroutine[Any, Any, object]] = {
             "pipeline": self.pipeline.run(),
             "outbox": self.outbox.run(),
+            "relays": self._mailer.remember(),
             "emergency": emergency.run(),
             "outbox figures": self._health.watch_outbox(),
             "pace": self._live.watch_pace(),
