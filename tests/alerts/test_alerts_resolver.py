@@ -1,12 +1,16 @@
-"""Alerts leave also when no name server answers. Stubs of getaddrinfo: a name server cannot be broken from loopback alone."""
+"""Alerts leave also when no name server answers: with a real one that dies, and in detail with a stub of getaddrinfo."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +19,9 @@ from alerts import resolver
 from alerts.mailer import Delivery, Mailer, Relay
 from alerts.resolver import Resolver
 from tests.alerts.conftest import MakeSink
+from tests.alerts.dead_name_server import STUCK
 from tests.alerts.test_alerts_mailer import TO, mail
+from tests.probes.peers import program
 
 Break = Callable[[], None]
 NAME = "relay.noc.example"
@@ -47,7 +53,15 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     over.set()
 
 
-async def test_a_mail_leaves_although_the_name_server_has_died(
+def test_mails_leave_although_the_only_name_server_has_died_and_checks_wait_for_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [program("unshare"), "--mount", "--net", sys.executable, "-m", "tests.alerts.dead_name_server", tmp_path],
+        check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == {"before": "sent", "after": "sent", "mails": 2, "stuck": STUCK}
+
+
+async def test_a_mail_leaves_although_its_name_is_told_no_more(
     make_sink: MakeSink, port: int, relay: Relay, server: dict[str, Any]
 ) -> None:
     sink = make_sink(port)
