@@ -28,33 +28,42 @@ from grafana_foundation_sdk.models.common import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from dashboards.promql import ERRORS_HURT, FULL, SOURCE, or_none, query
-from dashboards.states import CAUSES, DOWN, PLAIN, SEVERITIES, called, colours
+from dashboards.promql import ERRORS_HURT, FULL, NOTHING, SOURCE, or_none, query
+from dashboards.states import CAUSES, DOWN, PLAIN, SEVERITIES, Coloured, called, colours, worded
+from dashboards.texts import Text, of_language, on_board
 
 
-def to(uid: str, title: str, **variables: str) -> boards.DashboardLink:
-    """From a point or a row to another dashboard, with the same time, source and board."""
+def to(uid: str, title: Text, **variables: str) -> boards.DashboardLink:
+    """From a point or a row to another dashboard of the same language, with the same time, source and board."""
     chosen = "".join(f"&var-{name}={value}" for name, value in variables.items())
     kept = "${__url_time_range}&${datasource:queryparam}&${board:queryparam}"
-    return boards.DashboardLink(title).url(f"/d/{uid}?{kept}{chosen}")
+    at = of_language(uid)
+    return boards.DashboardLink(title).url(Text(f"/d/{at}?{kept}{chosen}", f"/d/{at.english}?{kept}{chosen}"))
 
 
-DAYS = "suffix: ngày"
+DAYS = Text("suffix: ngày", "suffix: d")
 """As they are: Grafana's own unit makes weeks of them."""
+NO_DATA = Text("Không có số liệu", "No data")
+NOT_MEASURED = Text("Không đo", "Not measured")
 SMALL = {"percentunit": 0.05, "cps": 1, "short": 1, "none": 1}
 """What an axis reaches at least: without it Grafana lets one of zeros go to 100, which is 10,000 %."""
 Fixed = TypeVar("Fixed", stat.Panel, timeseries.Panel)
-TO_SITE = to("commune-site", "Xã, phường này", site="${__field.labels.site}")
-TO_LINE = to("commune-line", "Đường truyền này", site="${__field.labels.site}", target="${__field.labels.target}")
-TO_PROVIDER = to("commune-providers", "Nhà cung cấp này", provider="${__field.labels.provider}")
+Named = TypeVar("Named", stat.Panel, timeseries.Panel, bargauge.Panel, statetimeline.Panel)
+THIS_SITE = Text("Xã, phường này", "This commune")
+THIS_LINE = Text("Đường truyền này", "This line")
+THIS_PROVIDER = Text("Nhà cung cấp này", "This provider")
+TO_SITE = to("commune-site", THIS_SITE, site="${__field.labels.site}")
+TO_LINE = to("commune-line", THIS_LINE, site="${__field.labels.site}", target="${__field.labels.target}")
+TO_PROVIDER = to("commune-providers", THIS_PROVIDER, provider="${__field.labels.provider}")
 
 
 def to_board() -> boards.DashboardLink:
     """From a point or a row to the page of its site on the status board."""
-    return boards.DashboardLink("Bảng trạng thái").url("${board}/sites/${__data.fields.site}").target_blank(True)
+    link = boards.DashboardLink(Text("Bảng trạng thái", "Status board"))
+    return link.url(on_board("/sites/${__data.fields.site}")).target_blank(True)
 
 
-def row_link(uid: str, title: str, **variables: str) -> dict[str, Any]:
+def row_link(uid: str, title: Text, **variables: str) -> dict[str, Any]:
     """As `to`, for the cells of a column."""
     return {"title": title, "url": to(uid, title, **variables).build().url}
 
@@ -65,10 +74,10 @@ def last() -> common.ReduceDataOptions:
 
 
 def lines(
-    title: str, english: str, unit: str, *queries: Dataquery, hurts_from: float | None = None
+    title: Text, about: Text, unit: str, *queries: Dataquery, hurts_from: float | None = None
 ) -> timeseries.Panel:
     """Curves over time, with a dashed line where it begins to hurt."""
-    panel = timeseries.Panel().title(title).description(english).datasource(SOURCE).unit(unit).min(0)
+    panel = timeseries.Panel().title(title).description(about).datasource(SOURCE).unit(unit).min(0)
     panel.show_points(VisibilityMode.NEVER).fill_opacity(8).height(8).span(8)
     panel.tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
     panel.legend(
@@ -95,49 +104,53 @@ def router_ports(selector: str) -> list[timeseries.Panel]:
     """Traffic, use of the bandwidth and errors of the ports of a router."""
     return [
         lines(
-            "Lưu lượng tại bộ định tuyến", "Traffic of the ports of the router", "bps",
-            query(f"snmp_if_in_bits_per_second{{{selector}}}", "{{ifName}} nhận"),
-            query(f"snmp_if_out_bits_per_second{{{selector}}}", "{{ifName}} gửi", "B"),
+            Text("Lưu lượng tại bộ định tuyến", "Traffic of the router"),
+            Text("Lưu lượng các cổng của bộ định tuyến", "Traffic of the ports of the router"), "bps",
+            query(f"snmp_if_in_bits_per_second{{{selector}}}", Text("{{ifName}} nhận", "{{ifName}} in")),
+            query(f"snmp_if_out_bits_per_second{{{selector}}}", Text("{{ifName}} gửi", "{{ifName}} out"), "B"),
         ),
         lines(
-            "Mức sử dụng băng thông",
-            "Part of its bandwidth that a port carries in its busier direction; what is full is slow", "percentunit",
+            Text("Mức sử dụng băng thông", "Use of the bandwidth"),
+            Text(
+                "Phần băng thông mà một cổng đang dùng, ở chiều bận hơn; đầy thì chậm",
+                "Part of its bandwidth that a port carries in its busier direction; what is full is slow",
+            ), "percentunit",
             query(f"snmp_if_utilisation_ratio{{{selector}}}", "{{ifName}}"), hurts_from=FULL,
         ),
         lines(
-            "Gói lỗi tại bộ định tuyến", "Packets with errors at the ports of the router", "percentunit",
-            query(f"snmp_if_error_ratio{{{selector}}}", "{{ifName}}"), hurts_from=ERRORS_HURT,
+            Text("Gói lỗi tại bộ định tuyến", "Errors at the router"),
+            Text("Phần gói tin bị lỗi tại các cổng của bộ định tuyến", "Part of the packets at the ports of the router that have errors"),
+            "percentunit", query(f"snmp_if_error_ratio{{{selector}}}", "{{ifName}}"), hurts_from=ERRORS_HURT,
         ),
     ]  # fmt: skip
 
 
-def figure(title: str, english: str, unit: str, steps: boards.ThresholdsConfig, *queries: Dataquery) -> stat.Panel:
+def figure(title: Text, about: Text, unit: str, steps: boards.ThresholdsConfig, *queries: Dataquery) -> stat.Panel:
     """One or two big figures."""
-    panel = stat.Panel().title(title).description(english).datasource(SOURCE).reduce_options(last()).thresholds(steps)
-    panel.unit(unit).color_mode(BigValueColorMode.VALUE if steps is PLAIN else BigValueColorMode.BACKGROUND).no_value(
-        "Không có số liệu"
-    ).height(4).span(4)
+    panel = stat.Panel().title(title).description(about).datasource(SOURCE).reduce_options(last()).thresholds(steps)
+    panel.unit(unit).color_mode(BigValueColorMode.VALUE if steps is PLAIN else BigValueColorMode.BACKGROUND)
+    panel.no_value(NO_DATA).height(4).span(4)
     for each in queries:
         panel.with_target(each)
     return panel
 
 
-def words(title: str, english: str, texts: Mapping[int, tuple[str, str]], *queries: Dataquery) -> stat.Panel:
+def words(title: Text, about: Text, texts: Mapping[int, Coloured], *queries: Dataquery) -> stat.Panel:
     """How things are now: a word on its colour for each series."""
-    panel = figure(title, english, "none", PLAIN, *queries).mappings(called(texts))
+    panel = figure(title, about, "none", PLAIN, *queries).mappings(called(texts))
     panel.text(
         common.VizTextDisplayOptions().title_size(14).value_size(20)
     )  # so large as fits breaks words in two lines
     return panel.color_mode(BigValueColorMode.BACKGROUND).text_mode(BigValueTextMode.VALUE_AND_NAME)
 
 
-def counts(title: str, english: str, *queries: Dataquery) -> stat.Panel:
+def counts(title: Text, about: Text, *queries: Dataquery) -> stat.Panel:
     """How many there are of each, side by side."""
-    panel = figure(title, english, "none", PLAIN, *queries).color_mode(BigValueColorMode.BACKGROUND)
+    panel = figure(title, about, "none", PLAIN, *queries).color_mode(BigValueColorMode.BACKGROUND)
     return panel.text_mode(BigValueTextMode.VALUE_AND_NAME).orientation(VizOrientation.VERTICAL)
 
 
-def in_fixed_colours(panel: Fixed, texts: Iterable[tuple[str, str]]) -> Fixed:
+def in_fixed_colours(panel: Fixed, texts: Iterable[Coloured]) -> Fixed:
     """With a colour for each legend."""
     for text, color in texts:
         fixed = {"mode": "fixed", "fixedColor": color}
@@ -145,42 +158,47 @@ def in_fixed_colours(panel: Fixed, texts: Iterable[tuple[str, str]]) -> Fixed:
     return panel
 
 
-def bars(title: str, english: str, unit: str, steps: boards.ThresholdsConfig, *queries: Dataquery) -> bargauge.Panel:
+def renamed(panel: Named, texts: Mapping[str, Text]) -> Named:
+    """With words in place of some legends."""
+    for name, text in texts.items():
+        panel.override_by_name(name, [model.DynamicConfigValue(id_val="displayName", value=text)])
+    return panel
+
+
+def bars(title: Text, about: Text, unit: str, steps: boards.ThresholdsConfig, *queries: Dataquery) -> bargauge.Panel:
     """One bar for each series, as it is now."""
-    panel = bargauge.Panel().title(title).description(english).datasource(SOURCE).reduce_options(last())
+    panel = bargauge.Panel().title(title).description(about).datasource(SOURCE).reduce_options(last())
     panel.orientation(VizOrientation.HORIZONTAL).unit(unit).min(0).thresholds(steps).height(8).span(8)
     panel.display_mode(BarGaugeDisplayMode.BASIC)
-    panel.no_value("Không có số liệu")
+    panel.no_value(NO_DATA)
     for each in queries:
         panel.with_target(each)
     return panel
 
 
-def timeline(
-    title: str, english: str, texts: Mapping[int, tuple[str, str]], *queries: Dataquery
-) -> statetimeline.Panel:
+def timeline(title: Text, about: Text, texts: Mapping[int, Coloured], *queries: Dataquery) -> statetimeline.Panel:
     """What each was when, as bands of colour with words."""
-    panel = statetimeline.Panel().title(title).description(english).datasource(SOURCE).mappings(called(texts))
+    panel = statetimeline.Panel().title(title).description(about).datasource(SOURCE).mappings(called(texts))
     panel.unit("none").show_value(VisibilityMode.AUTO).row_height(0.85).height(8).span(12)
     for each in queries:
         panel.with_target(each)
     return panel
 
 
-def echoes(title: str, english: str, histogram: str, selector: str) -> heatmap.Panel:
+def echoes(title: Text, about: Text, histogram: str, selector: str) -> heatmap.Panel:
     """A histogram over time, the more the further from the background: after SmokePing, where smoke is the spread of the delay."""
     smoke = f"sum by (le) (increase({histogram}_bucket{{{selector}}}[$__rate_interval]))"
     color = heatmap.HeatmapColorOptions().mode(heat_model.HeatmapColorMode.SCHEME).scheme("Cividis").exponent(0.5)
-    panel = heatmap.Panel().title(title).description(english).datasource(SOURCE).calculate(False)
+    panel = heatmap.Panel().title(title).description(about).datasource(SOURCE).calculate(False)
     panel.with_target(query(smoke, "{{le}}").format(PromQueryFormat.HEATMAP))
     panel.color(color.steps(64)).y_axis(heatmap.YAxisConfig().unit("s")).cell_gap(0).unit("short")
     return panel.filter_values(heatmap.FilterValueRange().le(1e-9)).show_color_scale(True).height(10).span(24)
 
 
 def columns(
-    title: str,
-    english: str,
-    texts: Mapping[str, str],
+    title: Text,
+    about: Text,
+    texts: Mapping[str, Text],
     *queries: Dataquery,
     before: Sequence[model.DataTransformerConfig] = (),
     hidden: Iterable[str] = (),
@@ -195,7 +213,7 @@ def columns(
     order = {label: place for place, label in enumerate(texts)}
     away = dict.fromkeys(("Time", *hidden), True)
     tidy = {"excludeByName": away, "indexByName": order, "renameByName": dict(texts)}
-    panel = table.Panel().title(title).description(english).datasource(SOURCE).unit("none").no_value("")
+    panel = table.Panel().title(title).description(about).datasource(SOURCE).unit("none").no_value("")
     panel.align(FieldTextAlignment.AUTO).cell_options(TableAutoCellOptions()).inspect(False)
     for each in queries:
         panel.with_target(each)
@@ -210,7 +228,7 @@ def columns(
     return panel.cell_height(TableCellHeight.SM).height(10).span(12)
 
 
-def in_colour(texts: Mapping[int, tuple[str, str]]) -> dict[str, Any]:
+def in_colour(texts: Mapping[int, Coloured]) -> dict[str, Any]:
     """Settings of a column: words on their colours."""
     return {
         "custom.cellOptions": {"type": "color-background", "mode": "basic"},
@@ -220,17 +238,21 @@ def in_colour(texts: Mapping[int, tuple[str, str]]) -> dict[str, Any]:
 
 def open_incidents(selector: str) -> table.Panel:
     """The open incidents, each leading to its page on the status board."""
-    found = or_none(f"monitor_incident_info{{{selector}}}", target="Không có sự cố đang mở")
-    page = {"title": "Sự cố trên bảng trạng thái", "url": "${board}/incidents/${__value.text}", "targetBlank": True}
-    texts = {"severity": "Mức độ", "cause": "Nguyên nhân", "target": "Đối tượng", "incident": "Sự cố"}
-    worded = model.ValueMap(
-        options={
-            word: model.ValueMappingResult(text=text, index=index)
-            for index, (word, text) in enumerate((SEVERITIES | CAUSES).items())
-        }
-    )
+    found = or_none(f"monitor_incident_info{{{selector}}}", "target")
+    page = {
+        "title": Text("Sự cố trên bảng trạng thái", "The incident on the status board"),
+        "url": on_board("/incidents/${__value.text}"), "targetBlank": True,
+    }  # fmt: skip
+    texts = {
+        "severity": Text("Mức độ", "Severity"),
+        "cause": Text("Nguyên nhân", "Cause"),
+        "target": Text("Đối tượng", "Target"),
+        "incident": Text("Sự cố", "Incident"),
+    }
+    none = {NOTHING: Text("Không có sự cố đang mở", "No incident is open")}
     return columns(
-        "Sự cố đang mở", "Open incidents; the last column leads to the page of the incident", texts,
-        query(found, as_table=True), hidden=("Value", "__name__", "instance", "job", "site"),
+        Text("Sự cố đang mở", "Open incidents"),
+        Text("Sự cố đang mở; cột cuối dẫn đến trang của sự cố", "Open incidents; the last column leads to the page of the incident"),
+        texts, query(found, as_table=True), hidden=("Value", "__name__", "instance", "job", "site"),
         settings={"incident": {"links": [page]}},
-    ).mappings([worded]).height(8)  # fmt: skip
+    ).mappings([worded(SEVERITIES | CAUSES | none)]).height(8)  # fmt: skip

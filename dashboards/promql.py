@@ -17,6 +17,8 @@ ALL_COMMUNES = 'monitor_site_info{code!=""}'
 SITES = 'monitor_site_info{site=~"$site", area=~"$area"}'
 NONE = "0 * max(monitor_build_info)"
 """Zero as long as the daemon is scraped: when it is gone, a panel must say "no data" and not "nothing is down"."""
+NOTHING = "–"
+"""Label of a series that stands for none: panels say what that means, in words of their language."""
 PROVIDER = "on (site, target) group_left (provider) monitor_link_info"
 
 
@@ -30,11 +32,10 @@ WORST = f"max by (site) ({rank(ANY_SITE)})"
 """Each site by the worst of its targets."""
 
 
-def or_none(expr: str, **labels: str) -> str:
-    """An expression, or where it has no series a zero with these labels, as long as the daemon is scraped."""
-    none = NONE
-    for name, text in labels.items():
-        none = f'label_replace({none}, "{name}", "{text}", "", "")'
+def or_none(expr: str, *labels: str, none: str = NONE) -> str:
+    """An expression, or where it has no series a zero whose labels are `NOTHING`, as long as the daemon is scraped."""
+    for name in labels:
+        none = f'label_replace({none}, "{name}", "{NOTHING}", "", "")'
     return f"{expr} or on () {none}"
 
 

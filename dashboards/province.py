@@ -15,6 +15,7 @@ from grafana_foundation_sdk.models.common import (
 from dashboards import own
 from dashboards.frame import AREA, framed, incidents, maintenance, sites
 from dashboards.panels import (
+    THIS_SITE,
     TO_LINE,
     TO_PROVIDER,
     bars,
@@ -25,6 +26,7 @@ from dashboards.panels import (
     in_fixed_colours,
     lines,
     open_incidents,
+    renamed,
     row_link,
     timeline,
     to,
@@ -58,6 +60,7 @@ from dashboards.states import (
     colours,
     rank_colours,
 )
+from dashboards.texts import Text
 
 
 def communes_by_state() -> stat.Panel:
@@ -66,19 +69,22 @@ def communes_by_state() -> stat.Panel:
         query(or_none(f"count(({WORST} and on (site) {COMMUNES}) == {value})"), text, letter, instant=True)
         for letter, (value, text, _, _) in zip("ABCDE", RANKS, strict=True)
     ]
-    panel = counts("Xã, phường theo trạng thái", "Communes by the worst state of their targets", *queries)
+    panel = counts(
+        Text("Xã, phường theo trạng thái", "Communes by state"),
+        Text("Xã, phường theo trạng thái xấu nhất trong các đối tượng của mình", "Communes by the worst state of their targets"),
+        *queries,
+    )  # fmt: skip
     return in_fixed_colours(panel, [(text, color) for _, text, color, _ in RANKS]).height(7).span(14)
 
 
 def incidents_by_cause() -> bargauge.Panel:
     """What is open, by what it most likely is."""
     panel = bars(
-        "Sự cố đang mở theo nguyên nhân", "Open incidents by likely cause", "none", NONE_IS_WELL,
+        Text("Sự cố đang mở theo nguyên nhân", "Open incidents by cause"),
+        Text("Số sự cố đang mở, theo nguyên nhân nhiều khả năng nhất", "Open incidents by likely cause"), "none", NONE_IS_WELL,
         query("sum by (cause) (monitor_incidents_open)", "{{cause}}", instant=True),
     )  # fmt: skip
-    for cause, text in CAUSES.items():
-        panel.override_by_name(cause, [model.DynamicConfigValue(id_val="displayName", value=text)])
-    return panel.decimals(0).height(7).span(10)
+    return renamed(panel, CAUSES).decimals(0).height(7).span(10)
 
 
 def commune_map() -> geomap.Panel:
@@ -96,12 +102,24 @@ def commune_map() -> geomap.Panel:
     place = (
         common.FrameGeometrySource().mode(FrameGeometrySourceMode.COORDS).latitude("latitude").longitude("longitude")
     )
-    layer = common.MapLayerOptions().type("markers").name("Xã, phường").config(marker).location(place).tooltip(True)
+    layer = (
+        common.MapLayerOptions()
+        .type("markers")
+        .name(Text("Xã, phường", "Communes"))
+        .config(marker)
+        .location(place)
+        .tooltip(True)
+    )
     numbers = [{"targetField": field, "destinationType": "number"} for field in ("latitude", "longitude")]
     return (
         geomap.Panel()
-        .title("Bản đồ xã, phường")
-        .description("Communes by worst state. The base map is the one that your Grafana is set to; none is needed.")
+        .title(Text("Bản đồ xã, phường", "Map of the communes"))
+        .description(
+            Text(
+                "Xã, phường theo trạng thái xấu nhất. Bản đồ nền là bản đồ đã đặt trong Grafana; không có cũng được.",
+                "Communes by worst state. The base map is the one that your Grafana is set to; none is needed.",
+            )
+        )
         .datasource(SOURCE)
         .unit("none")
         .with_target(query(expr, as_table=True))
@@ -109,12 +127,12 @@ def commune_map() -> geomap.Panel:
             model.DataTransformerConfig(id_val="convertFieldType", options={"fields": {}, "conversions": numbers})
         )
         .view(geomap.MapViewConfig().id("fit").all_layers(True).padding(5))
-        .basemap(common.MapLayerOptions().type("default").name("Nền"))
+        .basemap(common.MapLayerOptions().type("default").name(Text("Nền", "Base map")))
         .layers([layer])
         .mappings(called(HURT))
         .thresholds(rank_colours())
         .color_scheme(boards.FieldColor().mode(model.FieldColorModeId.THRESHOLDS))
-        .data_links([to("commune-site", "Xã, phường này", site="${__data.fields.site}"), to_board()])
+        .data_links([to("commune-site", THIS_SITE, site="${__data.fields.site}"), to_board()])
         .height(15)
         .span(12)
     )
@@ -124,16 +142,17 @@ def worst_targets() -> table.Panel:
     """What hurts most now."""
     placed = f"max by (site, target, kind) ({rank(ANY_SITE)}) * on (site) group_left (name, area) {SITES}"
     texts = {
-        "Value": "Trạng thái",
-        "name": "Nơi",
-        "target": "Đối tượng",
-        "kind": "Loại",
-        "area": "Khu vực",
-        "site": "Mã",
+        "Value": Text("Trạng thái", "State"),
+        "name": Text("Nơi", "Site"),
+        "target": Text("Đối tượng", "Target"),
+        "kind": Text("Loại", "Kind"),
+        "area": Text("Khu vực", "Area"),
+        "site": Text("Mã", "Id"),
     }
-    link = row_link("commune-site", "Xã, phường này", site="${__value.text}")
+    link = row_link("commune-site", THIS_SITE, site="${__value.text}")
     return columns(
-        "Đối tượng đáng lo nhất", "The thirty targets that hurt most now", texts,
+        Text("Đối tượng đáng lo nhất", "What hurts most"),
+        Text("Ba mươi đối tượng đang có trạng thái xấu nhất", "The thirty targets that hurt most now"), texts,
         query(f"topk(30, {placed})", as_table=True),
         settings={"Value": in_colour(HURT), "site": {"links": [link]}}, worst="Value",
     ).height(15)  # fmt: skip
@@ -169,54 +188,42 @@ def line_panels() -> list[Builder[model.Panel]]:
     lines_down = f"sum by (provider) (({state} == bool 2 {HERE_NOW}) * {PROVIDER})"
     return [
         lines(
-            "Mất gói TSLCĐ: 10 đường cao nhất",
-            "Loss of the ten worst TSLCĐ lines",
-            "percentunit",
+            Text("Mất gói TSLCĐ: 10 đường cao nhất", "Loss of TSLCĐ: the ten worst lines"),
+            Text("Tỷ lệ mất gói của mười đường TSLCĐ kém nhất", "Loss of the ten worst TSLCĐ lines"), "percentunit",
             query(f"{TSLCD_LOSS} and on (site, target) {TSLCD_WORST_LOSS}", "{{target}}"),
-        )
-        .data_links([TO_LINE])
-        .span(12),
+        ).data_links([TO_LINE]).span(12),
         lines(
-            "Độ trễ TSLCĐ (trung vị): 10 đường cao nhất",
-            "Median round trip of the ten slowest TSLCĐ lines",
-            "s",
+            Text("Độ trễ TSLCĐ (trung vị): 10 đường cao nhất", "Delay of TSLCĐ (median): the ten slowest lines"),
+            Text("Thời gian khứ hồi trung vị của mười đường TSLCĐ chậm nhất", "Median round trip of the ten slowest TSLCĐ lines"), "s",
             query(slowest(0.5, "monitor_echo_rtt_seconds"), "{{target}}"),
-        )
-        .data_links([TO_LINE])
-        .span(12),
+        ).data_links([TO_LINE]).span(12),
         lines(
-            "Độ biến thiên trễ TSLCĐ (95 %): 10 đường cao nhất",
-            "95th percentile of the jitter of the ten worst TSLCĐ lines; video calls suffer above 30 ms",
-            "s",
-            query(slowest(0.95, "monitor_echo_jitter_seconds"), "{{target}}"),
-            hurts_from=JITTER_HURTS,
-        )
-        .data_links([TO_LINE])
-        .span(12),
+            Text("Độ biến thiên trễ TSLCĐ (95 %): 10 đường cao nhất", "Jitter of TSLCĐ (95 %): the ten worst lines"),
+            Text(
+                "Phân vị 95 % của độ biến thiên trễ trên mười đường TSLCĐ kém nhất; trên 30 ms thì họp trực tuyến bị ảnh hưởng",
+                "95th percentile of the jitter of the ten worst TSLCĐ lines; video calls suffer above 30 ms",
+            ), "s",
+            query(slowest(0.95, "monitor_echo_jitter_seconds"), "{{target}}"), hurts_from=JITTER_HURTS,
+        ).data_links([TO_LINE]).span(12),
         bars(
-            "Đường đang ngừng theo nhà cung cấp",
-            "Lines down, by provider",
-            "none",
-            NONE_IS_WELL,
+            Text("Đường đang ngừng theo nhà cung cấp", "Lines down by provider"),
+            Text("Số đường đang ngừng của mỗi nhà cung cấp", "Lines down, by provider"), "none", NONE_IS_WELL,
             query(lines_down, "{{provider}}", instant=True),
-        )
-        .decimals(0)
-        .data_links([TO_PROVIDER])
-        .span(4),
+        ).decimals(0).data_links([TO_PROVIDER]).span(4),
         lines(
-            "Mất gói trung bình theo nhà cung cấp",
-            "Mean loss of all lines, by provider",
-            "percentunit",
+            Text("Mất gói trung bình theo nhà cung cấp", "Mean loss by provider"),
+            Text("Tỷ lệ mất gói trung bình của mọi đường, theo nhà cung cấp", "Mean loss of all lines, by provider"), "percentunit",
             query(f"avg by (provider) ((monitor_loss_ratio{{{ANY_SITE}}} {HERE_NOW}) * {PROVIDER})", "{{provider}}"),
         ).data_links([TO_PROVIDER]),
         lines(
-            "Mức sử dụng băng thông: 10 cổng bận nhất",
-            "Part of its bandwidth that a port carries in its busier direction: the ten busiest",
-            "percentunit",
-            query(f"{PORT_USE} and on (site, target, ifName) {BUSIEST_PORTS}", "{{target}} {{ifName}}"),
-            hurts_from=FULL,
+            Text("Mức sử dụng băng thông: 10 cổng bận nhất", "Use of the bandwidth: the ten busiest ports"),
+            Text(
+                "Phần băng thông mà một cổng đang dùng, ở chiều bận hơn: mười cổng bận nhất",
+                "Part of its bandwidth that a port carries in its busier direction: the ten busiest",
+            ), "percentunit",
+            query(f"{PORT_USE} and on (site, target, ifName) {BUSIEST_PORTS}", "{{target}} {{ifName}}"), hurts_from=FULL,
         ).span(24),
-    ]
+    ]  # fmt: skip
 
 
 def service_panels() -> list[Builder[model.Panel]]:
@@ -226,48 +233,45 @@ def service_panels() -> list[Builder[model.Panel]]:
     minutes = f"bottomk(10, min by (site) (upsEstimatedMinutesRemaining{{{ANY_SITE}}} {HERE_NOW}))"
     return [
         timeline(
-            "Hệ thống dùng chung", "State of the shared systems over time", STATES, query(shared, "{{target}}")
-        ).data_links([to("commune-services", "Các hệ thống", service="${__field.labels.target}")]),
+            Text("Hệ thống dùng chung", "Shared systems"),
+            Text("Trạng thái các hệ thống dùng chung theo thời gian", "State of the shared systems over time"), STATES,
+            query(shared, "{{target}}"),
+        ).data_links([to("commune-services", Text("Các hệ thống", "Systems"), service="${__field.labels.target}")]),
         figure(
-            "Phòng họp trực tuyến sẵn sàng",
-            "Video-conference rooms that are well, and all of them",
-            "none",
-            PLAIN,
-            query(or_none(f"count({rooms} == 0)"), "Sẵn sàng", instant=True),
-            query(f"count({rooms})", "Tất cả", "B", instant=True),
-        )
-        .data_links([to("commune-rooms", "Họp trực tuyến")])
-        .height(8),
+            Text("Phòng họp trực tuyến sẵn sàng", "Rooms that are well"),
+            Text("Số phòng họp trực tuyến đang tốt, và tất cả", "Video-conference rooms that are well, and all of them"), "none", PLAIN,
+            query(or_none(f"count({rooms} == 0)"), Text("Sẵn sàng", "Well"), instant=True),
+            query(f"count({rooms})", Text("Tất cả", "All"), "B", instant=True),
+        ).data_links([to("commune-rooms", Text("Họp trực tuyến", "Video conferences"))]).height(8),
         figure(
-            "UPS đang chạy ắc quy",
-            "UPS on battery",
-            "none",
-            NONE_IS_WELL,
+            Text("UPS đang chạy ắc quy", "UPS on battery"), Text("Số UPS đang chạy bằng ắc quy", "How many UPS run on battery"),
+            "none", NONE_IS_WELL,
             query(f"sum(max by (target) (upsOnBattery{{{ANY_SITE}}} {HERE_NOW}))", "UPS", instant=True),
         ).height(8),
         bars(
-            "UPS: số phút còn lại ít nhất",
-            "The ten communes whose UPS has the fewest minutes left",
-            "m",
-            colours((None, DOWN), (10, DEGRADED), (30, WELL)),
-            query(named(minutes), "{{name}}", instant=True),
+            Text("UPS: số phút còn lại ít nhất", "UPS: fewest minutes left"),
+            Text("Mười xã, phường có UPS chạy được ít phút nhất", "The ten communes whose UPS has the fewest minutes left"), "m",
+            colours((None, DOWN), (10, DEGRADED), (30, WELL)), query(named(minutes), "{{name}}", instant=True),
         ).span(4),
-    ]
+    ]  # fmt: skip
 
 
 def dashboard() -> boards.Dashboard:
     """Which of the communes are hurt now, is it one cause or many, and is the monitor itself well."""
     return framed(
-        "commune-province", "Tổng quan toàn tỉnh",
-        "Province: which communes are hurt now, is it one cause or many, is it getting worse.",
+        "commune-province", Text("Tổng quan toàn tỉnh", "The whole province"),
+        Text(
+            "Toàn tỉnh: xã, phường nào đang gặp sự cố, do một hay nhiều nguyên nhân, có đang xấu đi không.",
+            "Province: which communes are hurt now, is it one cause or many, is it getting worse.",
+        ),
         [AREA, sites('monitor_site_info{area=~"$area"}', many=True)],
         {
-            "Toàn tỉnh": [
+            Text("Toàn tỉnh", "Province"): [
                 communes_by_state(), incidents_by_cause(), commune_map(), worst_targets(), open_incidents(ANY_SITE).span(24),
             ],
-            "Đường truyền": line_panels(),
-            "Hệ thống dùng chung, phòng họp, nguồn điện": service_panels(),
-            "Trạm giám sát": own.at_a_glance(),
+            Text("Đường truyền", "Lines"): line_panels(),
+            Text("Hệ thống dùng chung, phòng họp, nguồn điện", "Shared systems, rooms, power"): service_panels(),
+            Text("Trạm giám sát", "The monitor"): own.at_a_glance(),
         },
         marks=[incidents(ANY_SITE), maintenance(ANY_SITE)], since="now-3h",
     )  # fmt: skip

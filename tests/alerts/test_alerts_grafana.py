@@ -53,7 +53,7 @@ def test_it_leads_to_what_it_is_about(
     asked = {name: value for name, (value,) in parse_qs(address.query).items()}
     assert f"{address.scheme}://{address.netloc}{address.path}" == f"http://g/d/{uid}"
     assert {name.removeprefix("var-"): value for name, value in asked.items() if name.startswith("var-")} == chosen
-    board = json.loads((JSON / f"{uid}.json").read_text(encoding="utf-8"))
+    board = json.loads((JSON / "vi" / f"{uid}.json").read_text(encoding="utf-8"))
     assert board["uid"] == uid
     assert set(chosen) <= {each["name"] for each in board["templating"]["list"]}
 

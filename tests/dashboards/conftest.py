@@ -13,9 +13,17 @@ from tests.dashboards.exposition import history
 from tests.dashboards.prometheus import Prometheus, prometheus_over
 
 FOLDER = Path(__file__).parents[2] / "dashboards"
-BOARDS: dict[str, dict[str, Any]] = {
-    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("json/*.json"))
-}
+Boards = dict[str, dict[str, Any]]
+
+
+def _read(language: str) -> Boards:
+    paths = sorted(FOLDER.glob(f"json/{language}/*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+
+
+BOARDS, ENGLISH = _read("vi"), _read("en")
+"""The queries of both are the same (tests/dashboards/test_languages.py), so they are run once."""
+EVERY: Boards = BOARDS | ENGLISH
 
 
 @pytest.fixture(scope="session")

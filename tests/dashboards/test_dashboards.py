@@ -12,6 +12,7 @@ import pytest
 
 from dashboards.build import rendered
 from dashboards.frame import NAME_AND_SITE
+from dashboards.promql import NOTHING
 from probes import registry
 from probes.registry import COMMON_METRICS
 from tests.dashboards.conftest import BOARDS, FOLDER
@@ -54,7 +55,8 @@ def figures(prometheus: Prometheus, uid: str, title: str, **chosen: str) -> dict
 
 
 def test_the_committed_json_is_what_build_writes() -> None:
-    committed = {path.stem: path.read_text(encoding="utf-8") for path in FOLDER.glob("json/*.json")}
+    json_ = FOLDER / "json"
+    committed = {str(path.relative_to(json_)): path.read_text(encoding="utf-8") for path in json_.glob("*/*.json")}
     assert committed == rendered(), "run: python -m dashboards.build"
 
 
@@ -107,6 +109,29 @@ def test_legends_tell_the_series_of_a_query_apart(provinces: dict[str, Prometheu
 
 
 @pytest.mark.parametrize("uid", BOARDS)
+def test_where_there_is_nothing_a_panel_says_so_in_words(provinces: dict[str, Prometheus], uid: str) -> None:
+    told = {panel["title"]: _worded(panel) for panel in panels(BOARDS[uid])}
+    found = [
+        (query, query.named(series["metric"]) if query.legend else NOTHING)
+        for query in asked(uid)
+        for series in answer(provinces["well"], query)
+        if NOTHING in series["metric"].values()
+    ]
+    assert not [(query.title, name) for query, name in found if name not in told[query.title]]
+
+
+def _worded(panel: Mapping[str, Any]) -> set[str]:
+    """Legends and labels that a panel has words for."""
+    config = panel["fieldConfig"]
+    mapped = {name for each in config["defaults"].get("mappings", ()) for name in each["options"]}
+    return mapped | {
+        each["matcher"]["options"]
+        for each in config["overrides"]
+        if any(one["id"] == "displayName" for one in each["properties"])
+    }
+
+
+@pytest.mark.parametrize("uid", BOARDS)
 def test_what_a_click_asks_for_is_a_label_of_what_is_clicked(provinces: dict[str, Prometheus], uid: str) -> None:
     links = {
         panel["title"]: set(
@@ -136,7 +161,7 @@ def test_panels_keep_to_the_chosen_area(provinces: dict[str, Prometheus], uid: s
             continue  # incidents have a site and no area; the registrar is everybody's
         series = answer(provinces["trouble"], query)
         sites = {each["metric"].get("target", each["metric"].get("site", "")).partition("/")[0] for each in series}
-        assert sites <= {"xa-kim-dong", "", "Mọi phòng đều tốt", *free.get(query.title, ())}, query.title
+        assert sites <= {"xa-kim-dong", "", NOTHING, *free.get(query.title, ())}, query.title
 
 
 def test_panels_of_a_site_are_of_that_site_alone(provinces: dict[str, Prometheus]) -> None:
@@ -251,7 +276,7 @@ def test_the_smoke_of_a_line_has_all_of_its_echoes(provinces: dict[str, Promethe
 def test_rooms_are_counted_and_why_they_are_at_risk(provinces: dict[str, Prometheus]) -> None:
     states = figures(provinces["trouble"], "commune-rooms", "Phòng họp theo trạng thái")
     assert list(states.values()) == [2, 0, 0, 2, 0]
-    why = "Phòng họp gặp rủi ro: vì sao"
+    why = "Phòng họp có nguy cơ: vì sao"
     assert list(figures(provinces["trouble"], "commune-rooms", why).values()) == [2, 3, 1, 1, 1, 1]
     assert not any(figures(provinces["well"], "commune-rooms", why).values())
 
@@ -259,7 +284,7 @@ def test_rooms_are_counted_and_why_they_are_at_risk(provinces: dict[str, Prometh
 def test_the_test_calls_tell_the_worst_room(provinces: dict[str, Prometheus]) -> None:
     title = "Chất lượng tiếng thấp nhất (MOS)"
     assert figures(provinces["trouble"], "commune-rooms", title) == {"Xã 1": 2.9}
-    assert figures(provinces["well"], "commune-rooms", title) == {"Không đo": 0}
+    assert figures(provinces["well"], "commune-rooms", title) == {NOTHING: 0}
 
 
 def test_a_broken_system_stands_out(provinces: dict[str, Prometheus]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.dashboards.conftest import BOARDS
+from tests.dashboards.conftest import BOARDS, EVERY
 from tests.dashboards.exposition import END
 from tests.dashboards.prometheus import Prometheus
 from tests.dashboards.queries import filled, panels, targets
@@ -61,9 +61,9 @@ def without(holder: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: value for key, value in holder.items() if key not in keys}
 
 
-@pytest.mark.parametrize("uid", BOARDS)
+@pytest.mark.parametrize("uid", EVERY)
 def test_the_json_is_a_dashboard_to_grafana(packages: Path, uid: str) -> None:
-    board = BOARDS[uid]
+    board = EVERY[uid]
     board = {
         **board,
         "templating": {"list": [without(each, *ONLY_OF_INTERVALS) for each in board["templating"]["list"]]},
@@ -73,9 +73,9 @@ def test_the_json_is_a_dashboard_to_grafana(packages: Path, uid: str) -> None:
     assert not [(list(each.absolute_path), each.message) for each in found]
 
 
-@pytest.mark.parametrize("uid", BOARDS)
+@pytest.mark.parametrize("uid", EVERY)
 def test_options_of_each_panel_are_those_of_its_plugin(packages: Path, uid: str) -> None:
-    for panel in panels(BOARDS[uid]):
+    for panel in panels(EVERY[uid]):
         name = PANELS[panel["type"]]
         types = f"composable/{name.lower()}/panelcfg/x/{name}PanelCfg_types.gen.d.ts"
         for of, value in (
@@ -170,7 +170,7 @@ def test_settings_of_columns_are_of_columns_that_are_there(shown: Shown) -> None
 def test_a_meeting_is_a_row_with_its_rooms_by_readiness(shown: Shown) -> None:
     title = "commune-rooms", "Cuộc họp trong 24 giờ tới: số phòng"
     assert shown["trouble"][title] == {
-        "Cuộc họp": ["giao-ban-tuan"], "✓ Sẵn sàng": [2], "△ Có rủi ro": [0], "✕ Chưa sẵn sàng": [2],
+        "Cuộc họp": ["giao-ban-tuan"], "✓ Sẵn sàng": [2], "△ Có nguy cơ": [0], "✕ Chưa sẵn sàng": [2],
     }  # fmt: skip
 
 

@@ -15,14 +15,14 @@ import yaml
 
 from dashboards.frame import TAG
 from dashboards.states import RANKS
-from tests.dashboards.conftest import BOARDS, FOLDER
+from tests.dashboards.conftest import BOARDS, ENGLISH, EVERY, FOLDER, Boards
 from tests.dashboards.queries import panels, targets
 
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WINDOWS = {"$__rate_interval", "$__range", "$__range:$__interval", "24h"}
 OF_GRAFANA = {"text"}
 """Colours that Grafana has by meaning."""
-each_board = pytest.mark.parametrize("uid", BOARDS)
+each_board = pytest.mark.parametrize("uid", EVERY)
 
 
 def named(holder: object, key: str) -> Iterator[Any]:
@@ -39,23 +39,28 @@ def named(holder: object, key: str) -> Iterator[Any]:
 
 @each_board
 def test_it_is_named_by_its_uid_tagged_and_not_changed_in_the_browser(uid: str) -> None:
-    board = BOARDS[uid]
+    board = EVERY[uid]
     assert board["uid"] == uid
-    assert (board["tags"], board["editable"], board["timezone"]) == ([TAG], False, "Asia/Ho_Chi_Minh")
+    assert (board["tags"], board["editable"], board["timezone"]) == (
+        [TAG.english if uid in ENGLISH else TAG],
+        False,
+        "Asia/Ho_Chi_Minh",
+    )
     assert board["title"]
     assert board["description"]
     assert "id" not in board
 
 
-def test_titles_of_dashboards_differ() -> None:
-    titles = [board["title"] for board in BOARDS.values()]
+@pytest.mark.parametrize("boards", [BOARDS, ENGLISH], ids=["vi", "en"])
+def test_titles_of_dashboards_differ(boards: Boards) -> None:
+    titles = [board["title"] for board in boards.values()]
     assert len(titles) == len(set(titles)) == 7
 
 
 @each_board
-def test_panels_have_ids_and_titles_of_their_own_and_an_english_description(uid: str) -> None:
-    found = list(panels(BOARDS[uid]))
-    assert len({panel["id"] for panel in BOARDS[uid]["panels"]}) == len(BOARDS[uid]["panels"])
+def test_panels_have_ids_and_titles_of_their_own_and_a_description(uid: str) -> None:
+    found = list(panels(EVERY[uid]))
+    assert len({panel["id"] for panel in EVERY[uid]["panels"]}) == len(EVERY[uid]["panels"])
     assert len({panel["title"] for panel in found}) == len(found)
     assert not [panel["title"] for panel in found if not panel.get("description")]
 
@@ -63,7 +68,7 @@ def test_panels_have_ids_and_titles_of_their_own_and_an_english_description(uid:
 @each_board
 def test_panels_do_not_overlap_and_fill_the_width(uid: str) -> None:
     taken: set[tuple[int, int]] = set()
-    for panel in BOARDS[uid]["panels"]:
+    for panel in EVERY[uid]["panels"]:
         at = panel["gridPos"]
         cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
         assert not taken & cells, panel["title"]
@@ -74,7 +79,7 @@ def test_panels_do_not_overlap_and_fill_the_width(uid: str) -> None:
 
 @each_board
 def test_everything_is_asked_of_the_chosen_data_source(uid: str) -> None:
-    board = BOARDS[uid]
+    board = EVERY[uid]
     asked = [*panels(board), *(target for panel in panels(board) for target in targets(panel))]
     asked += [each for each in board["templating"]["list"] if each["type"] == "query"]
     asked += board["annotations"]["list"]
@@ -84,7 +89,7 @@ def test_everything_is_asked_of_the_chosen_data_source(uid: str) -> None:
 
 @each_board
 def test_each_panel_has_queries_a_unit_and_letters_of_their_own(uid: str) -> None:
-    for panel in panels(BOARDS[uid]):
+    for panel in panels(EVERY[uid]):
         letters = [target["refId"] for target in targets(panel)]
         assert letters, panel["title"]
         assert len(letters) == len(set(letters)), panel["title"]
@@ -93,7 +98,7 @@ def test_each_panel_has_queries_a_unit_and_letters_of_their_own(uid: str) -> Non
 
 @each_board
 def test_counters_are_rates_over_windows_that_follow_the_picture(uid: str) -> None:
-    for panel in panels(BOARDS[uid]):
+    for panel in panels(EVERY[uid]):
         for target in targets(panel):
             windows = set(re.findall(r"\[([^\]]+)\]", target["expr"]))
             assert windows <= WINDOWS, panel["title"]
@@ -103,7 +108,7 @@ def test_counters_are_rates_over_windows_that_follow_the_picture(uid: str) -> No
 
 @each_board
 def test_curves_bars_and_figures_have_legends_and_tables_have_none(uid: str) -> None:
-    for panel in panels(BOARDS[uid]):
+    for panel in panels(EVERY[uid]):
         for target in targets(panel):
             assert bool(target["legendFormat"]) == (target["format"] != "table"), panel["title"]
 
@@ -111,15 +116,16 @@ def test_curves_bars_and_figures_have_legends_and_tables_have_none(uid: str) -> 
 @each_board
 def test_what_is_shown_as_of_now_is_asked_as_of_now(uid: str) -> None:
     now = {"stat", "bargauge", "table", "geomap", "barchart"}
-    for panel in panels(BOARDS[uid]):
+    for panel in panels(EVERY[uid]):
         for target in targets(panel):
             assert bool(target.get("instant")) == (panel["type"] in now), panel["title"]
 
 
 @each_board
 def test_links_lead_to_dashboards_that_have_the_variables(uid: str) -> None:
-    known = {name: {each["name"] for each in board["templating"]["list"]} for name, board in BOARDS.items()}
-    urls = [url for url in named(BOARDS[uid], "url") if url]
+    same = ENGLISH if uid in ENGLISH else BOARDS
+    known = {name: {each["name"] for each in board["templating"]["list"]} for name, board in same.items()}
+    urls = [url for url in named({**EVERY[uid], "links": []}, "url") if url]
     for url in urls:
         if url.startswith("/d/"):
             to = url.removeprefix("/d/").partition("?")[0]
@@ -127,26 +133,28 @@ def test_links_lead_to_dashboards_that_have_the_variables(uid: str) -> None:
             assert "${__url_time_range}" in url
         else:
             assert url.startswith("${board}"), url
-    assert {each["type"] for each in BOARDS[uid]["links"]} == {"dashboards", "link"}
+            assert url.endswith("?lang=en") == (uid in ENGLISH), url
+    assert {each["type"] for each in EVERY[uid]["links"]} == {"dashboards", "link"}
 
 
-def test_every_dashboard_can_be_reached_from_the_overview_by_a_click_on_what_hurts() -> None:
-    reached, to_do = set(), {"commune-province"}
+@pytest.mark.parametrize(("boards", "first"), [(BOARDS, "commune-province"), (ENGLISH, "commune-province-en")])
+def test_every_dashboard_can_be_reached_from_the_overview_by_a_click_on_what_hurts(boards: Boards, first: str) -> None:
+    reached, to_do = set(), {first}
     while to_do:
         uid = to_do.pop()
         reached.add(uid)
         found = {
             url.removeprefix("/d/").partition("?")[0]
-            for url in named(BOARDS[uid], "url")
+            for url in named(EVERY[uid]["panels"], "url")
             if (url or "").startswith("/d/")
         }
         to_do |= found - reached
-    assert reached == set(BOARDS)
+    assert reached == set(boards)
 
 
 @each_board
 def test_variables_are_used_and_what_is_used_is_there(uid: str) -> None:
-    board = BOARDS[uid]
+    board = EVERY[uid]
     names = {each["name"] for each in board["templating"]["list"]}
     text = json.dumps({**board, "templating": [each.get("query") for each in board["templating"]["list"]]})
     used = set(re.findall(r"\$\{?([a-z]\w*)", text))
@@ -160,14 +168,14 @@ def test_variables_are_used_and_what_is_used_is_there(uid: str) -> None:
 @each_board
 def test_no_colour_is_used_but_those_that_everybody_can_tell_apart(uid: str) -> None:
     ours = {color for _, _, color, _ in RANKS} | OF_GRAFANA
-    shown = [panel["fieldConfig"] for panel in panels(BOARDS[uid])]
+    shown = [panel["fieldConfig"] for panel in panels(EVERY[uid])]
     used = {each for key in ("color", "fixedColor") for each in named(shown, key) if isinstance(each, str)}
     assert used <= ours
 
 
 @each_board
 def test_a_colour_that_stands_for_a_state_comes_with_words_or_a_number(uid: str) -> None:
-    for panel in panels(BOARDS[uid]):
+    for panel in panels(EVERY[uid]):
         for mapping in named(panel["fieldConfig"], "mappings"):
             assert all(each["text"] for each in named(mapping, "result"))
 
@@ -215,7 +223,7 @@ def test_states_stand_out_from_a_dark_wall() -> None:
 
 @each_board
 def test_an_axis_of_zeros_does_not_reach_10000_percent(uid: str) -> None:
-    for panel in panels(BOARDS[uid]):
+    for panel in panels(EVERY[uid]):
         defaults = panel["fieldConfig"]["defaults"]
         if panel["type"] == "timeseries" and defaults["unit"] == "percentunit":
             assert 0 < defaults["custom"]["axisSoftMax"] <= 1, panel["title"]

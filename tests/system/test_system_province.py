@@ -15,7 +15,7 @@ from tests.dashboards.queries import queries
 from tests.system.conftest import ON_CALL
 
 INVENTORY = Path(__file__).parents[2] / "config" / "inventory"
-DASHBOARDS = sorted((Path(__file__).parents[2] / "dashboards" / "json").glob("*.json"))
+DASHBOARDS = sorted((Path(__file__).parents[2] / "dashboards" / "json" / "vi").glob("*.json"))
 AREA = "Huyện Yên Mô"
 COMMUNE, REFUSED, KILLED, SHOWN = "xa-tan-thanh", "xa-thanh-binh", "xa-thanh-lam", "xa-thanh-liem"
 """Each line is cut once: one that fails again and again takes longer to be held well."""
