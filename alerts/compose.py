@@ -304,7 +304,7 @@ class Composer:
             "shown_targets": SHOWN_TARGETS,
             "evidence": incident.evidence[:SHOWN_EVIDENCE],
             "board": self._page(notification),
-            "grafana": page_of(self._grafana, incident, root, site),
+            "grafana": page_of(self._grafana, incident, root, site, words.language),
             "chart": self._chart(notification, series),
             "cost": _cost(cost, words),
             "act": self._links(notification),

@@ -11,17 +11,22 @@ from monitor.core.model import Cause, Incident, Role, Site, Target
 BEFORE, AFTER = timedelta(hours=1), timedelta(minutes=30)
 """What is shown around an incident, so that one sees what was usual."""
 REGISTRAR = "registrar"
+ENDING = {"vi": "", "en": "-en"}
+"""What the uids of the dashboards of a language end with."""
 
 
-def page_of(base: str, incident: Incident, root: Target | None, site: Site | None) -> str:
-    """Address of the dashboard for an incident, from before it began to after its end or to now; "" without a base or a root."""
+def page_of(base: str, incident: Incident, root: Target | None, site: Site | None, language: str) -> str:
+    """Address of the dashboard for an incident, in the reader's language, from before it began to after its end or to now.
+
+    Empty without a base or a root.
+    """
     if not base or root is None:
         return ""
     uid, chosen = _dashboard(incident, root, site)
     variables = {f"var-{name}": value for name, value in chosen.items()}
     until = _milliseconds(incident.closed + AFTER) if incident.closed else "now"
     asked = urlencode({**variables, "from": _milliseconds(incident.began - BEFORE), "to": until})
-    return f"{base}/d/{uid}?{asked}"
+    return f"{base}/d/{uid}{ENDING[language]}?{asked}"
 
 
 def _dashboard(incident: Incident, root: Target, site: Site | None) -> tuple[str, dict[str, str]]:

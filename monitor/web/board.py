@@ -16,6 +16,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from alerts.grafana import ENDING
 from alerts.links import Act
 from monitor.core.advice import SENTENCES
 from monitor.core.explain import explain_all, explain_severity
@@ -330,6 +331,7 @@ class Board:
             t=words.page,
             p=PHRASES[words.language],
             grafana=self._grafana,
+            ending=ENDING[words.language],
             now=now,
             lang="" if words is VI else f"?lang={words.language}",
             other_lang="?lang=en" if words is VI else "?lang=vi",

@@ -476,9 +476,11 @@ def test_addresses_that_are_not_set_leave_no_empty_link() -> None:
     assert set(re.findall(r'href="([^:"]*)', part(made, "html"))) == {"tel"}
 
 
-def test_grafana_is_pointed_at_the_line_and_the_time() -> None:
-    made = composer(grafana="http://g").compose(notification(), INVENTORY, NOW)
-    address = page_of("http://g", INCIDENT, INVENTORY.targets[INCIDENT.root], None)
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_grafana_is_pointed_at_the_line_and_the_time_in_the_language_of_the_reader(language: str) -> None:
+    reader = replace(ON_CALL, language=language)
+    made = composer(grafana="http://g").compose(notification(contact=reader), INVENTORY, NOW)
+    address = page_of("http://g", INCIDENT, INVENTORY.targets[INCIDENT.root], None, language)
     assert f"Grafana: {address}" in part(made, "plain")
     assert address.replace("&", "&amp;") in part(made, "html")
 

@@ -45,32 +45,34 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("incident", "root", "site", "uid", "chosen"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("language", "ending"), [("vi", ""), ("en", "-en")])
+@pytest.mark.parametrize(("incident", "root", "site", "name", "chosen"), CASES.values(), ids=CASES)
 def test_it_leads_to_what_it_is_about(
-    incident: Incident, root: Target, site: Site, uid: str, chosen: dict[str, str]
+    incident: Incident, root: Target, site: Site, name: str, chosen: dict[str, str], language: str, ending: str
 ) -> None:
-    address = urlsplit(page_of("http://g", incident, root, site))
-    asked = {name: value for name, (value,) in parse_qs(address.query).items()}
+    uid = name + ending
+    address = urlsplit(page_of("http://g", incident, root, site, language))
+    asked = {key: value for key, (value,) in parse_qs(address.query).items()}
     assert f"{address.scheme}://{address.netloc}{address.path}" == f"http://g/d/{uid}"
-    assert {name.removeprefix("var-"): value for name, value in asked.items() if name.startswith("var-")} == chosen
-    board = json.loads((JSON / "vi" / f"{uid}.json").read_text(encoding="utf-8"))
+    assert {key.removeprefix("var-"): value for key, value in asked.items() if key.startswith("var-")} == chosen
+    board = json.loads((JSON / language / f"{uid}.json").read_text(encoding="utf-8"))
     assert board["uid"] == uid
     assert set(chosen) <= {each["name"] for each in board["templating"]["list"]}
 
 
 def test_it_shows_what_was_usual_before_and_goes_on_to_now() -> None:
     assert f"from={(INCIDENT.began - BEFORE).timestamp() * 1000:.0f}&to=now" in page_of(
-        "http://g", INCIDENT, LINE, COMMUNE
+        "http://g", INCIDENT, LINE, COMMUNE, "vi"
     )
 
 
 def test_what_is_over_is_shown_with_its_end() -> None:
     over = replace(INCIDENT, closed=NOW + timedelta(hours=2))
-    assert page_of("http://g", over, LINE, COMMUNE).endswith(
+    assert page_of("http://g", over, LINE, COMMUNE, "vi").endswith(
         f"&to={(NOW + timedelta(hours=2) + AFTER).timestamp() * 1000:.0f}"
     )
 
 
 @pytest.mark.parametrize(("base", "root"), [("", LINE), ("http://g", None)])
 def test_without_grafana_or_a_root_there_is_no_link(base: str, root: Target | None) -> None:
-    assert page_of(base, INCIDENT, root, COMMUNE) == ""
+    assert page_of(base, INCIDENT, root, COMMUNE, "vi") == ""

@@ -332,6 +332,9 @@ def test_a_line_shows_its_last_hour_with_a_link_to_more(province: Province) -> N
     assert "/d/commune-line?var-site=phuong-phu-ly&amp;var-target=phuong-phu-ly/tslcd" in page
     assert 'href="https://grafana.example/d/commune-site?var-site=phuong-phu-ly"' in page
     assert page.count('class="chart"') == 1
+    english = site_page(province, EN)
+    assert "/d/commune-line-en?var-site=phuong-phu-ly&amp;var-target=phuong-phu-ly/tslcd" in english
+    assert 'href="https://grafana.example/d/commune-site-en?var-site=phuong-phu-ly"' in english
     province.measured[LINE] = measured((0.004, 0.0))
     assert 'class="chart"' not in site_page(province)
     without = Board().site(province, SITE, VI, NOW)
