@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from grafana_foundation_sdk.builders import bargauge, stat, table, timeseries
 from grafana_foundation_sdk.builders import dashboard as boards
 from grafana_foundation_sdk.builders.prometheus import Dataquery
-from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import BarGaugeNamePlacement
 
+from dashboards import calls
+from dashboards.calls import CHOSEN, CONTENT_MOS, ENDPOINT, FULL_SIZE, NO_MEASUREMENT, POOR_MOS
 from dashboards.frame import AREA, framed, incidents, maintenance, sites
 from dashboards.panels import (
-    NOT_MEASURED,
     THIS_SITE,
-    TO_SITE,
     bars,
     columns,
     counts,
@@ -24,28 +26,26 @@ from dashboards.panels import (
     renamed,
     row_link,
     stacked,
-    timeline,
 )
 from dashboards.promql import (
     ANY_SITE,
-    COMMUNES,
     FULL,
     JITTER_HURTS,
     LOSS_HURTS,
+    NONE,
     NOTHING,
     lost,
-    named,
     or_none,
     quantile,
     query,
     rank,
-    short,
 )
-from dashboards.states import DEGRADED, DOWN, HURT, NONE_IS_WELL, PLAIN, STATES, UNKNOWN, WELL, colours, worded
+from dashboards.states import DEGRADED, DOWN, HURT, NONE_IS_WELL, PLAIN, STATES, WELL, Coloured, called, colours, worded
 from dashboards.texts import Text, on_board
 
-ENDPOINT = f'kind="vc-endpoint", {ANY_SITE}'
-CHOSEN = f"and on (site) {COMMUNES}"
+REGISTERED = f"(probe_sip_registered{{{ENDPOINT}}} or probe_h323_registered{{{ENDPOINT}}})"
+MARKED = f"(probe_path_dscp_kept{{{ANY_SITE}}} or probe_media_dscp_kept{{{ANY_SITE}}})"
+YES = {0: (Text("✕ Không", "✕ No"), DOWN), 1: (Text("✓ Có", "✓ Yes"), WELL)}
 TSLCD = 'and on (site, target) monitor_target_state{kind="tslcd"}'
 READINESS = {
     "ready": Text("✓ Sẵn sàng", "✓ Ready"),
@@ -88,7 +88,8 @@ def over_time() -> timeseries.Panel:
 
 def meetings() -> table.Panel:
     """What comes, and how ready its rooms are."""
-    found = or_none("sum by (meeting, readiness) (monitor_meeting_rooms)", "meeting", "readiness")
+    none = f'label_replace({NONE}, "readiness", "ready", "", "")'
+    found = or_none("sum by (meeting, readiness) (monitor_meeting_rooms)", "meeting", none=none)
     matrix = {"columnField": "readiness", "rowField": "meeting", "valueField": "Value"}
     link = {
         "title": Text("Cuộc họp trên bảng trạng thái", "The meeting on the status board"),
@@ -104,28 +105,29 @@ def meetings() -> table.Panel:
         texts, query(found, as_table=True),
         before=[model.DataTransformerConfig(id_val="groupingToMatrix", options=matrix)],
         settings={r"meeting\readiness": {"links": [link]}},
-    ).mappings([worded({NOTHING: NO_MEETING})]).height(8)  # fmt: skip
+    ).mappings([worded({NOTHING: NO_MEETING})]).height(13)  # fmt: skip
+
+
+def reasons() -> list[tuple[Text, str]]:
+    """What may spoil a meeting, and the series of what is so."""
+    jitter = quantile(0.95, "monitor_echo_jitter_seconds", ANY_SITE, "site, target, ")
+    loss, late, full = f"{LOSS_HURTS * 100:g} %", f"{JITTER_HURTS * 1000:g} ms", f"{FULL * 100:g} %"
+    return [
+        (Text("Thiết bị không trả lời", "The endpoint does not answer"), f"min by (site, target) (probe_success{{{ENDPOINT}}}) == 0"),
+        (Text("Máy chủ đăng ký không biết phòng", "The room is not registered"), f"{REGISTERED} == 0"),
+        (Text(f"Đường TSLCĐ mất gói trên {loss}", f"TSLCĐ line loses more than {loss}"), f"{lost(ANY_SITE)} > {LOSS_HURTS} {TSLCD}"),
+        (Text(f"Trễ biến thiên trên {late}", f"Jitter above {late}"), f"{jitter} > {JITTER_HURTS} {TSLCD}"),
+        (Text(f"Cuộc gọi thử có MOS dưới {POOR_MOS:g}".replace(".", ","), f"MOS of the test call below {POOR_MOS:g}"), f"probe_media_mos{{{ANY_SITE}}} < {POOR_MOS}"),
+        (Text("Gói lớn không qua (MTU dưới 1500)", "Large packets do not pass (MTU below 1500)"), f"probe_path_mtu_bytes{{{ANY_SITE}}} < {FULL_SIZE}"),
+        (Text("Mất nhãn ưu tiên (DSCP)", "The marking is lost (DSCP)"), f"{MARKED} == 0"),
+        (Text(f"Cổng bộ định tuyến đầy trên {full}", f"Router port full above {full}"), f'snmp_if_utilisation_ratio{{kind="router", {ANY_SITE}}} > {FULL}'),
+        (Text("UPS đang chạy ắc quy", "The UPS runs on battery"), f"upsOnBattery{{{ANY_SITE}}} == 1"),
+        (Text("Đang bảo trì", "In announced work"), f"monitor_target_maintenance{{{ANY_SITE}}} == 1"),
+    ]  # fmt: skip
 
 
 def at_risk() -> bargauge.Panel:
     """What may spoil a meeting in rooms that answer."""
-    jitter = quantile(0.95, "monitor_echo_jitter_seconds", ANY_SITE, "site, target, ")
-    reasons = {
-        Text(
-            "Thiết bị không trả lời", "The endpoint does not answer"
-        ): f"min by (site, target) (probe_success{{{ENDPOINT}}}) == 0",
-        Text(
-            f"Đường TSLCĐ mất gói trên {LOSS_HURTS * 100:g} %", f"TSLCĐ line loses more than {LOSS_HURTS * 100:g} %"
-        ): f"{lost(ANY_SITE)} > {LOSS_HURTS} {TSLCD}",
-        Text(
-            f"Trễ biến thiên trên {JITTER_HURTS * 1000:g} ms", f"Jitter above {JITTER_HURTS * 1000:g} ms"
-        ): f"{jitter} > {JITTER_HURTS} {TSLCD}",
-        Text(
-            f"Cổng bộ định tuyến đầy trên {FULL * 100:g} %", f"Router port full above {FULL * 100:g} %"
-        ): f'snmp_if_utilisation_ratio{{kind="router", {ANY_SITE}}} > {FULL}',
-        Text("UPS đang chạy ắc quy", "The UPS runs on battery"): f"upsOnBattery{{{ANY_SITE}}} == 1",
-        Text("Đang bảo trì", "In announced work"): f"monitor_target_maintenance{{{ANY_SITE}}} == 1",
-    }
     return bars(
         Text("Phòng họp có nguy cơ: vì sao", "Rooms at risk: why"),
         Text(
@@ -134,117 +136,64 @@ def at_risk() -> bargauge.Panel:
         ), "none", NONE_IS_WELL,
         *(
             query(or_none(f"count(count by (site) ({expr}) {CHOSEN})"), text, letter, instant=True)
-            for letter, (text, expr) in zip("ABCDEF", reasons.items(), strict=True)
+            for letter, (text, expr) in zip("ABCDEFGHIJ", reasons(), strict=True)
         ),
-    ).name_placement(BarGaugeNamePlacement.TOP).decimals(0).span(12)  # fmt: skip
+    ).name_placement(BarGaugeNamePlacement.TOP).decimals(0).height(13).span(12)  # fmt: skip
 
 
 def troubled() -> table.Panel:
-    """Which rooms are not well."""
-    hurt = f"max by (site, target) ({rank(ENDPOINT)} {CHOSEN}) > 0"
-    placed = f"topk(50, {hurt}) * on (site) group_left (name, area) monitor_site_info"
+    """Which rooms are not well, and what was measured of each."""
+    hurt = f"topk(50, max by (site, target) ({rank(ENDPOINT)} {CHOSEN}) > 0)"
+    placed = f"{hurt} * on (site) group_left (name, area) monitor_site_info"
+
+    def measured(expr: str, letter: str) -> Dataquery:
+        of_each = f"({expr} and on (site, target) {hurt}) or ({hurt} * 0 - 1)"
+        return query(or_none(of_each, "name", none=NO_MEASUREMENT), letter=letter, as_table=True)
+
     texts = {
-        "Value": Text("Trạng thái", "State"),
+        "Value #A": Text("Trạng thái", "State"),
         "name": Text("Nơi", "Site"),
         "area": Text("Khu vực", "Area"),
         "target": Text("Thiết bị", "Endpoint"),
+        "Value #B": Text("Đăng ký", "Registered"),
+        "Value #C": Text("MOS", "MOS"),
+        "Value #D": Text("Mất gói", "Loss"),
+        "Value #E": Text("MTU", "MTU"),
+        "Value #F": Text("Giữ nhãn", "Keeps the marking"),
         "site": Text("Mã", "Id"),
     }
     link = row_link("commune-site", THIS_SITE, site="${__value.text}")
     return columns(
-        Text("Phòng họp chưa sẵn sàng", "Rooms that are not well"),
-        Text("Phòng họp có thiết bị không tốt, xấu nhất trước", "Rooms whose endpoint is not well, the worst first"), texts,
-        query(or_none(placed, "name"), as_table=True),
-        settings={"Value": in_colour(HURT), "site": {"links": [link]}}, worst="Value",
-    ).mappings([worded({NOTHING: Text("Mọi phòng đều tốt", "All rooms are well")})])  # fmt: skip
-
-
-def answers() -> list[Builder[model.Panel]]:
-    """Signalling: endpoints and their registrar."""
-    slowest = f"topk(10, max by (site) (probe_sip_duration_seconds{{{ENDPOINT}}} {CHOSEN}))"
-    return [
-        lines(
-            Text("Phòng họp trả lời SIP", "Rooms that answer SIP"),
-            Text("Phần phòng họp trả lời SIP OPTIONS", "Part of the rooms that answered SIP OPTIONS"), "percentunit",
-            query(f'avg(probe_success{{{ENDPOINT}, check!="echo"}} {CHOSEN})', Text("Trả lời", "Answer")),
-        ).max(1),
-        bars(
-            Text("Trả lời SIP chậm nhất", "Slowest SIP answers"),
-            Text("Mười phòng trả lời lâu nhất", "The ten rooms that take longest to answer"), "s", PLAIN,
-            query(named(slowest), "{{name}}", instant=True),
-        ).data_links([TO_SITE]),
-        lines(
-            Text("Câu hỏi SIP phải gửi lại", "SIP questions sent again"),
-            Text(
-                "Số câu hỏi phải gửi lại qua UDP, cộng mọi phòng trong một lượt hỏi: mất gói trên đường",
-                "Questions that had to be sent again over UDP, of all rooms in one look at each: loss on the way",
-            ), "short",
-            query(f"sum(probe_sip_retransmissions{{{ENDPOINT}}} {CHOSEN})", Text("Gửi lại", "Sent again")),
+        Text("Phòng họp chưa sẵn sàng: vì sao", "Rooms that are not well: why"),
+        Text(
+            "Phòng họp có thiết bị không tốt, xấu nhất trước, và lần đo cuối của từng phòng: đã đăng ký chưa, chất lượng tiếng (MOS) và mất gói của cuộc gọi thử, gói lớn nhất đi qua được (byte), có giữ nhãn ưu tiên (DSCP) không; –: không đo",
+            "Rooms whose endpoint is not well, the worst first, and what was last measured of each: registered, MOS and loss of the test call, largest packet that passes (bytes), marking (DSCP) kept; –: not measured",
         ),
-        timeline(
-            Text("Máy chủ đăng ký", "Registrar"), Text("Trạng thái của máy chủ đăng ký theo thời gian", "State of the registrar over time"),
-            STATES, query(short('monitor_target_state{kind="registrar"}'), "{{thing}}"),
-        ).height(6),
-        lines(
-            Text("Máy chủ đăng ký: thời gian trả lời", "Registrar: time to answer"),
-            Text("Máy chủ đăng ký mất bao lâu để trả lời, theo phép đo", "How long the registrar takes to answer, by check"), "s",
-            query('probe_sip_duration_seconds{kind="registrar"}', "{{check}}"),
-        ).height(6).span(6),
-        figure(
-            Text("Máy chủ đăng ký: mã SIP", "Registrar: SIP status"),
-            Text("Mã SIP của các lần trả lời cuối; dưới 300 là tốt", "SIP status of its last answers; below 300 is good"), "none", PLAIN,
-            query('probe_sip_status_code{kind="registrar"}', "{{check}}", instant=True),
-        ).height(6).span(6),
-    ]  # fmt: skip
+        texts,
+        query(or_none(placed, "name"), letter="A", as_table=True),
+        measured(f"min by (site, target) ({REGISTERED})", "B"),
+        measured(f"min by (site, target) (probe_media_mos{{{ANY_SITE}}})", "C"),
+        measured(f"max by (site, target) (probe_media_loss_ratio{{{ANY_SITE}}})", "D"),
+        measured(f"min by (site, target) (probe_path_mtu_bytes{{{ANY_SITE}}})", "E"),
+        measured(f"min by (site, target) ({MARKED})", "F"),
+        settings={
+            "Value #A": in_colour(HURT), "site": {"links": [link]},
+            "Value #B": in_coloured_text(YES), "Value #F": in_coloured_text(YES),
+            "Value #C": in_coloured_text({}, (None, DOWN), (POOR_MOS, DEGRADED), (CONTENT_MOS, WELL)) | {"decimals": 2},
+            "Value #D": in_coloured_text({}, (None, WELL), (LOSS_HURTS, DOWN)) | {"unit": "percentunit", "decimals": 1},
+            "Value #E": in_coloured_text({}, (None, DEGRADED), (FULL_SIZE, WELL)),
+        },
+        worst="Value #A",
+    ).mappings([worded({NOTHING: Text("Mọi phòng đều tốt", "All rooms are well")})]).span(24)  # fmt: skip
 
 
-def calls() -> list[Builder[model.Panel]]:
-    """What a test call with each room is like, where one is made."""
-    unmeasured = {NOTHING: NOT_MEASURED}
-
-    def of_calls(metric: str) -> str:
-        return or_none(f"max by (direction) (probe_media_{metric}{{{ANY_SITE}}} {CHOSEN})", "direction")
-
-    lowest = named(f"bottomk(10, min by (site) (probe_media_mos{{{ANY_SITE}}} {CHOSEN}))")
-    unmarked = f"count by (direction) (probe_media_dscp_kept{{{ANY_SITE}}} == 0 {CHOSEN})"
-    return [
-        renamed(
-            bars(
-                Text("Chất lượng tiếng thấp nhất (MOS)", "Lowest quality of speech (MOS)"),
-                Text(
-                    "Mười phòng có MOS (ITU-T G.107) thấp nhất: từ 4,03 trở lên người họp hài lòng, dưới 3,6 họ kêu ca",
-                    "The ten rooms with the lowest MOS of ITU-T G.107: from 4.03 on people are content, below 3.6 they complain",
-                ),
-                "none", colours((None, UNKNOWN), (1, DOWN), (3.6, DEGRADED), (4.03, WELL)),
-                query(or_none(lowest, "name"), "{{name}}", instant=True),
-            ),
-            unmeasured,
-        ).max(4.5).decimals(2).span(6),
-        renamed(
-            lines(
-                Text("Mất gói của cuộc gọi thử: phòng kém nhất", "Loss of the test call: the worst room"),
-                Text("Tỷ lệ mất gói của cuộc gọi thử với phòng kém nhất, đi và về", "Loss of the test call of the worst room, there and back"),
-                "percentunit", query(of_calls("loss_ratio"), "{{direction}}"), hurts_from=LOSS_HURTS,
-            ),
-            unmeasured,
-        ).span(6),
-        renamed(
-            lines(
-                Text("Trễ biến thiên của cuộc gọi thử: phòng kém nhất", "Jitter of the test call: the worst room"),
-                Text("Độ biến thiên trễ của cuộc gọi thử với phòng kém nhất, đi và về", "Jitter of the test call of the worst room, there and back"),
-                "s", query(of_calls("jitter_seconds"), "{{direction}}"), hurts_from=JITTER_HURTS,
-            ),
-            unmeasured,
-        ).span(6),
-        renamed(
-            bars(
-                Text("Phòng bị mất nhãn ưu tiên (DSCP)", "Rooms that lose the marking (DSCP)"),
-                Text("Số phòng có gói tin bị mất nhãn ưu tiên trên đường", "Rooms whose packets lose their marking on the way"),
-                "none", NONE_IS_WELL, query(or_none(unmarked, "direction"), "{{direction}}", instant=True),
-            ),
-            {NOTHING: Text("Không có", "None")},
-        ).decimals(0).span(6),
-    ]  # fmt: skip
+def in_coloured_text(texts: Mapping[int, Coloured], *steps: tuple[float | None, str]) -> dict[str, Any]:
+    """Settings of a column of measurements: words or numbers in their colours, and a dash where nothing is measured."""
+    return {
+        "custom.cellOptions": {"type": "color-text"},
+        "mappings": called({-1: (Text(NOTHING, NOTHING), "text"), **texts}),
+        "thresholds": colours(*(steps or ((None, "text"),))).build(),
+    }
 
 
 def dashboard() -> boards.Dashboard:
@@ -288,10 +237,16 @@ def dashboard() -> boards.Dashboard:
                         query(not_ready, "{{meeting}} {{readiness}}"),
                     ),
                     {f"{NOTHING} {NOTHING}": NO_MEETING},
-                ).span(24),
+                ).height(10).span(12),
             ],
-            Text("Gọi và đăng ký", "Calling and registration"): answers(),
-            Text("Cuộc gọi thử", "Test calls"): calls(),
+            Text("Gọi và đăng ký", "Calling and registration"): calls.answers(),
+            Text("Cuộc gọi thử", "Test calls"): calls.calls(),
+        },
+        folded={
+            Text("Đường đi: gói lớn và nhãn ưu tiên", "The way: large packets and markings"): calls.path(),
+            Text("H.323", "H.323"): calls.h323(),
+            Text("STUN và TURN", "STUN and TURN"): calls.relays(),
+            Text("Họp trên trình duyệt, chứng thư số", "Meetings in the browser, certificates"): calls.browser(),
         },
         marks=[incidents(ANY_SITE), maintenance(ANY_SITE)],
     )  # fmt: skip

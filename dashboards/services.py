@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.common import StackingMode, VizOrientation
 from dashboards.frame import framed, incidents, maintenance, variable
 from dashboards.panels import DAYS, TO_SITE, bars, columns, figure, in_colour, lines, timeline, words
 from dashboards.promql import ALL_COMMUNES, FINE, SOURCE, named, or_none, query, short, worked
-from dashboards.states import DEGRADED, DOWN, PASSED, PLAIN, STATES, WELL, colours
+from dashboards.states import DEGRADED, DOWN, ENDING, PASSED, PLAIN, STATES, WELL, colours
 from dashboards.texts import Text
 
 SERVICE = 'target=~"$service"'
@@ -19,7 +19,6 @@ SHARED = f'monitor_target_state{{role="service"}} unless on (site) {ALL_COMMUNES
 CHOSEN = f'monitor_target_state{{role="service", {SERVICE}}} unless on (site) {ALL_COMMUNES}'
 OF_CHOSEN = f"and on (site, target) ({CHOSEN})"
 PAGES = f"and on (site) {ALL_COMMUNES}"
-ENDING = colours((None, DOWN), (14, DEGRADED), (30, WELL))
 
 
 def now() -> list[Builder[model.Panel]]:

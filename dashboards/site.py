@@ -22,7 +22,7 @@ from dashboards.panels import (
     words,
 )
 from dashboards.promql import ERRORS_HURT, FULL, JITTER_HURTS, NOTHING, lost, or_none, quantile, query, rank, short
-from dashboards.states import DEGRADED, DOWN, HURT, PASSED, PLAIN, STATES, WELL, YES_NO, colours
+from dashboards.states import DEGRADED, DOWN, ENDING, HURT, PASSED, PLAIN, STATES, WELL, YES_NO, colours
 from dashboards.texts import Text
 
 HERE = 'site="$site"'
@@ -182,8 +182,7 @@ def room_and_page() -> list[Builder[model.Panel]]:
         bars(
             Text("Chứng thư số còn hạn", "Certificates: days left"),
             Text("Số ngày chứng thư số còn hạn", "Days that certificates are still valid"), DAYS,
-            colours((None, DOWN), (14, DEGRADED), (30, WELL)),
-            query(short(f"probe_ssl_days_left{{{HERE}}}"), "{{thing}}", instant=True),
+            ENDING, query(short(f"probe_ssl_days_left{{{HERE}}}"), "{{thing}}", instant=True),
         ).height(4).span(12),
     ]  # fmt: skip
 

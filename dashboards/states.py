@@ -76,6 +76,8 @@ def colours(*steps: tuple[float | None, str]) -> boards.ThresholdsConfig:
 
 PLAIN = colours((None, "text"))
 NONE_IS_WELL = colours((None, WELL), (1, DOWN))
+ENDING = colours((None, DOWN), (14, DEGRADED), (30, WELL))
+"""Days that a certificate is still valid."""
 
 
 def rank_colours() -> boards.ThresholdsConfig:

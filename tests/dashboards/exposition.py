@@ -6,9 +6,11 @@ In trouble, at the end of the hour:
 - `xa-kim-dong`: its TSLCĐ line loses a fifth of the echoes and is slow and full;
 - `xa-a`: a power cut since 12 minutes, both lines are gone and the UPS lasts for 8 minutes more;
 - `xa-b`: announced work on its Internet line since 6 minutes;
+- the room of `xa-kim-dong` has poor calls, large packets do not pass there; that of `phuong-phu-ly` is not registered by H.323, nor that of `xa-b` by SIP;
 - the document management is down, one meeting comes, one relay fails.
 
-When it is well, the daemon is new: no incident, no work, no meeting, no mail, no trap yet, and so no series of these.
+When it is well, the daemon is new: no incident, no work, no meeting, no mail, no trap yet, and so no series of these. Nor does it ask
+of rooms more than an echo and SIP, nor any TURN server.
 """
 
 from __future__ import annotations
@@ -40,6 +42,23 @@ INCIDENTS = {
 RTT_BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 JITTER_BOUNDS = (0.001, 0.005, 0.01, 0.03, 0.1)
 LAG_BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0)
+SERVERS: tuple[tuple[str, str, dict[tuple[str, str], float]], ...] = (
+    ("gatekeeper", "ras", {("h323_duration_seconds", ""): 0.005}),
+    (
+        "turn-server", "stun",
+        {("stun_duration_seconds", ""): 0.004, ("stun_phase_duration_seconds", "connect"): 0.001, ("stun_retransmissions", ""): 0},
+    ),
+    (
+        "turn-server", "turn",
+        {("turn_lifetime_seconds", ""): 600, ("turn_retransmissions", ""): 1}
+        | {("turn_phase_duration_seconds", phase): 0.01 for phase in ("allocate", "permission", "relay", "release")},
+    ),
+    (
+        "browser-meetings", "room",
+        {("webrtc_duration_seconds", "page"): 0.2, ("webrtc_duration_seconds", "signalling"): 0.1, ("ssl_days_left", ""): 60},
+    ),
+)  # fmt: skip
+"""What the servers of video conferences are asked: kind, check, and values by metric and phase."""
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 
 
@@ -251,6 +270,7 @@ def _trouble(ago: int) -> Iterator[str]:
         yield f"probe_media_loss_ratio{{{call}}} 0.2"
         yield f"probe_media_jitter_seconds{{{call}}} 0.04"
         yield f"probe_media_dscp_kept{{{call}}} 0"
+    yield from _rooms()
     for (site, name, cause, severity), seconds in INCIDENTS.items():
         if ago < seconds:
             own = f'site="{site}",target="{site}/{name}",cause="{cause}",severity="{severity}"'
@@ -267,3 +287,27 @@ def _trouble(ago: int) -> Iterator[str]:
     yield f'monitor_heartbeats_total{{way="url",result="sent"}} {sent}'
     yield f'monitor_alertmanager_posts_total{{peer="c:9093",result="failed"}} {sent}'
     yield f'monitor_traps_total{{kind="upsTrapOnBattery",outcome="looked"}} {sent}'
+
+
+def _rooms() -> Iterator[str]:
+    """What is asked where rooms are registered, their ways tested, and people meet over TURN or in the browser."""
+    for site, probe, registered in (
+        ("phuong-phu-ly", "h323", 0), ("xa-a", "h323", 1), ("xa-kim-dong", "sip", 1), ("xa-b", "sip", 0),
+    ):  # fmt: skip
+        at = f'site="{site}",target="{site}/vc-endpoint",kind="vc-endpoint",check="registered"'
+        yield f"probe_{probe}_registered{{{at}}} {registered}"
+        if probe == "h323":
+            yield f"probe_h323_duration_seconds{{{at}}} 0.03"
+    for site, mtu, kept in (("xa-kim-dong", 1400, 0), ("xa-b", 1500, 1)):
+        at = f'site="{site}",target="{site}/vc-endpoint",kind="vc-endpoint",check="path"'
+        yield f"probe_path_mtu_bytes{{{at}}} {mtu}"
+        yield f'probe_path_dscp_kept{{{at},dscp="46",direction="there"}} {kept}'
+        yield f'probe_path_dscp_kept{{{at},dscp="46",direction="back"}} 1'
+    for kind, check, measured in SERVERS:
+        labels, told = _target("centre", kind, "service", 0)
+        if check != "stun":  # asked of the TURN server too
+            yield told
+        yield f'probe_success{{{labels},check="{check}"}} 1'
+        for (name, phase), value in measured.items():
+            of_phase = phase and f',phase="{phase}"'
+            yield f'probe_{name}{{{labels},check="{check}"{of_phase}}} {value}'

@@ -20,6 +20,12 @@ from tests.dashboards.exposition import CUT, END, HOUR, NO_POWER, STEP, WORK, ex
 from tests.dashboards.prometheus import Prometheus
 from tests.dashboards.queries import Query, marks, panels, queries, values
 
+SERVERS = {
+    "Máy chủ họp", "Máy chủ đăng ký: thời gian trả lời", "Máy chủ đăng ký: mã SIP", "Máy chủ H.323: thời gian trả lời", "TURN cho mượn trong",
+    "TURN: thời gian theo pha", "STUN: thời gian trả lời", "STUN: kết nối, TLS", "Câu hỏi STUN, TURN phải gửi lại",
+    "Vào họp bằng trình duyệt", "Họp trên trình duyệt: thời gian theo pha", "Chứng thư số của các máy chủ họp",
+}  # fmt: skip
+"""Panels of what all rooms share."""
 LONG_GONE = END + 3 * 86_400
 LINE = {"$site": "phuong-phu-ly", "$target": "phuong-phu-ly/tslcd", "$provider": "vnpt", "$kind": "tslcd"}
 CHOSEN: Mapping[str, Mapping[str, str]] = {"commune-site": LINE, "commune-line": LINE}
@@ -154,11 +160,10 @@ def test_nothing_claims_to_be_well_when_the_monitor_is_gone(provinces: dict[str,
 
 @pytest.mark.parametrize("uid", ["commune-province", "commune-rooms"])
 def test_panels_keep_to_the_chosen_area(provinces: dict[str, Prometheus], uid: str) -> None:
-    free = {"Hệ thống dùng chung": {"centre"}, "variable area": set(), "Máy chủ đăng ký": {"centre"}}
-    registrar = {title for title in (query.title for query in asked(uid)) if title.startswith("Máy chủ đăng ký")}
+    free = {"Hệ thống dùng chung": {"centre"}, "variable area": set()}
     for query in asked(uid, area="Kim Sơn"):
-        if query.title in {"Sự cố đang mở", *registrar}:
-            continue  # incidents have a site and no area; the registrar is everybody's
+        if query.title in {"Sự cố đang mở", *SERVERS}:
+            continue  # incidents have a site and no area; servers are everybody's
         series = answer(provinces["trouble"], query)
         sites = {each["metric"].get("target", each["metric"].get("site", "")).partition("/")[0] for each in series}
         assert sites <= {"xa-kim-dong", "", NOTHING, *free.get(query.title, ())}, query.title
@@ -277,7 +282,7 @@ def test_rooms_are_counted_and_why_they_are_at_risk(provinces: dict[str, Prometh
     states = figures(provinces["trouble"], "commune-rooms", "Phòng họp theo trạng thái")
     assert list(states.values()) == [2, 0, 0, 2, 0]
     why = "Phòng họp có nguy cơ: vì sao"
-    assert list(figures(provinces["trouble"], "commune-rooms", why).values()) == [2, 3, 1, 1, 1, 1]
+    assert list(figures(provinces["trouble"], "commune-rooms", why).values()) == [2, 2, 3, 1, 1, 1, 1, 1, 1, 1]
     assert not any(figures(provinces["well"], "commune-rooms", why).values())
 
 
@@ -285,6 +290,36 @@ def test_the_test_calls_tell_the_worst_room(provinces: dict[str, Prometheus]) ->
     title = "Chất lượng tiếng thấp nhất (MOS)"
     assert figures(provinces["trouble"], "commune-rooms", title) == {"Xã 1": 2.9}
     assert figures(provinces["well"], "commune-rooms", title) == {NOTHING: 0}
+
+
+def test_rooms_that_nobody_can_call_are_counted_by_who_should_know_them(provinces: dict[str, Prometheus]) -> None:
+    title = "Phòng mà máy chủ đăng ký không biết"
+    assert figures(provinces["trouble"], "commune-rooms", title) == {"SIP": 1, "H.323": 1}
+    assert figures(provinces["well"], "commune-rooms", title) == {"SIP": 0, "H.323": 0}
+    known = figures(provinces["trouble"], "commune-rooms", "Phòng đăng ký H.323")
+    assert known == {"Không biết": 1, "Đã đăng ký": 1}
+
+
+def test_the_ways_tell_what_does_not_pass_and_what_loses_its_marking(provinces: dict[str, Prometheus]) -> None:
+    def told(title: str) -> dict[str, float]:
+        return figures(provinces["trouble"], "commune-rooms", title)
+
+    assert told("MTU nhỏ nhất trên đường đi") == {"Xã 1": 1400, "Xã 3": 1500}
+    assert told("Phòng có MTU dưới 1500") == {"Phòng": 1}
+    assert told("Phòng mất nhãn, theo nhãn và chiều") == {"46 there": 1}
+
+
+def test_the_servers_of_conferences_tell_where_the_time_goes(provinces: dict[str, Prometheus]) -> None:
+    def told(title: str) -> dict[str, float]:
+        return figures(provinces["trouble"], "commune-rooms", title)
+
+    assert told("TURN cho mượn trong") == {"turn-server turn": 600}
+    assert told("TURN: thời gian theo pha")["turn-server turn relay"] == 0.01
+    assert told("STUN: thời gian trả lời") == {"turn-server stun": 0.004}
+    assert told("Câu hỏi STUN, TURN phải gửi lại") == {"turn-server stun": 0, "turn-server turn": 1}
+    pages = told("Họp trên trình duyệt: thời gian theo pha")
+    assert pages == {"browser-meetings room page": 0.2, "browser-meetings room signalling": 0.1}
+    assert told("Máy chủ H.323: thời gian trả lời") == {"gatekeeper ras": 0.005}
 
 
 def test_a_broken_system_stands_out(provinces: dict[str, Prometheus]) -> None:

@@ -174,6 +174,15 @@ def test_a_meeting_is_a_row_with_its_rooms_by_readiness(shown: Shown) -> None:
     }  # fmt: skip
 
 
+def test_a_room_that_is_not_well_is_a_row_with_what_was_measured_of_it(shown: Shown) -> None:
+    title = "commune-rooms", "Phòng họp chưa sẵn sàng: vì sao"
+    rows = {name: shown["trouble"][title][name] for name in ("Nơi", "Trạng thái", "Đăng ký", "MOS", "MTU")}
+    assert rows == {"Nơi": ["Xã 0", "Xã 2"], "Trạng thái": [3, 3], "Đăng ký": [0, 1], "MOS": [-1, -1], "MTU": [-1, -1]}
+    assert {name: len(values) for name, values in shown["well"][title].items()} == dict.fromkeys(
+        shown["well"][title], 1
+    )
+
+
 def test_the_map_gets_numbers_for_its_places(shown: Shown) -> None:
     places = shown["trouble"]["commune-province", "Bản đồ xã, phường"]
     assert all(isinstance(each, float) for each in (*places["latitude"], *places["longitude"]))

@@ -17,7 +17,23 @@ NAMED = ("annotations", "layers", "basemap")
 """What people read the `name` of."""
 CHANGES = {"unit", "url", "uid", "tags"}
 """Keys of what is no text and differs too: a unit with a word in it, and what leads to the same language."""
-OF_BOTH = {"CPU", "English", "Prometheus", "RAM", "SNMP", "TTL", "UPS", "All"}
+OF_BOTH = {
+    "CPU",
+    "English",
+    "Prometheus",
+    "RAM",
+    "SNMP",
+    "TTL",
+    "UPS",
+    "All",
+    "H",
+    "SIP",
+    "STUN",
+    "TURN",
+    "TLS",
+    "MOS",
+    "MTU",
+}
 """Words that are the same in both languages, and one that Grafana says in its own."""
 VIETNAMESE = re.compile(r"[à-ãè-êìíò-õùúýăđĩũơưạ-ỹ]", re.IGNORECASE)
 each_board = pytest.mark.parametrize("uid", BOARDS)

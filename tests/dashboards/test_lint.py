@@ -60,21 +60,32 @@ def test_titles_of_dashboards_differ(boards: Boards) -> None:
 @each_board
 def test_panels_have_ids_and_titles_of_their_own_and_a_description(uid: str) -> None:
     found = list(panels(EVERY[uid]))
-    assert len({panel["id"] for panel in EVERY[uid]["panels"]}) == len(EVERY[uid]["panels"])
+    ids = [each["id"] for each in (*found, *(each for each in EVERY[uid]["panels"] if each["type"] == "row"))]
+    assert len(ids) == len(set(ids))
     assert len({panel["title"] for panel in found}) == len(found)
     assert not [panel["title"] for panel in found if not panel.get("description")]
 
 
 @each_board
 def test_panels_do_not_overlap_and_fill_the_width(uid: str) -> None:
+    shown = EVERY[uid]["panels"]
+    fills(shown, 0)
+    for row in shown:
+        if row["type"] == "row" and row["collapsed"]:
+            fills(row["panels"], row["gridPos"]["y"] + 1)
+
+
+def fills(shown: list[dict[str, Any]], top: int) -> None:
+    """Without holes from a line on."""
     taken: set[tuple[int, int]] = set()
-    for panel in EVERY[uid]["panels"]:
+    for panel in shown:
         at = panel["gridPos"]
         cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
         assert not taken & cells, panel["title"]
         assert at["x"] + at["w"] <= 24, panel["title"]
         taken |= cells
-    assert len(taken) == 24 * (1 + max(y for _, y in taken)), "holes"
+    assert len(taken) == 24 * (1 + max(y for _, y in taken) - top), "holes"
+    assert min(y for _, y in taken) == top
 
 
 @each_board
