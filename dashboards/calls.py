@@ -19,7 +19,19 @@ from dashboards.panels import (
     timeline,
 )
 from dashboards.promql import ANY_SITE, COMMUNES, JITTER_HURTS, LOSS_HURTS, NONE, NOTHING, named, or_none, query, short
-from dashboards.states import DEGRADED, DOWN, ENDING, NONE_IS_WELL, PASSED, PLAIN, STATES, UNKNOWN, WELL, colours
+from dashboards.states import (
+    DEGRADED,
+    DOWN,
+    ENDING,
+    NONE_IS_WELL,
+    PASSED,
+    PLAIN,
+    STATES,
+    UNKNOWN,
+    WELL,
+    called,
+    colours,
+)
 from dashboards.texts import Text
 
 ENDPOINT = f'kind="vc-endpoint", {ANY_SITE}'
@@ -32,15 +44,29 @@ POOR_MOS, CONTENT_MOS = 3.6, 4.03
 """Below the one people complain, from the other on they are content (R of 70 and 80, ITU-T G.107)."""
 NO_MEASUREMENT = f"{NONE} - 1"
 """In place of zero where that would say something."""
+NOT_THERE = {-1: (NOT_MEASURED, UNKNOWN)}
 UNMEASURED = {NOTHING: NOT_MEASURED}
 DIRECTIONS = {"there": Text("Chiều đi", "There"), "back": Text("Chiều về", "Back")}
-KNOWN = {0: Text("Không biết", "Unknown"), 1: Text("Đã đăng ký", "Registered")}
+MARKINGS = {
+    f"{dscp} {way}": Text(f"{dscp} ({vietnamese}), {text.lower()}", f"{dscp} ({english}), {text.english.lower()}")
+    for dscp, vietnamese, english in ((46, "tiếng", "speech"), (34, "hình", "picture"))
+    for way, text in DIRECTIONS.items()
+}
+"""Those of a call as the probe sends them; others are shown by their number."""
+KNOWN = {0: Text("Chưa đăng ký", "Not registered"), 1: Text("Đã đăng ký", "Registered")}
 
 
 def of_servers(metric: str, *by: str, selector: str = "") -> str:
     """The worst value of each check of a server, with its name as `thing`; where none is asked, a zero."""
     labels = ("target", "check", *by)
     return or_none(short(f"max by ({', '.join(labels)}) ({metric}{selector})"), "thing", "check", *by)
+
+
+def of_server_times(title: Text, about: Text, metric: str, *by: str, selector: str = "") -> timeseries.Panel:
+    """Curves of how long the servers take. Where none is asked the axis does not reach minutes."""
+    legend = " ".join(f"{{{{{label}}}}}" for label in ("thing", "check", *by))
+    panel = lines(title, about, "s", query(of_servers(metric, *by, selector=selector), legend)).axis_soft_max(0.1)
+    return renamed(panel, unmeasured("thing", "check", *by))
 
 
 def unmeasured(*labels: str) -> dict[str, Text]:
@@ -173,13 +199,10 @@ def h323() -> list[Builder[model.Panel]]:
             slowest,
         ),
         in_fixed_colours(stacked(known), [(KNOWN[0], DOWN), (KNOWN[1], WELL)]),
-        renamed(
-            lines(
-                Text("Máy chủ H.323: thời gian trả lời", "Gatekeeper: time to answer"),
-                Text("Máy chủ H.323 mất bao lâu để trả lời, theo phép đo", "How long the gatekeeper takes to answer, by check"), "s",
-                query(of_servers("probe_h323_duration_seconds", selector='{kind!="vc-endpoint"}'), "{{thing}} {{check}}"),
-            ),
-            unmeasured("thing", "check"),
+        of_server_times(
+            Text("Máy chủ H.323: thời gian trả lời", "Gatekeeper: time to answer"),
+            Text("Máy chủ H.323 mất bao lâu để trả lời, theo phép đo", "How long the gatekeeper takes to answer, by check"),
+            "probe_h323_duration_seconds", selector='{kind!="vc-endpoint"}',
         ),
     ]  # fmt: skip
 
@@ -222,7 +245,7 @@ def path() -> list[Builder[model.Panel]]:
                 ),
                 "none", NONE_IS_WELL, query(or_none(unmarked, "dscp", "direction"), "{{dscp}} {{direction}}", instant=True),
             ),
-            {f"{NOTHING} {NOTHING}": Text("Không có", "None")},
+            {f"{NOTHING} {NOTHING}": Text("Không có", "None")} | MARKINGS,
         ).decimals(0),
     ]  # fmt: skip
 
@@ -230,11 +253,6 @@ def path() -> list[Builder[model.Panel]]:
 def relays() -> list[Builder[model.Panel]]:
     """STUN and TURN: is a relay lent, and where does the time go."""
     again = "(probe_stun_retransmissions or probe_turn_retransmissions)"
-
-    def times(title: Text, about: Text, metric: str, *by: str) -> timeseries.Panel:
-        legend = " ".join(f"{{{{{label}}}}}" for label in ("thing", "check", *by))
-        panel = lines(title, about, "s", query(of_servers(metric, *by), legend))
-        return renamed(panel, unmeasured("thing", "check", *by))
 
     return [
         renamed(
@@ -247,8 +265,8 @@ def relays() -> list[Builder[model.Panel]]:
                 "s", PLAIN, query(of_servers("probe_turn_lifetime_seconds"), "{{thing}} {{check}}", instant=True),
             ),
             unmeasured("thing", "check"),
-        ).height(8).span(6),
-        times(
+        ).mappings(called({0: (NOT_MEASURED, UNKNOWN)})).height(8).span(6),
+        of_server_times(
             Text("TURN: thời gian theo pha", "TURN: time by phase"),
             Text(
                 "Kết nối, TLS, mượn (allocate), xin phép (permission), chuyển tiếp (relay), trả lại (release)",
@@ -256,11 +274,11 @@ def relays() -> list[Builder[model.Panel]]:
             ),
             "probe_turn_phase_duration_seconds", "phase",
         ).span(18),
-        times(
+        of_server_times(
             Text("STUN: thời gian trả lời", "STUN: time to answer"),
             Text("Từ câu hỏi đến câu trả lời", "From the request to the answer"), "probe_stun_duration_seconds",
         ),
-        times(
+        of_server_times(
             Text("STUN: kết nối, TLS", "STUN: connection, TLS"),
             Text("Thời gian kết nối và bắt tay TLS trước khi hỏi; qua UDP thì không có", "Time to connect and of TLS before the request; not over UDP"),
             "probe_stun_phase_duration_seconds", "phase",
@@ -285,24 +303,21 @@ def browser() -> list[Builder[model.Panel]]:
             timeline(
                 Text("Vào họp bằng trình duyệt", "Joining in the browser"),
                 Text("Trang họp và báo hiệu phía sau có trả lời không", "Whether the page and the signalling behind it answered"),
-                {**PASSED, -1: (NOT_MEASURED, UNKNOWN)}, query(asked, "{{thing}} {{check}}"),
+                PASSED | NOT_THERE, query(asked, "{{thing}} {{check}}"),
             ),
             unmeasured("thing", "check"),
         ).span(8),
-        renamed(
-            lines(
-                Text("Họp trên trình duyệt: thời gian theo pha", "Meetings in the browser: time by phase"),
-                Text("Thời gian tải trang (page) và mở báo hiệu (signalling)", "Time to load the page and to open the signalling"), "s",
-                query(of_servers("probe_webrtc_duration_seconds", "phase"), "{{thing}} {{check}} {{phase}}"),
-            ),
-            unmeasured("thing", "check", "phase"),
+        of_server_times(
+            Text("Họp trên trình duyệt: thời gian theo pha", "Meetings in the browser: time by phase"),
+            Text("Thời gian tải trang (page) và mở báo hiệu (signalling)", "Time to load the page and to open the signalling"),
+            "probe_webrtc_duration_seconds", "phase",
         ),
         renamed(
             bars(
                 Text("Chứng thư số của các máy chủ họp", "Certificates of the conference servers"),
                 Text("Số ngày chứng thư số còn hạn", "Days that certificates are still valid"), DAYS,
                 ENDING, query(or_none(valid, "thing", none=NO_MEASUREMENT), "{{thing}}", instant=True),
-            ),
+            ).mappings(called(NOT_THERE)),
             UNMEASURED,
         ),
     ]  # fmt: skip

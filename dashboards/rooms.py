@@ -45,6 +45,9 @@ from dashboards.texts import Text, on_board
 
 REGISTERED = f"(probe_sip_registered{{{ENDPOINT}}} or probe_h323_registered{{{ENDPOINT}}})"
 MARKED = f"(probe_path_dscp_kept{{{ANY_SITE}}} or probe_media_dscp_kept{{{ANY_SITE}}})"
+NOT_REGISTERED, UNMARKED = f"{REGISTERED} == 0", f"{MARKED} == 0"
+POOR_CALL = f"probe_media_mos{{{ANY_SITE}}} < {POOR_MOS}"
+TOO_SMALL = f"probe_path_mtu_bytes{{{ANY_SITE}}} < {FULL_SIZE}"
 YES = {0: (Text("✕ Không", "✕ No"), DOWN), 1: (Text("✓ Có", "✓ Yes"), WELL)}
 TSLCD = 'and on (site, target) monitor_target_state{kind="tslcd"}'
 READINESS = {
@@ -105,7 +108,7 @@ def meetings() -> table.Panel:
         texts, query(found, as_table=True),
         before=[model.DataTransformerConfig(id_val="groupingToMatrix", options=matrix)],
         settings={r"meeting\readiness": {"links": [link]}},
-    ).mappings([worded({NOTHING: NO_MEETING})]).height(13)  # fmt: skip
+    ).mappings([worded({NOTHING: NO_MEETING})]).height(10)  # fmt: skip
 
 
 def reasons() -> list[tuple[Text, str]]:
@@ -114,12 +117,12 @@ def reasons() -> list[tuple[Text, str]]:
     loss, late, full = f"{LOSS_HURTS * 100:g} %", f"{JITTER_HURTS * 1000:g} ms", f"{FULL * 100:g} %"
     return [
         (Text("Thiết bị không trả lời", "The endpoint does not answer"), f"min by (site, target) (probe_success{{{ENDPOINT}}}) == 0"),
-        (Text("Máy chủ đăng ký không biết phòng", "The room is not registered"), f"{REGISTERED} == 0"),
+        (Text("Máy chủ đăng ký không biết phòng", "The room is not registered"), NOT_REGISTERED),
         (Text(f"Đường TSLCĐ mất gói trên {loss}", f"TSLCĐ line loses more than {loss}"), f"{lost(ANY_SITE)} > {LOSS_HURTS} {TSLCD}"),
         (Text(f"Trễ biến thiên trên {late}", f"Jitter above {late}"), f"{jitter} > {JITTER_HURTS} {TSLCD}"),
-        (Text(f"Cuộc gọi thử có MOS dưới {POOR_MOS:g}".replace(".", ","), f"MOS of the test call below {POOR_MOS:g}"), f"probe_media_mos{{{ANY_SITE}}} < {POOR_MOS}"),
-        (Text("Gói lớn không qua (MTU dưới 1500)", "Large packets do not pass (MTU below 1500)"), f"probe_path_mtu_bytes{{{ANY_SITE}}} < {FULL_SIZE}"),
-        (Text("Mất nhãn ưu tiên (DSCP)", "The marking is lost (DSCP)"), f"{MARKED} == 0"),
+        (Text(f"Cuộc gọi thử có MOS dưới {POOR_MOS:g}".replace(".", ","), f"MOS of the test call below {POOR_MOS:g}"), POOR_CALL),
+        (Text("Gói lớn không qua (MTU dưới 1500)", "Large packets do not pass (MTU below 1500)"), TOO_SMALL),
+        (Text("Mất nhãn ưu tiên (DSCP)", "The marking is lost (DSCP)"), UNMARKED),
         (Text(f"Cổng bộ định tuyến đầy trên {full}", f"Router port full above {full}"), f'snmp_if_utilisation_ratio{{kind="router", {ANY_SITE}}} > {FULL}'),
         (Text("UPS đang chạy ắc quy", "The UPS runs on battery"), f"upsOnBattery{{{ANY_SITE}}} == 1"),
         (Text("Đang bảo trì", "In announced work"), f"monitor_target_maintenance{{{ANY_SITE}}} == 1"),
@@ -138,12 +141,14 @@ def at_risk() -> bargauge.Panel:
             query(or_none(f"count(count by (site) ({expr}) {CHOSEN})"), text, letter, instant=True)
             for letter, (text, expr) in zip("ABCDEFGHIJ", reasons(), strict=True)
         ),
-    ).name_placement(BarGaugeNamePlacement.TOP).decimals(0).height(13).span(12)  # fmt: skip
+    ).name_placement(BarGaugeNamePlacement.TOP).decimals(0).height(10).span(12)  # fmt: skip
 
 
 def troubled() -> table.Panel:
-    """Which rooms are not well, and what was measured of each."""
-    hurt = f"topk(50, max by (site, target) ({rank(ENDPOINT)} {CHOSEN}) > 0)"
+    """Which rooms are not well or measured badly, and what was measured of each."""
+    poor = " or ".join((NOT_REGISTERED, POOR_CALL, TOO_SMALL, UNMARKED))
+    state = rank(ENDPOINT)
+    hurt = f"topk(50, max by (site, target) (({state} > 0 or {state} and on (site, target) ({poor})) {CHOSEN}))"
     placed = f"{hurt} * on (site) group_left (name, area) monitor_site_info"
 
     def measured(expr: str, letter: str) -> Dataquery:
@@ -166,8 +171,8 @@ def troubled() -> table.Panel:
     return columns(
         Text("Phòng họp chưa sẵn sàng: vì sao", "Rooms that are not well: why"),
         Text(
-            "Phòng họp có thiết bị không tốt, xấu nhất trước, và lần đo cuối của từng phòng: đã đăng ký chưa, chất lượng tiếng (MOS) và mất gói của cuộc gọi thử, gói lớn nhất đi qua được (byte), có giữ nhãn ưu tiên (DSCP) không; –: không đo",
-            "Rooms whose endpoint is not well, the worst first, and what was last measured of each: registered, MOS and loss of the test call, largest packet that passes (bytes), marking (DSCP) kept; –: not measured",
+            "Phòng họp có thiết bị không tốt hoặc có số đo kém, xấu nhất trước, và lần đo cuối của từng phòng: đã đăng ký chưa, chất lượng tiếng (MOS) và mất gói của cuộc gọi thử, gói lớn nhất đi qua được (byte), có giữ nhãn ưu tiên (DSCP) không; –: không đo",
+            "Rooms whose endpoint is not well or that something is measured badly of, the worst first, and what was last measured of each: registered, MOS and loss of the test call, largest packet that passes (bytes), marking (DSCP) kept; –: not measured",
         ),
         texts,
         query(or_none(placed, "name"), letter="A", as_table=True),

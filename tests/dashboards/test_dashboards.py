@@ -297,7 +297,29 @@ def test_rooms_that_nobody_can_call_are_counted_by_who_should_know_them(province
     assert figures(provinces["trouble"], "commune-rooms", title) == {"SIP": 1, "H.323": 1}
     assert figures(provinces["well"], "commune-rooms", title) == {"SIP": 0, "H.323": 0}
     known = figures(provinces["trouble"], "commune-rooms", "Phòng đăng ký H.323")
-    assert known == {"Không biết": 1, "Đã đăng ký": 1}
+    assert known == {"Chưa đăng ký": 1, "Đã đăng ký": 1}
+
+
+def test_rooms_that_are_not_well_or_measured_badly_are_told_with_what_was_measured(
+    provinces: dict[str, Prometheus],
+) -> None:
+    told = [
+        {
+            each["metric"]["target"].partition("/")[0]: float(each["value"][1])
+            for each in answer(provinces["trouble"], query)
+        }
+        for query in asked("commune-rooms")
+        if query.title == "Phòng họp chưa sẵn sàng: vì sao"
+    ]
+    rooms, unmeasured = ("phuong-phu-ly", "xa-a", "xa-b", "xa-kim-dong"), -1
+    assert [tuple(column[room] for room in rooms) for column in told] == [
+        (3, 3, 0, 0),  # state, by how much it hurts
+        (0, 1, 0, 1),  # registered
+        (unmeasured, unmeasured, unmeasured, 2.9),  # MOS
+        (unmeasured, unmeasured, unmeasured, 0.2),  # loss
+        (unmeasured, unmeasured, 1500, 1400),  # MTU
+        (unmeasured, unmeasured, 1, 0),  # marking kept
+    ]
 
 
 def test_the_ways_tell_what_does_not_pass_and_what_loses_its_marking(provinces: dict[str, Prometheus]) -> None:
