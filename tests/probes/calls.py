@@ -74,13 +74,13 @@ class Meet(Server):
         stun, turn = _service("stun", self.coturn.port), _service("turn", self.coturn.port)
         turn_tcp = _service("turn", self.coturn.port, transport="tcp")
         turns = _service("turns", self.coturn.tls, transport="tcp", host=LOOPBACK)
-        stopped = _service("turn", self.nobody)
+        gone, stopped = _service("stun", self.nobody), _service("turn", self.nobody)
         expired = _service("turns", self.expired.tls, transport="tcp", host=LOOPBACK)
         without = _service("turns", self.coturn.tls, transport="tcp", host=LOOPBACK, login=False)
         guests, services = 'authentication = "anonymous"', 'modules_enabled = { "external_services" }'
         named = {
             "meet.example": stun + turn + turn_tcp + turns,
-            "stopped.example": _service("stun", self.nobody) + stopped,
+            "stopped.example": gone + stopped,
             "half.example": turn + stopped,
             "expired.example": stun + expired,
             "low.example": _service("turn", 25) + _service("turn", 8, transport="sctp") + without,
@@ -92,8 +92,10 @@ class Meet(Server):
                 name: f'{guests}\n{services}\nexternal_service_secret = "{TURN_SECRET}"\nexternal_services = {{ {each}}}'
                 for name, each in named.items()
             },
-            "secret.example": f'{guests}\n{services}\nexternal_service_secret = "another"\nexternal_services = {{ {turn}{turns}}}',
+            "secret.example": f'{guests}\n{services}\nexternal_service_secret = "another"\nexternal_services = {{ {gone}{turn}}}',
             "without.example": guests,
+            "own.example": f'{guests}\nmodules_enabled = {{ "turn_external" }}\nturn_external_secret = "{TURN_SECRET}"\n'
+            f'turn_external_host = "{LOOPBACK}"\nturn_external_port = {self.coturn.port}\nturn_external_tcp = true',
             "closed.example": f'authentication = "internal_hashed"\n{services}\n'
             f'external_service_secret = "{TURN_SECRET}"\nexternal_services = {{ {turn}}}',
         }

@@ -59,6 +59,7 @@ async def test_each_server_gives_a_candidate_and_gets_its_relay_back(meet: Meet)
         ("stopped.example", Reason.REFUSED, (2, 2, 0, 0)),
         ("secret.example", Reason.AUTH, (2, 2, 0, 0)),
         ("low.example", Reason.CONTENT, (3, 3, 0, 0)),
+        ("own.example", Reason.OK, (3, 0, 1, 2)),
         ("many.example", Reason.OK, (MOST_SERVERS, MOST_SERVERS - 1, 1, 0)),
         ("empty.example", Reason.CONTENT, (None,) * 4),
         ("without.example", Reason.STATUS, (None,) * 4),
@@ -213,12 +214,13 @@ async def test_servers_are_not_blamed_when_the_service_left_them_no_time() -> No
         (["<iq xmlns='jabber:client' id='ice' type='result'><a password='sesame'>"], Reason.PROTOCOL, "not XMPP: not well-formed, or with a document type"),
         (["<!DOCTYPE iq [<!ENTITY a 'aaaa'>]><iq xmlns='jabber:client' id='ice' type='result'>&a;</iq>"], Reason.PROTOCOL, "not XMPP: not well-formed, or with a document type"),
         (["<message xmlns='jabber:client'/>"] * 20, Reason.PROTOCOL, "the signalling names no STUN or TURN server: 16 other words instead"),
-        (["<iq xmlns='jabber:client' id='other' type='result'/>", named()], Reason.CONTENT, "the signalling names no STUN or TURN server: its list is empty"),
+        (["<iq xmlns='jabber:client' id='other' type='result'/>", "<error xmlns='http://etherx.jabber.org/streams'><reset/></error>"], Reason.STATUS, "the signalling ends the stream: reset"),
+        ([named()], Reason.CONTENT, "the signalling names no STUN or TURN server: its list is empty"),
         ([named("type='stun' host='" + "x" * (10 << 20) + "'")], Reason.PROTOCOL, "not XMPP, but ERROR"),
         (["<error xmlns='http://etherx.jabber.org/streams'><policy-violation/></error>"], Reason.STATUS, "the signalling ends the stream: policy-violation"),
         ([f"<close xmlns='{FRAMING}'/>"], Reason.PROTOCOL, "the signalling closes the stream"),
     ],
-    ids=["broken", "entities", "endless", "empty", "10 MB", "stream error", "closed"],
+    ids=["broken", "entities", "endless", "another id", "empty", "10 MB", "stream error", "closed"],
 )  # fmt: skip
 async def test_what_is_no_list_of_servers_is_told_and_nothing_secret_with_it(
     words: list[str], reason: Reason, told: str

@@ -394,7 +394,7 @@ async def _(peers: Peers) -> Result:
     return await peers.meeting("stopped.example")
 
 
-@row(ICE, "coturn has another secret than Prosody")
+@row(ICE, "coturn has another secret than Prosody, and STUN is stopped")
 async def _(peers: Peers) -> Result:
     return await peers.meeting("secret.example")
 
