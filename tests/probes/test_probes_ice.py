@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -10,16 +12,19 @@ import pytest
 from aiohttp import WSMsgType, web
 from pydantic import SecretStr
 
-from monitor.core.model import Outcome, Reason
+from monitor.core.judge import Judge
+from monitor.core.model import Observation, Outcome, Reason, State
 from probes.engine.ice import MOST_SERVERS, Gathering, askable, gather
 from probes.registry import Result
 from probes.wire import xmpp
 from probes.wire.stun import Attribute, Method
 from probes.wire.xmpp import FRAMING, IceServer
+from tests.alerts.sample import NOW
 from tests.probes.calls import DAYS, Meet, Speak, speaking
 from tests.probes.peers import LOOPBACK, UdpPeer, ask, eventually, wait_until
 from tests.probes.rooms import TURN_PASSWORD, TURN_USER
 from tests.probes.stun_stub import Stub, grant, refuse, silent
+from tests.test_docs import with_example
 
 GUEST = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>ANONYMOUS</mechanism></mechanisms>"
 SUCCESS = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"
@@ -78,6 +83,30 @@ async def test_it_fails_when_no_server_works_and_counts_those_that_do_not(
 async def test_the_certificate_that_ends_first_is_told_whoever_has_it(meet: Meet) -> None:
     assert (await at(meet, "expired.example")).values["probe_ssl_days_left"] == pytest.approx(-3, abs=0.1)
     assert (await at(meet, "meet.example")).values["probe_ssl_days_left"] == pytest.approx(DAYS, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("domain", "state"), [("meet.example", State.UP), ("half.example", State.DEGRADED), ("stopped.example", State.DOWN)]
+)
+async def test_with_the_limits_of_the_example_some_servers_gone_is_degraded_and_all_is_down(
+    meet: Meet, tmp_path: Path, domain: str, state: State
+) -> None:
+    target = with_example(tmp_path, "browser-meetings.yaml").targets["trung-tam-hop/meetings"]
+    (check,) = target.checks
+    assert check.options.ice
+    judge, result = Judge(), await at(meet, domain)
+    judge.adopt({check.id: check}, NOW)
+    changes = []
+    for run in range(5):
+        seen = Observation(
+            check=check.id, target=check.target, at=NOW + timedelta(seconds=run), outcome=result.outcome,
+            reason=result.reason, values=result.values, evidence=result.evidence,
+        )  # fmt: skip
+        changes.append(judge.observe(seen)[0])
+    last = [each for each in changes if each][-1]
+    assert last.new is state
+    if state is State.DEGRADED:
+        assert f"TURN meet.example:{meet.nobody} over UDP" in last.evidence
 
 
 async def test_guests_may_log_in_at_a_domain_of_their_own(meet: Meet) -> None:
