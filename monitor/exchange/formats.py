@@ -1,6 +1,6 @@
 """Files of other systems as plain values with the way to each; whatever stands in them is an answer or a problem, never an exception.
 
-JSON, YAML, CSV, and XML without a document type (only user of defusedxml); bounded in size, depth and number of entries.
+JSON, YAML, CSV, and XML without a document type; bounded in size, depth and number of entries.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -42,6 +43,12 @@ def days_left(session: ssl.SSLObject | None, now: datetime | None = None) -> dic
         return {}
     left = (min(ends) - (now or datetime.now(UTC))).total_seconds() / 86400
     return {EXPIRY: min(ends).timestamp(), DAYS_LEFT: left}
+
+
+def first_to_end(several: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Expiry and days left of the certificate that ends first, of several measurements; empty when none has any."""
+    ends = min((each for each in several if DAYS_LEFT in each), key=lambda each: each[DAYS_LEFT], default=None)
+    return {} if ends is None else {EXPIRY: ends[EXPIRY], DAYS_LEFT: ends[DAYS_LEFT]}
 
 
 def _chain(session: ssl.SSLObject | None) -> list[bytes]:

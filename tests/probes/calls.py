@@ -1,14 +1,20 @@
-"""What calls and meetings are tested against: the reflector that we ship, and a room in the browser."""
+"""What calls and meetings are tested against: the reflector that we ship, and a room in the browser with its STUN and TURN."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
+
+from aiohttp import web
 
 from lab.certificates import Authority
 from tests.probes.peers import LOOPBACK, Server, accepts, free_port, program
+from tests.probes.rooms import Turnserver
 
 KEY = "0123456789abcdef0123456789abcdef"
 DAYS = 40
@@ -39,18 +45,67 @@ class Reflecting(Server):
         return {what: int(count) for count, what in re.findall(r"(\d+) (\w+)", told)}
 
 
+TURN_SECRET = "turn-secret"
+
+
+def _service(kind: str, port: int, *, transport: str = "udp", host: str = "meet.example", login: bool = True) -> str:
+    """A server in Prosody's settings, as Jitsi Meet's own are written."""
+    secret = '; secret = true; ttl = 3600; algorithm = "turn"' if login and kind != "stun" else ""
+    return f'{{ type = "{kind}"; transport = "{transport}"; host = "{host}"; port = {port}{secret} }}; '
+
+
 class Meet(Server):
-    """Prosody with its WebSocket, and nginx with page and certificate in front of it."""
+    """Prosody with its WebSocket, nginx with page and certificate in front of it, and coturn that shares a secret with Prosody.
+
+    The option `domain` picks what Prosody is like there.
+    """
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         super().__init__(folder, "meet")
         self.authority = authority
-        self.port, self.xmpp = free_port(), free_port()
+        self.port, self.xmpp, self.nobody = free_port(), free_port(), free_port()
         self.prosody = Server(folder, "prosody")
+        shared = ("--use-auth-secret", f"--static-auth-secret={TURN_SECRET}")
+        self.coturn = Turnserver(folder, authority, "coturn-of-meet", *shared)
+        self.expired = Turnserver(folder, authority, "coturn-expired", *shared, days=-3)
+
+    def _domains(self) -> dict[str, str]:
+        """By domain, what is in its settings."""
+        stun, turn = _service("stun", self.coturn.port), _service("turn", self.coturn.port)
+        turn_tcp = _service("turn", self.coturn.port, transport="tcp")
+        turns = _service("turns", self.coturn.tls, transport="tcp", host=LOOPBACK)
+        gone, stopped = _service("stun", self.nobody), _service("turn", self.nobody)
+        expired = _service("turns", self.expired.tls, transport="tcp", host=LOOPBACK)
+        without = _service("turns", self.coturn.tls, transport="tcp", host=LOOPBACK, login=False)
+        guests, services = 'authentication = "anonymous"', 'modules_enabled = { "external_services" }'
+        named = {
+            "meet.example": stun + turn + turn_tcp + turns,
+            "stopped.example": gone + stopped,
+            "half.example": turn + stopped,
+            "expired.example": stun + expired,
+            "low.example": _service("turn", 25) + _service("turn", 8, transport="sctp") + without,
+            "many.example": "".join(_service("stun", self.coturn.port, host=f"127.0.0.{n}") for n in range(1, 21)),
+            "empty.example": '{ type = "stuns"; transport = "tcp"; host = "meet.example"; port = 443 }; ',
+        }
+        return {
+            **{
+                name: f'{guests}\n{services}\nexternal_service_secret = "{TURN_SECRET}"\nexternal_services = {{ {each}}}'
+                for name, each in named.items()
+            },
+            "secret.example": f'{guests}\n{services}\nexternal_service_secret = "another"\nexternal_services = {{ {gone}{turn}}}',
+            "without.example": guests,
+            "own.example": f'{guests}\nmodules_enabled = {{ "turn_external" }}\nturn_external_secret = "{TURN_SECRET}"\n'
+            f'turn_external_host = "{LOOPBACK}"\nturn_external_port = {self.coturn.port}\nturn_external_tcp = true',
+            "closed.example": f'authentication = "internal_hashed"\n{services}\n'
+            f'external_service_secret = "{TURN_SECRET}"\nexternal_services = {{ {turn}}}',
+        }
 
     def start(self) -> None:
+        self.coturn.start()
+        self.expired.start()
         settings = self.folder / "prosody.cfg.lua"
-        settings.write_text(f"""
+        settings.write_text(
+            f"""
 run_as_root = true
 pidfile = "{self.folder}/prosody.pid"
 data_path = "{self.folder}"
@@ -64,9 +119,10 @@ http_ports = {{ {self.xmpp} }}
 http_interfaces = {{ "{LOOPBACK}" }}
 http_default_host = "meet.example"
 consider_websocket_secure = true
-VirtualHost "meet.example"
-  authentication = "anonymous"
-""")
+
+"""
+            + "\n".join(f'VirtualHost "{name}"\n{each}' for name, each in self._domains().items())
+        )
         self.prosody.spawn([program("prosody"), "-F", "--config", str(settings)], lambda: accepts(self.xmpp))
         (self.folder / "hop").write_text(PAGE, encoding="utf-8")
         certificate, key = self.authority.issue("meet", ["meet.example"], days=DAYS)
@@ -105,9 +161,38 @@ http {{
 
     def stop(self) -> None:
         super().stop()
-        self.prosody.stop()
+        for each in (self.prosody, self.coturn, self.expired):
+            each.stop()
 
     @property
     def ca(self) -> dict[str, str]:
         """The option `ca`."""
         return {"file": self.authority.ca.read_text()}
+
+
+Speak = Callable[[web.WebSocketResponse], Awaitable[None]]
+
+
+@asynccontextmanager
+async def speaking(speak: Speak, *protocols: str) -> AsyncIterator[dict[str, Any]]:
+    """A WebSocket server of aiohttp; the options that ask it."""
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text="room")
+
+    async def signalling(request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse(protocols=protocols)
+        await websocket.prepare(request)
+        await speak(websocket)
+        return websocket
+
+    app = web.Application()
+    app.add_routes([web.get("/", page), web.get("/xmpp-websocket", signalling)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, LOOPBACK, 0)
+    await site.start()
+    try:
+        yield {"url": f"http://room.example:{runner.addresses[0][1]}/"}
+    finally:
+        await runner.cleanup()

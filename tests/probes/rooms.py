@@ -175,6 +175,11 @@ class Turnserver(Server):
         """Its log."""
         return self.log.read_text(errors="replace")
 
+    @property
+    def given_back(self) -> int:
+        """How many relays, by its log."""
+        return sum("refreshed" in line and "lifetime=0" in line for line in self.said.splitlines())
+
     @contextlib.asynccontextmanager
     async def at_its_limit(self) -> AsyncIterator[dict[str, Any]]:
         """The log-in of another user, who holds a relay meanwhile."""

@@ -15,6 +15,7 @@ import pytest
 from lab.certificates import Authority
 from monitor.core.model import Outcome
 from probes.registry import Result
+from tests.probes.calls import Meet
 from tests.probes.h323_peers import CAUSE_30, RELEASE_COMPLETE, STATUS, Gatekeeper, H323Room, call_message
 from tests.probes.peers import LOOPBACK, TcpPeer, UdpPeer, ask, free_port, running
 from tests.probes.rooms import (
@@ -47,6 +48,11 @@ class Peers:
     coturn: Turnserver
     expired: Turnserver
     strict: Turnserver
+    meet: Meet
+
+    async def meeting(self, domain: str) -> Result:
+        url = f"https://meet.example:{self.meet.port}/hop"
+        return await ask("webrtc-room", url=url, ca=self.meet.ca, domain=domain, ice=True)
 
     @contextlib.asynccontextmanager
     async def sipp(self, name: str, steps: str) -> AsyncIterator[Sipp]:
@@ -77,6 +83,7 @@ def _tls(port: int, ca: dict[str, str]) -> dict[str, Any]:
 # -- SIP, the room itself ------------------------------------------------------------------------------------------------
 
 SIP, THROUGH, STUN, TURN = "`sip`", "`sip` through the registrar", "`stun`", "`turn`"
+ICE = "`webrtc-room` with `ice`"
 
 
 @row(SIP, "baresip, up")
@@ -369,20 +376,71 @@ async def _(peers: Peers) -> Result:
         return await ask("turn", port=peer.port, timeout=PATIENCE, **peers.coturn.login)
 
 
+# -- meetings in the browser ---------------------------------------------------------------------------------------------
+
+
+@row(ICE, "nginx, Prosody and coturn, up")
+async def _(peers: Peers) -> Result:
+    return await peers.meeting("meet.example")
+
+
+@row(ICE, "one of two coturn stopped")
+async def _(peers: Peers) -> Result:
+    return await peers.meeting("half.example")
+
+
+@row(ICE, "coturn stopped")
+async def _(peers: Peers) -> Result:
+    return await peers.meeting("stopped.example")
+
+
+@row(ICE, "coturn has another secret than Prosody, and STUN is stopped")
+async def _(peers: Peers) -> Result:
+    return await peers.meeting("secret.example")
+
+
+@row(ICE, "certificate of TURN over TLS expired")
+async def _(peers: Peers) -> Result:
+    return await peers.meeting("expired.example")
+
+
+@row(ICE, "servers that no browser would ask")
+async def _(peers: Peers) -> Result:
+    return await peers.meeting("low.example")
+
+
+@row(ICE, "Prosody without `external_services`")
+async def _(peers: Peers) -> Result:
+    return await peers.meeting("without.example")
+
+
+@row(ICE, "Prosody without guests")
+async def _(peers: Peers) -> Result:
+    return await peers.meeting("closed.example")
+
+
 @pytest.fixture
 def peers(
-    tmp_path: Path, authority: Authority, registrar: Registrar, room: Baresip, coturn: Turnserver
+    tmp_path: Path, authority: Authority, registrar: Registrar, room: Baresip, coturn: Turnserver, meet: Meet
 ) -> Iterator[Peers]:
     expired = Turnserver(tmp_path, authority, "row-expired", "--secure-stun", days=-3)
     strict = Turnserver(tmp_path, authority, "row-strict", "--user-quota=1", f"--denied-peer-ip={LOOPBACK}")
     for _expired in running(expired):
         for _strict in running(strict):
-            yield Peers(folder=tmp_path, registrar=registrar, room=room, coturn=coturn, expired=expired, strict=strict)
+            yield Peers(
+                folder=tmp_path,
+                registrar=registrar,
+                room=room,
+                coturn=coturn,
+                expired=expired,
+                strict=strict,
+                meet=meet,
+            )
 
 
 def shown(check: str, peer: str, result: Result) -> str:
     """A row, without ports and versions."""
-    evidence = re.sub(r"(127\.0\.0\.\d):\d+", r"\1", result.evidence)
+    evidence = re.sub(r"(127\.0\.0\.\d|meet\.example):\d+", r"\1", result.evidence)
     for version, name in (
         (r"kamailio \([^()]*\([^()]*\)\)", "kamailio"), (r"baresip v[^()]*\([^()]*\)", "baresip"), (r"Coturn-[^()]*", "coturn"),
     ):  # fmt: skip

@@ -47,6 +47,7 @@ LABELS = {
     "supply",
     "direction",
     "dscp",
+    "type",
 }
 """Of the series of a target; each has few values, or as many as the inventory has names."""
 QUERY = "/?q=only-here"
@@ -71,6 +72,7 @@ PORT, DISCARDS, UPS, SENSOR = (
     for what in ("for a port", "for a port with `discards`", "with `ups`", "for a sensor with `temperatures`")
 )
 
+ICE = "`webrtc-room`, more with `ice`"
 LOGIN, THROUGH, LOOP = "`sip`, more with `password`", "`sip`, more with `through`", "`turn`, more with `loop`"
 LOCATION = "`h323`, more for `location`"
 MARKING = "`path`, more for a marking"
@@ -117,7 +119,7 @@ CASES = [
     ),
     Case(
         "`webrtc-room`", "webrtc-room", "meet",
-        lambda meet: {"url": f"https://meet.example:{meet.port}/hop", "ca": meet.ca},
+        lambda meet: {"url": f"https://meet.example:{meet.port}/hop", "ca": meet.ca, "ice": True}, more={ICE: 1},
     ),
     Case("`snmp`", "snmp", "agent", lambda agent: agent.v2c),
     Case("`snmp`", "snmp", "agent", lambda agent: {**agent.v2c, "interfaces": ["lo"]}, more={PORT: 1}),

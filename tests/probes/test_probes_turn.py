@@ -23,7 +23,7 @@ LENT = (refuse(401), grant(lent=True))
 async def test_a_relay_is_lent_carries_and_is_given_back(coturn: Turnserver, transport: str, loop: bool) -> None:
     port = coturn.tls if transport == "tls" else coturn.port
     trust = {"ca": coturn.ca} if transport == "tls" else {}
-    begun, ended = coturn.said.count("ALLOCATE processed, success"), _given_back(coturn)
+    begun, ended = coturn.said.count("ALLOCATE processed, success"), coturn.given_back
     result = await ask("turn", port=port, transport=transport, loop=loop, **trust, **LOGIN)
     assert result.outcome is Outcome.OK
     assert result.evidence.startswith(f"relays at {LOOPBACK}:")
@@ -32,11 +32,7 @@ async def test_a_relay_is_lent_carries_and_is_given_back(coturn: Turnserver, tra
     assert {f'probe_turn_phase_duration_seconds{{phase="{each}"}}' for each in phases} <= result.values.keys()
     assert result.values["probe_turn_lifetime_seconds"] == 600
     wait_until("one was lent", lambda: coturn.said.count("ALLOCATE processed, success") == begun + 1)
-    wait_until("it was given back", lambda: _given_back(coturn) == ended + 1)
-
-
-def _given_back(server: Turnserver) -> int:
-    return sum("refreshed" in line and "lifetime=0" in line for line in server.said.splitlines())
+    wait_until("it was given back", lambda: coturn.given_back == ended + 1)
 
 
 async def test_a_refused_log_in_is_told_as_such(coturn: Turnserver) -> None:
@@ -53,7 +49,7 @@ async def test_what_a_server_does_not_lend_or_allow_is_told_and_given_back(folde
         assert (forbidden.outcome, forbidden.reason) == (Outcome.FAILED, Reason.STATUS)
         assert forbidden.evidence.startswith(f"relays at {LOOPBACK}:")
         assert ", but refuses more: 403 Forbidden IP" in forbidden.evidence
-        wait_until("it was given back", lambda: _given_back(server) == 1)
+        wait_until("it was given back", lambda: server.given_back == 1)
         async with server.at_its_limit() as login:
             quota = await ask("turn", port=server.port, **login)
         assert (quota.outcome, quota.reason) == (Outcome.FAILED, Reason.STATUS)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pydantic
@@ -14,8 +12,8 @@ from aiohttp import WSMsgType, web
 
 from monitor.core.model import Outcome, Reason
 from probes.registry import Result
-from probes.webrtc_room import FRAMING
-from tests.probes.calls import DAYS, Meet
+from probes.wire.xmpp import FRAMING
+from tests.probes.calls import DAYS, Meet, speaking
 from tests.probes.peers import LOOPBACK, ask, eventually
 
 
@@ -65,41 +63,13 @@ async def test_a_page_alone_can_be_asked_for(meet: Meet) -> None:
     assert result.evidence.startswith("the page answers")
 
 
-Speak = Callable[[web.WebSocketResponse], Awaitable[None]]
-
-
-@asynccontextmanager
-async def _speaking(speak: Speak, *protocols: str) -> AsyncIterator[dict[str, Any]]:
-    """A WebSocket server of aiohttp; the options that ask it."""
-
-    async def page(_: web.Request) -> web.Response:
-        return web.Response(text="room")
-
-    async def signalling(request: web.Request) -> web.WebSocketResponse:
-        websocket = web.WebSocketResponse(protocols=protocols)
-        await websocket.prepare(request)
-        await speak(websocket)
-        return websocket
-
-    app = web.Application()
-    app.add_routes([web.get("/", page), web.get("/xmpp-websocket", signalling)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, LOOPBACK, 0)
-    await site.start()
-    try:
-        yield {"url": f"http://room.example:{runner.addresses[0][1]}/"}
-    finally:
-        await runner.cleanup()
-
-
 async def test_a_plain_websocket_is_enough_where_it_is_no_xmpp() -> None:
     heard: list[Any] = []
 
     async def listen(websocket: web.WebSocketResponse) -> None:
         heard.append(await websocket.receive())
 
-    async with _speaking(listen) as options:
+    async with speaking(listen) as options:
         result = await ask("webrtc-room", LOOPBACK, subprotocol="", **options)
         await eventually("it is told the end", lambda: bool(heard))
     assert result.outcome is Outcome.OK
@@ -109,7 +79,7 @@ async def test_a_plain_websocket_is_enough_where_it_is_no_xmpp() -> None:
 
 async def _beginning(websocket: web.WebSocketResponse) -> None:
     await websocket.send_str(f"<open xmlns='{FRAMING}'/>")
-    await websocket.send_str("<features/>")
+    await websocket.send_str("<features xmlns='http://etherx.jabber.org/streams'/>")
 
 
 async def test_a_server_that_never_says_good_bye_is_good() -> None:
@@ -119,7 +89,7 @@ async def test_a_server_that_never_says_good_bye_is_good() -> None:
         await _beginning(websocket)
         await leave.wait()
 
-    async with _speaking(speak, "xmpp") as options:
+    async with speaking(speak, "xmpp") as options:
         result = await ask("webrtc-room", LOOPBACK, **options)
         leave.set()
     assert result.outcome is Outcome.OK, result
@@ -138,7 +108,7 @@ async def test_frames_without_end_are_not_read_to_their_end(opcode: WSMsgType) -
                 await asyncio.sleep(0)
         over.append(True)
 
-    async with _speaking(speak, "xmpp") as options:
+    async with speaking(speak, "xmpp") as options:
         result = await ask("webrtc-room", LOOPBACK, **options)
         await eventually("the connection is closed", lambda: bool(over))
     if opcode is WSMsgType.TEXT:
@@ -151,12 +121,12 @@ async def test_frames_without_end_are_not_read_to_their_end(opcode: WSMsgType) -
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("<html>", "not the beginning of XMPP: <html>"),
-        ("<open xmlns='else'/>", "not the beginning of XMPP: <open xmlns='else'/>"),
-        (b"\0", "not the beginning of XMPP, but BINARY"),
-        (None, "not the beginning of XMPP, but CLOSE"),
-        (f"<open xmlns='{FRAMING}'/>", "not the beginning of XMPP, but CLOSE"),
-        ("x" * 100_000, "not the beginning of XMPP, but ERROR"),
+        ("<html>", "not XMPP: not well-formed, or with a document type"),
+        ("<open xmlns='else'/>", "not what XMPP says here: {else}open"),
+        (b"\0", "not XMPP, but BINARY"),
+        (None, "not XMPP, but CLOSE"),
+        (f"<open xmlns='{FRAMING}'/>", "not XMPP, but CLOSE"),
+        ("x" * 100_000, "not XMPP, but ERROR"),
     ],
     ids=["html", "another namespace", "binary", "closed", "closed after the first", "too long"],
 )
@@ -171,7 +141,7 @@ async def test_another_word_than_xmpp_is_a_protocol_failure(word: str | bytes | 
         elif word is not None:
             await websocket.send_bytes(word)
 
-    async with _speaking(speak, "xmpp") as options:
+    async with speaking(speak, "xmpp") as options:
         result = await ask("webrtc-room", LOOPBACK, domain='meet".example', **options)
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
     assert result.evidence == told
@@ -179,7 +149,15 @@ async def test_another_word_than_xmpp_is_a_protocol_failure(word: str | bytes | 
 
 
 @pytest.mark.parametrize(
-    "options", [{"url": "ftp://x/"}, {"url": "https://a:b@x/"}, {"url": "https://x/", "subprotocol": "a b"}]
+    "options",
+    [
+        {"url": "ftp://x/"},
+        {"url": "https://a:b@x/"},
+        {"url": "https://x/", "subprotocol": "a b"},
+        {"url": "https://x/", "subprotocol": "other", "ice": True},
+        {"url": "https://x/", "websocket": "", "ice": True},
+        {"url": "https://x/", "guest_domain": "guest.x"},
+    ],
 )
 async def test_options_that_can_never_work_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(pydantic.ValidationError):
