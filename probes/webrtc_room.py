@@ -8,7 +8,6 @@ without `ice` it ends after the server's first word, with it there is a session 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,12 +18,12 @@ from urllib.parse import urljoin, urlsplit
 from xml.etree.ElementTree import Element
 
 import aiohttp
-from aiohttp.abc import ResolveResult
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from monitor.core.model import NOTHING, Outcome, Reason
-from probes.engine import ice
+from probes.engine import ice, names
 from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
 from probes.wire import tls, xmpp
 from probes.wire.text import one_line
@@ -88,29 +87,27 @@ class WebrtcRoomOptions(Options):
         return self.domain or self.host
 
 
-class _There(aiohttp.ThreadedResolver):
-    """Whatever the name, it is at the target's own address."""
+class _There(AbstractResolver):
+    """Where the service is, whatever aiohttp asks for."""
 
     def __init__(self, address: str) -> None:
-        super().__init__()
+        """`address` is the target's own; empty: that of the name."""
         self._address = address
 
     async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_INET,
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """That address alone. A number waits for no thread, for all of them may be looking up names at a server that is dead."""
-        try:
-            family = socket.AF_INET if ipaddress.ip_address(self._address).version == 4 else socket.AF_INET6
-        except ValueError:
-            return await super().resolve(self._address, port, family)
+        """The addresses as aiohttp wants them, of every family."""
+        del family  # aiohttp asks for any
         return [
             ResolveResult(
-                hostname=host, host=self._address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
+                hostname=host, host=names.number(each), port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST
             )
+            for kind, each in await names.look_up(self._address or host, port)
         ]
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 class _Response(aiohttp.ClientResponse):
@@ -137,7 +134,7 @@ async def _session(request: Request[WebrtcRoomOptions]) -> AsyncIterator[aiohttp
     options = request.options
     connector = aiohttp.TCPConnector(
         ssl=tls.context(verify=options.verify, ca_pem=options.ca.get_secret_value()),
-        resolver=_There(request.address) if request.address else None,
+        resolver=_There(request.address),
         force_close=True,
         use_dns_cache=False,
     )

@@ -17,6 +17,7 @@ import pytest
 from monitor.core.model import Outcome, Reason
 from probes import registry
 from probes.registry import Result
+from probes.wire import tls
 from tests.probes.peers import (
     LOOPBACK,
     Field,
@@ -179,6 +180,12 @@ GARBAGE = (
 
 KINDS = registry.load()
 ROWS = [(kind, name) for kind in KINDS for name in ASKS.get(kind, {"no row": None})]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _trust() -> None:
+    """The system's roots are loaded once a process, which on a busy machine takes longer than a run may take here."""
+    tls.context(verify=True, ca_pem="")
 
 
 @pytest.fixture(params=ROWS, ids="-".join)

@@ -64,4 +64,4 @@ def test_no_probe_looks_up_names_by_itself() -> None:
         for path in PROBES.rglob("*.py")
         if any(each in path.read_text() for each in ("loop().getaddrinfo", "socket.getaddrinfo", "ThreadedResolver"))
     }
-    assert own == {"names.py", "webrtc_room.py"}
+    assert own == {"names.py"}
