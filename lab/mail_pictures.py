@@ -117,7 +117,7 @@ def mails(inventory: Inventory, language: str) -> Iterator[tuple[str, EmailMessa
 def bare(page: str) -> str:
     """As mail programs show it that drop style sheets, head and what they do not know of styles (Outlook's Word, some webmail)."""
     page = re.sub(r"<style.*?</style>|<head>.*?</head>", "", page, flags=re.DOTALL)
-    return re.sub(r"(border-radius|max-width|overflow-wrap|color-scheme):[^;\"]*;?", "", page)
+    return re.sub(r"(border-radius|max-width|word-wrap|table-layout|white-space|color-scheme):[^;\"]*;?", "", page)
 
 
 def take(page: Path, picture: Path, shade: str, width: int = PHONE) -> None:
