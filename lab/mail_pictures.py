@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
 
 from alerts.compose import Composer
@@ -97,8 +98,8 @@ def notifications(inventory: Inventory, language: str) -> Mapping[str, Notificat
     return found | {f"provider-{name}": replace(found[name], contact=outsider) for name in TO_PROVIDERS}
 
 
-def mails(inventory: Inventory, language: str) -> Iterator[tuple[str, str]]:
-    """Name and HTML of each mail."""
+def mails(inventory: Inventory, language: str) -> Iterator[tuple[str, EmailMessage]]:
+    """Each mail and its name."""
     contact = Contact(id="on-call", name="Kỹ sư trực", email="on-call@example.org", language=language)
     for name, notification in notifications(inventory, language).items():
         event = notification.event
@@ -108,15 +109,15 @@ def mails(inventory: Inventory, language: str) -> Iterator[tuple[str, str]]:
             last_hour=lambda root, event=event: an_hour(event) if root.endswith("/tslcd") else None,  # type: ignore[misc]  # a default is no parameter
         )  # fmt: skip
         cost = A_COST if event.what is Happening.RECOVERED else None
-        yield name, as_page(composer.compose(notification, inventory, NOW, cost))
+        yield name, composer.compose(notification, inventory, NOW, cost)
     for name, given in letters(inventory, NOW, WORDS[language], "https://monitor.example.org").items():
-        yield name, as_page(composer.post(composer.letter(name, contact, name, given), NOW))
+        yield name, composer.post(composer.letter(name, contact, name, given), NOW)
 
 
 def bare(page: str) -> str:
     """As mail programs show it that drop style sheets, head and what they do not know of styles (Outlook's Word, some webmail)."""
     page = re.sub(r"<style.*?</style>|<head>.*?</head>", "", page, flags=re.DOTALL)
-    return re.sub(r"(border-radius|max-width|overflow-wrap|color-scheme):[^;\"]*;?", "", page)
+    return re.sub(r"(border-radius|max-width|word-wrap|table-layout|white-space|color-scheme):[^;\"]*;?", "", page)
 
 
 def take(page: Path, picture: Path, shade: str, width: int = PHONE) -> None:
@@ -143,9 +144,10 @@ def main() -> None:
         config = Path(__file__).parent.parent / "config" / "inventory"
         inventory = load_inventory(config, lambda _, name: certificate if name.endswith(".pem") else "none")
     for language in WORDS:
-        for name, html in mails(inventory, language):
+        for name, message in mails(inventory, language):
             if given.only and given.only not in name:
                 continue
+            html = as_page(message)
             for variant, text in (("", html), ("-bare", bare(html))):
                 page = folder / f"{name}-{language}{variant}.html"
                 page.write_text(text, encoding="utf-8")

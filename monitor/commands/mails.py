@@ -84,9 +84,12 @@ def mail() -> None:
 @click.argument("event", metavar="EVENT", type=click.Choice([*(each.value for each in Happening), *LETTERS]))
 @click.option("--lang", type=click.Choice(list(WORDS)), default="vi", show_default=True)
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write the HTML here, for a browser.")
+@click.option("--eml", "mail_file", type=click.Path(path_type=Path), help="Write the mail here, for a mail program.")
 @click.option("--incident", help="Id of a real one in the database, instead of an example.")
 @SETTINGS
-def mail_preview(event: str, lang: str, page: Path | None, incident: str | None, path: Path) -> None:
+def mail_preview(
+    event: str, lang: str, page: Path | None, mail_file: Path | None, incident: str | None, path: Path
+) -> None:
     """Show the mail of EVENT as it would be sent now, with your templates; nothing is sent, its links do nothing."""
     contact = Contact(id="preview", name="Preview", email="preview@example.org", language=lang)
     try:
@@ -105,6 +108,8 @@ def mail_preview(event: str, lang: str, page: Path | None, incident: str | None,
     click.echo(f"\n{text.get_content() if text else ''}")
     if page is not None:
         page.write_text(as_page(message), encoding="utf-8")
+    if mail_file is not None:
+        mail_file.write_bytes(message.as_bytes())
 
 
 def _letter(name: str, settings: Settings, inventory: Inventory, contact: Contact) -> EmailMessage:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,14 @@ def test_a_letter_can_be_looked_at_too(name: str, files: Daemon, tmp_path: Path)
     assert (code, errors) == (0, "")
     assert said.startswith("Subject: ")
     assert "Thư" in page.read_text(encoding="utf-8")
+
+
+def test_a_mail_program_opens_what_would_be_sent(files: Daemon, tmp_path: Path) -> None:
+    mail = tmp_path / "monthly.eml"
+    code, said, _ = files.run("mail", "preview", "monthly", "--eml", str(mail))
+    message = message_from_bytes(mail.read_bytes(), policy=default)
+    assert (code, f"Subject: {message['Subject']}\n" in said) == (0, True)
+    assert [Path(each.get_filename() or "").suffix for each in message.iter_attachments()] == [".html", ".xlsx"]
 
 
 def test_a_preview_shows_an_admins_own_template_and_needs_no_secret(files: Daemon) -> None:
