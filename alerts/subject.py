@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 SUBJECT_LENGTH = 60
 """What a phone shows of a subject in two lines."""
+LIST_LENGTH = 42
+"""What a list of mails shows of it in one line, 390 pixels wide (Roundcube 1.6)."""
 
 SHORTER: Mapping[str, tuple[tuple[str, str], ...]] = {
     "vi": (
@@ -63,13 +65,9 @@ SHORTER: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Dịch vụ ký số (OCSP)", "Ký số"),
         ("Cổng ra của trạm giám sát", "Cổng ra trạm GS"),
         ("Cổng dịch vụ công", "Cổng DVC"),
-        ("Bộ lưu điện (UPS)", "UPS"),
         ("Bộ định tuyến biên Internet", "Router biên"),
         ("Bộ định tuyến", "Router"),
         ("Bộ chuyển mạch", "Switch"),
-        ("Đường truyền TSLCĐ", "TSLCĐ"),
-        ("Đường TSLCĐ", "TSLCĐ"),
-        ("Đường Internet", "Internet"),
         ("mất đường ra, chưa rõ trạng thái các nơi", "mất đường ra"),
         # what happened
         ("không còn trong khai báo giám sát", "không còn giám sát"),
@@ -78,7 +76,6 @@ SHORTER: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("NHẬN ĐỊNH LẠI:", "XEM LẠI:"),
         ("TĂNG MỨC ĐỘ:", "NẶNG HƠN:"),
         ("(lần ", "(×"),
-        ("Phường ", "P. "),
         (" xã, phường)", " xã)"),
         ("KHẨN – ", "KHẨN "),
     ),
@@ -130,19 +127,28 @@ SHORTER: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Name server (DNS)", "DNS"),
         ("Wi-Fi access point", "Wi-Fi"),
         ("Procedure system", "Procedures"),
-        ("Internet line", "Internet"),
-        ("TSLCĐ line", "TSLCĐ"),
         ("lost its uplink, sites unknown", "lost its uplink"),
         ("ACKNOWLEDGED:", "TAKEN:"),
         ("NOBODY HAS IT:", "UNTAKEN:"),
         ("SEEN ANEW:", "ANEW:"),
         ("MORE SEVERE:", "WORSE:"),
         ("(time ", "(×"),
-        ("Phường ", "P. "),
         ("URGENT – ", "URGENT "),
     ),
 }
 """By language: words and what stands for them where the subject is too long, in the order in which they are given up."""
+
+AS_GOOD: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "vi": (
+        ("Đường truyền TSLCĐ", "TSLCĐ"),
+        ("Đường TSLCĐ", "TSLCĐ"),
+        ("Đường Internet", "Internet"),
+        ("Bộ lưu điện (UPS)", "UPS"),
+        ("Phường ", "P. "),
+    ),
+    "en": (("TSLCĐ line", "TSLCĐ"), ("Internet line", "Internet"), ("Phường ", "P. ")),
+}
+"""What says the same in fewer letters, for more than a list shows."""
 
 _ASIDE = re.compile(r" \([^()]*\)$")
 
@@ -151,6 +157,9 @@ def fit(subject: str, language: str) -> str:
     """The subject, with as few words made shorter as it takes; what is too long then loses what stands in brackets at its
     end (what is seen, or how many are hurt), and at last is cut.
     """
+    for long, short in AS_GOOD.get(language, ()):
+        if len(subject) > LIST_LENGTH:
+            subject = subject.replace(long, short)
     for long, short in SHORTER.get(language, ()):
         if len(subject) <= SUBJECT_LENGTH:
             return subject

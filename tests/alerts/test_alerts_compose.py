@@ -79,7 +79,7 @@ def part(message: EmailMessage, kind: str) -> str:
 
 def test_what_lines_have_in_common_is_named_with_its_evidence_and_all_their_circuits() -> None:
     mail = sent(notification(incident=COMMON))
-    assert mail["Subject"] == "NGỪNG: Đường TSLCĐ – VNPT Ninh Bình (2 nơi cùng lúc)"
+    assert mail["Subject"] == "NGỪNG: TSLCĐ – VNPT Ninh Bình (2 nơi cùng lúc)"
     text = part(mail, "plain")
     assert "Gọi VNPT Ninh Bình, 0229 000 8001: 2 kênh cùng ngừng" in text
     assert "C-1, C-1" in text
@@ -178,9 +178,9 @@ WEB = Weight(target="xa-kim-dong/website", rose_from=Severity.MINOR)
         ({"severity": Severity.MAJOR, "weight": WEB}, "vi", "TĂNG MỨC ĐỘ: Đường TSLCĐ – Xã Kim Đông",
          "Mức độ tăng từ Thấp lên Cao: nay Trang thông tin điện tử – Xã Kim Đông cũng bị ảnh hưởng."),
         ({"severity": Severity.CRITICAL, "weight": replace(WEB, communes=7, rose_from=Severity.MAJOR)}, "vi",
-         "KHẨN – TĂNG MỨC ĐỘ: Đường TSLCĐ – Xã Kim Đông", "Mức độ tăng từ Cao lên Nghiêm trọng: nay 7 xã, phường bị ảnh hưởng."),
+         "KHẨN – TĂNG MỨC ĐỘ: TSLCĐ – Xã Kim Đông", "Mức độ tăng từ Cao lên Nghiêm trọng: nay 7 xã, phường bị ảnh hưởng."),
         ({"severity": Severity.CRITICAL, "weight": replace(WEB, communes=7, rose_from=Severity.MAJOR)}, "en",
-         "URGENT – MORE SEVERE: TSLCĐ line – Xã Kim Đông", "Severity rose from Major to Critical: 7 communes are hurt now."),
+         "URGENT – MORE SEVERE: TSLCĐ – Xã Kim Đông", "Severity rose from Major to Critical: 7 communes are hurt now."),
         ({"severity": Severity.MAJOR, "weight": replace(WEB, target=INCIDENT.root)}, "en",
          "MORE SEVERE: TSLCĐ line – Xã Kim Đông", "Severity rose from Minor to Major."),
         ({"severity": Severity.MAJOR, "weight": WEB, "cause": Cause.POWER, "root": "xa-kim-dong/router", "impact": ("xa-kim-dong/tslcd",)},
@@ -571,7 +571,7 @@ def test_the_plain_mail_is_in_form_for_any_incident(what: Happening, tmp_path: P
 
 def test_who_has_an_incident_is_one_short_mail_in_its_thread() -> None:
     mail = sent(notification(Happening.ACKNOWLEDGED))
-    assert mail["Subject"] == "ĐÃ CÓ NGƯỜI NHẬN: Đường TSLCĐ – Xã Kim Đông"
+    assert mail["Subject"] == "ĐÃ CÓ NGƯỜI NHẬN: TSLCĐ – Xã Kim Đông"
     assert mail["In-Reply-To"] == sent(notification())["Message-ID"]
     text, page = part(mail, "plain"), part(mail, "html")
     said = "Hoa (hoa) đã nhận xử lý sự cố này lúc 12:00:03 24/11/2026. Ghi chú: Đã gọi VNPT"
@@ -585,7 +585,7 @@ def test_who_has_an_incident_is_one_short_mail_in_its_thread() -> None:
 
 def test_an_incident_that_was_given_back_says_so() -> None:
     mail = sent(notification(Happening.UNACKNOWLEDGED))
-    assert mail["Subject"] == "CHƯA CÓ NGƯỜI NHẬN: Đường TSLCĐ – Xã Kim Đông"
+    assert mail["Subject"] == "CHƯA CÓ NGƯỜI NHẬN: TSLCĐ – Xã Kim Đông"
     english = sent(notification(Happening.UNACKNOWLEDGED, replace(ON_CALL, language="en")))
     assert english["Subject"] == "NOBODY HAS IT: TSLCĐ line – Xã Kim Đông"
     assert "given it back" in part(english, "plain")

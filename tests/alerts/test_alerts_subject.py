@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.compose import OURS
-from alerts.subject import SHORTER, SUBJECT_LENGTH, fit
+from alerts.subject import LIST_LENGTH, SHORTER, SUBJECT_LENGTH, fit
 from lab.certificates import Authority
 from monitor.core.model import SUMMARIES, Cause, Happening, Incident, Inventory, Reason, Role, Severity, State, Target
 from monitor.core.words import WORDS
@@ -64,6 +64,17 @@ def incidents(root: Target, language: str, impact: tuple[str, ...]) -> list[Inci
             (State.DEGRADED, Reason.UNREACHABLE, ""),
         )
     ]
+
+
+@pytest.mark.parametrize("what", [Happening.OPENED, Happening.RECOVERED])
+@pytest.mark.parametrize("language", WORDS)
+def test_a_list_of_mails_shows_which_line_of_which_commune(province: Inventory, what: Happening, language: str) -> None:
+    contact = replace(ON_CALL, language=language)
+    for line in (each for each in province.targets.values() if each.role is Role.LINK):
+        subject = WRITER.compose(notification(what, contact, replace(INCIDENT, root=line.id)), province, NOW)["Subject"]
+        shown = subject[:LIST_LENGTH]
+        assert province.sites[line.site].name.removeprefix("Phường ") in shown, subject
+        assert ("TSLCĐ" if line.kind == "tslcd" else "Internet") in shown, subject
 
 
 @pytest.mark.parametrize("what", Happening)
