@@ -139,11 +139,15 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def spawn(
-        self, command: list[str], ready: Callable[[], bool], environment: Mapping[str, str] | None = None
+        self,
+        command: list[str],
+        ready: Callable[[], bool],
+        environment: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
+                command, stdin=stdin, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
             )
         self._process = process
 
@@ -163,6 +167,8 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
         self._process = None
 
 

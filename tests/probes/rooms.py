@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,68 @@ class Baresip(Server):
     def rung(self) -> int:
         """How many calls came in, by its log."""
         return self.log.read_bytes().lower().count(b"incoming call")
+
+
+class Linphone(Server):
+    """A room over UDP and TCP that knows SHA-256, registered as `user` when the password is right.
+
+    It answers no TLS ("New connection arriving on TLS, not handled", says belle-sip), but registers over it at the port
+    `tls` of its registrar. At level 6 its log holds each message as it came.
+    """
+
+    def __init__(
+        self, folder: Path, registrar: Registrar, user: str, password: str = ROOM_PASSWORD, *, tls: int = 0,
+        address: str = LOOPBACK,
+    ) -> None:  # fmt: skip
+        super().__init__(folder, f"linphone-{user}")
+        self.user = user
+        self.port = free_port()
+        self._registrar, self._password, self._tls, self._address = registrar, password, tls, address
+
+    def start(self) -> None:
+        work = self.folder / self.name
+        (work / ".local/share/linphone").mkdir(parents=True)  # without it linphonec ends
+        (work / "ca.pem").write_text(self._registrar.ca["file"])
+        way = f"{self._tls};transport=tls" if self._tls else f"{self._registrar.port};transport=tcp"
+        (work / "linphonerc").write_text(f"""[sip]
+sip_port={self.port}
+sip_tcp_port={self.port}
+sip_tls_port=-1
+bind_address={self._address}
+use_ipv6=0
+root_ca={work}/ca.pem
+verify_server_cn=0
+default_proxy=0
+[proxy_0]
+reg_proxy=<sip:{LOOPBACK}:{way}>
+reg_identity=sip:{self.user}@{LOOPBACK}
+reg_expires=60
+reg_sendregister=1
+[auth_info_0]
+username={self.user}
+passwd={self._password}
+realm={REALM}
+algorithm={self._registrar.algorithm}
+""")
+        self.spawn(
+            [program("linphonec"), "-c", str(work / "linphonerc"), "-d", "6"],
+            lambda: re.search(rb"to \[LinphoneRegistration(Ok|Failed)\]", self.log.read_bytes()) is not None,
+            {"HOME": str(work)},
+            stdin=subprocess.PIPE,  # it ends with its input
+        )
+
+    @property
+    def asked(self) -> int:
+        """How many questions came in, by its log."""
+        return self._came("OPTIONS")
+
+    @property
+    def rung(self) -> int:
+        """How many calls came in, by its log."""
+        return self._came("INVITE")
+
+    def _came(self, method: str) -> int:
+        return len(re.findall(rf"^{method} sip:{self.user}@".encode(), self.log.read_bytes(), re.MULTILINE))
 
 
 TURN_USER, TURN_PASSWORD = "room", "turn-password"

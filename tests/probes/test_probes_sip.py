@@ -18,6 +18,7 @@ from tests.probes.rooms import (
     REALM,
     ROOM,
     Baresip,
+    Linphone,
     Registrar,
     Sipp,
     asked_through,
@@ -233,8 +234,30 @@ async def test_a_registered_room_answers_through_its_registrar_and_never_rings(
     assert room.rung == 0
 
 
-def test_the_log_of_a_room_tells_that_it_rings(folder: Path, registrar: Registrar) -> None:
-    room = Baresip(folder, registrar, "room4")
+async def test_a_room_of_another_make_is_asked_by_every_way_and_never_rings(
+    registrar_sha256: Registrar, linphone: Linphone
+) -> None:
+    trust = {"ca": registrar_sha256.ca}
+    for options in (
+        {"port": linphone.port, "user": linphone.user},
+        {"port": linphone.port, "user": linphone.user, "transport": "tcp"},
+        asked_through(registrar_sha256, linphone.user),
+        asked_through(registrar_sha256, linphone.user, transport="tcp"),
+        asked_through(registrar_sha256, linphone.user, transport="tls", **trust) | {"port": registrar_sha256.tls},
+    ):
+        before = linphone.asked
+        result = await ask("sip", **options)
+        assert (result.outcome, result.evidence) == (Outcome.OK, "200 Ok")  # it does not name itself
+        assert result.values.get("probe_sip_registered") == (1 if "through" in options else None)
+        wait_until("the question stands in the log", lambda before=before: linphone.asked == before + 1)
+    assert linphone.rung == 0
+
+
+@pytest.mark.parametrize("kind", [Baresip, Linphone])
+def test_the_log_of_a_room_tells_that_it_rings(
+    folder: Path, registrar: Registrar, kind: type[Baresip | Linphone]
+) -> None:
+    room = kind(folder, registrar, "room4")
     for _ in running(room):
         call(room.port, room.user)
         wait_until("the call stands in the log", lambda: room.rung == 1)
