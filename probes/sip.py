@@ -208,8 +208,7 @@ class _Dialogue:
         if response.status not in CREDENTIALS or not password:
             return False
         asked, header = CREDENTIALS[response.status]
-        # The topmost that we know is the one that the server likes best (RFC 8760 section 2.4).
-        challenge = next(filter(None, map(digest.parse, response.headers.get(asked, ()))), None)
+        challenge = digest.best(response.headers.get(asked, ()))
         if challenge is None:
             return False
         _, before = self.credentials.get((header, challenge.realm), ("", None))

@@ -28,7 +28,8 @@ class Registrar(Server):
     """Kamailio as registrar and proxy over UDP, TCP and TLS.
 
     REGISTER wants the password of the room, but from `guest…`. OPTIONS for `locked` wants that of the monitor (401), for
-    `behind-proxy` too (407), and for `forbidden` gives 403 to whoever logs in. To `…quick` it gives up after 0.3 s (408).
+    `behind-proxy` too (407), and for `forbidden` gives 403 to whoever logs in. For `either` it offers MD5 before its own
+    algorithm, and takes that alone. To `…quick` it gives up after 0.3 s (408).
     """
 
     def __init__(self, folder: Path, authority: Authority, algorithm: str = "MD5") -> None:
@@ -79,6 +80,13 @@ request_route {{
   if ($rU == "locked" || $rU == "forbidden") {{
     if (!pv_www_authenticate("{REALM}", "{MONITOR_PASSWORD}", "0")) {{ www_challenge("{REALM}", "1"); exit; }}
     if ($rU == "forbidden") {{ sl_send_reply("403", "Forbidden"); exit; }}
+    sl_send_reply("200", "OK"); exit;
+  }}
+  if ($rU == "either") {{
+    if (!pv_www_authenticate("{REALM}", "{MONITOR_PASSWORD}", "0")) {{
+      append_to_reply("WWW-Authenticate: Digest realm=\\"{REALM}\\", nonce=\\"$ci\\", qop=\\"auth\\", algorithm=MD5\\r\\n");
+      www_challenge("{REALM}", "1"); exit;
+    }}
     sl_send_reply("200", "OK"); exit;
   }}
   if ($rU == "behind-proxy") {{

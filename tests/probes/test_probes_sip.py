@@ -309,6 +309,12 @@ async def test_credentials_are_given_where_they_are_wanted(either: Registrar, us
         assert {'probe_sip_phase_duration_seconds{phase="challenge"}'} <= result.values.keys()
 
 
+async def test_of_two_algorithms_the_stronger_is_taken(registrar_sha256: Registrar) -> None:
+    told: list[str] = []
+    result = await ask("sip", port=registrar_sha256.port, user="either", told=told, **LOGIN)
+    assert (result.outcome, [line[:3] for line in told[-3:]]) == (Outcome.OK, ["401", "OPT", "200"])
+
+
 async def test_a_refused_log_in_is_told_as_such(either: Registrar) -> None:
     wrong = {"username": MONITOR, "password": {"file": "wrong"}}
     for user, login, code in (("locked", wrong, 401), ("behind-proxy", wrong, 407), ("forbidden", LOGIN, 403)):
@@ -397,14 +403,16 @@ async def _challenged(*rounds: list[str]) -> tuple[Challenger, object, Reason, s
     return challenger, result.outcome, result.reason, result.evidence
 
 
-async def test_of_several_challenges_the_topmost_that_we_know_is_answered() -> None:
+async def test_of_several_challenges_the_topmost_that_we_know_is_answered_and_md5_last() -> None:
     challenger, outcome, _, _ = await _challenged(
         [
             "Basic realm=x",
+            _challenge("n0", "algorithm=MD5"),
+            _challenge("n0"),
             _challenge("n1", "algorithm=SHA-3"),
             _challenge("n2", "algorithm=SHA-256", 'qop="auth-int"'),
             _challenge("n3", "algorithm=SHA-256", 'qop="auth-int,auth"'),
-            _challenge("n4", "algorithm=MD5"),
+            _challenge("n4", "algorithm=SHA-512-256"),
         ]
     )
     assert outcome is Outcome.OK
