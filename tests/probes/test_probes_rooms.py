@@ -440,7 +440,7 @@ def peers(
 
 def shown(check: str, peer: str, result: Result) -> str:
     """A row, without ports and versions."""
-    evidence = re.sub(r"(127\.0\.0\.\d|meet\.example):\d+", r"\1", result.evidence)
+    evidence = re.sub(r"(127\.0\.0\.\d|meet\.example)(:| port )\d+", r"\1", result.evidence)
     for version, name in (
         (r"kamailio \([^()]*\([^()]*\)\)", "kamailio"), (r"baresip v[^()]*\([^()]*\)", "baresip"), (r"Coturn-[^()]*", "coturn"),
     ):  # fmt: skip
