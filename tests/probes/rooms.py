@@ -29,20 +29,20 @@ class Registrar(Server):
 
     REGISTER wants the password of the room, but from `guest…`. OPTIONS for `locked` wants that of the monitor (401), for
     `behind-proxy` too (407), and for `forbidden` gives 403 to whoever logs in. For `either` it offers MD5 before its own
-    algorithm, and takes that alone. To `…quick` it gives up after 0.3 s (408).
+    algorithm, and takes that alone. For `barred` it gives 403 to everybody, for `broken` 500. To `…quick` it gives up after 0.3 s (408).
     """
 
     def __init__(self, folder: Path, authority: Authority, algorithm: str = "MD5") -> None:
         super().__init__(folder, f"registrar-{algorithm}")
         self.port, self.tls, self.expired_tls = free_port(), free_port(), free_port()
         self.algorithm = algorithm
-        self._authority = authority
+        self.authority = authority
 
     def start(self) -> None:
         work = self.folder / self.name
         work.mkdir()
-        good = self._authority.issue(f"{self.name}-good", [REALM, LOOPBACK], days=80)
-        expired = self._authority.issue(f"{self.name}-expired", [REALM, LOOPBACK], days=-3)
+        good = self.authority.issue(f"{self.name}-good", [REALM, LOOPBACK], days=80)
+        expired = self.authority.issue(f"{self.name}-expired", [REALM, LOOPBACK], days=-3)
         (work / "tls.cfg").write_text(
             _tls("server:default", *good)
             + _tls(f"server:{LOOPBACK}:{self.expired_tls}", *expired)
@@ -82,6 +82,8 @@ request_route {{
     if ($rU == "forbidden") {{ sl_send_reply("403", "Forbidden"); exit; }}
     sl_send_reply("200", "OK"); exit;
   }}
+  if ($rU == "barred") {{ sl_send_reply("403", "Forbidden"); exit; }}
+  if ($rU == "broken") {{ sl_send_reply("500", "Server Error"); exit; }}
   if ($rU == "either") {{
     if (!pv_www_authenticate("{REALM}", "{MONITOR_PASSWORD}", "0")) {{
       append_to_reply("WWW-Authenticate: Digest realm=\\"{REALM}\\", nonce=\\"$ci\\", qop=\\"auth\\", algorithm=MD5\\r\\n");
@@ -107,9 +109,9 @@ request_route {{
     @property
     def ca(self) -> dict[str, str]:
         """The option `ca`."""
-        return {"file": self._authority.ca.read_text()}
+        return {"file": self.authority.ca.read_text()}
 
-    def register(self, guest: str, port: int) -> None:
+    def register(self, guest: str, port: int, host: str = LOOPBACK) -> None:
         """Let `guest…` be reached at a port of loopback."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
             one.settimeout(5)
@@ -118,7 +120,7 @@ request_route {{
             one.send(
                 f"REGISTER sip:{LOOPBACK} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{guest}\r\nMax-Forwards: 9\r\n"
                 f"From: <sip:{guest}@{LOOPBACK}>;tag=1\r\nTo: <sip:{guest}@{LOOPBACK}>\r\nCall-ID: {guest}\r\nCSeq: 1 REGISTER\r\n"
-                f"Contact: <sip:{guest}@{LOOPBACK}:{port}>\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n".encode()
+                f"Contact: <sip:{guest}@{host}:{port}>\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n".encode()
             )
             assert one.recv(2000).startswith(b"SIP/2.0 200")
 
@@ -128,20 +130,29 @@ def _tls(section: str, certificate: Path, key: Path) -> str:
 
 
 class Baresip(Server):
-    """A room, registered as `user` when the password is right; what it does stands in its log. It knows MD5 alone."""
+    """A room over UDP, TCP and TLS, registered as `user` when the password is right; its certificate lasts for `days`.
 
-    def __init__(self, folder: Path, registrar: Registrar, user: str = ROOM, password: str = ROOM_PASSWORD) -> None:
+    What it does stands in its log. It knows MD5 alone.
+    """
+
+    def __init__(
+        self, folder: Path, registrar: Registrar, user: str = ROOM, password: str = ROOM_PASSWORD, *, days: float = 80
+    ) -> None:
         super().__init__(folder, f"baresip-{user}")
         self.user = user
         self.port = _free_port_below_another()
-        self._registrar = registrar
-        self._password = password
+        self.tls = self.port + 1
+        self._registrar, self._password, self._days = registrar, password, days
 
     def start(self) -> None:
         work = self.folder / self.name
         work.mkdir()
         account = f"<sip:{self.user}@{LOOPBACK}:{self._registrar.port};transport=udp>;regint=60;auth_user={self.user};"
         write_baresip(work, f"{LOOPBACK}:{self.port}", f"{account}auth_pass={self._password}")
+        certificate, key = self._registrar.authority.issue(self.name, [REALM, LOOPBACK], days=self._days)
+        (work / "both.pem").write_bytes(certificate.read_bytes() + key.read_bytes())
+        with (work / "config").open("a") as config:
+            config.write(f"sip_certificate {work}/both.pem\n")
         told = b"200 OK" if self._password == ROOM_PASSWORD else b"401"
         self.spawn([program("baresip"), "-f", str(work)], lambda: told in self.log.read_bytes())
 
@@ -274,7 +285,10 @@ class Turnserver(Server):
 
 
 class Sipp(Server):
-    """SIPp, which answers each OPTIONS by a scenario."""
+    """SIPp, which answers the OPTIONS of each Call-ID by a scenario."""
+
+    ASKED_AGAIN = '<recv request="OPTIONS"/>'
+    """A step: it waits for the next question."""
 
     def __init__(self, folder: Path, name: str, steps: str) -> None:
         super().__init__(folder, f"sipp-{name}")
@@ -284,7 +298,7 @@ class Sipp(Server):
     def start(self) -> None:
         scenario = self.folder / f"{self.name}.xml"
         scenario.write_text(
-            f'<?xml version="1.0"?>\n<scenario name="{self.name}">\n<recv request="OPTIONS"/>\n{self._steps}\n</scenario>\n'
+            f'<?xml version="1.0"?>\n<scenario name="{self.name}">\n{self.ASKED_AGAIN}\n{self._steps}\n</scenario>\n'
         )
         command = [program("sipp"), "-sf", str(scenario), "-i", LOOPBACK, "-p", str(self.port), "-nostdin"]
         self.spawn(command, lambda: _bound(self.port))
