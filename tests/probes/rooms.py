@@ -25,7 +25,7 @@ MONITOR, MONITOR_PASSWORD = "monitor", "monitor-password"
 
 
 class Registrar(Server):
-    """Kamailio as registrar and proxy over UDP, TCP and TLS.
+    """Kamailio as registrar and proxy over UDP (of both IPs), TCP and TLS.
 
     REGISTER wants the password of the room, but from `guest…`. OPTIONS for `locked` wants that of the monitor (401), for
     `behind-proxy` too (407), and for `forbidden` gives 403 to whoever logs in. For `either` it offers MD5 before its own
@@ -62,6 +62,7 @@ children=1
 auto_aliases=no
 enable_tls=yes
 listen=udp:{LOOPBACK}:{self.port}
+listen=udp:[::1]:{self.port}
 listen=tcp:{LOOPBACK}:{self.port}
 listen=tls:{LOOPBACK}:{self.tls}
 listen=tls:{LOOPBACK}:{self.expired_tls}

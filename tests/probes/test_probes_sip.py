@@ -231,13 +231,16 @@ async def test_a_room_of_another_make_is_asked_by_every_way_and_never_rings(
 
 
 @pytest.mark.parametrize("kind", [Baresip, Linphone])
-def test_the_log_of_a_room_tells_that_it_rings(
+async def test_the_log_of_a_room_tells_that_it_rings_and_it_is_asked_as_before(
     folder: Path, registrar: Registrar, kind: type[Baresip | Linphone]
 ) -> None:
     room = kind(folder, registrar, "room4")
     for _ in running(room):
         call(room.port, room.user)
         wait_until("the call stands in the log", lambda: room.rung == 1)
+        for options in ({"port": room.port, "user": room.user}, asked_through(registrar, room.user)):
+            assert (await ask("sip", **options)).outcome is Outcome.OK
+        assert room.rung == 1
 
 
 async def test_a_room_whose_password_is_wrong_is_not_registered(folder: Path, registrar: Registrar) -> None:

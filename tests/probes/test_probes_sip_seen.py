@@ -135,6 +135,11 @@ async def _(peers: Peers) -> Result:
     return await ask("sip", SECOND_ADDRESS, **_of(peers.everywhere), timeout=PATIENCE)
 
 
+@row(SIP, "Kamailio over IPv6, up")
+async def _(peers: Peers) -> Result:
+    return await ask("sip", "::1", port=peers.registrar.port)
+
+
 @row(SIP, "Kamailio over TLS, up")
 async def _(peers: Peers) -> Result:
     return await ask("sip", **over_tls(peers.registrar.tls, peers.registrar.ca))
