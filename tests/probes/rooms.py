@@ -27,9 +27,12 @@ MONITOR, MONITOR_PASSWORD = "monitor", "monitor-password"
 class Registrar(Server):
     """Kamailio as registrar and proxy over UDP (of both IPs), TCP and TLS.
 
-    REGISTER wants the password of the room, but from `guest…`. OPTIONS for `locked` wants that of the monitor (401), for
-    `behind-proxy` too (407), and for `forbidden` gives 403 to whoever logs in. For `either` it offers MD5 before its own
-    algorithm, and takes that alone. For `barred` it gives 403 to everybody, for `broken` 500. To `…quick` it gives up after 0.3 s (408).
+    REGISTER wants the password of the room, but from `guest…`. What OPTIONS gets, by whom it asks for:
+
+    - `locked`: 401 until the monitor logs in, `behind-proxy` and the room `guest-behind-proxy` 407;
+    - `either`: 401 that offers MD5 before the registrar's own algorithm, of which it takes that alone;
+    - `forbidden`: 403 after a log-in; `barred`: 403 at once; `broken`: 500;
+    - `…quick`: it gives up after 0.3 s (408).
     """
 
     def __init__(self, folder: Path, authority: Authority, algorithm: str = "MD5") -> None:
@@ -92,9 +95,9 @@ request_route {{
     }}
     sl_send_reply("200", "OK"); exit;
   }}
-  if ($rU == "behind-proxy") {{
+  if ($rU == "behind-proxy" || $rU == "guest-behind-proxy") {{
     if (!pv_proxy_authenticate("{REALM}", "{MONITOR_PASSWORD}", "0")) {{ proxy_challenge("{REALM}", "1"); exit; }}
-    sl_send_reply("200", "OK"); exit;
+    if ($rU == "behind-proxy") {{ sl_send_reply("200", "OK"); exit; }}
   }}
   if ($rU == $null) {{ sl_send_reply("200", "OK"); exit; }}
   if (!lookup("location")) {{ sl_send_reply("404", "Not Registered"); exit; }}
@@ -310,6 +313,18 @@ class Sipp(Server):
         return (
             f"<send><![CDATA[\n\nSIP/2.0 {status}\n[last_Via:]\n[last_From:]\n[last_To:];tag=[call_number]\n"
             "[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n\n]]></send>"
+        )
+
+    @staticmethod
+    def logged_in() -> str:
+        """Steps: 200 to who answers a challenge with the monitor's password, 403 to others."""
+        challenge = (
+            '401 Unauthorized\nWWW-Authenticate: Digest realm="room.example", nonce="n1", qop="auth", algorithm=MD5'
+        )
+        check = f'<verifyauth assign_to="right" username="{MONITOR}" password="{MONITOR_PASSWORD}"/>'
+        return (
+            f'{Sipp.send(challenge)}<recv request="OPTIONS"><action>{check}</action></recv><nop next="right" test="right"/>'
+            f'{Sipp.send("403 Forbidden")}<nop next="end"/><label id="right"/>{Sipp.send("200 OK")}<label id="end"/>'
         )
 
 

@@ -44,7 +44,7 @@ class Peers:
         """The same through the registrar."""
         async with started(Sipp(self.folder, f"guest-{name}", "".join(steps))) as peer:
             self.registrar.register(f"guest-{name}", peer.port)
-            return await ask("sip", **asked_through(self.registrar, f"guest-{name}"), **options)
+            return await ask("sip", **asked_through(self.registrar, f"guest-{name}", **options))
 
     async def unregistered(self, room: Baresip | Linphone) -> Result:
         """What the registrar says of a room that tries in vain."""
@@ -324,6 +324,11 @@ async def _(peers: Peers) -> Result:
 @row(THROUGH, "SIPp for the room, garbage, which Kamailio drops")
 async def _(peers: Peers) -> Result:
     return await peers.sipp_as_room("garbage", Sipp.send("200 OK\nnonsense"), timeout=2 * PATIENCE)
+
+
+@row(THROUGH, "Kamailio wants a log-in, and SIPp for the room another")
+async def _(peers: Peers) -> Result:
+    return await peers.sipp_as_room("behind-proxy", Sipp.logged_in(), **LOGIN)
 
 
 @row(THROUGH, "Kamailio wants a password")
