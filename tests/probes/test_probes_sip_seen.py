@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from monitor.core.model import Outcome
 from probes.registry import Result
 from tests.probes.peers import LOOPBACK, ask, free_port, running
 from tests.probes.rooms import ROOM, Baresip, Linphone, Registrar, Sipp, asked_through
@@ -295,6 +296,14 @@ async def _(peers: Peers) -> Result:
 async def _(peers: Peers) -> Result:
     with peers.linphone.hanging():
         return await ask("sip", **asked_through(peers.sha256, peers.linphone.user), timeout=2 * PATIENCE)
+
+
+@row(THROUGH, "linphone, switched off in order")
+async def _(peers: Peers) -> Result:
+    async with started(Linphone(peers.folder, peers.registrar, "room16")) as room:
+        assert (await ask("sip", **asked_through(peers.registrar, room.user))).outcome is Outcome.OK
+        room.stop()
+        return await ask("sip", **asked_through(peers.registrar, room.user))
 
 
 @row(THROUGH, "linphone, registered over TCP, gone without a farewell")
