@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from monitor.core.model import Outcome
+from monitor.core.model import Outcome, Reason
 from probes.registry import Result
-from tests.probes.peers import LOOPBACK, ask, free_port, running
+from tests.probes.peers import GIVE_UP_SECONDS, LOOPBACK, ask, free_port, running
 from tests.probes.rooms import ROOM, Baresip, Linphone, Registrar, Sipp, asked_through
 from tests.probes.seen import LOGIN, PATIENCE, SIP, SLOW, THROUGH, WRONG, Rows, in_manual, over_tls, started
 
@@ -310,7 +311,11 @@ async def _(peers: Peers) -> Result:
 async def _(peers: Peers) -> Result:
     async with started(Linphone(peers.folder, peers.registrar, "room15")) as room:
         room.kill()
-        return await ask("sip", **asked_through(peers.registrar, room.user))
+        async with asyncio.timeout(GIVE_UP_SECONDS):
+            while True:  # until Kamailio has seen that the connection ended
+                result = await ask("sip", **asked_through(peers.registrar, room.user), timeout=2 * PATIENCE)
+                if result.reason is not Reason.TIMEOUT:
+                    return result
 
 
 @row(THROUGH, "registered, but gone, and Kamailio gives up before us")
