@@ -22,6 +22,7 @@ PEERS = {
     "nginx": "nginx-light",
     "kamailio": "kamailio",
     "baresip": "baresip-core",
+    "linphonec": "linphone-cli",
     "sipp": "sip-tester",
     "turnserver": "coturn",
     "prosody": "prosody",

@@ -107,7 +107,7 @@ async def _status(request: Request[H323Options]) -> Result:
     clock = asyncio.get_running_loop().time
     port = request.options.port or 1720
     request.trace(f"Status Enquiry over TCP to {request.address} port {port}")
-    async with connection.connect(request.address, port, None) as opened:
+    async with connection.connect(request, request.address, port, None) as opened:
         start = clock()
         opened.writer.write(h225.status_enquiry(reference, secrets.token_bytes(16)))
         answer = await _call_answer(request, opened, reference)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib
+import os
 import pkgutil
 import re
 import socket
@@ -320,10 +321,19 @@ def reason_of(error: BaseException) -> Reason:
     return Reason.LOCAL
 
 
+def said_of(error: BaseException) -> str:
+    """The evidence of such an error."""
+    reason = reason_of(error)
+    said = str(error) or ("the connection was broken off" if reason is Reason.RESET else type(error).__name__)
+    if isinstance(error, OSError):
+        place = re.search(r"\('([^']+)', (\d+)", said)  # asyncio names the place of a connection, and not the trouble
+        said = f"{os.strerror(error.errno or 0)} at {place[1]} port {place[2]}" if place else error.strerror or said
+    return f"{said}: nobody listens there, or a firewall says so" if reason is Reason.REFUSED else said
+
+
 def result_of(error: BaseException) -> Result:
     """An error as a result: trouble of our own is inconclusive, everything else is a failure of the target."""
-    reason = reason_of(error)
-    evidence = str(error) or ("the connection was broken off" if reason is Reason.RESET else type(error).__name__)
+    reason, evidence = reason_of(error), said_of(error)
     if reason in (Reason.LOCAL, Reason.PERMISSION):
         return inconclusive(reason, evidence)
     return failed(reason, evidence)

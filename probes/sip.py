@@ -8,17 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
-from monitor.core.model import Reason
+from monitor.core.model import Outcome, Reason
 from probes.engine import connection
 from probes.engine.connection import Connection, TrustOptions, UntrustedError
 from probes.engine.datagrams import Datagrams, hostname, open_datagrams
-from probes.registry import Metric, Request, Result, Secret, failed, inconclusive, labelled, ok, probe, reason_of
+from probes.registry import (
+    Metric,
+    Request,
+    Result,
+    Secret,
+    failed,
+    inconclusive,
+    labelled,
+    ok,
+    probe,
+    reason_of,
+    said_of,
+)
 from probes.wire import digest, sip
 from probes.wire.text import one_line
 
@@ -35,10 +48,20 @@ REGISTERED = {404: False, 410: False, 480: False, 604: False, 486: True, 600: Tr
 """What a status tells of a user (RFC 3261 section 21)."""
 MEANS = {
     404: "does not know {}", 410: "does not know {} any more", 604: "does not know {}", 480: "cannot reach {} now",
-    408: "gets no answer from {}", 486: "says that {} is busy", 600: "says that {} is busy",
+    408: "gets no answer from {}", 430: "has no connection to {} any more", 477: "has no connection to {} any more",
+    486: "says that {} is busy", 600: "says that {} is busy",
 }  # fmt: skip
+NOT_HANDED_ON = {408: Reason.TIMEOUT, 430: Reason.UNREACHABLE, 477: Reason.UNREACHABLE}
+"""From a proxy that knows the user, but got nowhere. 430 is of RFC 5626; 477 is Kamailio's own."""
+NO_OPTIONS = (405, 501)
+"""From who takes no OPTIONS at all (RFC 3261 sections 21.4.6 and 21.5.2)."""
 CREDENTIALS = {401: ("www-authenticate", "Authorization"), 407: ("proxy-authenticate", "Proxy-Authorization")}
 """Status → the header that asks, and the one that answers."""
+
+WARNING = re.compile(r'\d{3} \S+ "([^"]*)"')
+"""The text of a Warning (RFC 3261 section 20.43): there servers say what is wrong in their own words."""
+RETRY_AFTER = re.compile(r"\d+", re.ASCII)
+"""RFC 3261 section 20.33."""
 
 SipName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.!~*'()+-]*$", max_length=128)]
 
@@ -208,8 +231,7 @@ class _Dialogue:
         if response.status not in CREDENTIALS or not password:
             return False
         asked, header = CREDENTIALS[response.status]
-        # The topmost that we know is the one that the server likes best (RFC 8760 section 2.4).
-        challenge = next(filter(None, map(digest.parse, response.headers.get(asked, ()))), None)
+        challenge = digest.best(response.headers.get(asked, ()))
         if challenge is None:
             return False
         _, before = self.credentials.get((header, challenge.realm), ("", None))
@@ -233,7 +255,8 @@ async def _open(request: Request[SipOptions]) -> AsyncIterator[_Dialogue]:
         async with open_datagrams(address, port) as datagrams:
             yield _Dialogue(_UdpWay(request, datagrams))
     else:
-        async with connection.connect(address, port, options if options.transport == "tls" else None) as stream:
+        trust = options if options.transport == "tls" else None
+        async with connection.connect(request, address, port, trust) as stream:
             yield _Dialogue(_StreamWay(request, stream))
 
 
@@ -272,16 +295,38 @@ async def _through_registrar(request: Request[SipOptions]) -> Result:
                     result = await _asked(dialogue)
             except TimeoutError:  # a proxy says 408 after half a minute (RFC 3261 section 17.1.2.2): who is silent?
                 answer = await dialogue.ask("")
-                return failed(Reason.TIMEOUT, f"{registrar} answers ({_shown(answer)}), but it does not")
+                return failed(
+                    Reason.TIMEOUT, f"{registrar} answers ({_shown(answer)}), but {request.options.user} does not"
+                )
+            return await _whose(dialogue, registrar, result)
     except sip.ProtocolError as error:
         return inconclusive(Reason.PROTOCOL, f"{registrar} does not speak SIP: {error}")
     except UntrustedError as error:
         return inconclusive(Reason.CERTIFICATE, f"{registrar}: {error}")
     except OSError as error:
-        return inconclusive(
-            reason_of(error), f"{registrar} does not answer: {str(error) or request.doing or 'silence'}"
+        if (reason := reason_of(error)) is not Reason.TIMEOUT:
+            return inconclusive(reason, f"{registrar}: {said_of(error)}")
+        waited_for = f", still waited for: {request.doing}" if request.doing else ": silence"
+        return inconclusive(reason, f"{registrar} does not answer{waited_for}")
+
+
+async def _whose(dialogue: _Dialogue, registrar: str, result: Result) -> Result:
+    """The result, but inconclusive when the answer is about us or the registrar, and not about the room."""
+    status = result.values["probe_sip_status_code"]
+    if result.outcome is Outcome.OK:
+        return result
+    if result.reason is Reason.AUTH or status in NO_OPTIONS:
+        return inconclusive(result.reason, result.evidence)
+    if 500 <= status < 600:  # a registrar hands on what the room says, and says the same when it is in trouble itself
+        answer = await dialogue.ask("")
+        if 500 <= answer.status < 600:
+            return inconclusive(Reason.STATUS, f"{registrar} is in trouble itself: {_shown(answer)}")
+        evidence = one_line(
+            f"{registrar} answers ({_shown(answer)}), but for {dialogue.way.request.options.user} comes {result.evidence}",
+            400,
         )
-    return inconclusive(result.reason, result.evidence) if result.reason is Reason.AUTH else result
+        return failed(result.reason, evidence, result.values)
+    return result
 
 
 async def _asked(dialogue: _Dialogue) -> Result:
@@ -308,13 +353,17 @@ def _meant(dialogue: _Dialogue, response: sip.Response) -> tuple[Reason, str]:
     """What an answer that is not expected means, and in words."""
     options, status = dialogue.way.request.options, response.status
     lead = f"its registrar {options.through}" if options.through else "alive, but"
-    if status in CREDENTIALS or (status == 403 and dialogue.credentials):
+    if status in CREDENTIALS or status == 403:
         return Reason.AUTH, f"{lead} {_refused(dialogue, response)}"
+    if status in NO_OPTIONS:
+        return Reason.STATUS, f"{lead} takes no OPTIONS"
+    if 500 <= status < 600:
+        return Reason.STATUS, "" if options.through else f"{lead} in trouble"
     if not options.user or status not in MEANS:
         return Reason.STATUS, ""
     means = f"{lead} {MEANS[status].format('it' if options.through else options.user)}"
-    if status == 408:
-        return Reason.TIMEOUT, means
+    if status in NOT_HANDED_ON:
+        return NOT_HANDED_ON[status], means
     unknown = options.through and not REGISTERED[status]  # a room that is asked itself is no registrar
     return Reason.NOT_REGISTERED if unknown else Reason.STATUS, means
 
@@ -323,6 +372,8 @@ def _refused(dialogue: _Dialogue, response: sip.Response) -> str:
     options = dialogue.way.request.options
     if dialogue.credentials:
         return f"refuses the credentials of {options.username or options.user}"
+    if response.status == 403:
+        return "forbids us to ask"
     if not options.password.get_secret_value():
         return "wants credentials"
     asked, _ = CREDENTIALS[response.status]
@@ -331,4 +382,9 @@ def _refused(dialogue: _Dialogue, response: sip.Response) -> str:
 
 def _shown(response: sip.Response) -> str:
     agent = one_line(response.first("server") or response.first("user-agent"), 60)
-    return one_line(f"{response.status} {response.phrase}{f' ({agent})' if agent else ''}")
+    said = f"{response.status} {response.phrase}{f' ({agent})' if agent else ''}"
+    if warning := WARNING.match(response.first("warning")):
+        said += f", warns: {warning[1]}"
+    if after := RETRY_AFTER.match(response.first("retry-after")):
+        said += f", not again before {after[0]} s"
+    return one_line(said)

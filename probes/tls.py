@@ -34,7 +34,7 @@ async def run(request: Request[TlsOptions]) -> Result:
     options = request.options
     request.trace(f"TLS to {request.address} port {options.port}, name {options.server_name or request.address}")
     try:
-        async with connection.connect(request.address, options.port, options) as opened:
+        async with connection.connect(request, request.address, options.port, options) as opened:
             version = opened.writer.get_extra_info("ssl_object").version()
     except UntrustedError as error:
         request.trace(f"{error}; looked again without verifying, for the days left")

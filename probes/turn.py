@@ -38,10 +38,10 @@ class TurnOptions(ServerOptions):
 class _Attempt(Laps):
     """One allocation, and what was measured on the way."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, request: Request[TurnOptions], client: Client) -> None:
         super().__init__(PHASE)
         self.relay: Relay | None = None
-        self._client = client
+        self._request, self._client = request, client
 
     async def make(self, *, loop: bool) -> Relay:
         """Allocate, use and give back; raises RefusedError, ProtocolError, OSError."""
@@ -49,13 +49,16 @@ class _Attempt(Laps):
             self.relay = relay
             self.values["probe_turn_lifetime_seconds"] = float(relay.lifetime_seconds)
             host, _ = relay.address if loop else relay.seen
+            self._request.doing = f"permission to use the relay at {_at(relay)}"
             await self._client.ask(
                 Method.CREATE_PERMISSION, lambda id_: [(Attribute.XOR_PEER_ADDRESS, stun.xor_address(host, 0, id_))]
             )
             self.lap("permission")
             if loop:
+                self._request.doing = f"what we sent through the relay at {_at(relay)}"
                 await self._loop(relay.address)
                 self.lap("relay")
+            self._request.doing = f"the end of the relay at {_at(relay)}"
         return relay
 
     async def _loop(self, relay: tuple[str, int]) -> None:
@@ -103,7 +106,7 @@ async def run(request: Request[TurnOptions]) -> Result:
     lends: Relay | None = None
     try:
         async with open_client(request) as (client, opened):
-            attempt = _Attempt(client)
+            attempt = _Attempt(request, client)
             if opened:
                 values |= opened.values | {labelled(PHASE, phase=each): took for each, took in opened.seconds.items()}
             try:

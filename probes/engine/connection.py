@@ -7,11 +7,12 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import Field, SecretStr
 
 from probes.engine import names
-from probes.registry import Metric, Options, Secret
+from probes.registry import Metric, Options, Request, Secret
 from probes.wire import tls
 
 METRICS = (
@@ -62,17 +63,25 @@ class Connection:
 
 
 @contextlib.asynccontextmanager
-async def connect(address: str, port: int, trust: TrustOptions | None) -> AsyncIterator[Connection]:
-    """Connect, with TLS when there is somebody to trust; raises UntrustedError, OSError. Ends without a farewell."""
+async def connect(
+    request: Request[Any], address: str, port: int, trust: TrustOptions | None
+) -> AsyncIterator[Connection]:
+    """Connect, with TLS when there is somebody to trust; raises UntrustedError, OSError. Ends without a farewell.
+
+    The request is told what is waited for: a program that hangs is told from a way that is closed.
+    """
     clock = asyncio.get_running_loop().time
     start = clock()
+    request.doing = "a connection"
     reader, writer = await names.open_connection(address, port)
     seconds, values = {"connect": clock() - start}, {}
     try:
         if trust is not None:
             start = clock()
+            request.doing = "TLS; the connection is open"
             values = await _secure(writer, address, port, trust)
             seconds["tls"] = clock() - start
+        request.doing = "an answer; the connection is open"
         yield Connection(reader=reader, writer=writer, seconds=seconds, values=values)
     finally:
         writer.transport.abort()

@@ -61,7 +61,9 @@ class Datagrams(asyncio.DatagramProtocol):
             self._queue.put_nowait(data)
 
     def error_received(self, exc: Exception) -> None:
-        """asyncio hands over an error, such as a refused port."""
+        """asyncio hands over an error, such as a refused port; it does not say where."""
+        if isinstance(exc, OSError) and exc.errno:
+            exc = OSError(exc.errno, f"{exc.strerror} at {self._peer[0]} port {self._peer[1]}")
         if not self._queue.full():
             self._queue.put_nowait(exc)
 

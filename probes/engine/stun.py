@@ -160,7 +160,7 @@ async def open_client(request: Request[Any]) -> AsyncIterator[tuple[Client, Conn
             yield client, None
     else:
         trust = options if options.transport == "tls" else None
-        async with connection.connect(request.address, port, trust) as opened:
+        async with connection.connect(request, request.address, port, trust) as opened:
             yield Client(request, opened.writer.write, _Reader(opened).next), opened
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _KNOWN = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
@@ -51,6 +52,16 @@ def parse(text: str) -> Challenge | None:
         realm=found["realm"], nonce=found["nonce"], algorithm=algorithm, names_algorithm="algorithm" in found,
         qop=bool(offers), stale=found.get("stale", "").lower() == "true", opaque=found.get("opaque"),
     )  # fmt: skip
+
+
+def best(texts: Iterable[str]) -> Challenge | None:
+    """The challenge to answer: the topmost, as the server likes it best, but none by MD5 while there is a better one.
+
+    RFC 8760 section 2.4 wants the topmost unless the client has a policy of its own. This is ours: from an answer by MD5
+    the password is guessed more easily.
+    """
+    known = filter(None, map(parse, texts))
+    return max(known, key=lambda each: each.algorithm != "MD5", default=None)  # of equals the first
 
 
 def _parameters(text: str) -> dict[str, str]:

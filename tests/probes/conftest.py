@@ -12,7 +12,7 @@ from lab.sink import Sink
 from probes.wire import mib
 from tests.probes.calls import KEY, Meet, Reflecting
 from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside, running, sensor
-from tests.probes.rooms import Baresip, Registrar, Turnserver
+from tests.probes.rooms import Baresip, Linphone, Registrar, Turnserver
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +82,12 @@ def registrar_sha256(folder: Path, authority: Authority) -> Iterator[Registrar]:
 def room(folder: Path, registrar: Registrar) -> Iterator[Baresip]:
     """A room that is registered."""
     yield from running(Baresip(folder, registrar))
+
+
+@pytest.fixture(scope="session")
+def linphone(folder: Path, registrar_sha256: Registrar) -> Iterator[Linphone]:
+    """A room of another make, registered by SHA-256."""
+    yield from running(Linphone(folder, registrar_sha256, "room5"))
 
 
 @pytest.fixture(scope="session")

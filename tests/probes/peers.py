@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import ctypes
 import gzip
+import math
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -139,11 +142,15 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def spawn(
-        self, command: list[str], ready: Callable[[], bool], environment: Mapping[str, str] | None = None
+        self,
+        command: list[str],
+        ready: Callable[[], bool],
+        environment: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
     ) -> None:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
+                command, stdin=stdin, stdout=log, stderr=log, env={**os.environ, **(environment or {})}
             )
         self._process = process
 
@@ -154,6 +161,29 @@ class Server:
 
         wait_until(self.name, alive_and_ready, self.log)
 
+    @contextlib.contextmanager
+    def hanging(self, seconds: float = math.inf) -> Iterator[None]:
+        """It and its children are stopped meanwhile, or at most so long; the kernel still takes what is sent to them."""
+        assert self._process
+        family = _family(self._process.pid)
+        for each in family:
+            os.kill(each, signal.SIGSTOP)
+        wait_until("it stops", lambda: all(map(_stands_still, family)))  # a signal takes its time
+        goes_on = threading.Timer(min(seconds, GIVE_UP_SECONDS), lambda: _go_on(family))
+        goes_on.start()
+        try:
+            yield
+        finally:
+            goes_on.cancel()
+            goes_on.join()
+            _go_on(family)
+
+    def kill(self) -> None:
+        """It has no time to say farewell."""
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> None:
         if self._process is None:
             return
@@ -163,7 +193,24 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
         self._process = None
+
+
+def _family(process: int) -> list[int]:
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [process, *(each for child in children for each in _family(int(child)))]
+
+
+def _stands_still(process: int) -> bool:
+    threads = Path(f"/proc/{process}/task").glob("*/stat")
+    return all(each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads)
+
+
+def _go_on(family: list[int]) -> None:
+    for each in family:
+        os.kill(each, signal.SIGCONT)
 
 
 def running(server: Any) -> Iterator[Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -23,23 +25,27 @@ MONITOR, MONITOR_PASSWORD = "monitor", "monitor-password"
 
 
 class Registrar(Server):
-    """Kamailio as registrar and proxy over UDP, TCP and TLS.
+    """Kamailio as registrar and proxy over UDP (of both IPs), TCP and TLS.
 
-    REGISTER wants the password of the room, but from `guest…`. OPTIONS for `locked` wants that of the monitor (401), for
-    `behind-proxy` too (407), and for `forbidden` gives 403 to whoever logs in. To `…quick` it gives up after 0.3 s (408).
+    REGISTER wants the password of the room, but from `guest…`. What OPTIONS gets, by whom it asks for:
+
+    - `locked`: 401 until the monitor logs in, `behind-proxy` and the room `guest-behind-proxy` 407;
+    - `either`: 401 that offers MD5 before the registrar's own algorithm, of which it takes that alone;
+    - `forbidden`: 403 after a log-in; `barred`: 403 at once; `broken`: 500;
+    - `…quick`: it gives up after 0.3 s (408).
     """
 
     def __init__(self, folder: Path, authority: Authority, algorithm: str = "MD5") -> None:
         super().__init__(folder, f"registrar-{algorithm}")
         self.port, self.tls, self.expired_tls = free_port(), free_port(), free_port()
         self.algorithm = algorithm
-        self._authority = authority
+        self.authority = authority
 
     def start(self) -> None:
         work = self.folder / self.name
         work.mkdir()
-        good = self._authority.issue(f"{self.name}-good", [REALM, LOOPBACK], days=80)
-        expired = self._authority.issue(f"{self.name}-expired", [REALM, LOOPBACK], days=-3)
+        good = self.authority.issue(f"{self.name}-good", [REALM, LOOPBACK], days=80)
+        expired = self.authority.issue(f"{self.name}-expired", [REALM, LOOPBACK], days=-3)
         (work / "tls.cfg").write_text(
             _tls("server:default", *good)
             + _tls(f"server:{LOOPBACK}:{self.expired_tls}", *expired)
@@ -59,6 +65,7 @@ children=1
 auto_aliases=no
 enable_tls=yes
 listen=udp:{LOOPBACK}:{self.port}
+listen=udp:[::1]:{self.port}
 listen=tcp:{LOOPBACK}:{self.port}
 listen=tls:{LOOPBACK}:{self.tls}
 listen=tls:{LOOPBACK}:{self.expired_tls}
@@ -79,9 +86,18 @@ request_route {{
     if ($rU == "forbidden") {{ sl_send_reply("403", "Forbidden"); exit; }}
     sl_send_reply("200", "OK"); exit;
   }}
-  if ($rU == "behind-proxy") {{
-    if (!pv_proxy_authenticate("{REALM}", "{MONITOR_PASSWORD}", "0")) {{ proxy_challenge("{REALM}", "1"); exit; }}
+  if ($rU == "barred") {{ sl_send_reply("403", "Forbidden"); exit; }}
+  if ($rU == "broken") {{ sl_send_reply("500", "Server Error"); exit; }}
+  if ($rU == "either") {{
+    if (!pv_www_authenticate("{REALM}", "{MONITOR_PASSWORD}", "0")) {{
+      append_to_reply("WWW-Authenticate: Digest realm=\\"{REALM}\\", nonce=\\"$ci\\", qop=\\"auth\\", algorithm=MD5\\r\\n");
+      www_challenge("{REALM}", "1"); exit;
+    }}
     sl_send_reply("200", "OK"); exit;
+  }}
+  if ($rU == "behind-proxy" || $rU == "guest-behind-proxy") {{
+    if (!pv_proxy_authenticate("{REALM}", "{MONITOR_PASSWORD}", "0")) {{ proxy_challenge("{REALM}", "1"); exit; }}
+    if ($rU == "behind-proxy") {{ sl_send_reply("200", "OK"); exit; }}
   }}
   if ($rU == $null) {{ sl_send_reply("200", "OK"); exit; }}
   if (!lookup("location")) {{ sl_send_reply("404", "Not Registered"); exit; }}
@@ -97,9 +113,9 @@ request_route {{
     @property
     def ca(self) -> dict[str, str]:
         """The option `ca`."""
-        return {"file": self._authority.ca.read_text()}
+        return {"file": self.authority.ca.read_text()}
 
-    def register(self, guest: str, port: int) -> None:
+    def register(self, guest: str, port: int, host: str = LOOPBACK) -> None:
         """Let `guest…` be reached at a port of loopback."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
             one.settimeout(5)
@@ -108,7 +124,7 @@ request_route {{
             one.send(
                 f"REGISTER sip:{LOOPBACK} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{guest}\r\nMax-Forwards: 9\r\n"
                 f"From: <sip:{guest}@{LOOPBACK}>;tag=1\r\nTo: <sip:{guest}@{LOOPBACK}>\r\nCall-ID: {guest}\r\nCSeq: 1 REGISTER\r\n"
-                f"Contact: <sip:{guest}@{LOOPBACK}:{port}>\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n".encode()
+                f"Contact: <sip:{guest}@{host}:{port}>\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n".encode()
             )
             assert one.recv(2000).startswith(b"SIP/2.0 200")
 
@@ -118,20 +134,29 @@ def _tls(section: str, certificate: Path, key: Path) -> str:
 
 
 class Baresip(Server):
-    """A room, registered as `user` when the password is right; what it does stands in its log. It knows MD5 alone."""
+    """A room over UDP, TCP and TLS, registered as `user` when the password is right; its certificate lasts for `days`.
 
-    def __init__(self, folder: Path, registrar: Registrar, user: str = ROOM, password: str = ROOM_PASSWORD) -> None:
+    What it does stands in its log. It knows MD5 alone.
+    """
+
+    def __init__(
+        self, folder: Path, registrar: Registrar, user: str = ROOM, password: str = ROOM_PASSWORD, *, days: float = 80
+    ) -> None:
         super().__init__(folder, f"baresip-{user}")
         self.user = user
         self.port = _free_port_below_another()
-        self._registrar = registrar
-        self._password = password
+        self.tls = self.port + 1
+        self._registrar, self._password, self._days = registrar, password, days
 
     def start(self) -> None:
         work = self.folder / self.name
         work.mkdir()
         account = f"<sip:{self.user}@{LOOPBACK}:{self._registrar.port};transport=udp>;regint=60;auth_user={self.user};"
         write_baresip(work, f"{LOOPBACK}:{self.port}", f"{account}auth_pass={self._password}")
+        certificate, key = self._registrar.authority.issue(self.name, [REALM, LOOPBACK], days=self._days)
+        (work / "both.pem").write_bytes(certificate.read_bytes() + key.read_bytes())
+        with (work / "config").open("a") as config:
+            config.write(f"sip_certificate {work}/both.pem\n")
         told = b"200 OK" if self._password == ROOM_PASSWORD else b"401"
         self.spawn([program("baresip"), "-f", str(work)], lambda: told in self.log.read_bytes())
 
@@ -139,6 +164,68 @@ class Baresip(Server):
     def rung(self) -> int:
         """How many calls came in, by its log."""
         return self.log.read_bytes().lower().count(b"incoming call")
+
+
+class Linphone(Server):
+    """A room over UDP and TCP that knows SHA-256, registered as `user` when the password is right.
+
+    It answers no TLS ("New connection arriving on TLS, not handled", says belle-sip), but registers over it at the port
+    `tls` of its registrar. At level 6 its log holds each message as it came.
+    """
+
+    def __init__(
+        self, folder: Path, registrar: Registrar, user: str, password: str = ROOM_PASSWORD, *, tls: int = 0,
+        address: str = LOOPBACK,
+    ) -> None:  # fmt: skip
+        super().__init__(folder, f"linphone-{user}")
+        self.user = user
+        self.port = free_port()
+        self._registrar, self._password, self._tls, self._address = registrar, password, tls, address
+
+    def start(self) -> None:
+        work = self.folder / self.name
+        (work / ".local/share/linphone").mkdir(parents=True)  # without it linphonec ends
+        (work / "ca.pem").write_text(self._registrar.ca["file"])
+        way = f"{self._tls};transport=tls" if self._tls else f"{self._registrar.port};transport=tcp"
+        (work / "linphonerc").write_text(f"""[sip]
+sip_port={self.port}
+sip_tcp_port={self.port}
+sip_tls_port=-1
+bind_address={self._address}
+use_ipv6=0
+root_ca={work}/ca.pem
+verify_server_cn=0
+default_proxy=0
+[proxy_0]
+reg_proxy=<sip:{LOOPBACK}:{way}>
+reg_identity=sip:{self.user}@{LOOPBACK}
+reg_expires=60
+reg_sendregister=1
+[auth_info_0]
+username={self.user}
+passwd={self._password}
+realm={REALM}
+algorithm={self._registrar.algorithm}
+""")
+        self.spawn(
+            [program("linphonec"), "-c", str(work / "linphonerc"), "-d", "6"],
+            lambda: re.search(rb"to \[LinphoneRegistration(Ok|Failed)\]", self.log.read_bytes()) is not None,
+            {"HOME": str(work)},
+            stdin=subprocess.PIPE,  # it ends with its input
+        )
+
+    @property
+    def asked(self) -> int:
+        """How many questions came in, by its log."""
+        return self._came("OPTIONS")
+
+    @property
+    def rung(self) -> int:
+        """How many calls came in, by its log."""
+        return self._came("INVITE")
+
+    def _came(self, method: str) -> int:
+        return len(re.findall(rf"^{method} sip:{self.user}@".encode(), self.log.read_bytes(), re.MULTILINE))
 
 
 TURN_USER, TURN_PASSWORD = "room", "turn-password"
@@ -202,7 +289,10 @@ class Turnserver(Server):
 
 
 class Sipp(Server):
-    """SIPp, which answers each OPTIONS by a scenario."""
+    """SIPp, which answers the OPTIONS of each Call-ID by a scenario."""
+
+    ASKED_AGAIN = '<recv request="OPTIONS"/>'
+    """A step: it waits for the next question."""
 
     def __init__(self, folder: Path, name: str, steps: str) -> None:
         super().__init__(folder, f"sipp-{name}")
@@ -212,7 +302,7 @@ class Sipp(Server):
     def start(self) -> None:
         scenario = self.folder / f"{self.name}.xml"
         scenario.write_text(
-            f'<?xml version="1.0"?>\n<scenario name="{self.name}">\n<recv request="OPTIONS"/>\n{self._steps}\n</scenario>\n'
+            f'<?xml version="1.0"?>\n<scenario name="{self.name}">\n{self.ASKED_AGAIN}\n{self._steps}\n</scenario>\n'
         )
         command = [program("sipp"), "-sf", str(scenario), "-i", LOOPBACK, "-p", str(self.port), "-nostdin"]
         self.spawn(command, lambda: _bound(self.port))
@@ -223,6 +313,18 @@ class Sipp(Server):
         return (
             f"<send><![CDATA[\n\nSIP/2.0 {status}\n[last_Via:]\n[last_From:]\n[last_To:];tag=[call_number]\n"
             "[last_Call-ID:]\n[last_CSeq:]\nContent-Length: 0\n\n]]></send>"
+        )
+
+    @staticmethod
+    def logged_in() -> str:
+        """Steps: 200 to who answers a challenge with the monitor's password, 403 to others."""
+        challenge = (
+            '401 Unauthorized\nWWW-Authenticate: Digest realm="room.example", nonce="n1", qop="auth", algorithm=MD5'
+        )
+        check = f'<verifyauth assign_to="right" username="{MONITOR}" password="{MONITOR_PASSWORD}"/>'
+        return (
+            f'{Sipp.send(challenge)}<recv request="OPTIONS"><action>{check}</action></recv><nop next="right" test="right"/>'
+            f'{Sipp.send("403 Forbidden")}<nop next="end"/><label id="right"/>{Sipp.send("200 OK")}<label id="end"/>'
         )
 
 

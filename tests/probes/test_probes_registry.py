@@ -34,6 +34,7 @@ from probes.registry import (
     result_of,
     run_once,
 )
+from tests.probes.peers import LOOPBACK, ask, free_port
 
 
 class Nothing(Options):
@@ -136,6 +137,15 @@ async def test_an_error_has_the_same_reason_for_every_kind(error: Exception, rea
     result, _ = await run_once(_kind(raises), _request())
     assert (result.reason, result.outcome) == (reason, Outcome.INCONCLUSIVE if ours else Outcome.FAILED)
     assert result.evidence
+
+
+async def test_a_port_that_is_refused_is_told_with_its_place() -> None:
+    port = free_port()
+    for result in (await ask("tcp", port=port), await ask("stun", port=port)):
+        assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.REFUSED)
+        assert result.evidence == (
+            f"Connection refused at {LOOPBACK} port {port}: nobody listens there, or a firewall says so"
+        )
 
 
 async def test_a_bug_of_ours_is_inconclusive_with_its_traceback_in_the_trace() -> None:
