@@ -17,7 +17,7 @@ from monitor.core.model import Outcome
 from probes.registry import Result
 from tests.probes.calls import Meet
 from tests.probes.h323_peers import CAUSE_30, RELEASE_COMPLETE, STATUS, Gatekeeper, H323Room, call_message
-from tests.probes.peers import LOOPBACK, TcpPeer, UdpPeer, ask, free_port, running
+from tests.probes.peers import LOOPBACK, UdpPeer, ask, free_port, running
 from tests.probes.rooms import (
     MONITOR,
     MONITOR_PASSWORD,
@@ -249,15 +249,27 @@ async def _(peers: Peers) -> Result:
         return await ask("h323", port=room.port)
 
 
+@row("`h323` status", "stub, hangs up on the question")
+async def _(peers: Peers) -> Result:
+    async with H323Room(hang_up=True) as room:
+        return await ask("h323", port=room.port)
+
+
 @row("`h323` status", "stub, silent")
 async def _(peers: Peers) -> Result:
     async with H323Room() as room:
         return await ask("h323", port=room.port, timeout=PATIENCE)
 
 
+@row("`h323` status", "stub, frozen")
+async def _(peers: Peers) -> Result:
+    with socket.create_server((LOOPBACK, 0)) as frozen:
+        return await ask("h323", port=frozen.getsockname()[1], timeout=PATIENCE)
+
+
 @row("`h323` status", "stub, garbage")
 async def _(peers: Peers) -> Result:
-    async with TcpPeer(b"220 mail\r\n") as peer:
+    async with H323Room(lambda _: b"220 mail\r\n") as peer:
         return await ask("h323", port=peer.port)
 
 

@@ -146,9 +146,6 @@ def test_a_stream_of_calls_cut_anywhere_gives_the_same_as_the_whole(data: bytes)
     for cut in range(len(data)):
         part = _outcome(data[:cut])
         assert part is None or part == whole
-    if isinstance(whole, CallAnswer):
-        assert 0 <= whole.reference <= 0x7FFF
-        assert whole.size <= len(data)
 
 
 def _outcome(data: bytes) -> CallAnswer | str | None:
@@ -164,5 +161,5 @@ def test_elements_are_bounded() -> None:
     with pytest.raises(h225.ProtocolError, match="do not fit"):
         h225.parse_call(call_message(STATUS, b"\x08\x09\x80")(5))
     assert h225.parse_call(call_message(STATUS, b"\x7e\x00\x02\x05\x00" + CAUSE_30)(5)) == CallAnswer(
-        kind=STATUS, reference=5, cause=30, size=18
+        message="Status", cause=30
     )
