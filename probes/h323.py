@@ -220,8 +220,8 @@ def _there(answer: RasAnswer, values: dict[str, float]) -> Result:
 
 def _found(answer: RasAnswer, values: dict[str, float]) -> Result:
     if answer.kind is Ras.LOCATION_CONFIRM:
-        at = f" at {hostname(answer.address[0])}:{answer.address[1]}" if answer.address else ""
-        return ok(f"registered{at}", probe_h323_registered=1.0, **values)
+        to = f", calls go to {hostname(answer.address[0])}:{answer.address[1]}" if answer.address else ""
+        return ok(f"registered{to}", probe_h323_registered=1.0, **values)
     if answer.kind is not Ras.LOCATION_REJECT:
         return failed(Reason.PROTOCOL, f"the gatekeeper answers another question: {answer.kind}", values)
     if answer.reason in UNKNOWN:

@@ -138,7 +138,7 @@ async def test_a_room_that_is_registered_is_found(alias: str) -> None:
     async with Gatekeeper(ROOMS) as gatekeeper:
         # The address of the target itself is not asked.
         result = await ask("h323", "127.0.0.9", port=gatekeeper.port, ask="location", alias=alias, through=LOOPBACK)
-    assert (result.outcome, result.evidence) == (Outcome.OK, f"registered at {ROOMS[alias][0]}:1720")
+    assert (result.outcome, result.evidence) == (Outcome.OK, f"registered, calls go to {ROOMS[alias][0]}:1720")
     assert result.values["probe_h323_registered"] == 1
     form = "dialledDigits" if alias.isdigit() else "h323-ID"
     assert gatekeeper.asked[0][1]["destinationInfo"] == [(form, alias)]
