@@ -1,8 +1,9 @@
 """Does an H.323 room answer, is its gatekeeper there, and does that know the room? None of it rings.
 
-Source: ITU-T H.225.0 and Q.931, RFC 1006. `status` asks a room about a call that is not (Status Enquiry over TCP): Status and Release
-Complete both tell "alive". `gatekeeper` asks who is there (GRQ over UDP), `location` where a room of this alias is (LRQ): the
-gatekeeper only knows those that are registered.
+Source: ITU-T H.225.0 and Q.931, RFC 1006. `status` asks a room about a call that is not (Status Enquiry over TCP): any message of
+call signalling tells "alive", and so does hanging up on the question, as some stacks do on all but a Setup, or at least when we do.
+`gatekeeper` asks who is there (GRQ over UDP), `location` where a room of this alias is (LRQ): the gatekeeper only knows those that
+are registered.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from pydantic import AfterValidator, Field, model_validator
 from monitor.core.model import Reason
 from probes.engine import connection
 from probes.engine.datagrams import Datagrams, hostname, open_datagrams
-from probes.registry import Metric, Options, Request, Result, failed, inconclusive, ok, probe, reason_of
+from probes.registry import Metric, Options, Request, Result, failed, inconclusive, ok, probe, reason_of, said_of
 from probes.wire import h225
-from probes.wire.h225 import Call, CallAnswer, Ras, RasAnswer
+from probes.wire.h225 import CallAnswer, Ras, RasAnswer
 from probes.wire.text import one_line
 
 ASKED_AGAIN_SECONDS = 1.0
@@ -27,6 +28,11 @@ ASKED_AGAIN_SECONDS = 1.0
 GATEKEEPER_RATIO = 0.9
 """Part of the time-out that a gatekeeper has which is asked for another target."""
 MOST_ANSWERS = 64
+HESITATION_SECONDS = 0.2
+"""How long a room that hung up on the question is left unasked then, at most a quarter of the time-out: a forwarder without its room
+hangs up at once, a room waits (H323Plus 15 s)."""
+SILENCE_RATIO = 0.5
+"""Part of the time-out that a room has to answer. Then we close our half: who lives closes the other, who is frozen does not."""
 
 UNKNOWN = {"notRegistered", "requestDenied", "noRouteToDestination", "unallocatedNumber"}
 """What gatekeepers say of an alias that nobody registered; `requestDenied` is the GNU Gatekeeper's word for it."""
@@ -91,9 +97,9 @@ async def _through_gatekeeper(request: Request[H323Options]) -> Result:
     except h225.ProtocolError as error:
         return inconclusive(Reason.PROTOCOL, f"{gatekeeper} does not speak RAS: {error}")
     except OSError as error:
-        return inconclusive(
-            reason_of(error), f"{gatekeeper} does not answer: {str(error) or request.doing or 'silence'}"
-        )
+        if (reason := reason_of(error)) is not Reason.TIMEOUT:
+            return inconclusive(reason, f"{gatekeeper}: {said_of(error)}")
+        return inconclusive(reason, f"{gatekeeper} does not answer: {request.doing or 'silence'}")
     if result.reason in (Reason.OK, Reason.NOT_REGISTERED):
         return result
     return inconclusive(result.reason, f"{gatekeeper}: {result.evidence}")
@@ -103,34 +109,59 @@ async def _through_gatekeeper(request: Request[H323Options]) -> Result:
 
 
 async def _status(request: Request[H323Options]) -> Result:
-    reference = 1 + secrets.randbelow(0x7FFF)
-    clock = asyncio.get_running_loop().time
+    loop = asyncio.get_running_loop()
+    silent = loop.time() + request.timeout_seconds * SILENCE_RATIO
     port = request.options.port or 1720
     request.trace(f"Status Enquiry over TCP to {request.address} port {port}")
     async with connection.connect(request, request.address, port, None) as opened:
-        start = clock()
-        opened.writer.write(h225.status_enquiry(reference, secrets.token_bytes(16)))
-        answer = await _call_answer(request, opened, reference)
-        seconds = clock() - start
+        start = loop.time()
+        opened.writer.write(h225.status_enquiry(1 + secrets.randbelow(0x7FFF), secrets.token_bytes(16)))
+        farewell = loop.call_at(silent, _hang_up, request, opened)
+        try:
+            answer = await _call_answer(opened)
+        finally:
+            farewell.cancel()
+        seconds = loop.time() - start
+    if answer is None and loop.time() >= silent:
+        return ok("alive, but silent: hangs up only when we do")
+    if answer is None:
+        await _wait_unasked(request, port)
     return ok(_told(answer), probe_h323_duration_seconds=seconds)
 
 
-async def _call_answer(request: Request[H323Options], opened: connection.Connection, reference: int) -> CallAnswer:
+async def _wait_unasked(request: Request[H323Options], port: int) -> None:
+    """A room waits to be asked; raises ConnectionResetError when the peer hangs up all the same."""
+    request.trace("hangs up on it; does it wait to be asked?")
+    async with connection.connect(request, request.address, port, None) as opened:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(HESITATION_SECONDS, request.timeout_seconds * SILENCE_RATIO / 2)):
+                await opened.more()
+
+
+def _hang_up(request: Request[H323Options], opened: connection.Connection) -> None:
+    request.trace("silent, so we hang up")
+    opened.writer.write_eof()
+
+
+async def _call_answer(opened: connection.Connection) -> CallAnswer | None:
+    """Of whatever call: nobody else asks on this connection. None when the room hangs up instead."""
     data = b""
-    for _ in range(MOST_ANSWERS):
-        while (answer := h225.parse_call(data)) is None:
-            data += await opened.more()
-        data = data[answer.size :]
-        if answer.kind in (Call.STATUS, Call.RELEASE_COMPLETE) and answer.reference == reference:
-            return answer
-        request.trace(f"a message of kind {answer.kind:#x}, ignored")
-    raise h225.ProtocolError(f"{MOST_ANSWERS} messages, and none is the answer")
+    while (answer := h225.parse_call(data)) is None:
+        more = await opened.reader.read(4096)
+        if not more and data:
+            raise h225.ProtocolError("it ends within a message")
+        if not more:
+            return None
+        data += more
+    return answer
 
 
-def _told(answer: CallAnswer) -> str:
+def _told(answer: CallAnswer | None) -> str:
+    if answer is None:
+        return "alive, but hangs up on a Status Enquiry"
     cause = "" if answer.cause is None else f", cause {answer.cause}"
     state = "" if answer.state is None else f", call state {answer.state}"
-    return f"answers {Call(answer.kind).name.replace('_', ' ').title()}{cause}{state}"
+    return f"answers {answer.message}{cause}{state}"
 
 
 # -- RAS -----------------------------------------------------------------------------------------------------------------
@@ -189,8 +220,8 @@ def _there(answer: RasAnswer, values: dict[str, float]) -> Result:
 
 def _found(answer: RasAnswer, values: dict[str, float]) -> Result:
     if answer.kind is Ras.LOCATION_CONFIRM:
-        at = f" at {hostname(answer.address[0])}:{answer.address[1]}" if answer.address else ""
-        return ok(f"registered{at}", probe_h323_registered=1.0, **values)
+        to = f", calls go to {hostname(answer.address[0])}:{answer.address[1]}" if answer.address else ""
+        return ok(f"registered{to}", probe_h323_registered=1.0, **values)
     if answer.kind is not Ras.LOCATION_REJECT:
         return failed(Reason.PROTOCOL, f"the gatekeeper answers another question: {answer.kind}", values)
     if answer.reason in UNKNOWN:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 MAX_BYTES = 8192
 MAX_ELEMENTS = 64
@@ -246,13 +246,9 @@ class _Reader:
 # -- call signalling (Q.931, over TCP in packets of RFC 1006) ------------------------------------------------------------
 
 
-class Call(IntEnum):
-    """Types of messages (Q.931 table 4-2)."""
-
-    RELEASE_COMPLETE = 0x5A
-    STATUS_ENQUIRY = 0x75
-    STATUS = 0x7D
-
+_STATUS_ENQUIRY = 0x75
+_MESSAGES = {0x5A: "Release Complete", 0x62: "Facility", 0x6E: "Notify", 0x7B: "Information", 0x7D: "Status"}
+"""Q.931 table 4-2; those that begin a call are missing, for nobody is called."""
 
 _DISCRIMINATOR = 0x08
 _CAUSE, _CALL_STATE, _USER_USER = 0x08, 0x14, 0x7E
@@ -262,16 +258,12 @@ _CAUSE, _CALL_STATE, _USER_USER = 0x08, 0x14, 0x7E
 class CallAnswer:
     """A message about a call."""
 
-    kind: int
-    """As in Call, or another one."""
-    reference: int
-    """Which call, 15 bits."""
+    message: str
+    """Its type: a name, or a number where none is usual."""
     cause: int | None = None
     """Q.850: 30 is the answer to a Status Enquiry, 81 says that there is no such call."""
     state: int | None = None
     """Of the call; 0: there is none."""
-    size: int
-    """Bytes that it took of the stream."""
 
 
 def status_enquiry(reference: int, call: bytes) -> bytes:
@@ -279,12 +271,12 @@ def status_enquiry(reference: int, call: bytes) -> bytes:
     # H323-UserInformation: no optional part; of the alternatives that later versions added, the 4th, 25 bytes long
     inquiry = bytes.fromhex("083019") + b"\0" + _VERSION + b"\0" + call
     user = bytes([_USER_USER]) + (len(inquiry) + 1).to_bytes(2, "big") + b"\x05" + inquiry
-    message = bytes([_DISCRIMINATOR, 2]) + reference.to_bytes(2, "big") + bytes([Call.STATUS_ENQUIRY]) + user
+    message = bytes([_DISCRIMINATOR, 2]) + reference.to_bytes(2, "big") + bytes([_STATUS_ENQUIRY]) + user
     return b"\x03\0" + (len(message) + 4).to_bytes(2, "big") + message
 
 
 def parse_call(data: bytes) -> CallAnswer | None:
-    """The first message in the stream; None while it needs more. Raises ProtocolError."""
+    """The first message in the stream, of whatever call; None while it needs more. Raises ProtocolError."""
     if not data.startswith(b"\x03\0"[: len(data)]):
         raise ProtocolError("no TPKT")
     if len(data) < 4:
@@ -300,11 +292,9 @@ def parse_call(data: bytes) -> CallAnswer | None:
     cause, state = elements.get(_CAUSE, b""), elements.get(_CALL_STATE, b"")
     at = 1 if cause[:1] > b"\x7f" else 2  # behind the location, which one more octet may follow (Q.850 section 2.1)
     return CallAnswer(
-        kind=data[8] & 0x7F,
-        reference=int.from_bytes(data[6:8], "big") & 0x7FFF,  # the top bit says who began the call
+        message=_MESSAGES.get(data[8] & 0x7F, f"message {data[8] & 0x7F:#x}"),
         cause=cause[at] & 0x7F if len(cause) > at else None,
         state=state[0] & 0x3F if state else None,
-        size=size,
     )
 
 

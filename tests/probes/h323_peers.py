@@ -71,11 +71,11 @@ class Gatekeeper(UdpPeer):
 class H323Room:
     """Takes calls over TCP; the kinds of what came stand in `heard`, and a Setup would ring."""
 
-    def __init__(self, *answers: Callable[[int], bytes]) -> None:
-        """`answers` make messages of the call reference."""
+    def __init__(self, *answers: Callable[[int], bytes], hang_up: bool = False) -> None:
+        """`answers` make messages of the call reference; `hang_up` after the first question."""
         self.heard: list[int] = []
         self.port = 0
-        self._answers = answers
+        self._answers, self._hang_up = answers, hang_up
         self._open = 0
 
     async def __aenter__(self) -> H323Room:
@@ -99,6 +99,10 @@ class H323Room:
                     self._read(message[5:])
                     for each in self._answers:
                         writer.write(each(int.from_bytes(message[2:4], "big")))
+                    if self._hang_up:
+                        writer.close()
+                        await writer.wait_closed()
+                        return
         finally:
             writer.transport.abort()
             self._open -= 1

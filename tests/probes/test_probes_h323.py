@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 
 import pydantic
 import pytest
 
 from monitor.core.model import Outcome, Reason
+from probes import h323
 from tests.probes.h323_peers import (
     CAUSE_30,
     CAUSE_81_IN_FULL,
@@ -21,7 +24,7 @@ from tests.probes.h323_peers import (
     call_message,
     encoded,
 )
-from tests.probes.peers import LOOPBACK, TcpPeer, UdpPeer, ask, free_port
+from tests.probes.peers import LOOPBACK, UdpPeer, ask, free_port
 
 ROOMS = {"phòng họp 1": ("10.1.2.3", 1720), "0241": ("10.1.2.4", 1720), "024": ("10.1.2.5", 1720)}
 
@@ -35,6 +38,9 @@ ROOMS = {"phòng họp 1": ("10.1.2.3", 1720), "0241": ("10.1.2.4", 1720), "024"
         (call_message(STATUS, CAUSE_30 + NO_CALL), "answers Status, cause 30, call state 0"),
         (call_message(RELEASE_COMPLETE, CAUSE_81_IN_FULL), "answers Release Complete, cause 81"),
         (call_message(RELEASE_COMPLETE), "answers Release Complete"),
+        (lambda _: call_message(RELEASE_COMPLETE)(0), "answers Release Complete"),  # of no call at all
+        (call_message(FACILITY), "answers Facility"),
+        (call_message(0x7F), "answers message 0x7f"),
     ],
 )
 async def test_a_room_that_answers_is_alive_and_is_not_rung(answer: object, says: str) -> None:
@@ -45,33 +51,59 @@ async def test_a_room_that_answers_is_alive_and_is_not_rung(answer: object, says
     assert result.values["probe_h323_duration_seconds"] > 0
 
 
-async def test_what_a_room_says_of_other_calls_is_waited_out() -> None:
-    of_another_call = call_message(RELEASE_COMPLETE)(0)
-    async with H323Room(lambda _: of_another_call, call_message(FACILITY), call_message(STATUS)) as room:
+async def test_a_room_that_hangs_up_on_the_question_is_alive() -> None:
+    async with H323Room(hang_up=True) as room:
         result = await ask("h323", port=room.port)
-    assert (result.outcome, result.evidence) == (Outcome.OK, "answers Status")
+    assert (result.outcome, result.evidence) == (Outcome.OK, "alive, but hangs up on a Status Enquiry")
+    assert room.heard == [STATUS_ENQUIRY]
+
+
+async def test_a_room_that_hangs_up_within_its_answer_does_not_speak_h323() -> None:
+    async with H323Room(lambda reference: call_message(STATUS)(reference)[:-1], hang_up=True) as room:
+        result = await ask("h323", port=room.port)
+    assert (result.reason, result.evidence) == (Reason.PROTOCOL, "not H.323: it ends within a message")
 
 
 @pytest.mark.parametrize(
-    ("said", "reason", "says"),
+    ("said", "says"),
     [
-        (b"220 mail\r\n", Reason.PROTOCOL, "not H.323: no TPKT"),
-        (b"\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0", Reason.PROTOCOL, "not H.323: no Q.931"),
-        (b"\x03\0\xff\xff", Reason.PROTOCOL, "not H.323: a packet of a wrong length"),
-        (b"", Reason.RESET, ""),
+        (b"220 mail\r\n", "no TPKT"),
+        (b"\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0", "no Q.931"),
+        (b"\x03\0\xff\xff", "a packet of a wrong length"),
     ],
 )
-async def test_another_protocol_and_a_peer_that_hangs_up(said: bytes, reason: Reason, says: str) -> None:
-    async with TcpPeer(said, hang_up=True) as peer:
+async def test_another_protocol(said: bytes, says: str) -> None:
+    async with H323Room(lambda _: said) as peer:
         result = await ask("h323", port=peer.port)
-    assert (result.outcome, result.reason) == (Outcome.FAILED, reason)
-    assert says in result.evidence
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
+    assert result.evidence == f"not H.323: {says}"
 
 
-async def test_a_closed_port_is_refused_and_a_silent_room_is_a_timeout() -> None:
-    assert (await ask("h323", port=free_port())).reason is Reason.REFUSED
+async def test_a_peer_that_hangs_up_unasked_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h323, "HESITATION_SECONDS", 10.0)  # a busy machine may take long to hang up
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """As soon as it is asked, or finds that the room is gone."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(reader.read(99), 0.02)
+        writer.close()
+
+    async with await asyncio.start_server(forward, LOOPBACK, 0) as forwarder:
+        result = await ask("h323", port=forwarder.sockets[0].getsockname()[1], timeout=40)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.RESET)
+
+
+async def test_a_silent_room_is_alive_when_it_hangs_up_after_us() -> None:
     async with H323Room() as silent:
-        assert (await ask("h323", port=silent.port, timeout=0.3)).reason is Reason.TIMEOUT
+        result = await ask("h323", port=silent.port, timeout=0.8)
+    assert (result.outcome, result.evidence) == (Outcome.OK, "alive, but silent: hangs up only when we do")
+    assert (result.values, silent.heard) == ({}, [STATUS_ENQUIRY])
+
+
+async def test_a_frozen_room_is_a_timeout_and_a_closed_port_is_refused() -> None:
+    with socket.create_server((LOOPBACK, 0)) as frozen:  # the kernel takes the call, nobody else does
+        assert (await ask("h323", port=frozen.getsockname()[1], timeout=0.8)).reason is Reason.TIMEOUT
+    assert (await ask("h323", port=free_port())).reason is Reason.REFUSED
 
 
 # -- gatekeeper ----------------------------------------------------------------------------------------------------------
@@ -106,7 +138,7 @@ async def test_a_room_that_is_registered_is_found(alias: str) -> None:
     async with Gatekeeper(ROOMS) as gatekeeper:
         # The address of the target itself is not asked.
         result = await ask("h323", "127.0.0.9", port=gatekeeper.port, ask="location", alias=alias, through=LOOPBACK)
-    assert (result.outcome, result.evidence) == (Outcome.OK, f"registered at {ROOMS[alias][0]}:1720")
+    assert (result.outcome, result.evidence) == (Outcome.OK, f"registered, calls go to {ROOMS[alias][0]}:1720")
     assert result.values["probe_h323_registered"] == 1
     form = "dialledDigits" if alias.isdigit() else "h323-ID"
     assert gatekeeper.asked[0][1]["destinationInfo"] == [(form, alias)]
@@ -141,7 +173,7 @@ async def test_a_gatekeeper_that_is_silent_gone_or_another_thing_says_nothing_of
         ):  # fmt: skip
             result = await ask("h323", port=port, timeout=0.5, **options)
             assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, reason)
-            assert result.evidence.startswith(f"its gatekeeper {LOOPBACK} ")
+            assert result.evidence.startswith(f"its gatekeeper {LOOPBACK}")
 
 
 async def test_a_request_in_progress_and_answers_to_others_are_waited_out() -> None:

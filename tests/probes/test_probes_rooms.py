@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from probes.registry import Result
 from tests.probes import seen
 from tests.probes.calls import Meet
 from tests.probes.h323_peers import CAUSE_30, RELEASE_COMPLETE, STATUS, Gatekeeper, H323Room, call_message
-from tests.probes.peers import LOOPBACK, TcpPeer, UdpPeer, ask, free_port, running
+from tests.probes.peers import LOOPBACK, UdpPeer, ask, free_port, running
 from tests.probes.rooms import Turnserver
 from tests.probes.seen import ICE, PATIENCE, SLOW, STUN, TURN, WRONG, Rows, in_manual, over_tls
 from tests.probes.stun_stub import Stub, grant, refuse, silent
@@ -55,15 +56,27 @@ async def _(peers: Peers) -> Result:
         return await ask("h323", port=room.port)
 
 
+@row(seen.STATUS, "stub, hangs up on the question")
+async def _(peers: Peers) -> Result:
+    async with H323Room(hang_up=True) as room:
+        return await ask("h323", port=room.port)
+
+
 @row(seen.STATUS, "stub, silent")
 async def _(peers: Peers) -> Result:
     async with H323Room() as room:
         return await ask("h323", port=room.port, timeout=PATIENCE)
 
 
+@row(seen.STATUS, "stub, frozen")
+async def _(peers: Peers) -> Result:
+    with socket.create_server((LOOPBACK, 0)) as frozen:
+        return await ask("h323", port=frozen.getsockname()[1], timeout=PATIENCE)
+
+
 @row(seen.STATUS, "stub, garbage")
 async def _(peers: Peers) -> Result:
-    async with TcpPeer(b"220 mail\r\n") as peer:
+    async with H323Room(lambda _: b"220 mail\r\n") as peer:
         return await ask("h323", port=peer.port)
 
 
