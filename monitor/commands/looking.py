@@ -19,7 +19,7 @@ from rich.text import Text
 
 from monitor.commands.shared import LANGUAGE, SETTINGS, ask_daemon, fail, find_target, tell_daemon, told_at
 from monitor.core.advice import SENTENCES
-from monitor.core.model import Check, Importance, Inventory, Limit, Outcome, State, Target
+from monitor.core.model import Check, Counts, Importance, Inventory, Limit, Outcome, State, Target
 from monitor.core.readiness import Readiness
 from monitor.core.words import EN, WORDS, Language
 from monitor.files import load_all
@@ -197,7 +197,8 @@ async def _explain_check(check: Check) -> bool:
     for key, value in result.values.items():
         click.echo(f"             {key} {value:.6g}")
     for limit in check.limits:
-        click.echo(f"             degraded when {limit.value} is {_bound(limit)}")
+        then = "degraded" if limit.counts is Counts.ALWAYS else "at risk for a meeting"
+        click.echo(f"             {then} when {limit.value} is {_bound(limit)}")
     return result.outcome is Outcome.OK
 
 

@@ -17,7 +17,7 @@ class Sentences:
     readiness: Mapping[str, str]
     because: Mapping[str, str]
     todo: Mapping[str, str]
-    """By `because`, or by `because/role` of what is the reason, or `because/reason` of what is seen of it."""
+    """By `because`, or by `because/role` of what is the reason, or `because/reason` or `because/says` of what is seen of it."""
 
 
 SENTENCES: Mapping[str, Sentences] = {
@@ -30,6 +30,7 @@ SENTENCES: Mapping[str, Sentences] = {
             "unknown": "chưa có số liệu về phòng họp",
             "degraded": "phòng họp hoạt động không ổn định: {trouble}",
             "bad-way": "{name} không ổn định: {trouble}",
+            "remark": "thiết bị họp tự báo: {trouble}",
             "one-way-left": "{name} ngừng, chỉ còn đường dự phòng",
             "on-battery": "mất điện lưới, đang chạy bằng ắc quy",
             "planned": "{name} có lịch bảo trì trong giờ họp",
@@ -44,6 +45,11 @@ SENTENCES: Mapping[str, Sentences] = {
             "degraded": "Thử một cuộc gọi ngắn với phòng họp.",
             "bad-way/link": "Gọi nhà cung cấp đường truyền; trong giờ họp tắt bớt việc tải nặng.",
             "bad-way": "Xem thiết bị này; thử một cuộc gọi ngắn.",
+            "remark": "Xem thiết bị họp; thử một cuộc gọi ngắn.",
+            "remark/no-camera": "Xem dây và nguồn của camera; khởi động lại thiết bị họp.",
+            "remark/no-microphone": "Xem dây của micro; khởi động lại thiết bị họp.",
+            "remark/muted": "Bật micro trên thiết bị họp và thử nói trước giờ họp.",
+            "remark/unregistered": "Khởi động lại thiết bị họp; xem tên và mật khẩu đăng ký trên thiết bị.",
             "one-way-left": "Gọi nhà cung cấp để nối lại trước giờ họp.",
             "on-battery": "Gọi điện lực hỏi giờ có điện; chuẩn bị máy phát hoặc phòng khác.",
             "planned": "Xin dời lịch bảo trì hoặc dời cuộc họp.",
@@ -58,6 +64,7 @@ SENTENCES: Mapping[str, Sentences] = {
             "unknown": "nothing is known of the room yet",
             "degraded": "the room does not work as it should: {trouble}",
             "bad-way": "{name} does not work as it should: {trouble}",
+            "remark": "the endpoint says of itself: {trouble}",
             "one-way-left": "{name} is down, only the other line is left",
             "on-battery": "mains power is off, it runs on battery",
             "planned": "{name} has planned work while the meeting is held",
@@ -72,6 +79,11 @@ SENTENCES: Mapping[str, Sentences] = {
             "degraded": "Try a short call with the room.",
             "bad-way/link": "Call the provider of the line; keep heavy traffic off it during the meeting.",
             "bad-way": "Look at this device; try a short call.",
+            "remark": "Look at the endpoint; try a short call.",
+            "remark/no-camera": "See cable and power of the camera; restart the endpoint.",
+            "remark/no-microphone": "See the cable of the microphone; restart the endpoint.",
+            "remark/muted": "Switch the microphone on at the endpoint, and try it before the meeting.",
+            "remark/unregistered": "Restart the endpoint; look at its registration name and password.",
             "one-way-left": "Call the provider to have it back before the meeting.",
             "on-battery": "Ask the power company when mains is back; have a generator or another room ready.",
             "planned": "Have the work moved, or the meeting.",
@@ -107,7 +119,7 @@ def advise(room: Room, inventory: Inventory, words: Words) -> Advice:
     site = inventory.sites[target.site]
     sentence = said.because.get(room.because, room.because)
     role = of.role.value if of else ""
-    keys = (f"{room.because}/{role}", f"{room.because}/{room.reason}", room.because)
+    keys = (f"{room.because}/{role}", f"{room.because}/{room.reason}", f"{room.because}/{room.says}", room.because)
     return Advice(
         target=room.target,
         name=words.room(target, site),

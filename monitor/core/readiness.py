@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -60,6 +60,10 @@ class Outlook:
         return {each: found[each] for each in Readiness}
 
 
+def _nothing(_: str) -> Iterable[str]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """All that a room is judged by."""
@@ -71,6 +75,8 @@ class Sight:
     """The open incident by each target that it hurts."""
     works: frozenset[str] = frozenset()
     """Targets that are in maintenance while the meeting is held."""
+    remarks: Callable[[str], Iterable[str]] = _nothing
+    """Keys of what a target tells of itself that matters for meetings alone, the first most."""
 
     def state(self, target: str) -> State:
         """What a target is held to be."""
@@ -155,6 +161,14 @@ def _bad_way(room: str, fronts: Sequence[str], sight: Sight) -> Room | None:
     return None
 
 
+def _remarked(room: str, _: Sequence[str], sight: Sight) -> Room | None:
+    """It can be reached, but says of itself that people will not be seen or heard."""
+    says = next(iter(sight.remarks(room)), None)
+    if says is None:
+        return None
+    return replace(_found(room, Readiness.AT_RISK, "remark", room, sight), reason=Reason.LIMIT, says=says)
+
+
 def _planned(room: str, _: Sequence[str], sight: Sight) -> Room | None:
     """Work is announced for the time of the meeting, on the room or on what it cannot do without."""
     if not sight.works:
@@ -176,7 +190,16 @@ def _unknown(room: str, _: Sequence[str], sight: Sight) -> Room | None:
     return _found(room, Readiness.AT_RISK, "unknown", room, sight) if sight.state(room) is State.UNKNOWN else None
 
 
-CRITERIA: Sequence[Criterion] = (_cut_off, _on_battery, _degraded, _bad_way, _planned, _one_way_left, _unknown)
+CRITERIA: Sequence[Criterion] = (
+    _cut_off,
+    _on_battery,
+    _degraded,
+    _bad_way,
+    _remarked,
+    _planned,
+    _one_way_left,
+    _unknown,
+)
 """In the order in which they are asked: the first that finds something is what people are told."""
 
 

@@ -229,6 +229,11 @@ VI = Words(
         "crowded": "quá nhiều máy kết nối Wi-Fi",
         "certificate-ends": "chứng thư số sắp hết hạn",
         "rebooted": "thiết bị vừa khởi động lại",
+        "no-camera": "camera không kết nối hoặc bị lỗi",
+        "no-microphone": "micro không kết nối hoặc bị lỗi",
+        "muted": "micro đang tắt tiếng",
+        "unregistered": "chưa đăng ký được với máy chủ họp",
+        "full": "cầu họp gần hết cổng",
     },
     why={
         "own-gateway": "Cổng ra của chính trạm giám sát không trả lời: trạm không nhìn thấy các nơi, nên không kết luận lỗi cho nơi nào.",
@@ -334,6 +339,11 @@ EN = Words(
         "crowded": "too many devices on its Wi-Fi",
         "certificate-ends": "the certificate ends soon",
         "rebooted": "the device has just rebooted",
+        "no-camera": "a camera is missing or fails",
+        "no-microphone": "a microphone is missing or fails",
+        "muted": "the microphones are off",
+        "unregistered": "not registered with the conference server",
+        "full": "the bridge has hardly any ports left",
     },
     why={
         "own-gateway": "The monitor's own gateway does not answer: it cannot see the sites, and blames none of them.",

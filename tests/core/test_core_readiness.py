@@ -212,8 +212,42 @@ def test_a_room_that_is_not_registered_has_its_own_advice() -> None:
     assert found.todo == "Khởi động lại thiết bị họp; xem tên và mật khẩu đăng ký trên thiết bị."
 
 
+def remarked(replay: Replay, *says: str) -> Room | None:
+    return judge_room(ROOM, replace(sight(replay), remarks=lambda target: says if target == ROOM else ()))
+
+
+def test_a_room_that_says_that_its_camera_is_gone_is_at_risk_and_is_told_what_to_look_at() -> None:
+    replay = Replay()
+    found = remarked(replay, "no-camera", "muted")
+    assert found is not None
+    assert (found.readiness, found.because, found.of) == (AT_RISK, "remark", ROOM)
+    said = advise(found, replay.inventory, WORDS["vi"])
+    assert said.why == "thiết bị họp tự báo: camera không kết nối hoặc bị lỗi"
+    assert said.todo == "Xem dây và nguồn của camera; khởi động lại thiết bị họp."
+    assert replay.events == []
+
+
+def test_what_a_room_says_of_itself_is_told_after_what_keeps_people_from_it() -> None:
+    replay = Replay()
+    replay.degraded("a/tslcd", says="loss")
+    found = remarked(replay, "muted")
+    assert found is not None
+    assert found.because == "bad-way"
+
+
 def test_every_reason_has_its_sentences_in_each_language() -> None:
-    keys = {"ready", "down", "cut-off", "unknown", "degraded", "bad-way", "one-way-left", "on-battery", "planned"}
+    keys = {
+        "ready",
+        "down",
+        "cut-off",
+        "unknown",
+        "degraded",
+        "bad-way",
+        "one-way-left",
+        "on-battery",
+        "remark",
+        "planned",
+    }
     assert len(CRITERIA) == len(keys) - 2, "ready is none, and one tells two"
     for said in SENTENCES.values():
         assert set(said.because) == keys

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -55,12 +55,15 @@ class Case:
     now: datetime = T0
     on_duty: tuple[Contact, ...] = (ON_DUTY,)
     held: dict[str, Held] = field(default_factory=dict)
+    remarks: dict[str, Sequence[str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     woken: int = 0
 
     def outlooks(self) -> Outlooks:
         graph = Graph(self.inventory.targets)
-        return Outlooks(lambda: self.inventory, lambda: graph, lambda: self.held, tuple, lambda: self.now)
+        return Outlooks(
+            lambda: self.inventory, lambda: graph, lambda: self.held, tuple, self._remarked, lambda: self.now
+        )
 
     def reports(self) -> ReadinessReports:
         """As a daemon has it that was just started."""
@@ -69,6 +72,9 @@ class Case:
             outlooks=self.outlooks(), inventory=lambda: self.inventory, graph=lambda: graph, letters=self.store.mails,
             composer=composer(), on_duty=lambda: self.on_duty, recheck=self.asked.append, loads_the_line=lambda check: check.probe == "media", clock=lambda: self.now, written=self._wake,
         )  # fmt: skip
+
+    def _remarked(self, target: str, meeting: bool) -> Sequence[str]:
+        return () if meeting else self.remarks.get(target, ())
 
     def _wake(self) -> None:
         self.woken += 1
@@ -230,3 +236,13 @@ def test_a_look_is_kept_for_some_seconds_and_not_beyond_a_reload(case: Case) -> 
     assert outlooks.all()[0].counts()[Readiness.NOT_READY] == 1
     case.inventory = replace(case.inventory, meetings={})
     assert outlooks.all() == ()
+
+
+async def test_what_a_room_says_of_itself_is_asked_for_before_a_meeting_and_while_it_is_held(case: Case) -> None:
+    case.remarks["b/vc-endpoint"] = ("muted",)
+    case.now = BEGINS - HOUR
+    before = next(each for each in case.outlooks().all()[0].rooms if each.target == "b/vc-endpoint")
+    assert (before.readiness, before.says) == (Readiness.AT_RISK, "muted")
+    case.now = BEGINS
+    during = next(each for each in case.outlooks().all()[0].rooms if each.target == "b/vc-endpoint")
+    assert during.readiness is Readiness.READY
