@@ -293,7 +293,7 @@ def _amount(value: float) -> str:
 def _bounds(check: schema.CheckModel) -> Iterator[str]:
     for name, limit in check.limits.items():
         bound = f"> {_amount(limit.above)}" if limit.above is not None else f"< {_amount(limit.below or 0)}"
-        yield f"`{name}` {bound}"
+        yield f"`{name}` {bound}" + (" for meetings" if limit.counts == "meetings" else "")
 
 
 def _equipment(name: str, profile: schema.ProfileModel) -> str:

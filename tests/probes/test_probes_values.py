@@ -198,6 +198,16 @@ async def test_an_object_that_tells_no_number_now_is_what_the_inventory_says_it_
     assert (result.values["snmp_room_loss_ratio"], result.values["snmp_room_muted"]) == (0, 0)
 
 
+async def test_the_fullest_of_a_bridge_s_resources_is_what_is_told_of_its_ports() -> None:
+    columns = "1.3.6.1.4.1.9.9.758.1.3.2.1"
+    used = {f"{columns}.1.{row}": number(ports) for row, ports in ((1, 12), (2, 38))}
+    free = {f"{columns}.2.{row}": number(ports) for row, ports in ((1, 36), (2, 2))}
+    ports = {"metric": "snmp_bridge_ports_ratio", "column": f"{columns}.1", "rest": f"{columns}.2", "take": "max"}
+    async with Agent({**UP, **used, **free}) as agent:
+        result = await asked(agent, {"ports": ports})
+    assert result.values["snmp_bridge_ports_ratio"] == pytest.approx(0.95)
+
+
 async def test_a_device_that_tells_nothing_is_no_room_without_a_call() -> None:
     async with Agent(UP) as agent:
         result = await asked(agent, {"loss": CALLS, "muted": MUTED})
