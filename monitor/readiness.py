@@ -18,7 +18,6 @@ from monitor.core.meetings import Calendar
 from monitor.core.model import Check, Contact, Held, Incident, Inventory, Letter, Meeting, Session
 from monitor.core.readiness import (
     Outlook,
-    Readiness,
     Room,
     Sight,
     hurt_by_incident,
@@ -109,12 +108,12 @@ class Outlooks:
         return self._remarks(target, runs)
 
 
-def soon(found: Iterable[Outlook], now: datetime) -> dict[str, Mapping[Readiness, int]]:
-    """How ready the rooms are of the first meetings that run or come within a day, by id: what is shown as metrics."""
-    first: dict[str, Mapping[Readiness, int]] = {}
+def soon(found: Iterable[Outlook], now: datetime) -> dict[str, Outlook]:
+    """The first meetings that run or come within a day, by id: what is shown as metrics."""
+    first: dict[str, Outlook] = {}
     for each in found:
         if each.session.begins <= now + MEASURED_AHEAD and len(first) < MEASURED:
-            first.setdefault(each.meeting.id, each.counts())
+            first.setdefault(each.meeting.id, each)
     return first
 
 
