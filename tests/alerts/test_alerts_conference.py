@@ -55,6 +55,15 @@ def test_the_subject_says_which_of_them_it_is(name: str) -> None:
     assert CLASSES[name][-1] in str(composer().compose(about, conference(), NOW)["Subject"])
 
 
+@pytest.mark.parametrize(("name", "told"), [(name, name in ("registrar", "gatekeeper", "bridge")) for name in CLASSES])
+def test_the_mail_about_what_serves_all_rooms_sends_nobody_to_a_commune(name: str, *, told: bool) -> None:
+    text = composer().compose(notification(incident=incident(name)), conference(), NOW).get_body(("plain",))
+    assert text is not None
+    said = text.get_content()
+    assert ("Mọi phòng họp đều cần hệ thống này; không cần gọi các xã." in said) is told
+    assert ("Nhờ người tại chỗ" in said) is (name == "room")
+
+
 @pytest.mark.parametrize("name", CLASSES)
 def test_who_wants_one_of_them_is_told_of_that_alone(name: str) -> None:
     fits = {each for each in CLASSES if not SCOPES[name].misses(incident(each), conference())}
