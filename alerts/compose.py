@@ -51,7 +51,7 @@ from monitor.core.model import (
     Severity,
     Site,
 )
-from monitor.core.words import ROOM, VI, WORDS, Words, dialled
+from monitor.core.words import CONFERENCE_SERVERS, ROOM, VI, WORDS, Words, dialled
 
 log = logging.getLogger(__name__)
 
@@ -287,6 +287,7 @@ class Composer:
             "site": site,
             "place": site.name if site else "",
             "dark": _dark(incident, inventory),
+            "serves": bool(root and root.kind in CONFERENCE_SERVERS and incident.shared is None),
             "shared": bool(root and site and root.role is Role.SERVICE and site.kind != "commune"),
             "provider": inventory.providers.get(root.provider) if root else None,
             "trouble": words.trouble(incident.reason, incident.says),

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from monitor.core.model import Cause, Incident, Role, Site, Target
+from monitor.core.words import CONFERENCE_SERVERS
 
 BEFORE, AFTER = timedelta(hours=1), timedelta(minutes=30)
 """What is shown around an incident, so that one sees what was usual."""
-REGISTRAR = "registrar"
 ENDING = {"vi": "", "en": "-en"}
 """What the uids of the dashboards of a language end with."""
 
@@ -35,7 +35,7 @@ def _dashboard(incident: Incident, root: Target, site: Site | None) -> tuple[str
         return "commune-monitor", {}
     if incident.shared is not None:
         return _of_many(dict(incident.shared.by))
-    if root.kind == REGISTRAR:
+    if root.kind in CONFERENCE_SERVERS:
         return "commune-rooms", {}
     if root.role is Role.LINK:
         return "commune-line", {"site": root.site, "target": root.id}

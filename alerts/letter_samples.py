@@ -24,7 +24,7 @@ from monitor.core.model import (
 )
 from monitor.core.quality import Quality, RoomQuality
 from monitor.core.readiness import Outlook, Readiness, Room
-from monitor.core.words import ROOM, Words
+from monitor.core.words import CONFERENCE_SERVERS, ROOM, Words
 
 LETTERS = ("unwritten", "written", "heartbeat", "missed", "test", "daily", "monthly", "readiness", "quality")
 """Names of their templates."""
@@ -80,7 +80,9 @@ def an_outlook(inventory: Inventory, now: datetime) -> Outlook:
         because, readiness, reason, says = hurt.get(number, ("ready", Readiness.READY, Reason.OK, ""))
         of = line.id if line and because in ("cut-off", "bad-way") else place
         made.append(Room(target=place, readiness=readiness, because=because, of=of, reason=reason, says=says))
-    return Outlook(meeting=meeting, session=session, rooms=tuple(made))
+    served = next((each.id for each in targets if each.kind in CONFERENCE_SERVERS), None)
+    servers = (Room(target=served, serves=True),) if served else ()
+    return Outlook(meeting=meeting, session=session, rooms=tuple(made), servers=servers)
 
 
 def a_meeting_held(inventory: Inventory, now: datetime) -> quality.Held:

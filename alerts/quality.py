@@ -12,7 +12,7 @@ from alerts.spread import as_csv, local
 from monitor.core.ledger import Span
 from monitor.core.model import Cause, Contact, Inventory, Meeting, Session
 from monitor.core.quality import Gauge, Measured, Quality, RoomQuality
-from monitor.core.words import LOCAL, Words
+from monitor.core.words import CONFERENCE_SERVERS, LOCAL, Words
 
 LETTER = "quality"
 """Name of its template."""
@@ -69,17 +69,23 @@ def due(meeting: Meeting, session: Session, on_duty: Iterable[Contact], now: dat
 def told(held: Held, inventory: Inventory, words: Words) -> dict[str, object]:
     """What the template is given."""
     groups = tuple(_groups(held, inventory, words))
-    counts = Counter(each.quality for each in held.rooms)
+    rooms = [each for each in held.rooms if not _serves(each.target, inventory)]
+    counts = Counter(each.quality for each in rooms)
     return {
         "meeting": held.meeting.id,
         "title": held.meeting.title,
         "when": words.session(held.session.begins, held.session.ends),
         "at": f"{held.session.begins.astimezone(LOCAL):%H:%M %d/%m}",
-        "rooms": len(held.rooms),
+        "rooms": len(rooms),
         "cut": counts[Quality.CUT],
         "poor": counts[Quality.POOR],
         "unseen": counts[Quality.UNSEEN],
         "good": counts[Quality.GOOD],
+        "servers_cut": tuple(
+            words.name(inventory.targets[each.target])
+            for each in held.rooms
+            if each.quality is Quality.CUT and _serves(each.target, inventory)
+        ),
         "groups": groups[:SHOWN_GROUPS],
         "more": sum(len(each.rooms) + each.more for each in groups[SHOWN_GROUPS:]),
     }
@@ -90,7 +96,7 @@ def _groups(held: Held, inventory: Inventory, words: Words) -> Iterator[Group]:
     for each in held.rooms:
         if each.quality is not Quality.GOOD:
             cause = words.causes[each.cause] if each.cause in _TELLING else ""
-            of = "" if each.of == each.target else each.of
+            of = "" if each.of == each.target and not _serves(each.target, inventory) else each.of
             found.setdefault((each.quality, of, cause), []).append(each)
     for (quality, of, cause), rooms in found.items():
         thing = inventory.targets.get(of)
@@ -100,6 +106,12 @@ def _groups(held: Held, inventory: Inventory, words: Words) -> Iterator[Group]:
             provider=f"{provider.name}: {provider.hotline}" if provider else "", circuit=thing.circuit if thing else "",
             rooms=tuple(_timed(each, inventory, words) for each in rooms[:SHOWN_ROOMS]), more=max(0, len(rooms) - SHOWN_ROOMS),
         )  # fmt: skip
+
+
+def _serves(target: str, inventory: Inventory) -> bool:
+    """Whether it is no room, but what all of them need."""
+    found = inventory.targets.get(target)
+    return found is not None and found.kind in CONFERENCE_SERVERS
 
 
 def _timed(room: RoomQuality, inventory: Inventory, words: Words) -> str:

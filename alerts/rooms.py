@@ -20,7 +20,7 @@ SHOWN_NAMES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Rooms of which the same is to be said."""
+    """Rooms, or what serves all of them, of which the same is to be said."""
 
     says: str
     bad: bool
@@ -74,6 +74,7 @@ def told(outlook: Outlook, inventory: Inventory, words: Words, now: datetime) ->
     """What the template is given."""
     groups = tuple(_groups(outlook, inventory, words))
     begins, counts = outlook.session.begins.astimezone(LOCAL), outlook.counts()
+    servers = {each: tuple(_names(outlook, each, inventory, words)) for each in Readiness}
     today = begins.date() == now.astimezone(LOCAL).date()
     return {
         "meeting": outlook.meeting.id,
@@ -85,9 +86,18 @@ def told(outlook: Outlook, inventory: Inventory, words: Words, now: datetime) ->
         "not_ready": counts[Readiness.NOT_READY],
         "at_risk": counts[Readiness.AT_RISK],
         "ready": counts[Readiness.READY],
+        "servers": len(outlook.servers),
+        "servers_not_ready": servers[Readiness.NOT_READY],
+        "servers_at_risk": servers[Readiness.AT_RISK],
+        "servers_ready": servers[Readiness.READY],
         "groups": groups[:SHOWN_GROUPS],
         "more": sum(len(each.names) + each.more for each in groups[SHOWN_GROUPS:]),
     }
+
+
+def _names(outlook: Outlook, readiness: Readiness, inventory: Inventory, words: Words) -> Iterator[str]:
+    """Of what serves all rooms and is so ready."""
+    return (words.name(inventory.targets[each.target]) for each in outlook.servers if each.readiness is readiness)
 
 
 def _named(said: Advice) -> str:
@@ -95,9 +105,9 @@ def _named(said: Advice) -> str:
 
 
 def _groups(outlook: Outlook, inventory: Inventory, words: Words) -> Iterator[Group]:
-    """What is not ready; of the rest there is nothing to say."""
+    """What is not ready, first of what serves all; of the rest there is nothing to say."""
     found: dict[tuple[str, ...], list[str]] = {}
-    for each in outlook.rooms:
+    for each in (*outlook.servers, *outlook.rooms):
         if each.readiness is not Readiness.READY:
             said = advise(each, inventory, words)
             found.setdefault((each.readiness.value, said.says, said.why, said.todo, said.call), []).append(_named(said))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from monitor.core.meetings import urgent
 from monitor.core.model import Incident, Inventory, Threat
-from monitor.core.words import LOCAL, Words
+from monitor.core.words import CONFERENCE_SERVERS, LOCAL, Words
 
 SHOWN_MEETINGS = 3
 SHOWN_ROOMS = 6
@@ -52,10 +52,16 @@ def meetings_of(incident: Incident, inventory: Inventory, words: Words, at: date
 
 def _told(threat: Threat, inventory: Inventory, words: Words, at: datetime) -> Told:
     rooms = []
-    for each in threat.rooms[:SHOWN_ROOMS]:
+    for each in sorted(threat.rooms, key=lambda room: not _serves(room, inventory))[:SHOWN_ROOMS]:
         target = inventory.targets.get(each)
-        rooms.append(words.room(target, inventory.sites.get(target.site) if target else None, each))
+        rooms.append(words.hurt_room(target, inventory.sites.get(target.site) if target else None, each))
     return Told(
         title=threat.title, when=words.session(threat.begins, threat.ends), runs=threat.begins <= at < threat.ends,
         rooms=tuple(rooms), more=len(threat.rooms) - len(rooms),
     )  # fmt: skip
+
+
+def _serves(room: str, inventory: Inventory) -> bool:
+    """What serves all rooms is told first."""
+    target = inventory.targets.get(room)
+    return target is not None and target.kind in CONFERENCE_SERVERS

@@ -206,6 +206,9 @@ def dashboard() -> boards.Dashboard:
     not_ready = or_none(
         'sum by (meeting, readiness) (monitor_meeting_rooms{readiness!="ready"})', "meeting", "readiness"
     )
+    servers = or_none(
+        'sum by (meeting, readiness) (monitor_meeting_servers{readiness!="ready"})', "meeting", "readiness"
+    )
     return framed(
         "commune-rooms", Text("Họp trực tuyến", "Video conferences"),
         Text(
@@ -236,12 +239,19 @@ def dashboard() -> boards.Dashboard:
                     lines(
                         Text("Phòng chưa sẵn sàng cho cuộc họp", "Rooms not ready for a meeting"),
                         Text(
-                            "Số phòng của các cuộc họp sắp tới chưa sẵn sàng hoặc có nguy cơ, theo thời gian",
-                            "Rooms of the coming meetings that are not ready or at risk, over time",
+                            "Số phòng của các cuộc họp sắp tới chưa sẵn sàng hoặc có nguy cơ, theo thời gian; và những gì phục vụ mọi phòng",
+                            "Rooms of the coming meetings that are not ready or at risk, over time; and what serves all rooms",
                         ), "short",
                         query(not_ready, "{{meeting}} {{readiness}}"),
+                        query(
+                            servers,
+                            Text("{{meeting}} {{readiness}}: phục vụ mọi phòng", "{{meeting}} {{readiness}}: serving all rooms"),
+                        ),
                     ),
-                    {f"{NOTHING} {NOTHING}": NO_MEETING},
+                    {
+                        f"{NOTHING} {NOTHING}": NO_MEETING,
+                        Text(f"{NOTHING} {NOTHING}: phục vụ mọi phòng", f"{NOTHING} {NOTHING}: serving all rooms"): NO_MEETING,
+                    },
                 ).height(10).span(12),
             ],
             Text("Gọi và đăng ký", "Calling and registration"): calls.answers(),

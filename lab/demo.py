@@ -178,7 +178,8 @@ class Inner:
             time.sleep(lasts)
             known = self._in_threads()
             take(scenario.mend, self.province, self._note)
-            self._wait("recovery", lambda: self._closed(known))
+            if scenario.incident:
+                self._wait("recovery", lambda: self._closed(known))
             time.sleep(2)
         else:
             time.sleep(lasts)

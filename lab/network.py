@@ -38,10 +38,12 @@ _SERVERS = """
 table ip servers {
   set room { type ipv4_addr; }
   set on_battery { type ipv4_addr; }
+  set without_camera { type ipv4_addr; }
   set ups { type ipv4_addr; }
   chain fan_in {
     type nat hook prerouting priority -100;
     udp dport 161 ip daddr @on_battery dnat to 10.70.0.2:1163
+    udp dport 161 ip daddr @without_camera dnat to 10.70.0.2:1164
     udp dport 161 ip daddr @ups dnat to 10.70.0.2:1162
     udp dport 161 dnat to 10.70.0.2:1161
     ip daddr 10.64.0.0/16 ip daddr != @room udp dport 5060 dnat to 10.68.0.10:5060
@@ -117,7 +119,7 @@ def set_fault(kind: str, addresses: Iterable[str]) -> None:
 
 
 def set_servers(name: str, addresses: Iterable[str]) -> None:
-    """Say which addresses are a UPS, run on battery, or have a room of their own."""
+    """Say which addresses are a UPS, run on battery, have a room of their own, or one that misses its camera."""
     _fill("field", "servers", name, addresses)
 
 

@@ -42,6 +42,9 @@ UPS_ON_BATTERY: Mapping[str, tuple[str, str]] = {
 }
 """With the alarm upsAlarmOnBattery."""
 
+CAMERA = ".1.3.6.1.4.1.13885.101.1.3.6.1.0"
+"""hardwareCameraStatus of POLYCOM-ENDPOINT-MIB: 2 ok, 3 failed."""
+
 PAGES: Mapping[str, tuple[str, str]] = {
     "qlvb.ninhbinh.example": ("index.html", "<h1>Quản lý văn bản và điều hành</h1><form>Đăng nhập</form>"),
     "dichvucong.ninhbinh.example": ("index.html", "<h1>Cổng dịch vụ công</h1>"),
@@ -92,6 +95,7 @@ class Peers:
         self._start_snmpd("equipment", 1161, {})
         self._start_snmpd("ups", 1162, UPS_ON_MAINS)
         self._start_snmpd("ups-battery", 1163, UPS_ON_BATTERY)
+        self._start_snmpd("room-without-camera", 1164, {}, camera=3)
         self._start_kamailio()
         self.start_room()
         self._start_dnsmasq()
@@ -194,7 +198,7 @@ http {{
 
     # -- SNMP ----------------------------------------------------------------------------------------------------
 
-    def _start_snmpd(self, name: str, port: int, ups: Mapping[str, tuple[str, str]]) -> None:
+    def _start_snmpd(self, name: str, port: int, ups: Mapping[str, tuple[str, str]], camera: int = 2) -> None:
         work = self.folder / f"snmpd-{name}"
         work.mkdir()
         overrides = "\n".join(f"override .1.3.6.1.2.1.33.1.{oid} {kind} {value}" for oid, (kind, value) in ups.items())
@@ -205,6 +209,7 @@ createUser monitor SHA {V3_AUTH} AES {V3_PRIVACY}
 rouser monitor authpriv
 sysLocation lab
 {overrides}
+override {CAMERA} integer {camera}
 """)
         # The second agent takes the first one's place when a UPS goes to battery: same engine, so that v3 sessions go on.
         command = [

@@ -24,6 +24,8 @@ from monitor.core.model import Inventory
 from monitor.inventory.load import load_inventory
 
 BOARD_PORT, PROMETHEUS_PORT, SINK_PORT = 9469, 9090, 2525
+MEETING_ID = "hop-giao-ban"
+"""Of the one meeting that the lab calls."""
 START_SECONDS = 120.0
 
 
@@ -211,6 +213,10 @@ traps:
         """These UPSs say that the mains is gone."""
         network.set_servers("on_battery", self.addresses(*ups, behind=False))
 
+    def unplug_camera(self, room: str) -> None:
+        """This room says that its camera is gone."""
+        network.set_servers("without_camera", self.addresses(room, behind=False))
+
     def tell_of_battery(self, ups: str) -> None:
         """The UPS sends upsTrapOnBattery (RFC 1628), as real ones do; what it then says when it is asked is another thing."""
         self.peers.send_trap(self.inventory.targets[ups].address, "1.3.6.1.2.1.33.2.1")
@@ -235,7 +241,7 @@ traps:
         begins = (datetime.now(UTC) + before).isoformat(timespec="seconds")
         (self._files / "lab-meeting.yaml").write_text(f"""
 meetings:
-  - id: hop-giao-ban
+  - id: {MEETING_ID}
     title: Họp giao ban trực tuyến
     importance: high
     rooms: [{room}, center/registrar]
@@ -254,7 +260,8 @@ meetings:
             self.peers.start_room()
         for kind in ("cut", "refused", "lossy"):
             network.set_fault(kind, ())
-        network.set_servers("on_battery", ())
+        for kind in ("on_battery", "without_camera"):
+            network.set_servers(kind, ())
         while self._hurt_pages:
             self.peers.page(self._hurt_pages.pop())
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from lab.province import LabError, Province
+from lab.province import MEETING_ID, LabError, Province
 
 Do = Callable[[Province], None]
 Seen = Callable[[Province], bool]
@@ -39,6 +39,8 @@ class Scenario:
     """Between the last fault's mail and mending; for a scenario without steps, how long it watches."""
     mail: bool = True
     """Whether it ends in a mail."""
+    incident: bool = True
+    """Whether that mail is of an incident, whose end is waited for."""
     examples: Sequence[str] = ()
     """Files of `config/examples` that it needs."""
 
@@ -88,6 +90,19 @@ def _meeting(province: Province) -> None:
 
 
 MEETING = (Step(what="a meeting is called that begins in 18 minutes", do=_meeting),)
+SOONER = (
+    Step(
+        what="a meeting is called that begins in 17 minutes", do=lambda p: p.call_meeting(ROOM, timedelta(minutes=17))
+    ),
+)
+"""Its report is the only mail, so that is waited for."""
+
+
+def _camera_missed(province: Province) -> bool:
+    rooms = province.get(f"/api/v1/meetings/{MEETING_ID}?lang=en")["rooms"]
+    return any("camera" in each["why"] for each in rooms)
+
+
 DOCUMENTS = "qlvb.ninhbinh.example"
 
 SCENARIOS: dict[str, Scenario] = {
@@ -144,6 +159,19 @@ SCENARIOS: dict[str, Scenario] = {
         steps=(Step(what="room not registered any more", do=lambda p: p.unregister()),),
         mend=MENDED,
         lasts_seconds=180.0,
+    ),
+    "camera-gone": Scenario(
+        says="a room misses its camera, which is no incident, and a meeting is near",
+        examples=("rooms.yaml",),
+        prepare=SOONER,
+        steps=(
+            Step(
+                what="camera of a room gone", do=lambda p: p.unplug_camera(f"{ROOM}/vc-endpoint"), seen=_camera_missed
+            ),
+        ),
+        mend=MENDED,
+        lasts_seconds=10.0,
+        incident=False,
     ),
     "poor-call": Scenario(
         says="the line of a room loses one packet in five, so its test calls are poor, and a meeting is near",

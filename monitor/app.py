@@ -174,6 +174,7 @@ class App:
         outlooks = Outlooks(
             inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph, held=lambda: self.pipeline.correlator.held,
             incidents=self.pipeline.correlator.incidents, clock=utc_now,
+            remarks=lambda target, meeting: self.pipeline.judge.remarks(target, meeting=meeting),
         )  # fmt: skip
         self._live = Live(
             pipeline=self.pipeline, scheduler=self.scheduler, store=store, look_back=self._look_back, health=self._health,

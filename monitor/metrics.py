@@ -33,7 +33,7 @@ from monitor.core.model import (
     Severity,
     State,
 )
-from monitor.core.readiness import Readiness
+from monitor.core.readiness import Outlook, Readiness
 from monitor.exposition import ECHO, Exposition, head, joined, labels
 from probes.engine.lag import lag
 from probes.registry import COMMON_METRICS, Kind, Metric
@@ -74,8 +74,8 @@ class Present:
     """Relays by place: whether they failed last time."""
     maintenance: Mapping[str, bool] = field(default_factory=dict)
     """Targets that have a window of maintenance now or later: whether it is now."""
-    meetings: Mapping[str, Mapping[Readiness, int]] = field(default_factory=dict)
-    """By meeting that runs or comes soon: how many of its rooms are how ready."""
+    meetings: Mapping[str, Outlook] = field(default_factory=dict)
+    """By meeting that runs or comes soon: how ready its rooms are."""
 
 
 class Metrics:
@@ -239,12 +239,15 @@ class Metrics:
 
     @staticmethod
     def _meetings(present: Present, *, openmetrics: bool) -> Iterator[str]:
-        metric = Metric(name="monitor_meeting_rooms", help="Rooms of a meeting that runs or begins within a day.")
-        yield head(metric, openmetrics=openmetrics)
-        yield from joined(
-            f"monitor_meeting_rooms{{{labels(meeting=meeting, readiness=each)}}} {number}\n"
-            for meeting, counts in present.meetings.items()
-            for each, number in counts.items()
+        yield from _how_ready(
+            Metric(name="monitor_meeting_rooms", help="Rooms of a meeting that runs or begins within a day."),
+            {meeting: each.counts() for meeting, each in present.meetings.items()},
+            openmetrics=openmetrics,
+        )
+        yield from _how_ready(
+            Metric(name="monitor_meeting_servers", help="What serves all rooms of a meeting that runs or begins soon."),
+            {meeting: each.server_counts() for meeting, each in present.meetings.items()},
+            openmetrics=openmetrics,
         )
 
     def _maintenance(self, present: Present, *, openmetrics: bool) -> Iterator[str]:
@@ -255,6 +258,15 @@ class Metrics:
             for target, now in present.maintenance.items()
             if (own := self._state_labels.get(target))
         )
+
+
+def _how_ready(metric: Metric, found: Mapping[str, Mapping[Readiness, int]], *, openmetrics: bool) -> Iterator[str]:
+    yield head(metric, openmetrics=openmetrics)
+    yield from joined(
+        f"{metric.name}{{{labels(meeting=meeting, readiness=each)}}} {number}\n"
+        for meeting, counts in found.items()
+        for each, number in counts.items()
+    )
 
 
 def _count(text: str) -> int:

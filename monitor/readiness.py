@@ -18,7 +18,6 @@ from monitor.core.meetings import Calendar
 from monitor.core.model import Check, Contact, Held, Incident, Inventory, Letter, Meeting, Session
 from monitor.core.readiness import (
     Outlook,
-    Readiness,
     Room,
     Sight,
     hurt_by_incident,
@@ -60,15 +59,12 @@ class Outlooks:
         graph: Callable[[], Graph],
         held: Callable[[], Mapping[str, Held]],
         incidents: Callable[[], Iterable[Incident]],
+        remarks: Callable[[str, bool], Iterable[str]],
         clock: Callable[[], datetime],
     ) -> None:
-        self._inventory, self._graph, self._held, self._incidents, self._clock = (
-            inventory,
-            graph,
-            held,
-            incidents,
-            clock,
-        )
+        """`remarks`: what a target tells of itself that matters for meetings alone, and whether people meet there now."""
+        self._inventory, self._graph, self._held = inventory, graph, held
+        self._incidents, self._remarks, self._clock = incidents, remarks, clock
         self._of: Inventory | None = None
         self._calendar = Calendar()
         self._works: dict[Session, frozenset[str]] = {}
@@ -94,24 +90,30 @@ class Outlooks:
         inventory, found = self._inventory(), []
         self._works = {each: works for each, works in self._works.items() if each.ends > self._clock()}
         hurt = hurt_by_incident(self._incidents()) if sessions else {}
-        judges: dict[frozenset[str], Callable[[str], Room | None]] = {}
+        judges: dict[tuple[frozenset[str], bool], Callable[[str], Room | None]] = {}
         for each in sessions:
             if each not in self._works:
                 self._works[each] = works_during(inventory.maintenance, each.begins, each.ends)
-            works = self._works[each]
-            if works not in judges:
-                sight = Sight(inventory=inventory, graph=self._graph(), held=self._held(), incidents=hurt, works=works)
-                judges[works] = cache(partial(judge_room, sight=sight))
-            found.append(outlook(inventory.meetings[each.meeting], each, judges[works]))
+            works, runs = self._works[each], each.begins <= self._clock()
+            if (works, runs) not in judges:
+                sight = Sight(
+                    inventory=inventory, graph=self._graph(), held=self._held(), incidents=hurt, works=works,
+                    remarks=partial(self._remarked, runs),
+                )  # fmt: skip
+                judges[works, runs] = cache(partial(judge_room, sight=sight))
+            found.append(outlook(inventory.meetings[each.meeting], each, judges[works, runs]))
         return tuple(found)
 
+    def _remarked(self, runs: bool, target: str) -> Iterable[str]:
+        return self._remarks(target, runs)
 
-def soon(found: Iterable[Outlook], now: datetime) -> dict[str, Mapping[Readiness, int]]:
-    """How ready the rooms are of the first meetings that run or come within a day, by id: what is shown as metrics."""
-    first: dict[str, Mapping[Readiness, int]] = {}
+
+def soon(found: Iterable[Outlook], now: datetime) -> dict[str, Outlook]:
+    """The first meetings that run or come within a day, by id: what is shown as metrics."""
+    first: dict[str, Outlook] = {}
     for each in found:
         if each.session.begins <= now + MEASURED_AHEAD and len(first) < MEASURED:
-            first.setdefault(each.meeting.id, each.counts())
+            first.setdefault(each.meeting.id, each)
     return first
 
 

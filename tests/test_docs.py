@@ -293,7 +293,7 @@ def _amount(value: float) -> str:
 def _bounds(check: schema.CheckModel) -> Iterator[str]:
     for name, limit in check.limits.items():
         bound = f"> {_amount(limit.above)}" if limit.above is not None else f"< {_amount(limit.below or 0)}"
-        yield f"`{name}` {bound}"
+        yield f"`{name}` {bound}" + (" for meetings" if limit.counts == "meetings" else "")
 
 
 def _equipment(name: str, profile: schema.ProfileModel) -> str:
@@ -574,7 +574,7 @@ def test_the_example_of_signalling_loads_beside_the_province(tmp_path: Path) -> 
         if each.site == name
         for check in each.checks
     }
-    assert kinds == {"icmp", "sip", "h323", "stun", "turn"}
+    assert kinds == {"icmp", "sip", "h323", "stun", "turn", "tcp"}
 
 
 OWN_WORLD = ("inventory.md", "settings.md", "tutorial.md")
@@ -668,7 +668,7 @@ def test_every_example_loads_beside_the_province_and_is_named_where_an_admin_loo
 def test_the_example_of_rooms_calls_each_room_and_asks_its_registrar(tmp_path: Path) -> None:
     loaded = with_example(tmp_path, "rooms.yaml")
     checks = {check.name: check for check in loaded.targets["xa-vi-du/vc-endpoint"].checks}
-    assert set(checks) == {"echo", "sip", "registered", "call", "video", "path"}
+    assert set(checks) == {"echo", "sip", "registered", "snmp", "call", "video", "path"}
     assert checks["registered"].options.through == loaded.targets["center/registrar"].address  # type: ignore[attr-defined]
     for name in ("call", "video", "path"):
         assert checks[name].options.reflector == loaded.targets["xa-vi-du/reflector"].address  # type: ignore[attr-defined]

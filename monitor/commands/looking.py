@@ -19,7 +19,7 @@ from rich.text import Text
 
 from monitor.commands.shared import LANGUAGE, SETTINGS, ask_daemon, fail, find_target, tell_daemon, told_at
 from monitor.core.advice import SENTENCES
-from monitor.core.model import Check, Importance, Inventory, Limit, Outcome, State, Target
+from monitor.core.model import Check, Counts, Importance, Inventory, Limit, Outcome, State, Target
 from monitor.core.readiness import Readiness
 from monitor.core.words import EN, WORDS, Language
 from monitor.files import load_all
@@ -75,7 +75,7 @@ def incidents(path: Path) -> None:
 @LANGUAGE
 @SETTINGS
 def meetings(meeting: str | None, lang: Language, path: Path) -> None:
-    """List the meetings of the next days with how ready their rooms are; of MEETING (its id) room by room."""
+    """List the meetings of the next days with how ready their rooms are; of MEETING (its id) room by room, what serves all first."""
     if meeting is None:
         found = ask_daemon(path, "/api/v1/meetings")["meetings"]
         for each in found:
@@ -87,7 +87,7 @@ def meetings(meeting: str | None, lang: Language, path: Path) -> None:
     if "error" in shown:
         fail(_MEETINGS["unknown"][lang])
     click.echo(_meeting_line(shown, lang))
-    for room in shown["rooms"]:
+    for room in (*shown["servers"], *shown["rooms"]):
         if room["readiness"] == Readiness.READY:
             continue
         click.echo(f"  {_readiness(room['readiness'], lang)}: {room['name']} ({room['target']}): {room['why']}")
@@ -104,6 +104,7 @@ _MEETINGS = {
         "en": "no meeting of this id comes soon; `meetings` lists those that come",
     },
     "roomless": {"vi": "không có phòng họp", "en": "no rooms"},
+    "servers": {"vi": "phục vụ mọi phòng", "en": "serving all rooms"},
     "important": {"vi": " (quan trọng)", "en": " (important)"},
 }
 
@@ -115,7 +116,9 @@ def _readiness(name: str, lang: Language) -> str:
 def _meeting_line(meeting: Mapping[str, Any], lang: Language) -> str:
     begins, ends = (datetime.fromisoformat(meeting[each]) for each in ("begins", "ends"))
     counts = [f"{number} {_readiness(each, lang)}" for each, number in meeting["readiness"].items() if number]
+    served = [f"{number} {_readiness(each, lang)}" for each, number in meeting["servers_readiness"].items() if number]
     rooms = ", ".join(counts) or _MEETINGS["roomless"][lang]
+    rooms += f"; {_MEETINGS['servers'][lang]}: {', '.join(served)}" if served else ""
     important = _MEETINGS["important"][lang] if meeting["importance"] == Importance.HIGH else ""
     return f"{meeting['id']}  {WORDS[lang].session(begins, ends)}  {meeting['title']}{important}: {rooms}"
 
@@ -197,7 +200,8 @@ async def _explain_check(check: Check) -> bool:
     for key, value in result.values.items():
         click.echo(f"             {key} {value:.6g}")
     for limit in check.limits:
-        click.echo(f"             degraded when {limit.value} is {_bound(limit)}")
+        then = "degraded" if limit.counts is Counts.ALWAYS else "at risk for a meeting"
+        click.echo(f"             {then} when {limit.value} is {_bound(limit)}")
     return result.outcome is Outcome.OK
 
 

@@ -16,8 +16,9 @@ class Sentences:
 
     readiness: Mapping[str, str]
     because: Mapping[str, str]
+    """By `because`, or by `because/serves` of what serves all rooms."""
     todo: Mapping[str, str]
-    """By `because`, or by `because/role` of what is the reason, or `because/reason` of what is seen of it."""
+    """By `because`, or by `because/serves`, or by `because/role` of what is the reason, or `because/reason` or `because/says` of what is seen of it."""
 
 
 SENTENCES: Mapping[str, Sentences] = {
@@ -27,14 +28,23 @@ SENTENCES: Mapping[str, Sentences] = {
             "ready": "sẵn sàng",
             "down": "phòng họp không kết nối được: {trouble}",
             "cut-off": "bị cắt do {name} ngừng: {trouble}",
+            "down/serves": "mọi phòng họp đều cần, nhưng đang ngừng: {trouble}",
             "unknown": "chưa có số liệu về phòng họp",
+            "unknown/serves": "mọi phòng họp đều cần, nhưng chưa có số liệu",
+            "degraded/serves": "mọi phòng họp đều cần, nhưng không ổn định: {trouble}",
             "degraded": "phòng họp hoạt động không ổn định: {trouble}",
             "bad-way": "{name} không ổn định: {trouble}",
+            "remark": "thiết bị họp tự báo: {trouble}",
+            "remark/serves": "mọi phòng họp đều cần; thiết bị tự báo: {trouble}",
             "one-way-left": "{name} ngừng, chỉ còn đường dự phòng",
             "on-battery": "mất điện lưới, đang chạy bằng ắc quy",
             "planned": "{name} có lịch bảo trì trong giờ họp",
         },
         todo={
+            "down/serves": "Báo ngay bộ phận vận hành hệ thống này; chuẩn bị cách họp khác.",
+            "degraded/serves": "Báo bộ phận vận hành hệ thống này.",
+            "unknown/serves": "Thử gọi qua hệ thống này bằng tay.",
+            "remark/serves": "Báo bộ phận vận hành hệ thống này.",
             "down": "Xem thiết bị họp đã bật chưa, dây mạng đã cắm chưa; khởi động lại thiết bị.",
             "down/not-registered": "Khởi động lại thiết bị họp; xem tên và mật khẩu đăng ký trên thiết bị.",
             "cut-off/link": "Gọi nhà cung cấp đường truyền; tại xã xem nguồn điện và đèn của bộ chuyển đổi quang.",
@@ -44,6 +54,11 @@ SENTENCES: Mapping[str, Sentences] = {
             "degraded": "Thử một cuộc gọi ngắn với phòng họp.",
             "bad-way/link": "Gọi nhà cung cấp đường truyền; trong giờ họp tắt bớt việc tải nặng.",
             "bad-way": "Xem thiết bị này; thử một cuộc gọi ngắn.",
+            "remark": "Xem thiết bị họp; thử một cuộc gọi ngắn.",
+            "remark/no-camera": "Xem dây và nguồn của camera; khởi động lại thiết bị họp.",
+            "remark/no-microphone": "Xem dây của micro; khởi động lại thiết bị họp.",
+            "remark/muted": "Bật micro trên thiết bị họp và thử nói trước giờ họp.",
+            "remark/unregistered": "Khởi động lại thiết bị họp; xem tên và mật khẩu đăng ký trên thiết bị.",
             "one-way-left": "Gọi nhà cung cấp để nối lại trước giờ họp.",
             "on-battery": "Gọi điện lực hỏi giờ có điện; chuẩn bị máy phát hoặc phòng khác.",
             "planned": "Xin dời lịch bảo trì hoặc dời cuộc họp.",
@@ -55,14 +70,23 @@ SENTENCES: Mapping[str, Sentences] = {
             "ready": "ready",
             "down": "the room cannot be reached: {trouble}",
             "cut-off": "cut off, for {name} is down: {trouble}",
+            "down/serves": "all rooms need it, but it is down: {trouble}",
             "unknown": "nothing is known of the room yet",
+            "unknown/serves": "all rooms need it, but nothing is known of it yet",
+            "degraded/serves": "all rooms need it, but it does not work as it should: {trouble}",
             "degraded": "the room does not work as it should: {trouble}",
             "bad-way": "{name} does not work as it should: {trouble}",
+            "remark": "the endpoint says of itself: {trouble}",
+            "remark/serves": "all rooms need it; it says of itself: {trouble}",
             "one-way-left": "{name} is down, only the other line is left",
             "on-battery": "mains power is off, it runs on battery",
             "planned": "{name} has planned work while the meeting is held",
         },
         todo={
+            "down/serves": "Tell those who run this system at once; have another way to meet ready.",
+            "degraded/serves": "Tell those who run this system.",
+            "unknown/serves": "Try a call through this system by hand.",
+            "remark/serves": "Tell those who run this system.",
             "down": "See that the endpoint is switched on and plugged in; restart it.",
             "down/not-registered": "Restart the endpoint; look at its registration name and password.",
             "cut-off/link": "Call the provider of the line; on site look at power and the lights of the converter.",
@@ -72,6 +96,11 @@ SENTENCES: Mapping[str, Sentences] = {
             "degraded": "Try a short call with the room.",
             "bad-way/link": "Call the provider of the line; keep heavy traffic off it during the meeting.",
             "bad-way": "Look at this device; try a short call.",
+            "remark": "Look at the endpoint; try a short call.",
+            "remark/no-camera": "See cable and power of the camera; restart the endpoint.",
+            "remark/no-microphone": "See the cable of the microphone; restart the endpoint.",
+            "remark/muted": "Switch the microphone on at the endpoint, and try it before the meeting.",
+            "remark/unregistered": "Restart the endpoint; look at its registration name and password.",
             "one-way-left": "Call the provider to have it back before the meeting.",
             "on-battery": "Ask the power company when mains is back; have a generator or another room ready.",
             "planned": "Have the work moved, or the meeting.",
@@ -105,9 +134,10 @@ def advise(room: Room, inventory: Inventory, words: Words) -> Advice:
     said = SENTENCES[words.language]
     target, of = inventory.targets[room.target], inventory.targets.get(room.of)
     site = inventory.sites[target.site]
-    sentence = said.because.get(room.because, room.because)
-    role = of.role.value if of else ""
-    keys = (f"{room.because}/{role}", f"{room.because}/{room.reason}", room.because)
+    served = (f"{room.because}/serves",) if room.serves else ()
+    sentence = next((said.because[each] for each in (*served, room.because) if each in said.because), room.because)
+    narrower = (of.role.value if of else "", room.reason, room.says)
+    keys = (*served, *(f"{room.because}/{each}" for each in narrower), room.because)
     return Advice(
         target=room.target,
         name=words.room(target, site),

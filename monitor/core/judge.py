@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from monitor.core.model import Check, Limit, Observation, Outcome, Reason, State, StateChange
+from monitor.core.model import Check, Counts, Limit, Observation, Outcome, Reason, State, StateChange
 from monitor.core.rename import Names, change_as, check_as, check_id
 from monitor.core.usual import EVERY, Learnt, Usual
 
@@ -206,6 +206,10 @@ class CheckState:
     """Bits, newest lowest: 1 for a failed run of the window."""
     runs: int = 0
     limits: list[_LimitState] = field(default_factory=list)
+    speaking: list[_LimitState] = field(default_factory=list)
+    """Those that are a matter of the target's state."""
+    remarking: list[_LimitState] = field(default_factory=list)
+    """Those that count for meetings alone."""
     learning: list[_LimitState] = field(default_factory=list)
     """Those whose bound follows what is usual."""
     subject: str = ""
@@ -217,6 +221,8 @@ class CheckState:
 
     def __post_init__(self) -> None:
         self.limits = [_LimitState(limit, needed=limit.confirm or self.check.confirm) for limit in self.check.limits]
+        self.speaking = [each for each in self.limits if each.limit.counts is Counts.ALWAYS]
+        self.remarking = [each for each in self.limits if each.limit.counts is not Counts.ALWAYS]
         self.learning = [each for each in self.limits if each.usual is not None]
         self.fresh_from = self.fresh_until = self.heard
         if self.learning:
@@ -265,7 +271,7 @@ class CheckState:
 
     def learn(self, observation: Observation) -> None:
         """Teach what is usual, but not while the check is bad otherwise."""
-        if self.standing is not Standing.WELL or any(each.broken and each.usual is None for each in self.limits):
+        if self.standing is not Standing.WELL or any(each.broken and each.usual is None for each in self.speaking):
             return
         lasted = ((each, DURATION, observation.duration_seconds) for each in self.limits_of(DURATION))
         for each, _, value in (*self.worst(observation.values), *lasted):
@@ -296,12 +302,12 @@ class CheckState:
             return State.UNKNOWN, self.reason, "", self.evidence, self.since
         if self.standing is Standing.FAILED:
             return self.check.when_failed, self.reason, "", self.evidence, self.since
-        for each in self.limits:
+        for each in self.speaking:
             if each.broken:
                 evidence = f"{each.sentence()}; {self.evidence}" if self.evidence else each.sentence()
                 began = max((turn for turn in (self.since, each.turned) if turn), default=None)
                 return State.DEGRADED, Reason.LIMIT, each.limit.says, evidence, began
-        turns = [at for at in (self.since, *(each.turned for each in self.limits)) if at is not None]
+        turns = [at for at in (self.since, *(each.turned for each in self.speaking)) if at is not None]
         return State.UP, Reason.OK, "", self.evidence, max(turns, default=None)
 
 
@@ -445,6 +451,14 @@ class Judge:
                 if change:
                     changes.append(change)
         return changes
+
+    def remarks(self, target: str, *, meeting: bool) -> Iterable[str]:
+        """Keys of the sentences of broken limits that count for meetings alone; `meeting`: while people meet there."""
+        for state in self._of_target.get(target, ()):
+            if state.standing is Standing.WELL:
+                for each in state.remarking:
+                    if each.broken and not (meeting and each.limit.counts is Counts.BEFORE_MEETINGS):
+                        yield each.limit.says
 
     def be_patient(self, now: datetime) -> None:
         """We ourselves were away: that nothing was heard meanwhile is no silence of anybody."""

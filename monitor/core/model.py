@@ -97,6 +97,16 @@ PATH_REASONS = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE, Reason.RESET, Reas
 """Reasons that the way to a target can cause as well as the target itself."""
 
 
+class Counts(StrEnum):
+    """When a limit counts that is broken."""
+
+    ALWAYS = "always"
+    MEETINGS = "meetings"
+    """Before and while people meet there: it makes a room at risk, but changes no state and opens no incident."""
+    BEFORE_MEETINGS = "before-meetings"
+    """The same before they meet alone: a room that listens has its microphones off."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """A bound on one measurement; beyond it the check is degraded, back within `clear` it is well again.
@@ -118,6 +128,7 @@ class Limit:
     """Key of the sentence that a mail uses for this limit (`loss`, `delay`, `on-battery`, …)."""
     confirm: int = 0
     """How many runs in a row must be beyond it; 0: as many as the check confirms."""
+    counts: Counts = Counts.ALWAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

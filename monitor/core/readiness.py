@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from monitor.core.graph import Graph
 from monitor.core.model import Held, Incident, Inventory, Maintenance, Meeting, Reason, Role, Session, State
 from monitor.core.seen import BATTERY_SAYS, CUT, is_path
+from monitor.core.words import CONFERENCE_SERVERS
 
 
 class Readiness(StrEnum):
@@ -44,20 +45,39 @@ class Room:
     """What is seen of that target, as in `Held`."""
     incident: str = ""
     """Id of the open incident that hurts it."""
+    serves: bool = False
+    """It is none, but what all rooms need: a registrar, a gatekeeper, a bridge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """A session of a meeting with its rooms as they are now, the worst first."""
+    """A session of a meeting with its rooms as they are now, and what serves them all; the worst first."""
 
     meeting: Meeting
     session: Session
     rooms: tuple[Room, ...]
+    servers: tuple[Room, ...] = ()
+
+    def worst(self) -> Readiness | None:
+        """Of all that the meeting needs; None when it needs nothing that there is."""
+        return min((each.readiness for each in (*self.servers, *self.rooms)), key=RANK.__getitem__, default=None)
 
     def counts(self) -> dict[Readiness, int]:
         """How many rooms are how ready."""
-        found = Counter(each.readiness for each in self.rooms)
-        return {each: found[each] for each in Readiness}
+        return _counts(self.rooms)
+
+    def server_counts(self) -> dict[Readiness, int]:
+        """How many of what serves them all are how ready."""
+        return _counts(self.servers)
+
+
+def _counts(rooms: Iterable[Room]) -> dict[Readiness, int]:
+    found = Counter(each.readiness for each in rooms)
+    return {each: found[each] for each in Readiness}
+
+
+def _nothing(_: str) -> Iterable[str]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +91,8 @@ class Sight:
     """The open incident by each target that it hurts."""
     works: frozenset[str] = frozenset()
     """Targets that are in maintenance while the meeting is held."""
+    remarks: Callable[[str], Iterable[str]] = _nothing
+    """Keys of what a target tells of itself that matters for meetings alone, the first most."""
 
     def state(self, target: str) -> State:
         """What a target is held to be."""
@@ -89,8 +111,12 @@ def hurt_by_incident(incidents: Iterable[Incident]) -> dict[str, Incident]:
 
 def outlook(meeting: Meeting, session: Session, judge: Callable[[str], Room | None]) -> Outlook:
     """How ready the rooms are; `judge` says it of one, None where it has left the inventory."""
-    rooms = [found for each in meeting.rooms if (found := judge(each)) is not None]
-    return Outlook(meeting=meeting, session=session, rooms=tuple(sorted(rooms, key=lambda each: RANK[each.readiness])))
+    found = [room for each in meeting.rooms if (room := judge(each)) is not None]
+    found.sort(key=lambda each: RANK[each.readiness])
+    return Outlook(
+        meeting=meeting, session=session, rooms=tuple(each for each in found if not each.serves),
+        servers=tuple(each for each in found if each.serves),
+    )  # fmt: skip
 
 
 def judge_room(room: str, sight: Sight) -> Room | None:
@@ -100,7 +126,7 @@ def judge_room(room: str, sight: Sight) -> Room | None:
     bad = [each for each in sight.graph.ancestors(room) if sight.state(each) is not State.UP]
     fronts = sorted(bad, key=sight.graph.order.__getitem__)
     spoken = (found for criterion in CRITERIA if (found := criterion(room, fronts, sight)) is not None)
-    return next(spoken, Room(target=room))
+    return replace(next(spoken, Room(target=room)), serves=sight.inventory.targets[room].kind in CONFERENCE_SERVERS)
 
 
 Criterion = Callable[[str, Sequence[str], Sight], Room | None]
@@ -155,6 +181,14 @@ def _bad_way(room: str, fronts: Sequence[str], sight: Sight) -> Room | None:
     return None
 
 
+def _remarked(room: str, _: Sequence[str], sight: Sight) -> Room | None:
+    """It can be reached, but says of itself that people will not be seen or heard."""
+    says = next(iter(sight.remarks(room)), None)
+    if says is None:
+        return None
+    return replace(_found(room, Readiness.AT_RISK, "remark", room, sight), reason=Reason.LIMIT, says=says)
+
+
 def _planned(room: str, _: Sequence[str], sight: Sight) -> Room | None:
     """Work is announced for the time of the meeting, on the room or on what it cannot do without."""
     if not sight.works:
@@ -176,7 +210,16 @@ def _unknown(room: str, _: Sequence[str], sight: Sight) -> Room | None:
     return _found(room, Readiness.AT_RISK, "unknown", room, sight) if sight.state(room) is State.UNKNOWN else None
 
 
-CRITERIA: Sequence[Criterion] = (_cut_off, _on_battery, _degraded, _bad_way, _planned, _one_way_left, _unknown)
+CRITERIA: Sequence[Criterion] = (
+    _cut_off,
+    _on_battery,
+    _degraded,
+    _bad_way,
+    _remarked,
+    _planned,
+    _one_way_left,
+    _unknown,
+)
 """In the order in which they are asked: the first that finds something is what people are told."""
 
 

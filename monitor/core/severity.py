@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monitor.core.meetings import urgent
 from monitor.core.model import Importance, Incident, Inventory, Role, Severity, State, Weight
+from monitor.core.words import CONFERENCE_SERVERS
 
 MANY_COMMUNES = 5
 """More hurt communes than this raise an incident one step."""
@@ -19,7 +20,8 @@ _HURT = frozenset({State.DEGRADED, State.DOWN, State.UNREACHABLE})
 
 def usual_severity(role: Role, kind: str, *, vantage: bool, commune: bool) -> Severity:
     """That of a target of which the inventory says none; `commune` is whether its site is one."""
-    if vantage or (role is Role.SERVICE and not commune):
+    central = not commune and (role is Role.SERVICE or kind in CONFERENCE_SERVERS)
+    if vantage or central:
         return Severity.CRITICAL  # the whole province is blind, or lacks it
     return Severity.MAJOR if role is Role.LINK or kind == "router" else Severity.MINOR
 

@@ -17,6 +17,8 @@ from monitor.core.model import Cause, Incident, Inventory, Reason, Shared, Site,
 Language = Literal["vi", "en"]
 ROOM = "vc-endpoint"
 """Kind of the targets that are rooms of video conferences."""
+CONFERENCE_SERVERS = frozenset({"registrar", "gatekeeper", "vc-bridge", "turn-server", "browser-meetings"})
+"""Kinds of what serves all rooms of a conference, and is none."""
 LOCAL = timezone(timedelta(hours=7), "ICT")
 """Viet Nam has one zone and no summer time, so no time-zone data is needed on the host."""
 
@@ -65,6 +67,8 @@ class Words:
     says: Mapping[str, str]
     why: Mapping[str, str]
     kinds: Mapping[str, str]
+    for_all: str
+    """Follows the name of what serves all rooms."""
 
     def lasted(self, since: datetime, until: datetime) -> str:
         """A span in its two largest units, such as `2 giờ 5 phút`; never negative."""
@@ -111,6 +115,11 @@ class Words:
         if target is None or site is None:
             return fallback
         return site.name if target.kind == ROOM else f"{self.name(target)} – {site.name}"
+
+    def hurt_room(self, target: Target | None, site: Site | None, fallback: str) -> str:
+        """The same where a list of hurt rooms may hold what serves all of them."""
+        served = target is not None and target.kind in CONFERENCE_SERVERS
+        return self.room(target, site, fallback) + (f" ({self.for_all})" if served else "")
 
     def hour(self, at: datetime) -> str:
         """The same in short, for lists: hour and minute, day and month."""
@@ -229,6 +238,11 @@ VI = Words(
         "crowded": "quá nhiều máy kết nối Wi-Fi",
         "certificate-ends": "chứng thư số sắp hết hạn",
         "rebooted": "thiết bị vừa khởi động lại",
+        "no-camera": "camera không kết nối hoặc bị lỗi",
+        "no-microphone": "micro không kết nối hoặc bị lỗi",
+        "muted": "micro đang tắt tiếng",
+        "unregistered": "chưa đăng ký được với máy chủ họp",
+        "full": "cầu họp gần hết cổng",
     },
     why={
         "own-gateway": "Cổng ra của chính trạm giám sát không trả lời: trạm không nhìn thấy các nơi, nên không kết luận lỗi cho nơi nào.",
@@ -259,11 +273,15 @@ VI = Words(
         "lgsp": "Nền tảng tích hợp, chia sẻ dữ liệu (LGSP)",
         "gateway": "Cổng ra của trạm giám sát",
         "registrar": "Máy chủ đăng ký họp trực tuyến",
+        "gatekeeper": "Máy chủ đăng ký H.323",
+        "vc-bridge": "Cầu họp trực tuyến (MCU)",
+        "turn-server": "Máy chủ chuyển tiếp hình và tiếng",
         "digital-signature": "Chữ ký số",
         "official-mail": "Thư điện tử công vụ",
         "national-database": "Cơ sở dữ liệu quốc gia",
         "name-server": "Máy chủ tên miền (DNS)",
     },
+    for_all="mọi phòng đều cần",
 )
 
 EN = Words(
@@ -334,6 +352,11 @@ EN = Words(
         "crowded": "too many devices on its Wi-Fi",
         "certificate-ends": "the certificate ends soon",
         "rebooted": "the device has just rebooted",
+        "no-camera": "a camera is missing or fails",
+        "no-microphone": "a microphone is missing or fails",
+        "muted": "the microphones are off",
+        "unregistered": "not registered with the conference server",
+        "full": "the bridge has hardly any ports left",
     },
     why={
         "own-gateway": "The monitor's own gateway does not answer: it cannot see the sites, and blames none of them.",
@@ -364,11 +387,15 @@ EN = Words(
         "lgsp": "Data integration platform (LGSP)",
         "gateway": "Gateway of the monitor",
         "registrar": "Video-conference registrar",
+        "gatekeeper": "H.323 gatekeeper",
+        "vc-bridge": "Conference bridge (MCU)",
+        "turn-server": "TURN server",
         "digital-signature": "Digital signature",
         "official-mail": "Official e-mail",
         "national-database": "National database",
         "name-server": "Name server (DNS)",
     },
+    for_all="all rooms need it",
 )
 
 WORDS: Mapping[str, Words] = {"vi": VI, "en": EN}

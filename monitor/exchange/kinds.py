@@ -13,6 +13,7 @@ _WORDS = {
     "switch": "switch|switches|sw|bo chuyen mach",
     "ups": "ups|power|bo luu dien",
     "access-point": "access point|access points|ap|wireless|wifi|wi fi|wlan|bo phat wifi|bo phat song",
+    "vc-bridge": "mcu|conference bridge|rmx|cau hop",
     "vc-endpoint": "video conference|video conferencing|videoconference|conference|telepresence|collaboration|codec|hop truc tuyen",
     "camera": "camera|cameras|ipcam|cctv",
     "printer": "printer|printers|may in",

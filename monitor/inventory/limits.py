@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from monitor.core.judge import LOSS
-from monitor.core.model import Limit
+from monitor.core.model import Counts, Limit
 from monitor.inventory.findings import Findings
 from monitor.inventory.schema import CheckModel, LimitModel
 from monitor.yamlfile import Layers, near, place
@@ -42,10 +42,11 @@ def _limits(name: str, model: LimitModel) -> Iterator[Limit]:
         margin = CLEAR_MARGIN * abs(bound) * (-1 if model.above is not None else 1)
         clear = model.clear if model.clear is not None else bound + margin
         yield Limit(
-            value=name, above=model.above, below=model.below, clear=clear, says=model.says, confirm=model.confirm
-        )
+            value=name, above=model.above, below=model.below, clear=clear, says=model.says, confirm=model.confirm,
+            counts=Counts(model.counts),
+        )  # fmt: skip
     if model.above_usual is not None and model.at_least is not None:
         yield Limit(
             value=name, above_usual=model.above_usual, at_least=model.at_least,
-            clear=(1 - CLEAR_MARGIN) * model.above_usual, says=model.says, confirm=model.confirm,
+            clear=(1 - CLEAR_MARGIN) * model.above_usual, says=model.says, confirm=model.confirm, counts=Counts(model.counts),
         )  # fmt: skip

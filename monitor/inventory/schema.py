@@ -48,6 +48,11 @@ class LimitModel(Model):
     at_least: float | None = Field(None, gt=0, description="… but never below this; must stand beside `above_usual`")
     confirm: int = Field(0, ge=0, le=20, description="runs in a row beyond it before it counts; 0: as the check")
     says: Slug = Field("limit", description="which sentence the mail uses: loss, delay, slow, on-battery, …")
+    counts: Literal["always", "meetings", "before-meetings"] = Field(
+        "always",
+        description="`meetings`: makes a room at risk before and during meetings, and opens no incident; "
+        "`before-meetings`: before alone",
+    )
 
     @model_validator(mode="after")
     def _one_bound(self) -> LimitModel:

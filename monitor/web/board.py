@@ -261,10 +261,11 @@ class Board:
         found = outlook_of(view, meeting)
         if found is None:
             return None
-        rooms = advices(found, view.inventory(), words)
+        rooms = advices(found.rooms, view.inventory(), words)
+        servers = advices(found.servers, view.inventory(), words)
         return self._render(
             "meeting.html", words, now, view=view, found=found, level=level_of(found), rooms=rooms[:MAX_IMPACT], groups=alike(rooms[:MAX_IMPACT]),
-            rooms_total=len(rooms), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
+            servers=servers, server_groups=alike(servers), rooms_total=len(rooms), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
         )  # fmt: skip
 
     def act(self, view: View, offer: Offer | Refusal, words: Words, now: datetime, *, done: bool) -> str:
@@ -353,7 +354,7 @@ class Board:
 def rooms_shown(rooms: Sequence[str], inventory: Inventory, words: Words) -> str:
     """Places of rooms, as many as fit a line."""
     known = ((each, inventory.targets.get(each)) for each in rooms[:MAX_ROOMS])
-    names = [words.room(target, inventory.sites.get(site_of(each)), each) for each, target in known]
+    names = [words.hurt_room(target, inventory.sites.get(site_of(each)), each) for each, target in known]
     more = f", {words.page['and_more'].lower()}: {len(rooms) - MAX_ROOMS}" if len(rooms) > MAX_ROOMS else ""
     return ", ".join(names) + more
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from monitor.core.advice import Advice, advise
 from monitor.core.model import Inventory
-from monitor.core.readiness import Outlook, Readiness
+from monitor.core.readiness import Outlook, Readiness, Room
 from monitor.core.words import WORDS
 from monitor.web.api import BadQueryError, Json, Query, page
 from monitor.web.view import View
@@ -17,8 +17,9 @@ LEVELS = {Readiness.NOT_READY: "down", Readiness.AT_RISK: "degraded", Readiness.
 
 
 def level_of(found: Outlook) -> str:
-    """That of a meeting: of the worst of its rooms."""
-    return LEVELS[found.rooms[0].readiness] if found.rooms else "unknown"
+    """That of a meeting: of the worst of its rooms and of what serves them."""
+    worst = found.worst()
+    return LEVELS[worst] if worst else "unknown"
 
 
 def outlook_of(view: View, meeting: str) -> Outlook | None:
@@ -26,9 +27,9 @@ def outlook_of(view: View, meeting: str) -> Outlook | None:
     return next((each for each in view.meetings() if each.meeting.id == meeting), None)
 
 
-def advices(found: Outlook, inventory: Inventory, words: Words) -> list[Advice]:
-    """The rooms in words, the worst first."""
-    return [advise(each, inventory, words) for each in found.rooms]
+def advices(rooms: Iterable[Room], inventory: Inventory, words: Words) -> list[Advice]:
+    """Rooms in words, the worst first."""
+    return [advise(each, inventory, words) for each in rooms]
 
 
 def alike(rooms: Iterable[Advice]) -> list[tuple[Advice, ...]]:
@@ -55,8 +56,11 @@ def meeting(view: View, wanted: str, pairs: Collection[tuple[str, str]]) -> Json
     if found is None:
         return None
     inventory = view.inventory()
-    rooms = [advise(each, inventory, WORDS[language]) for each in found.rooms]
-    return outlook_json(found) | {"rooms": [_room_json(each) for each in rooms]}
+    told = {
+        name: [_room_json(advise(each, inventory, WORDS[language])) for each in rooms]
+        for name, rooms in (("servers", found.servers), ("rooms", found.rooms))
+    }
+    return outlook_json(found) | told
 
 
 def outlook_json(found: Outlook) -> Json:
@@ -68,6 +72,7 @@ def outlook_json(found: Outlook) -> Json:
         "begins": machine_time(found.session.begins),
         "ends": machine_time(found.session.ends),
         "readiness": {each.value: number for each, number in found.counts().items()},
+        "servers_readiness": {each.value: number for each, number in found.server_counts().items()},
     }
 
 

@@ -284,18 +284,21 @@ def _one_meeting() -> Json:
 
 
 def _with_rooms() -> Json:
-    rooms = _object(rooms={"type": "array", "items": _reference("Room")})
+    several: Json = {"type": "array", "items": _reference("Room")}
+    rooms = _object(servers={**several, "description": "what serves all of its rooms"}, rooms=several)
     return {"allOf": [_reference("Meeting"), rooms]}
 
 
 def _meeting() -> Json:
+    counts = _object(**{each.value: COUNT for each in Readiness})
     return _object(
         id=TEXT,
         title=TEXT,
         importance=_one_of(Importance),
         begins=TIME,
         ends=TIME,
-        readiness={**_object(**{each.value: COUNT for each in Readiness}), "description": "how many of its rooms"},
+        readiness={**counts, "description": "how many of its rooms"},
+        servers_readiness={**counts, "description": "how many of what serves all of them"},
     )
 
 

@@ -49,6 +49,14 @@ MEASURES: Mapping[str, _Measure] = {
     "snmp_poe_ratio": _Measure("Part of the power over Ethernet that is in use, 0 to 1.", most=2),
     "snmp_wireless_clients": _Measure("Devices that hang on it by radio.", most=1e6),
     "snmp_alarms": _Measure("How many of its parts the device itself tells to be in trouble.", "part", most=1e6),
+    "snmp_room_calls": _Measure("Calls that a room is in.", most=1e4),
+    "snmp_room_loss_ratio": _Measure("Part of the packets that a room in a call misses, 0 to 1."),
+    "snmp_room_jitter_seconds": _Measure("Jitter of what a room in a call receives.", most=60),
+    "snmp_room_camera_faults": _Measure("Cameras that a room says it misses or that fail.", most=1e3),
+    "snmp_room_microphone_faults": _Measure("Microphones that a room says it misses or that fail.", most=1e3),
+    "snmp_room_muted": _Measure("1 when the microphones of a room are off."),
+    "snmp_room_unregistered": _Measure("1 when a room says that its registration failed.", "at"),
+    "snmp_bridge_ports_ratio": _Measure("Part of the ports of a bridge that are in use, 0 to 1."),
     "upsOnBattery": _Measure("1 when the output comes from the battery.", by_others=True),
     "upsBatteryLow": _Measure("1 when the battery is low or depleted.", by_others=True),
     "upsReplaceBattery": _Measure("1 when the battery must be replaced.", by_others=True),
@@ -63,7 +71,9 @@ MEASURES: Mapping[str, _Measure] = {
 """Which measurements a value can be."""
 MetricName = Literal[
     "snmp_cpu_ratio", "snmp_memory_ratio", "snmp_disk_ratio", "snmp_temperature_celsius", "snmp_supply_ratio",
-    "snmp_poe_ratio", "snmp_wireless_clients", "snmp_alarms", "upsOnBattery", "upsBatteryLow", "upsReplaceBattery",
+    "snmp_poe_ratio", "snmp_wireless_clients", "snmp_alarms", "snmp_room_calls", "snmp_room_loss_ratio",
+    "snmp_room_jitter_seconds", "snmp_room_camera_faults", "snmp_room_microphone_faults", "snmp_room_muted",
+    "snmp_room_unregistered", "snmp_bridge_ports_ratio", "upsOnBattery", "upsBatteryLow", "upsReplaceBattery",
     "upsBatteryTemperature", "upsEstimatedMinutesRemaining", "upsEstimatedChargeRemaining", "upsOutputPercentLoad",
     "snmp_value",
 ]  # fmt: skip
@@ -97,6 +107,9 @@ class ValueOptions(Options):
         None, description="one number of all rows; default: each row is a measurement of its own"
     )
     names: ObjectId | None = Field(None, description="OID of the column with the names of the rows; default: by number")
+    none: float | None = Field(
+        None, description="the measurement while nothing is told of it, such as the loss of a room that is in no call"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> ValueOptions:
@@ -108,11 +121,20 @@ class ValueOptions(Options):
             raise ValueError(f"of {self.metric} there is one: write which to `take` of the rows")
         if self.take and self.names:
             raise ValueError("where one number is taken of all rows, no `names` of rows are needed")
+        if self.none is not None and self.column is not None and not self.take:
+            raise ValueError("what is when there is no row needs one number of all rows: write which to `take`")
+        if self.none is not None and not MEASURES[self.metric].least <= self.none <= MEASURES[self.metric].most:
+            raise ValueError(f"{self.metric} is never {self.none:g}")
         if self.of and self.rest:
             raise ValueError("write `of` or `rest`, not both")
         if self.free and not (self.of or self.rest):
             raise ValueError("`free` needs `of` or `rest`: the whole that a part of is free")
         return self
+
+    @property
+    def come_and_go(self) -> bool:
+        """Whether its rows do, as calls: then where they are is no use in the next run."""
+        return self.none is not None and self.column is not None
 
     def oids(self, instance: str) -> tuple[str, ...]:
         """Of one row, or of the object when `instance` is ""; what it is made of comes in this order."""
@@ -154,23 +176,21 @@ async def read(request: Request[Any], session: Session, wanted: Mapping[str, Val
     clock = asyncio.get_running_loop().time
     known: tuple[float, Sequence[_Spot]] | None = request.memory.get("values")
     if known is None or clock() - known[0] > FIND_SECONDS:
-        spots = [each for name, how in wanted.items() for each in await _find(request, session, name, how)]
+        lasting = {name: how for name, how in wanted.items() if how.take != "count" and not how.come_and_go}
+        spots = [each for name, how in lasting.items() for each in await _find(request, session, name, how)]
         known = request.memory["values"] = (clock(), spots)
-        lacking = (
-            wanted.keys() - {each.value for each in spots} - {name for name in wanted if wanted[name].take == "count"}
-        )
-        if lacking:
+        if lacking := lasting.keys() - {each.value for each in spots}:
             request.trace(f"the device has nothing for {', '.join(sorted(lacking))}")
-    got = await session.rows([each.oids for each in known[1]])
+    going = [(name, how) for name, how in wanted.items() if how.take != "count" and how.come_and_go]
+    now = [each for name, how in going for each in await _find(request, session, name, how)]
+    got = await session.rows([each.oids for each in (*known[1], *now)])
     if any(each.oids[0] not in got for each in known[1]):  # gone: looked for in the next run
         request.memory.pop("values", None)
     counts = {name: len(await _rows(session, how)) for name, how in wanted.items() if how.take == "count"}
-    return Told([(each, [_number(got.get(oid)) for oid in each.oids]) for each in known[1]], counts)
+    return Told([(each, [_number(got.get(oid)) for oid in each.oids]) for each in (*known[1], *now)], counts)
 
 
 async def _find(request: Request[Any], session: Session, name: str, how: ValueOptions) -> Sequence[_Spot]:
-    if how.take == "count":
-        return ()
     if how.object is not None:
         # One by one: some agents give up the whole answer for an object that they lack (RFC 1157 section 4.1.2).
         oids = how.oids("")
@@ -213,9 +233,11 @@ class Measured(NamedTuple):
         return labelled(self.metric, **{MEASURES[self.metric].label: self.part}) if self.part else self.metric
 
     def __str__(self) -> str:
-        name = self.metric.removeprefix("snmp_").removesuffix("_ratio").removesuffix("_celsius")
+        name = self.metric.removeprefix("snmp_")
+        for unit in ("_ratio", "_celsius", "_seconds"):
+            name = name.removesuffix(unit)
         number = f"{self.value * 100:.0f} %" if self.metric.endswith("_ratio") else f"{self.value:g}"
-        number += " °C" if self.metric.endswith("_celsius") else ""
+        number += " °C" if self.metric.endswith("_celsius") else " s" if self.metric.endswith("_seconds") else ""
         return f"{' '.join(filter(None, (name.replace('_', ' '), self.part)))} {number}"
 
 
@@ -230,6 +252,10 @@ def measure(wanted: Mapping[str, ValueOptions], told: Told) -> list[Measured]:
     for name, how in wanted.items():
         for row, value in _taken(how, rows.get(name, {}), told.counts.get(name)).items():
             found.setdefault((how.metric, (row or name) if MEASURES[how.metric].label else ""), value)
+    if found:  # a device that tells none at all is no room in no call
+        for name, how in wanted.items():
+            if how.none is not None:
+                found.setdefault((how.metric, name if MEASURES[how.metric].label else ""), how.none)
     return [Measured(metric, part, value) for (metric, part), value in found.items()]
 
 

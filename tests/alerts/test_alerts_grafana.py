@@ -33,6 +33,7 @@ CASES = {
     "a commune's page": (INCIDENT, target("xa-a/website", Role.SERVICE, "website"), COMMUNE, "commune-site", {"site": "xa-a"}),
     "a shared system": (INCIDENT, target("centre/lgsp", Role.SERVICE, "lgsp"), CENTRE, "commune-services", {"service": "centre/lgsp"}),
     "the registrar": (INCIDENT, target("centre/registrar", Role.SERVICE, "registrar"), CENTRE, "commune-rooms", {}),
+    "the bridge": (INCIDENT, target("centre/mcu", Role.SERVICE, "vc-bridge"), CENTRE, "commune-rooms", {}),
     "our own gateway": (
         replace(INCIDENT, cause=Cause.VANTAGE), target("centre/gateway", Role.DEVICE, "gateway"), CENTRE, "commune-monitor", {},
     ),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitor.core.explain import explain, explain_severity
-from monitor.core.model import Happening, Importance, Severity, Threat, Weight
+from monitor.core.model import Happening, Importance, Inventory, Severity, Threat, Weight
 from monitor.core.words import WORDS
 from tests.alerts.sample import INCIDENT, NOW, composer, event, inventory, notification
 
@@ -22,13 +22,15 @@ def threat(begins: datetime, title: str = "Giao ban", rooms: int = 1) -> Threat:
     )  # fmt: skip
 
 
-def mailed(*threats: Threat, what: Happening = Happening.OPENED, language: str = "vi") -> tuple[str, str, str]:
+def mailed(
+    *threats: Threat, what: Happening = Happening.OPENED, language: str = "vi", known: Inventory | None = None
+) -> tuple[str, str, str]:
     """Subject, text and HTML."""
     made = notification(what)
     contact = replace(made.contact, language=language)
     incident = replace(made.event.incident, meetings=threats)
     message = composer().compose(
-        replace(made, contact=contact, event=replace(made.event, incident=incident)), inventory(), NOW
+        replace(made, contact=contact, event=replace(made.event, incident=incident)), known or inventory(), NOW
     )
     text, page = message.get_body(("plain",)), message.get_body(("html",))
     assert text is not None

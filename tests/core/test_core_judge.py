@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.judge import NEXT, STALE_INTERVALS, CheckState, Input, Judge, Standing, wilson_lower
-from monitor.core.model import Check, Limit, Observation, Outcome, Reason, State, StateChange
+from monitor.core.model import Check, Counts, Limit, Observation, Outcome, Reason, State, StateChange
 
 T0 = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 OUTCOMES = {".": Outcome.OK, "x": Outcome.FAILED, "h": Outcome.FAILED, "?": Outcome.INCONCLUSIVE}
@@ -325,6 +325,27 @@ def test_a_limit_breaks_after_a_run_beyond_it_and_since_the_first_of_them() -> N
     assert (change.old, change.new, change.reason, change.says) == (State.UP, State.DEGRADED, Reason.LIMIT, "delay")
     assert (change.since, change.at) == (at(6), at(8))
     assert change.evidence == "rtt 0.25, above 0.15; run 8: ."
+
+
+@pytest.mark.parametrize("counts", [Counts.MEETINGS, Counts.BEFORE_MEETINGS])
+def test_a_limit_that_counts_for_meetings_changes_no_state_and_is_remarked_while_the_check_is_well(
+    counts: Counts,
+) -> None:
+    camera = Limit(value="faults", above=0, clear=0, says="no-camera", counts=counts)
+    bench = Bench(check(limits=(camera,)))
+    assert bench.run("...", faults=1) == [bench.changes[0]]
+    assert bench.news == [(State.UNKNOWN, State.UP)]
+
+    def remarks(meeting: bool) -> list[str]:
+        return list(bench.judge.remarks("a/line", meeting=meeting))
+
+    assert remarks(meeting=False) == ["no-camera"]
+    assert remarks(meeting=True) == (["no-camera"] if counts is Counts.MEETINGS else [])
+    bench.run("xxx")
+    assert remarks(meeting=False) == []
+    bench.run("...", faults=0)
+    assert remarks(meeting=False) == []
+    assert bench.news[-1] == (State.DOWN, State.UP)
 
 
 def test_a_broken_upper_limit_clears_only_below_its_clearance_and_since_the_first_run_there() -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.core.advice import SENTENCES, advise
-from monitor.core.model import Inventory, Maintenance, Meeting, Provider, Reason, Session
+from monitor.core.model import Inventory, Maintenance, Meeting, Provider, Reason, Role, Session
 from monitor.core.readiness import (
     CRITERIA,
     Outlook,
@@ -23,7 +23,7 @@ from monitor.core.readiness import (
 )
 from monitor.core.seen import HOLD_DOWN, HOLD_PATH_DEGRADED
 from monitor.core.words import WORDS
-from tests.core.correlating import T0, Replay, cut, province
+from tests.core.correlating import T0, Replay, cut, province, target
 
 NOT_READY, AT_RISK, READY = Readiness
 ROOM = "a/vc-endpoint"
@@ -147,6 +147,26 @@ def test_the_worst_rooms_come_first_and_are_counted() -> None:
     assert found.counts() == {NOT_READY: 1, AT_RISK: 1, READY: 1}
 
 
+def test_what_serves_all_rooms_is_no_room_and_says_so() -> None:
+    found = province()
+    found = replace(
+        found, targets={**found.targets, "centre/mcu": target("centre/mcu", Role.SERVICE, "vc-bridge", "centre/core")}
+    )
+    replay = Replay(found)
+    replay.down("centre/mcu")
+    session = Session(T0, T0 + timedelta(hours=1), "m")
+    meeting = Meeting(id="m", title="M", rooms=(ROOM, "centre/mcu"), sessions=(session,))
+    seen = outlook(meeting, session, lambda room: judge_room(room, sight(replay)))
+    assert ([each.target for each in seen.rooms], [each.target for each in seen.servers]) == ([ROOM], ["centre/mcu"])
+    assert seen.counts() == {NOT_READY: 0, AT_RISK: 0, READY: 1}
+    assert seen.server_counts() == {NOT_READY: 1, AT_RISK: 0, READY: 0}
+    assert seen.worst() is NOT_READY
+    said = advise(seen.servers[0], found, WORDS["vi"])
+    assert said.name == "Cầu họp trực tuyến (MCU) – centre"
+    assert said.why == "mọi phòng họp đều cần, nhưng đang ngừng: không trả lời trong thời hạn"
+    assert said.todo == "Báo ngay bộ phận vận hành hệ thống này; chuẩn bị cách họp khác."
+
+
 def test_before_a_meeting_the_room_its_way_and_its_ups_are_asked() -> None:
     graph = Replay().correlator.graph
     asked = needed_by([ROOM, "gone/room"], graph)
@@ -212,10 +232,44 @@ def test_a_room_that_is_not_registered_has_its_own_advice() -> None:
     assert found.todo == "Khởi động lại thiết bị họp; xem tên và mật khẩu đăng ký trên thiết bị."
 
 
+def remarked(replay: Replay, *says: str) -> Room | None:
+    return judge_room(ROOM, replace(sight(replay), remarks=lambda target: says if target == ROOM else ()))
+
+
+def test_a_room_that_says_that_its_camera_is_gone_is_at_risk_and_is_told_what_to_look_at() -> None:
+    replay = Replay()
+    found = remarked(replay, "no-camera", "muted")
+    assert found is not None
+    assert (found.readiness, found.because, found.of) == (AT_RISK, "remark", ROOM)
+    said = advise(found, replay.inventory, WORDS["vi"])
+    assert said.why == "thiết bị họp tự báo: camera không kết nối hoặc bị lỗi"
+    assert said.todo == "Xem dây và nguồn của camera; khởi động lại thiết bị họp."
+    assert replay.events == []
+
+
+def test_what_a_room_says_of_itself_is_told_after_what_keeps_people_from_it() -> None:
+    replay = Replay()
+    replay.degraded("a/tslcd", says="loss")
+    found = remarked(replay, "muted")
+    assert found is not None
+    assert found.because == "bad-way"
+
+
 def test_every_reason_has_its_sentences_in_each_language() -> None:
-    keys = {"ready", "down", "cut-off", "unknown", "degraded", "bad-way", "one-way-left", "on-battery", "planned"}
+    keys = {
+        "ready",
+        "down",
+        "cut-off",
+        "unknown",
+        "degraded",
+        "bad-way",
+        "one-way-left",
+        "on-battery",
+        "remark",
+        "planned",
+    }
     assert len(CRITERIA) == len(keys) - 2, "ready is none, and one tells two"
     for said in SENTENCES.values():
-        assert set(said.because) == keys
+        assert {each.partition("/")[0] for each in said.because} == keys
         assert {each.partition("/")[0] for each in said.todo} == keys - {"ready"}
         assert set(said.readiness) == set(Readiness)

@@ -47,6 +47,8 @@ def judged(incident: Incident) -> tuple[Severity, Weight | None]:
         (Role.SERVICE, "website", False, True, MINOR),
         (Role.SERVICE, "doc-management", False, False, CRITICAL),
         (Role.DEVICE, "gateway", True, False, CRITICAL),
+        (Role.DEVICE, "vc-bridge", False, False, CRITICAL),
+        (Role.DEVICE, "vc-bridge", False, True, MINOR),
     ],
 )
 def test_what_a_target_is_says_how_much_it_usually_matters(

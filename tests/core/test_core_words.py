@@ -19,7 +19,7 @@ from monitor.core.model import Cause, Reason, Role, Severity, State, Target
 from monitor.core.words import EN, VI, WORDS, Words, percent
 
 T0 = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
-TABLES = [each.name for each in fields(Words) if each.name not in ("language", "units", "counted")]
+TABLES = [each.name for each in fields(Words) if each.name not in ("language", "units", "counted", "for_all")]
 PROFILES = Path(__file__).parents[2] / "config" / "inventory" / "profiles.yaml"
 
 

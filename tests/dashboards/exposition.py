@@ -278,6 +278,7 @@ def _trouble(ago: int) -> Iterator[str]:
     yield f'monitor_target_maintenance{{site="xa-b",target="xa-b/internet",kind="internet",role="link"}} {int(ago < WORK)}'
     for readiness, rooms in (("ready", 2), ("at-risk", 0), ("not-ready", 2)):
         yield f'monitor_meeting_rooms{{meeting="giao-ban-tuan",readiness="{readiness}"}} {rooms}'
+        yield f'monitor_meeting_servers{{meeting="giao-ban-tuan",readiness="{readiness}"}} {int(readiness == "ready")}'
     sent = (HOUR - ago) // 60
     yield f'monitor_mails_total{{result="sent"}} {sent}'
     yield f'monitor_relay_tries_total{{relay="a:25",result="sent"}} {sent}'

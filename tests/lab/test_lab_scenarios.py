@@ -39,6 +39,13 @@ class Room(Watched):
     def unregister(self) -> None:
         self.done.append("unregister")
 
+    def unplug_camera(self, room: str) -> None:
+        self.done.append(f"camera {room}")
+
+    def get(self, path: str) -> Any:
+        assert path.startswith("/api/v1/meetings/")
+        return {"rooms": [{"why": "the endpoint says of itself: a camera is missing or fails"}]}
+
     def lose(self, *targets: str) -> None:
         self.done += [f"lose {each}" for each in targets]
 
@@ -47,7 +54,13 @@ class Room(Watched):
         self.done.append(f"meeting {room}")
 
 
-@pytest.mark.parametrize(("name", "fault"), [("room-unregistered", "unregister"), ("poor-call", "lose xa-vi-du/tslcd")])
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("room-unregistered", "unregister"), ("poor-call", "lose xa-vi-du/tslcd"),
+        ("camera-gone", "camera xa-vi-du/vc-endpoint"),
+    ],
+)  # fmt: skip
 def test_a_meeting_is_called_before_its_room_is_hurt(name: str, fault: str) -> None:
     scenario, province = SCENARIOS[name], Room(iter(()))
     take(scenario.prepare, province, lambda _: None)

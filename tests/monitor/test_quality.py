@@ -127,6 +127,24 @@ async def test_the_letter_tells_when_a_room_was_cut_off_and_has_the_figures_of_i
     assert (second["quality"], second["delay_ms_mean"]) == ("good", "")
 
 
+async def test_what_serves_all_rooms_is_told_of_and_not_counted_as_one(case: Case) -> None:
+    registrar = replace(case.inventory.targets["centre/documents"], kind="registrar")
+    weekly = case.inventory.meetings["weekly"]
+    case.inventory = replace(
+        case.inventory, targets={**case.inventory.targets, registrar.id: registrar},
+        meetings={"weekly": replace(weekly, rooms=(*weekly.rooms, registrar.id))},
+    )  # fmt: skip
+    case.now = BEGINS + 20 * MINUTE
+    await case.turn(State.DOWN, registrar.id)
+    case.now = ENDS + SETTLED
+    await case.turn(State.UP, *case.inventory.targets)
+    await case.reports().look()
+    vi, _ = await case.letters()
+    assert vi.subject == "SAU HỌP 13:00 24/11: Máy chủ họp bị cắt – Giao ban"
+    assert "Phòng họp:  2: 0 bị cắt, 0 không ổn định, 2 tốt" in vi.text
+    assert "Do:       Máy chủ đăng ký họp trực tuyến – centre" in vi.text
+
+
 async def test_after_a_restart_in_the_middle_the_times_are_still_known(case: Case) -> None:
     case.now = BEGINS + 20 * MINUTE
     await case.turn(State.DOWN, ROOM)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.graph import Graph
-from monitor.core.model import Check, Contact, Held, Inventory, Letter, Meeting, Session, State
+from monitor.core.model import Check, Contact, Held, Inventory, Letter, Meeting, Role, Session, State, Target
 from monitor.core.readiness import Readiness
 from monitor.readiness import ANSWERED_BEFORE, ASKED_BEFORE, CLOSER, FASTEST, MEASURED, Outlooks, ReadinessReports, soon
 from monitor.store import Store
@@ -55,12 +55,15 @@ class Case:
     now: datetime = T0
     on_duty: tuple[Contact, ...] = (ON_DUTY,)
     held: dict[str, Held] = field(default_factory=dict)
+    remarks: dict[str, Sequence[str]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     woken: int = 0
 
     def outlooks(self) -> Outlooks:
         graph = Graph(self.inventory.targets)
-        return Outlooks(lambda: self.inventory, lambda: graph, lambda: self.held, tuple, lambda: self.now)
+        return Outlooks(
+            lambda: self.inventory, lambda: graph, lambda: self.held, tuple, self._remarked, lambda: self.now
+        )
 
     def reports(self) -> ReadinessReports:
         """As a daemon has it that was just started."""
@@ -69,6 +72,9 @@ class Case:
             outlooks=self.outlooks(), inventory=lambda: self.inventory, graph=lambda: graph, letters=self.store.mails,
             composer=composer(), on_duty=lambda: self.on_duty, recheck=self.asked.append, loads_the_line=lambda check: check.probe == "media", clock=lambda: self.now, written=self._wake,
         )  # fmt: skip
+
+    def _remarked(self, target: str, meeting: bool) -> Sequence[str]:
+        return () if meeting else self.remarks.get(target, ())
 
     def _wake(self) -> None:
         self.woken += 1
@@ -134,6 +140,35 @@ async def test_the_mail_says_what_is_not_ready_first_why_and_what_to_do(case: Ca
     assert "Phòng họp:  2: 1 chưa sẵn sàng, 0 có nguy cơ, 1 sẵn sàng" in vi.text
     assert "/meetings/weekly" in vi.text
     assert '/meetings"' in vi.html
+
+
+@pytest.mark.parametrize(
+    ("state", "subject", "row"),
+    [
+        (State.DOWN, "HỌP 18:00: Máy chủ họp chưa sẵn sàng – Giao ban", "chưa sẵn sàng"),
+        (State.DEGRADED, "HỌP 18:00: Máy chủ họp có nguy cơ – Giao ban", "có nguy cơ"),
+        (State.UP, "HỌP 18:00: 2 phòng sẵn sàng – Giao ban", "sẵn sàng"),
+    ],
+)
+async def test_a_registrar_is_no_room_and_the_mail_says_first_that_all_rooms_need_it(
+    case: Case, state: State, subject: str, row: str
+) -> None:
+    registrar = Target(id="centre/registrar", site="centre", name="registrar", role=Role.SERVICE, kind="registrar")
+    weekly = meeting()
+    case.inventory = checked(
+        replace(
+            case.inventory, targets={**case.inventory.targets, registrar.id: registrar},
+            meetings={"weekly": replace(weekly, rooms=(*weekly.rooms, registrar.id))},
+        )
+    )  # fmt: skip
+    case.now = BEGINS - HOUR
+    case.turn(state, registrar.id)
+    await case.reports().look()
+    vi, en = await letters(case)
+    assert vi.subject == subject
+    assert f"Máy chủ:    Máy chủ đăng ký họp trực tuyến: {row}\nPhòng họp:  2: 0 chưa sẵn sàng" in vi.text
+    assert ("registrar" in en.subject) is (state is not State.UP)
+    assert ("mà mọi phòng đều cần. Tất cả 2 phòng họp sẵn sàng" in vi.text) is (state is not State.UP)
 
 
 async def test_when_the_database_is_in_trouble_it_is_told_as_soon_as_it_is_not(case: Case, file: Path) -> None:
@@ -218,7 +253,7 @@ def test_metrics_are_of_the_first_meetings_within_a_day_one_session_each(case: C
     case.inventory = replace(case.inventory, meetings={**many, "m0": twice, "far": meeting("far", T0 + 25 * HOUR)})
     found = soon(case.outlooks().all(), case.now)
     assert list(found) == [f"m{number}" for number in range(MEASURED)]
-    assert found["m0"] == {Readiness.NOT_READY: 0, Readiness.AT_RISK: 0, Readiness.READY: 2}
+    assert found["m0"].counts() == {Readiness.NOT_READY: 0, Readiness.AT_RISK: 0, Readiness.READY: 2}
 
 
 def test_a_look_is_kept_for_some_seconds_and_not_beyond_a_reload(case: Case) -> None:
@@ -230,3 +265,13 @@ def test_a_look_is_kept_for_some_seconds_and_not_beyond_a_reload(case: Case) -> 
     assert outlooks.all()[0].counts()[Readiness.NOT_READY] == 1
     case.inventory = replace(case.inventory, meetings={})
     assert outlooks.all() == ()
+
+
+async def test_what_a_room_says_of_itself_is_asked_for_before_a_meeting_and_while_it_is_held(case: Case) -> None:
+    case.remarks["b/vc-endpoint"] = ("muted",)
+    case.now = BEGINS - HOUR
+    before = next(each for each in case.outlooks().all()[0].rooms if each.target == "b/vc-endpoint")
+    assert (before.readiness, before.says) == (Readiness.AT_RISK, "muted")
+    case.now = BEGINS
+    during = next(each for each in case.outlooks().all()[0].rooms if each.target == "b/vc-endpoint")
+    assert during.readiness is Readiness.READY

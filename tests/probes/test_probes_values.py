@@ -86,6 +86,8 @@ def test_whatever_an_agent_writes_a_measurement_is_within_its_bounds(
         ({"column": PRIVATE, "take": "max", "names": PRIVATE}, "no `names`"),
         ({"object": PRIVATE, "of": PRIVATE, "rest": PRIVATE}, "`of` or `rest`"),
         ({"object": PRIVATE, "free": True}, "`free` needs"),
+        ({"column": PRIVATE, "none": 0}, "write which to `take`"),
+        ({"object": PRIVATE, "metric": "snmp_room_loss_ratio", "none": -1}, "snmp_room_loss_ratio is never -1"),
         ({"object": "enterprises.9"}, "is not an object id"),
         ({"object": PRIVATE, "metric": "cpu"}, "snmp_cpu_ratio"),
     ],
@@ -166,6 +168,50 @@ async def test_a_number_may_be_written_as_text() -> None:
         result = await asked(agent, {"room": {"metric": "snmp_temperature_celsius", "object": f"{PRIVATE}.9.0"}})
     assert result.values['snmp_temperature_celsius{sensor="room"}'] == 21.5
     assert "temperature room 21.5 °C" in result.evidence
+
+
+CALLS = {"metric": "snmp_room_loss_ratio", "column": f"{PRIVATE}.6", "scale": 0.01, "take": "max", "none": 0}
+MUTED = {"metric": "snmp_room_muted", "object": f"{PRIVATE}.8.0", "states": [1]}
+
+
+async def test_rows_that_come_and_go_are_seen_at_once_and_what_holds_without_them_is_said() -> None:
+    memory: dict[str, Any] = {}
+    idle = {**UP, f"{PRIVATE}.8.0": number(1)}
+    async with Agent(idle) as agent:
+        losses = []
+        for calls in ({}, {"3": 2, "4": 7}, {"9": 1}, {}):
+            agent.put({**idle, **{f"{PRIVATE}.6.{row}": number(lost) for row, lost in calls.items()}})
+            result = await asked(agent, {"loss": CALLS, "muted": MUTED}, memory)
+            losses.append(result.values["snmp_room_loss_ratio"])
+    assert losses == pytest.approx([0, 0.07, 0.01, 0])
+    assert result.values["snmp_room_muted"] == 1
+    assert "room muted 1; room loss 0 %" in result.evidence
+
+
+async def test_an_object_that_tells_no_number_now_is_what_the_inventory_says_it_then_is() -> None:
+    values = {
+        "loss": {"metric": "snmp_room_loss_ratio", "object": f"{PRIVATE}.7.0", "scale": 0.01, "none": 0},
+        "muted": MUTED,
+    }
+    async with Agent({**UP, f"{PRIVATE}.7.0": text("n/a"), f"{PRIVATE}.8.0": number(2)}) as agent:
+        result = await asked(agent, values)
+    assert (result.values["snmp_room_loss_ratio"], result.values["snmp_room_muted"]) == (0, 0)
+
+
+async def test_the_fullest_of_a_bridge_s_resources_is_what_is_told_of_its_ports() -> None:
+    columns = "1.3.6.1.4.1.9.9.758.1.3.2.1"
+    used = {f"{columns}.1.{row}": number(ports) for row, ports in ((1, 12), (2, 38))}
+    free = {f"{columns}.2.{row}": number(ports) for row, ports in ((1, 36), (2, 2))}
+    ports = {"metric": "snmp_bridge_ports_ratio", "column": f"{columns}.1", "rest": f"{columns}.2", "take": "max"}
+    async with Agent({**UP, **used, **free}) as agent:
+        result = await asked(agent, {"ports": ports})
+    assert result.values["snmp_bridge_ports_ratio"] == pytest.approx(0.95)
+
+
+async def test_a_device_that_tells_nothing_is_no_room_without_a_call() -> None:
+    async with Agent(UP) as agent:
+        result = await asked(agent, {"loss": CALLS, "muted": MUTED})
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
 
 
 async def test_a_device_that_tells_none_of_them_has_the_wrong_profile() -> None:

@@ -68,6 +68,31 @@ def test_rooms_that_one_thing_cuts_off_are_told_of_once(province: Province) -> N
     assert all(f'href="/sites/{each.partition("/")[0]}?lang=en"' in page for each in (first, second, third))
 
 
+async def test_what_serves_all_rooms_stands_apart_from_them_and_makes_the_meeting_as_bad_as_it_is(
+    http: aiohttp.ClientSession, province: Province
+) -> None:
+    server = Room(
+        target="centre/gateway", readiness=Readiness.NOT_READY, because="down", of="centre/gateway", reason=Reason.TIMEOUT, serves=True
+    )  # fmt: skip
+    found = held(province)
+    rooms = tuple(Room(target=each.target) for each in found.rooms)
+    province.outlooks[:] = [replace(found, rooms=rooms, servers=(server,))]
+    page = str(Board().meeting(province, "giao-ban", VI, NOW))
+    assert '<section class="box down">' in page
+    assert (
+        page.index("<h2>Phục vụ mọi phòng</h2>")
+        < page.index("mọi phòng họp đều cần, nhưng đang ngừng")
+        < page.index("<h2>Phòng họp</h2>")
+    )
+    assert "3 sẵn sàng" in page
+    assert "Phục vụ mọi phòng: " in Board().meetings(province, VI, NOW)
+    async with http.get("/api/v1/meetings/giao-ban") as response:
+        one = await response.json()
+    assert (one["readiness"]["ready"], one["servers_readiness"]["not-ready"]) == (3, 1)
+    assert [each["target"] for each in one["servers"]] == ["centre/gateway"]
+    assert len(one["rooms"]) == 3
+
+
 def test_a_meeting_that_runs_says_so(province: Province) -> None:
     held(province, starts=-HOUR)
     assert "<strong>đang họp</strong>" in Board().meetings(province, VI, NOW)
