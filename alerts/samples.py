@@ -16,12 +16,14 @@ from monitor.core.model import (
     SUMMARIES,
     Acknowledgement,
     Cause,
+    Check,
     Contact,
     Happening,
     Importance,
     Incident,
     IncidentEvent,
     Inventory,
+    Maintenance,
     Notification,
     Provider,
     Reason,
@@ -60,6 +62,14 @@ def short_series() -> Series:
     return Series(role=Role.LINK, points=tuple(Point(at=at, seconds=0.004, lost=0.0) for _ in range(LEAST_POINTS)))
 
 
+def _check(target: str) -> Check:
+    """What makes a target one that can be hurt."""
+    return Check(
+        id=f"{target}#echo", target=target, name="echo", probe="icmp", address="192.0.2.1", options=None,
+        interval_seconds=1, timeout_seconds=1, confirm=3, when_failed=State.DOWN,
+    )  # fmt: skip
+
+
 def province() -> tuple[Inventory, list[Incident]]:
     """A small province, with one incident for each cause."""
     site = Site(id="sample", name="Xã Mẫu", code="00000", area="Huyện Mẫu", contact="ĐT 0000")
@@ -69,15 +79,18 @@ def province() -> tuple[Inventory, list[Incident]]:
         f"{where.id}/{kind}": Target(
             id=f"{where.id}/{kind}", site=where.id, name=kind, role=role, kind=kind, address="192.0.2.1",
             provider="sample" if role is Role.LINK else "", circuit="C-1" if role is Role.LINK else "",
+            checks=(_check(f"{where.id}/{kind}"),),
         )
         for where in (site, other)
         for kind, role in kinds.items()
     }  # fmt: skip
     provider = Provider(id="sample", name="Sample", hotline="0000")
-    inventory = Inventory(
-        sites={each.id: each for each in (site, other)}, targets=targets, providers={"sample": provider}
-    )
     at = datetime(2026, 1, 1, tzinfo=UTC)
+    work = Maintenance(targets=frozenset(targets), starts=(at,), lasts=timedelta(hours=1), reason="Thay ắc quy")
+    inventory = Inventory(
+        sites={each.id: each for each in (site, other)}, targets=targets, providers={"sample": provider},
+        maintenance=(work,),
+    )  # fmt: skip
     roots = {Cause.LINK: "sample/tslcd", Cause.SERVICE: "sample/website"}
     incidents = [
         Incident(

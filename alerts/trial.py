@@ -53,7 +53,8 @@ def _all_mails(composer: Composer) -> Iterator[Callable[[], object]]:
         contact = notification_of(incidents[0], Happening.OPENED, language).contact
         for name, given in letters(inventory, incidents[0].began, WORDS[language], "http://b").items():
             common: dict[str, object] = {"contact": contact, "board": "http://b"}
-            yield partial(composer.render_letter, name, language, common | dict(given))
+            few = {"shown": 1} if "shown" in given else {}  # so that the rest is counted too
+            yield partial(composer.render_letter, name, language, common | dict(given) | few)
 
 
 def _place(error: Exception, folder: Path | None) -> tuple[str, int]:
