@@ -104,16 +104,17 @@ class Composer:
         message_id_domain: str,
         board: str,
         grafana: str,
+        reply_to: str = "",
         template_folder: Path | None = None,
         signer: Signer | None = None,
         last_hour: Callable[[str], Series | None] = lambda _: None,
     ) -> None:
-        """`sender` is `Name <address>`; `board` and `grafana` are addresses without a slash at the end, or empty.
+        """`sender` is `Name <address>`, and so is `reply_to`, unless empty; `board` and `grafana` are addresses without a slash at the end, or empty.
 
         Without a signer the mails have no links that do something; `last_hour` gives what was measured about a target.
         """
-        name, address = parseaddr(sender)
-        self._sender = Address(name, addr_spec=address)
+        self._sender = _address(sender)
+        self._reply_to = _address(reply_to) if reply_to else None
         self._domain = message_id_domain
         self._policy = mail_policy()
         self._board, self._grafana, self._signer = board, grafana, signer
@@ -200,6 +201,8 @@ class Composer:
         message = EmailMessage(policy=self._policy)
         message["Subject"] = subject
         message["From"] = self._sender
+        if self._reply_to is not None:
+            message["Reply-To"] = self._reply_to
         message["To"] = Address(_clean(line(contact.name, LONGEST["name"])), addr_spec=contact.email)
         message["Date"] = format_datetime(now)
         message["Message-ID"] = self._message_id(mail)
@@ -350,6 +353,11 @@ class Composer:
             language = "" if notification.contact.language == VI.language else f"?lang={notification.contact.language}"
             links[act.name.lower()] = f"{self._board}{path}{language}"
         return links
+
+
+def _address(text: str) -> Address:
+    name, address = parseaddr(text)
+    return Address(name, addr_spec=address)
 
 
 def _tidied(given: Mapping[str, Any]) -> dict[str, Any]:

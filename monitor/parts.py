@@ -105,6 +105,7 @@ def make_composer(
     mail = settings.mail
     return Composer(
         sender=mail.sender,
+        reply_to=mail.reply_to,
         message_id_domain=mail.message_id_domain,
         board=settings.links.board.rstrip("/"),
         grafana=settings.links.grafana.rstrip("/"),

@@ -46,10 +46,14 @@ def _sender(value: str) -> str:
     try:
         Address(name, addr_spec=address)  # what the mail will be written with
     except (ValueError, MessageError, AttributeError) as error:  # AttributeError: cpython on `a@[1`
-        raise ValueError(f"`{value}` is no sender: write Name <address>") from error
+        raise ValueError(f"`{value}` is no mail address: write Name <address>") from error
     if "@" not in address.strip("@") or any(each in value for each in "\r\n"):
-        raise ValueError(f"`{value}` is no sender: write Name <address>")
+        raise ValueError(f"`{value}` is no mail address: write Name <address>")
     return value
+
+
+def _answered(value: str) -> str:
+    return _sender(value) if value else value
 
 
 def _domain(value: str) -> str:
@@ -112,6 +116,9 @@ class MailSettings(Model):
 
     sender: Annotated[str, AfterValidator(_sender)] = Field(
         alias="from", description="Name <address>", examples=["Giám sát CNTT <canh-bao@noc.example.org>"]
+    )
+    reply_to: Annotated[str, AfterValidator(_answered)] = Field(
+        "", description="who reads answers, Name <address>; empty: answers go to `from`"
     )
     relays: list[RelaySettings] = Field(min_length=1, description="mail servers, tried in this order for every mail")
     message_id_domain: Annotated[str, AfterValidator(_domain)] = Field(

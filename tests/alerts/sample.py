@@ -106,9 +106,10 @@ def composer(
     grafana: str = "",
     signer: Signer | None = None,
     last_hour: Callable[[str], Series | None] = lambda _: None,
+    reply_to: str = "",
 ) -> Composer:
     """The composer of an admin with these templates."""
     return Composer(
         sender="Giám sát CNTT <canh-bao@noc.example.org>", message_id_domain=DOMAIN, board=board, grafana=grafana,
-        template_folder=folder, signer=signer, last_hour=last_hour,
+        template_folder=folder, signer=signer, last_hour=last_hour, reply_to=reply_to,
     )  # fmt: skip

@@ -628,3 +628,9 @@ def test_the_page_has_the_whole_headline_of_which_the_subject_is_cut(name: str) 
 def test_no_mail_names_a_file_that_its_reader_cannot_see() -> None:
     templates = [each for each in compose.OURS.rglob("*.*") if ".yaml" in each.read_text(encoding="utf-8")]
     assert templates == []
+
+
+def test_answers_go_to_who_reads_them() -> None:
+    mail = composer(reply_to="Kíp trực NOC <truc@noc.example.org>").compose(notification(), inventory(), NOW)
+    assert mail["Reply-To"] == "Kíp trực NOC <truc@noc.example.org>"
+    assert composer().compose(notification(), inventory(), NOW)["Reply-To"] is None

@@ -89,7 +89,7 @@ def test_check_refuses_a_sender_that_no_mail_can_be_written_with(bad: str, files
     files.settings.write_text(re.sub("from: .*", f"from: {bad}", text), encoding="utf-8")
     said = run("check", files=files)
     assert said.exit_code == 1
-    assert f"`{bad}` is no sender: write Name <address>" in said.stderr
+    assert f"`{bad}` is no mail address: write Name <address>" in said.stderr
 
 
 def test_check_tells_a_broken_template_with_file_and_line(files: Daemon) -> None:
