@@ -255,7 +255,7 @@ class QualityReports:
             some = rooms[first : first + ROOMS_AT_ONCE]
             targets = await asyncio.to_thread(_with_ways, some, ways)  # the first asks for all that is behind the core
             known = await self._past.intervals(targets, span)
-            found += judge(some, past, known, ways, incidents)
+            found += await asyncio.to_thread(judge, some, past, known, ways, incidents)
         lines = {room: lines[0] for room in rooms if (lines := settings.lines(room))}
         return SessionQuality(
             session=session, title=meeting.title, importance=meeting.importance,

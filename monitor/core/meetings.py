@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from monitor.core.graph import Graph
 from monitor.core.model import Cause, Importance, Incident, Meeting, Session, State, Threat
@@ -111,9 +111,9 @@ def read_begins(text: str) -> datetime | None:
     """When a session begins, as a path or a command names it: ISO 8601, of Viet Nam where it names no zone; None: it is no time."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return (at if at.tzinfo else at.replace(tzinfo=LOCAL)).astimezone(UTC)
+    except (ValueError, OverflowError):  # the first day of the year 1 has no time in UTC
         return None
-    return at if at.tzinfo else at.replace(tzinfo=LOCAL)
 
 
 def threats(

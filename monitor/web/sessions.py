@@ -22,6 +22,8 @@ from monitor.web.words import Words, machine_time
 
 LEVELS = {Quality.CUT: "down", Quality.POOR: "degraded", Quality.UNSEEN: "unknown", Quality.GOOD: "up"}
 """Colour and shape of a room, as of a target."""
+MAX_ROWS = 500
+"""Rooms that are shown one by one; a nation has 3,321."""
 MAX_TIMES = 8
 """Of a room; all are in the table to download."""
 _STATES = {Quality.CUT: State.DOWN, Quality.POOR: State.DEGRADED}
@@ -57,6 +59,9 @@ class Group:
     call: str
     circuit: str
     rooms: tuple[Row, ...]
+    """Those that are shown of …"""
+    total: int
+    """… so many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +70,9 @@ class Page:
 
     groups: tuple[Group, ...]
     rows: tuple[Row, ...]
-    """All rooms, the worst first; empty: nothing was measured."""
+    """The rooms, the worst first, as many as are shown; empty: nothing was measured."""
+    total: int
+    """How many rooms there are."""
     columns: tuple[str, ...]
     """The figures that some room has."""
     marks: tuple[str, ...]
@@ -83,13 +90,13 @@ def level_of(counts: Mapping[Quality, int] | None) -> str:
 def page_of(found: SessionQuality, inventory: Inventory, words: Words) -> Page:
     """The page of a session."""
     begins, ends = found.session.begins, found.session.ends
-    rows = {each.target: _row(each, found, inventory, words) for each in found.rooms}
+    rows = {each.target: _row(each, found, inventory, words) for each in found.rooms[:MAX_ROWS]}
     held, measured = (found.so_far or ends) - begins, timedelta(seconds=found.measured_seconds)
     missing = measured < min(held, ends - begins) * _PART - EVERY  # the point of a minute may be to come
     columns = tuple(dict.fromkeys(key for each in rows.values() for key in each.figures))
     return Page(
         groups=tuple(_group(each, rows, inventory, words) for each in alike(found.rooms)),
-        rows=tuple(rows.values()) if columns else (), columns=columns,
+        rows=tuple(rows.values()) if columns else (), total=len(found.rooms), columns=columns,
         marks=tuple(f"{at.astimezone(LOCAL):%H:%M}" for at in (begins, begins + (ends - begins) / 2, ends)),
         note=("figures_part" if measured else "figures_none") if missing else "", measured=measured,
     )  # fmt: skip
@@ -129,7 +136,7 @@ def _group(rooms: Sequence[RoomQuality], rows: Mapping[str, Row], inventory: Inv
         quality=first.quality, because=because(first, inventory, words),
         incidents=tuple(dict.fromkeys(each.incident for each in rooms if each.incident)),
         call=f"{provider.name}: {provider.hotline}" if provider else "",
-        circuit=thing.circuit if thing and provider else "", rooms=tuple(rows[each.target] for each in rooms),
+        circuit=thing.circuit if thing and provider else "", rooms=tuple(rows[each.target] for each in rooms if each.target in rows), total=len(rooms),
     )  # fmt: skip
 
 

@@ -252,7 +252,8 @@ def test_a_session_is_found_by_its_path(seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_time"), [("2026-11-24T05:00:00Z", True), ("", False), ("yesterday", False), ("9" * 99, False)]
+    ("text", "is_time"),
+    [("2026-11-24T05:00:00Z", True), ("", False), ("yesterday", False), ("9" * 99, False), ("0001-01-01", False)],
 )
 def test_only_a_time_names_a_session(text: str, is_time: bool) -> None:
     assert read_begins(text) == (T0 if is_time else None)

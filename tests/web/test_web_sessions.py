@@ -17,6 +17,7 @@ from monitor.core.model import Cause, Importance, Session
 from monitor.core.quality import NOTHING, Figures, Quality, RoomQuality, SessionQuality
 from monitor.web.board import Board
 from monitor.web.openapi import description
+from monitor.web.sessions import MAX_ROWS
 from monitor.web.words import EN, VI, machine_time
 from tests.web.province import NOW, Province
 from tests.web.test_web_meetings import EVIL, held, threatened
@@ -82,6 +83,16 @@ def test_figures_that_are_missing_are_said_to_be(province: Province) -> None:
     none = Board().session(province, bare, EN, NOW)
     assert "There are no figures of loss and delay" in none
     assert "<table>" not in none
+
+
+def test_of_a_nation_the_worst_are_shown_and_the_rest_counted(province: Province) -> None:
+    made = went(province)
+    cut = tuple(replace(made.rooms[0], target=f"xa-{number}/room") for number in range(MAX_ROWS + 7))
+    page = Board().session(province, replace(made, rooms=(*cut, *made.rooms[1:])), EN, NOW)
+    assert f"Cut off ({MAX_ROWS + 7}): " in page
+    assert page.count('class="room"') == MAX_ROWS
+    assert "and more: 7<" in page
+    assert "and more: 9<" in page, "in the table of all rooms"
 
 
 def test_what_has_left_the_inventory_is_named_by_its_id(province: Province) -> None:
