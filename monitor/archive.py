@@ -23,12 +23,12 @@ from monitor import pastsessions
 from monitor.core import ledger
 from monitor.core.account import Account, entries
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Member, Records, Report, Span, Turn
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
 from monitor.core.model import Happening, Incident, Role, State
 from monitor.core.quality import SessionQuality, Went
 from monitor.core.seen import GRACE
 from monitor.database import StoreError, engine_of
-from monitor.life import life_of
+from monitor.life import life_of, posted
 from monitor.tables import written
 
 ALIVE = timedelta(seconds=30)
@@ -174,6 +174,10 @@ class Archive:
     async def past_session(self, meeting: str, begins: datetime) -> SessionQuality | None:
         """How one of them went; None when it is not written down. Raises ArchiveError."""
         return await self._run(lambda connection: pastsessions.one(connection, meeting, begins))
+
+    async def posted(self, meeting: str, begins: datetime) -> tuple[Posted, ...]:
+        """The mails about a session, oldest first; raises ArchiveError."""
+        return await self._run(lambda connection: posted(connection, meeting, begins))
 
     async def _run(self, work: Callable[[sa.Connection], T]) -> T:
         def in_thread() -> T:

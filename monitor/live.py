@@ -15,7 +15,7 @@ from alerts.own import Emergency
 from monitor.archive import ArchiveError
 from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Report, Span
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
 from monitor.core.model import Incident, Inventory, Silence, State
 from monitor.core.pace import Pace
 from monitor.core.planned import Work
@@ -160,6 +160,10 @@ class Live:
         except ArchiveError as error:
             log.error("how a meeting goes cannot be read: %s", error)  # noqa: TRY400
             return None
+
+    async def posted(self, meeting: str, begins: datetime) -> Sequence[Posted]:
+        """The mails about a session, oldest first; none when the database cannot be read now."""
+        return await self._look_back.posted(meeting, begins) or ()
 
     def silences(self) -> Sequence[Silence]:
         """Those in force."""

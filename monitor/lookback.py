@@ -12,7 +12,7 @@ from monitor.archive import Archive, ArchiveError
 from monitor.core.account import Account
 from monitor.core.graph import Graph
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, month_of
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
 from monitor.core.model import Happening, Incident, Inventory, Notification
 from monitor.core.quality import SessionQuality, Went
 
@@ -87,6 +87,10 @@ class LookBack:
     async def past_session(self, meeting: str, begins: datetime) -> SessionQuality | None:
         """How one of them went; None when it is not written down, or cannot be read now."""
         return await self._look((meeting, begins), lambda: self._archive.past_session(meeting, begins))
+
+    async def posted(self, meeting: str, begins: datetime) -> Sequence[Posted] | None:
+        """The mails about a session, oldest first; None when they cannot be read now."""
+        return await self._look((meeting, begins, "mails"), lambda: self._archive.posted(meeting, begins))
 
     async def life(self, incident: str) -> Life | None:
         """What was written of an incident, open or over for long; None when there is none, or it cannot be read now."""

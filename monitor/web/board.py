@@ -20,7 +20,7 @@ from alerts.grafana import ENDING
 from alerts.links import Act
 from monitor.core.advice import SENTENCES
 from monitor.core.explain import explain_all, explain_severity
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
 from monitor.core.meetings import path_of
 from monitor.core.model import Incident, Inventory, Severity, State
 from monitor.core.quality import SessionQuality, Went
@@ -269,7 +269,7 @@ class Board:
 
     def meeting(
         self, view: View, found: Outlook, words: Words, now: datetime,
-        so_far: SessionQuality | None = None, past: Sequence[Went] = (),
+        so_far: SessionQuality | None = None, past: Sequence[Went] = (), mails: Sequence[Posted] = (),
     ) -> str:  # fmt: skip
         """A session that runs or comes next, with its rooms; how it has gone so far, and how those before it went."""
         rooms = advices(found.rooms, view.inventory(), words)
@@ -277,16 +277,20 @@ class Board:
         return self._render(
             "meeting.html", words, now, view=view, found=found, level=level_of(found), rooms=rooms[:MAX_IMPACT], groups=alike(rooms[:MAX_IMPACT]),
             servers=servers, server_groups=alike(servers), rooms_total=len(rooms), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
-            held=so_far, told=page_of_session(so_far, view.inventory(), words) if so_far else None, past=past, **_quality(words),
+            held=so_far, told=page_of_session(so_far, view.inventory(), words) if so_far else None, past=past, mails=sessions.mails_of(mails, words), **_quality(words),
         )  # fmt: skip
 
-    def session(self, view: View, found: SessionQuality, words: Words, now: datetime, past: Sequence[Went] = ()) -> str:
-        """How a session went in its rooms, or has gone so far; beside it the others of its meeting."""
+    def session(
+        self, view: View, found: SessionQuality, words: Words, now: datetime,
+        past: Sequence[Went] = (), mails: Sequence[Posted] = (),
+    ) -> str:  # fmt: skip
+        """How a session went in its rooms, or has gone so far; the mails about it, and the others of its meeting."""
         told = page_of_session(found, view.inventory(), words)
         others = [each for each in past if each.session != found.session]
         return self._render(
-            "session.html", words, now, view=view, held=found, told=told, past=others, **_quality(words)
-        )
+            "session.html", words, now, view=view, held=found, told=told, past=others, mails=sessions.mails_of(mails, words),
+            **_quality(words),
+        )  # fmt: skip
 
     def act(self, view: View, offer: Offer | Refusal, words: Words, now: datetime, *, done: bool) -> str:
         """What a link of a mail would do (or, `done`, has done), or why it does nothing; without the rest of the board."""

@@ -104,6 +104,7 @@ class Pages:
             else None
         )
         found = await self._view.session(meeting, at) if at is not None else None
+        mails = await self._view.posted(meeting, at) if at is not None else ()
         if comes is not None:
-            return self._board.meeting(self._view, comes, words, now, found, past)
-        return self._board.session(self._view, found, words, now, past) if found else None
+            return self._board.meeting(self._view, comes, words, now, found, past, mails)
+        return self._board.session(self._view, found, words, now, past, mails) if found else None

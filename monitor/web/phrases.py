@@ -112,6 +112,9 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "sessions_before": "Các buổi họp trước",
         "other_sessions": "Các buổi khác của cuộc họp này",
         "all_meetings": "Tất cả cuộc họp",
+        "session_mails": "Thư về buổi họp này",
+        "mail_before": "Phòng họp sẵn sàng chưa, {span} trước giờ họp",
+        "mail_after": "Kết quả sau họp",
     },
     "en": {
         "all_well": "All is well.",
@@ -217,6 +220,9 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "sessions_before": "The sessions before",
         "other_sessions": "The other sessions of this meeting",
         "all_meetings": "All meetings",
+        "session_mails": "Mails about this session",
+        "mail_before": "Which rooms are ready, {span} before it",
+        "mail_after": "How it went",
     },
 }
 """By language; a status of a mail stands under its own name."""

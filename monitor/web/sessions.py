@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from alerts.quality import room_name
 from monitor.core import words as plain
 from monitor.core.advice import SENTENCES
 from monitor.core.lasthour import EVERY
 from monitor.core.ledger import Interval, Span
+from monitor.core.life import Posted
 from monitor.core.meetings import path_of
 from monitor.core.model import Inventory, State
 from monitor.core.quality import TELLING, Figures, Quality, RoomQuality, SessionQuality, Went, alike
@@ -18,6 +19,8 @@ from monitor.core.words import LOCAL, WORDS
 from monitor.web.api import Json, Query, language, page
 from monitor.web.drawing import band
 from monitor.web.overview import site_of
+from monitor.web.phrases import PHRASES
+from monitor.web.story import delivered
 from monitor.web.words import Words, machine_time
 
 LEVELS = {Quality.CUT: "down", Quality.POOR: "degraded", Quality.UNSEEN: "unknown", Quality.GOOD: "up"}
@@ -150,6 +153,21 @@ def because(room: RoomQuality, inventory: Inventory, words: plain.Words) -> str:
     else:
         name = words.at_place(thing, inventory) if thing else room.of
     return f"{name} ({words.causes[room.cause]})" if room.cause in TELLING else name
+
+
+def mails_of(mails: Sequence[Posted], words: Words) -> list[tuple[datetime, str, tuple[str, ...]]]:
+    """What was mailed when, and to whom it came; mails of the same moment are one."""
+    phrases, together = PHRASES[words.language], dict[tuple[datetime, timedelta | None], list[Posted]]()
+    for each in mails:
+        together.setdefault((each.at, each.before), []).append(each)
+    return [
+        (
+            at,
+            phrases["mail_after"] if before is None else phrases["mail_before"].format(span=words.span(before)),
+            tuple(delivered(those, words)),
+        )
+        for (at, before), those in together.items()
+    ]
 
 
 # -- the API ---------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 from lab.certificates import Authority
 from monitor.core.lasthour import EVERY, Point, Series
 from monitor.core.ledger import Span
-from monitor.core.life import Life, Told
+from monitor.core.life import Life, Posted, Told
 from monitor.core.meetings import path_of
 from monitor.core.model import (
     Acknowledgement,
@@ -66,6 +66,12 @@ def quiet(folder: Path) -> Province:
         made.held[target] = replace(made.held[target], maintenance=work)
     made.outlooks = [_outlook(made, "giao-ban", "Giao ban trực tuyến toàn tỉnh", NOW + HOUR)]
     made.sessions = [_held(made, weeks) for weeks in (1, 2, 3)]
+    over = made.sessions[0].session
+    made.mails = [
+        Posted(to=to, before=before, at=at, status="sent", sent=at + timedelta(seconds=3))
+        for before, at in ((HOUR, over.begins - HOUR), (None, over.ends + timedelta(minutes=3)))
+        for to in ("Chánh Văn phòng", "Kỹ sư trực")
+    ]
     made.remember_a_cut(COMMUNE, power=True)
     made.measured[f"{COMMUNE}/tslcd"] = _hour()
     return made

@@ -51,6 +51,7 @@ def test_a_meeting_that_is_about_to_begin_is_told_of_by_its_rooms_and_by_what_th
         assert run("meetings", "--session", over, files=files).exit_code == 2
         assert "no meeting in the last" in run("meetings", "giao-ban", "--past", "--lang", "en", files=files).stdout
         assert "1 không có số liệu" in files.get(f"/meetings/da-hop/{over}")[1]
+        assert "Thư về buổi họp này" in files.get("/meetings/giao-ban")[1]
         assert "unseen" in files.get(f"/meetings/da-hop/{over}/rooms.csv")[1]
         explained = run("explain", incident["id"], "--lang", "en", files=files).stdout
         assert "Threatens the meeting Giao ban (giao-ban)" in explained

@@ -10,8 +10,10 @@ import pytest
 
 from monitor.archive import Archive
 from monitor.core.ledger import Span
+from monitor.core.life import Posted
 from monitor.core.model import Cause, Importance, Letter, Session
 from monitor.core.quality import Figures, Quality, RoomQuality, SessionQuality
+from monitor.core.words import LOCAL
 from monitor.database import StoreError
 from monitor.pastsessions import KEPT
 from monitor.store import Store
@@ -85,3 +87,17 @@ async def test_it_is_not_kept_for_ever(store: Store, file: Path) -> None:
     assert rows(file, "SELECT meeting FROM past_session") == [("weekly",)]
     await store.past_sessions.prune(NOW + KEPT + timedelta(seconds=1))
     assert not rows(file, "SELECT meeting FROM past_session")
+
+
+async def test_the_mails_about_a_session_are_found_and_no_others(store: Store, archive: Archive) -> None:
+    stamp = f"{FOUND.session.begins:%Y%m%d%H%M}"
+    ids = [
+        f"readiness-weekly-{stamp}-60.hai", f"quality-weekly-{stamp}.hai", f"quality-weekly-2-{stamp}.hai",
+        "quality-weekly-202001010000.hai", f"readiness-weekl-{stamp}-60.hai",
+    ]  # fmt: skip
+    await store.mails.write([replace(LETTER, id=each) for each in ids], NOW)
+    await store.mails.sent(ids[1], NOW + HOUR, "taken")
+    assert await archive.posted("weekly", FOUND.session.begins.astimezone(LOCAL)) == (
+        Posted(to=ON_CALL.name, before=HOUR, at=NOW, status="queued"),
+        Posted(to=ON_CALL.name, before=None, at=NOW, status="sent", sent=NOW + HOUR),
+    )

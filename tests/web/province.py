@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from alerts.compose import Composer
 from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Records, Report, Span, Turn, history, members, report
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
 from monitor.core.model import (
     Cause,
     Check,
@@ -136,6 +136,8 @@ class Province:
 
     sessions: list[SessionQuality] | None = field(default_factory=list)
     """That have begun, the last first; None: they cannot be read."""
+    mails: list[Posted] = field(default_factory=list)
+    """About sessions."""
     changes: int = 0
     quiet: list[Silence] = field(default_factory=list)
     planned: list[Work] = field(default_factory=list)
@@ -171,6 +173,9 @@ class Province:
     async def session(self, meeting: str, begins: datetime) -> SessionQuality | None:
         known = ((each.session, each) for each in self.sessions or ())
         return next((each for had, each in known if (had.meeting, had.begins) == (meeting, begins)), None)
+
+    async def posted(self, meeting: str, begins: datetime) -> Sequence[Posted]:
+        return self.mails if await self.session(meeting, begins) else ()
 
     def silences(self) -> Sequence[Silence]:
         return self.quiet

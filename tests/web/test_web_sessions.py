@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from monitor.core.ledger import Span
+from monitor.core.life import Posted
 from monitor.core.meetings import path_of
 from monitor.core.model import Cause, Importance, Session
 from monitor.core.quality import NOTHING, Figures, Quality, RoomQuality, SessionQuality
@@ -156,6 +157,28 @@ async def test_while_it_runs_its_page_has_how_it_went_so_far_and_the_rooms_now(
     assert "It is running: this is how it went until 12:00:00" in alone
     assert "Meetings of the last" in await text(http, "/meetings?lang=en")
     assert "1 cut off" not in await text(http, "/meetings?lang=en")
+
+
+async def test_the_mails_about_it_are_told_with_what_became_of_them(
+    http: aiohttp.ClientSession, province: Province
+) -> None:
+    went(province)
+    at = SESSION.begins - HOUR
+    province.mails = [
+        Posted(to="Văn phòng", before=HOUR, at=at, status="sent", sent=at + MINUTE),
+        Posted(to=EVIL, before=HOUR, at=at, status="failed"),
+        Posted(to="Văn phòng", before=None, at=SESSION.ends + 3 * MINUTE, status="deferred"),
+    ]
+    page = await text(http, f"{PAGE}?lang=en")
+    for fact in (
+        "Which rooms are ready, 1 h before it",
+        "sent: Văn phòng 09:01:00",
+        "How it went",
+        "could not be delivered: &lt;script",
+    ):
+        assert fact in page, fact
+    assert page.count("Which rooms are ready,") == 1
+    assert "Mails about" not in await text(http, "/meetings?lang=en")
 
 
 async def test_the_table_of_the_mail_is_to_be_had(http: aiohttp.ClientSession, province: Province) -> None:
