@@ -92,7 +92,7 @@ def _timed(room: RoomQuality, inventory: Inventory, words: Words) -> str:
         return name
     shown = ", ".join(_clock(each) for each in room.times[:SHOWN_TIMES])
     more = ", …" if len(room.times) > SHOWN_TIMES else ""
-    return f"{name} ({shown}{more}; {words.span(timedelta(seconds=room.seconds))})"
+    return f"{name} ({shown}{more}; {words.span(room.lasting)})"
 
 
 def _clock(times: Span) -> str:

@@ -156,6 +156,11 @@ class RoomQuality:
     """The line of its site whose figures stand for it; empty: it has none."""
     figures: Figures = NOTHING
 
+    @property
+    def lasting(self) -> timedelta:
+        """For how long in all."""
+        return timedelta(seconds=self.seconds)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Went:

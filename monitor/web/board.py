@@ -194,8 +194,11 @@ class Board:
             signs_well=all(result == "sent" for result, _ in found.signs.values()), lag_well=LAG_WELL_SECONDS,
         )  # fmt: skip
 
-    def site(self, view: View, site_id: str, words: Words, now: datetime, past: Past | None = None) -> str | None:
-        """One site with all its targets and, when it is known, their past; None when there is none."""
+    def site(
+        self, view: View, site_id: str, words: Words, now: datetime,
+        past: Past | None = None, session: SessionQuality | None = None,
+    ) -> str | None:  # fmt: skip
+        """One site with all its targets and, when it is known, their past and the last session in its rooms; None when there is none."""
         inventory, states = view.inventory(), view.states()
         found = one_site(inventory, states, site_id)
         if found is None:
@@ -213,14 +216,15 @@ class Board:
             found=found,
             page=page_of(found, view, words, now, past or {}),
             known=past is not None,
+            session=session,
+            went={each.target: each for each in session.rooms} if session else {},
             cases=[(each, call_of(each)) for each in touching[:MAX_CARDS]],
             level=level,
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
             marks_of=lambda member: marks(member, words),
             reach=REACH,
-            slots=SLOTS,
-            height=HEIGHT,
             size=CHART_SIZE,
+            **_quality(words),
         )
 
     def incident(

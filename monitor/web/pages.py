@@ -8,6 +8,8 @@ from functools import partial
 from typing import NamedTuple
 
 from monitor.core.meetings import read_begins
+from monitor.core.quality import SessionQuality
+from monitor.core.words import ROOM
 from monitor.web.board import Board
 from monitor.web.meetings import outlook_of
 from monitor.web.sitepage import past_span
@@ -84,7 +86,19 @@ class Pages:
     async def _site(self, site: str, words: Words, now: datetime) -> str | None:
         known = site in self._view.inventory().sites
         past = await self._view.past(site, past_span(now)) if known else None
-        return self._board.site(self._view, site, words, now, past)
+        return self._board.site(self._view, site, words, now, past, await self._last_session(site))
+
+    async def _last_session(self, site: str) -> SessionQuality | None:
+        """The last that was held in a room of the site."""
+        inventory = self._view.inventory()
+        rooms = {each.id for each in inventory.targets.values() if each.site == site and each.kind == ROOM}
+        if not rooms:
+            return None
+        for each in await self._view.past_sessions() or ():
+            meeting = inventory.meetings.get(each.session.meeting)
+            if meeting is not None and not rooms.isdisjoint(meeting.rooms):
+                return await self._view.session(each.session.meeting, each.session.begins)
+        return None
 
     async def _incident(self, id_: str, words: Words, now: datetime) -> str | None:
         return self._board.incident(self._view, id_, words, now, await self._view.life(id_))

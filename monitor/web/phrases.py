@@ -41,6 +41,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "ups_at": "số liệu lúc {at}",
         "bandwidth": "băng thông",
         "next_meeting": "Cuộc họp tới",
+        "last_meeting": "Cuộc họp vừa qua",
         # the incident's page
         "ways": "Cái gì nằm sau cái gì",
         "ways_label": "Sơ đồ sự cố: gốc, phía trước và phía sau",
@@ -151,6 +152,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "ups_at": "as of {at}",
         "bandwidth": "bandwidth",
         "next_meeting": "Next meeting",
+        "last_meeting": "Last meeting",
         "ways": "What is behind what",
         "ways_label": "Drawing of the incident: its root, what is in front of it and what is behind it",
         "ways_text": "The drawing as text",

@@ -112,7 +112,7 @@ def _row(room: RoomQuality, found: SessionQuality, inventory: Inventory, words: 
     return Row(
         name=room_name(room.target, inventory, words), site=site_of(room.target) if room.target in inventory.targets else "",
         quality=room.quality, when=f"{shown}, …" if len(room.times) > MAX_TIMES else shown,
-        lasted=words.span(timedelta(seconds=room.seconds)) if room.times else "",
+        lasted=words.span(room.lasting) if room.times else "",
         drawn=band(intervals, Span(found.session.begins, found.session.ends)) if intervals else (),
         figures=dict(_figures(room.figures, words)),
     )  # fmt: skip

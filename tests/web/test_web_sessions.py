@@ -14,8 +14,9 @@ import pytest
 from monitor.core.ledger import Span
 from monitor.core.life import Posted
 from monitor.core.meetings import path_of
-from monitor.core.model import Cause, Importance, Session
+from monitor.core.model import Cause, Importance, Meeting, Session
 from monitor.core.quality import NOTHING, Figures, Quality, RoomQuality, SessionQuality
+from monitor.core.words import ROOM
 from monitor.web.board import Board
 from monitor.web.openapi import description
 from monitor.web.sessions import MAX_ROWS
@@ -179,6 +180,21 @@ async def test_the_mails_about_it_are_told_with_what_became_of_them(
         assert fact in page, fact
     assert page.count("Which rooms are ready,") == 1
     assert "Mails about" not in await text(http, "/meetings?lang=en")
+
+
+async def test_the_page_of_a_commune_tells_how_the_last_meeting_went_in_its_room(
+    http: aiohttp.ClientSession, province: Province
+) -> None:
+    settings = province.settings
+    rooms = {each: replace(settings.targets[each], kind=ROOM) for each in (CUT, GOOD)}
+    meeting = Meeting(id="giao-ban", title="", rooms=(CUT, GOOD), sessions=())
+    province.settings = replace(settings, targets={**settings.targets, **rooms}, meetings={"giao-ban": meeting})
+    went(province)
+    page = await text(http, "/sites/phuong-phu-ly?lang=en")
+    assert f'Last meeting: <a href="{PAGE}?lang=en">' in page
+    assert "<strong>Cut off</strong> 8 min" in page
+    assert "<strong>Good</strong></p>" in await text(http, "/sites/xa-cuc-phuong?lang=en")
+    assert "Last meeting" not in await text(http, "/sites/xa-kim-dong?lang=en")
 
 
 async def test_the_table_of_the_mail_is_to_be_had(http: aiohttp.ClientSession, province: Province) -> None:
