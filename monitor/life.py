@@ -48,8 +48,9 @@ def posted(connection: sa.Connection, meeting: str, begins: datetime) -> tuple[P
     """The mails about a session of a meeting, oldest first."""
     head = f"{meeting}-{begins.astimezone(UTC):%Y%m%d%H%M}"
     before, after = f"{rooms.LETTER}-{head}-", f"{quality.LETTER}-{head}."
-    ours = sa.or_(*((OUTBOX.c.id >= each) & (OUTBOX.c.id < f"{each}~") for each in (before, after)))  # by the index
-    rows = connection.execute(sa.select(OUTBOX).where(ours).order_by(OUTBOX.c.seq).limit(MAX_HISTORY)).mappings()
+    ours = sa.or_(*(OUTBOX.c.id.startswith(each, autoescape=True) for each in (before, after)))
+    letters = sa.select(OUTBOX).where(OUTBOX.c.thread == "", ours)  # about no incident
+    rows = connection.execute(letters.order_by(OUTBOX.c.seq).limit(MAX_HISTORY)).mappings()
     return tuple(_posted(row, before) for row in rows)
 
 
