@@ -187,7 +187,9 @@ def _meeting_line(meeting: Mapping[str, Any], lang: Language) -> str:
     counts = [f"{number} {named(each, lang)}" for each, number in counted.items() if number]
     soon = "quality" in meeting and meeting["quality"] is None
     rooms = ", ".join(counts) or _MEETINGS["soon" if soon else "roomless"][lang]
-    served = [f"{number} {_readiness(each, lang)}" for each, number in meeting.get("servers_readiness", {}).items() if number]
+    served = [
+        f"{number} {_readiness(each, lang)}" for each, number in meeting.get("servers_readiness", {}).items() if number
+    ]
     rooms += f"; {_MEETINGS['servers'][lang]}: {', '.join(served)}" if served else ""
     important = _MEETINGS["important"][lang] if meeting["importance"] == Importance.HIGH else ""
     return f"{meeting['id']}  {WORDS[lang].session(begins, ends)}  {meeting['title']}{important}: {rooms}"

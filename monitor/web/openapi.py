@@ -333,6 +333,7 @@ def _room_quality() -> Json:
     return _object(
         target=TEXT,
         name=TEXT,
+        serves={"type": "boolean", "description": "it is no room, and not counted as one, but what all rooms need"},
         quality=_one_of(Quality),
         seconds={"type": "number", "minimum": 0, "description": "for how long it was so"},
         times={"type": "array", "items": _object(begins=TIME, ends=TIME)},

@@ -134,7 +134,7 @@ def _figures(had: Figures, words: Words) -> Collection[tuple[str, str]]:
 def _group(rooms: Sequence[RoomQuality], rows: Mapping[str, Row], inventory: Inventory, words: Words) -> Group:
     first = rooms[0]
     thing = inventory.targets.get(first.of)
-    provider = inventory.providers.get(thing.provider) if thing and first.of != first.target else None
+    provider = inventory.providers.get(thing.provider) if thing and (first.of != first.target or first.serves) else None
     return Group(
         quality=first.quality, because=because(first, inventory, words),
         incidents=tuple(dict.fromkeys(each.incident for each in rooms if each.incident)),
@@ -148,7 +148,7 @@ def because(room: RoomQuality, inventory: Inventory, words: plain.Words) -> str:
     if room.quality in (Quality.GOOD, Quality.UNSEEN):
         return ""
     thing = inventory.targets.get(room.of)
-    if room.of == room.target:
+    if room.of == room.target and not room.serves:
         name = SENTENCES[words.language].own_equipment
     else:
         name = words.at_place(thing, inventory) if thing else room.of
@@ -211,6 +211,7 @@ def _room_json(room: RoomQuality, inventory: Inventory, words: plain.Words) -> J
     return {
         "target": room.target,
         "name": room_name(room.target, inventory, words),
+        "serves": room.serves,
         "quality": room.quality.value,
         "seconds": room.seconds,
         "times": [{"begins": machine_time(each.since), "ends": machine_time(each.until)} for each in room.times],

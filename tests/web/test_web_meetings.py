@@ -84,7 +84,7 @@ async def test_what_serves_all_rooms_stands_apart_from_them_and_makes_the_meetin
     found = held(province)
     rooms = tuple(Room(target=each.target) for each in found.rooms)
     province.outlooks[:] = [replace(found, rooms=rooms, servers=(server,))]
-    page = str(Board().meeting(province, "giao-ban", VI, NOW))
+    page = meeting_page(province, "giao-ban", VI)
     assert '<section class="box down">' in page
     assert (
         page.index("<h2>Phục vụ mọi phòng</h2>")
