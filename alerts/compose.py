@@ -36,6 +36,7 @@ from alerts.tidy import LONGEST, MAX_TEXT, line, tidy
 from monitor.core.chart import LEAST_POINTS, facts
 from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
+from monitor.core.meetings import address_of_session
 from monitor.core.model import (
     SUMMARIES,
     Attached,
@@ -91,6 +92,7 @@ def environment(folder: Path | None, *, html: bool) -> jinja2.Environment:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     made.filters["dialled"] = dialled
+    made.filters["address_of_session"] = address_of_session
     return made
 
 

@@ -22,7 +22,7 @@ from monitor.core.model import (
     State,
     Target,
 )
-from monitor.core.quality import Quality, RoomQuality
+from monitor.core.quality import Quality, RoomQuality, SessionQuality
 from monitor.core.readiness import Outlook, Readiness, Room
 from monitor.core.words import CONFERENCE_SERVERS, ROOM, Words
 
@@ -85,7 +85,7 @@ def an_outlook(inventory: Inventory, now: datetime) -> Outlook:
     return Outlook(meeting=meeting, session=session, rooms=tuple(made), servers=servers)
 
 
-def a_meeting_held(inventory: Inventory, now: datetime) -> quality.Held:
+def a_meeting_held(inventory: Inventory, now: datetime) -> SessionQuality:
     """How such a meeting could have gone: a line was cut for some minutes, one lost packets, one room was off at the end."""
     found = an_outlook(inventory, now - timedelta(hours=4))
     session = found.session
@@ -104,7 +104,9 @@ def a_meeting_held(inventory: Inventory, now: datetime) -> quality.Held:
                 seconds=(times.until - times.since).total_seconds() if times else 0.0,
             )
         )  # fmt: skip
-    return quality.Held(meeting=found.meeting, session=session, rooms=rooms_held, measured={}, lines={})
+    return SessionQuality(
+        session=session, title=found.meeting.title, importance=found.meeting.importance, rooms=tuple(rooms_held)
+    )
 
 
 def a_day(inventory: Inventory, now: datetime) -> daily.Day:

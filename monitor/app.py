@@ -176,12 +176,15 @@ class App:
             incidents=self.pipeline.correlator.incidents, clock=utc_now,
             remarks=lambda target, meeting: self.pipeline.judge.remarks(target, meeting=meeting),
         )  # fmt: skip
+        self._readiness, quality = (
+            self._make_readiness_reports(outlooks, composer),
+            self._make_quality_reports(composer),
+        )
         self._live = Live(
             pipeline=self.pipeline, scheduler=self.scheduler, store=store, look_back=self._look_back, health=self._health,
-            metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, outlooks=outlooks, series=self._series,
+            metrics=self.metrics, mailer=self._mailer, emergency=emergency, traps=self._traps, outlooks=outlooks, quality=quality, series=self._series,
             composer=composer, started=self._started, clock=utc_now,
         )  # fmt: skip
-        self._readiness = self._make_readiness_reports(outlooks, composer)
         heartbeat = self._make_heartbeat(composer)
         now = Incidents(self.pipeline.correlator.incidents, lambda: self._live.ready()[0])
         acts = Acts(self.pipeline, store, utc_now, lambda: self._routing.contacts)
@@ -195,7 +198,7 @@ class App:
             "emergency": emergency.run(),
             "outbox figures": self._health.watch_outbox(),
             "pace": self._live.watch_pace(),
-            "old mails": prune_daily(store.mails, utc_now),
+            "old mails": prune_daily(store.mails, utc_now, store.past_sessions.prune),
             "summaries": self._make_regular(composer).run(now.settled()),
             "alertmanager": self._make_alertmanager().run(),
             "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
@@ -203,7 +206,7 @@ class App:
             "last hour": self._look_at_all(),
             "collector": spare_collector(lambda: self._inventory, lambda: self._live.ready()[0]),
             "reloads": self._reload_when_asked(),
-            "after meetings": self._make_quality_reports(composer).run(),
+            "after meetings": quality.run(),
             "meetings": self._readiness.run(lambda: self._live.ready()[0]),
             "stop": stop.wait(),
         }
@@ -251,10 +254,14 @@ class App:
         )  # fmt: skip
 
     def _make_quality_reports(self, composer: Composer) -> QualityReports:
+        def written() -> None:
+            self._look_back.forget()
+            self.outbox.wake()
+
         return QualityReports(
             inventory=lambda: self._inventory, graph=lambda: self.pipeline.correlator.graph, last=lambda: self.pipeline.last,
-            loss=self._loss, past=self._look_back, letters=self._store.mails, composer=composer,
-            on_duty=lambda: concerned(self._routing, utc_now()), clock=utc_now, written=self.outbox.wake,
+            loss=self._loss, past=self._look_back, kept=self._store.past_sessions, composer=composer,
+            on_duty=lambda: concerned(self._routing, utc_now()), clock=utc_now, written=written,
         )  # fmt: skip
 
     def _make_regular(self, composer: Composer) -> Regular:

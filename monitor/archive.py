@@ -19,14 +19,16 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
+from monitor import pastsessions
 from monitor.core import ledger
 from monitor.core.account import Account, entries
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Member, Records, Report, Span, Turn
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
 from monitor.core.model import Happening, Incident, Role, State
+from monitor.core.quality import SessionQuality, Went
 from monitor.core.seen import GRACE
 from monitor.database import StoreError, engine_of
-from monitor.life import life_of
+from monitor.life import life_of, posted
 from monitor.tables import written
 
 ALIVE = timedelta(seconds=30)
@@ -164,6 +166,18 @@ class Archive:
         of_one = sa.select(sa.func.min(_member.c.since)).where(_member.c.target == target)
         found = await self._run(lambda connection: connection.scalar(of_one if target else of_all))
         return datetime.fromisoformat(found) if found else None
+
+    async def past_sessions(self, span: Span) -> list[Went]:
+        """The sessions of meetings that began in a span and are written down, the last first; raises ArchiveError."""
+        return await self._run(lambda connection: pastsessions.in_span(connection, span))
+
+    async def past_session(self, meeting: str, begins: datetime) -> SessionQuality | None:
+        """How one of them went; None when it is not written down. Raises ArchiveError."""
+        return await self._run(lambda connection: pastsessions.one(connection, meeting, begins))
+
+    async def posted(self, meeting: str, begins: datetime) -> tuple[Posted, ...]:
+        """The mails about a session, oldest first; raises ArchiveError."""
+        return await self._run(lambda connection: posted(connection, meeting, begins))
 
     async def _run(self, work: Callable[[sa.Connection], T]) -> T:
         def in_thread() -> T:

@@ -27,6 +27,7 @@ _change = sa.table("state_change", sa.column("target"))
 _learnt = sa.table("learnt", sa.column("check"), sa.column("value"))
 _incident = sa.table("incident", sa.column("id"), sa.column("body"))
 _event = sa.table("incident_event", *map(sa.column, ("id", "body", "because")))
+_session = sa.table("past_session", sa.column("id"), sa.column("body"))
 _mail = sa.table("outbox", *map(sa.column, ("seq", "body", "status")))
 
 _TARGET = re.compile(r'"([a-z0-9-]+/[a-z0-9-]+)"')
@@ -54,6 +55,7 @@ def put_names(connection: sa.Connection, members: Sequence[Member]) -> None:
 
     _rewrite(connection, _incident, _incident.c.id, ("body",), present)
     _rewrite(connection, _event, _event.c.id, ("body", "because"), present)
+    _rewrite(connection, _session, _session.c.id, ("body",), present)
     _rewrite(connection, _mail, _mail.c.seq, ("body",), present, _mail.c.status.in_(UNTOLD))
 
 

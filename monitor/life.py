@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from monitor.core.life import Life, Told
+from alerts import quality, rooms
+from monitor.core.life import Life, Posted, Told
 from monitor.core.model import Happening, Incident, IncidentEvent, Silence
 from monitor.tables import (
     EVENTS,
@@ -17,6 +18,7 @@ from monitor.tables import (
     SILENCES,
     because_json,
     incident_json,
+    letter_json,
     notification_json,
     silence_json,
     written,
@@ -40,6 +42,25 @@ def life_of(connection: sa.Connection, incident: str) -> Life | None:
         told=tuple(_told(row) for row in _ends(connection, mails, OUTBOX.c.seq)),
         silences=_silences(connection, found),
     )
+
+
+def posted(connection: sa.Connection, meeting: str, begins: datetime) -> tuple[Posted, ...]:
+    """The mails about a session of a meeting, oldest first."""
+    head = f"{meeting}-{begins.astimezone(UTC):%Y%m%d%H%M}"
+    before, after = f"{rooms.LETTER}-{head}-", f"{quality.LETTER}-{head}."
+    ours = sa.or_(*(OUTBOX.c.id.startswith(each, autoescape=True) for each in (before, after)))
+    letters = sa.select(OUTBOX).where(OUTBOX.c.thread == "", ours)  # about no incident
+    rows = connection.execute(letters.order_by(OUTBOX.c.seq).limit(MAX_HISTORY)).mappings()
+    return tuple(_posted(row, before) for row in rows)
+
+
+def _posted(row: Any, before: str) -> Posted:
+    minutes = row["id"].removeprefix(before).partition(".")[0] if row["id"].startswith(before) else ""
+    return Posted(
+        to=letter_json.validate_json(row["body"]).contact.name, before=timedelta(minutes=int(minutes)) if minutes else None,
+        at=datetime.fromisoformat(row["queued_at"]), status=row["status"],
+        sent=datetime.fromisoformat(row["due"]) if row["status"] == "sent" else None,
+    )  # fmt: skip
 
 
 def history(connection: sa.Connection, incident: str) -> tuple[IncidentEvent, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -11,22 +12,28 @@ from importlib.metadata import version
 from alerts.compose import Composer
 from alerts.mailer import Mailer
 from alerts.own import Emergency
+from monitor.archive import ArchiveError
 from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Report, Span
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
 from monitor.core.model import Incident, Inventory, Silence, State
 from monitor.core.pace import Pace
 from monitor.core.planned import Work
+from monitor.core.quality import SessionQuality, Went
 from monitor.core.readiness import Outlook
 from monitor.health import Health
 from monitor.lookback import LookBack
 from monitor.metrics import Metrics, Present
+from monitor.pastsessions import key_of
 from monitor.pipeline import Pipeline
+from monitor.quality import SHOWN, QualityReports
 from monitor.readiness import Outlooks, soon
 from monitor.scheduler import Scheduler
 from monitor.store import Store
 from monitor.traps import TrapListener, counted
 from monitor.web.view import Kind, TargetView, Workings
+
+log = logging.getLogger(__name__)
 
 PACE_SECONDS = 5.0
 READY_RATIO = 0.95
@@ -49,6 +56,7 @@ class Live:
         emergency: Emergency,
         traps: TrapListener | None,
         outlooks: Outlooks,
+        quality: QualityReports,
         series: Callable[[str], Series | None],
         composer: Composer,
         started: datetime,
@@ -56,7 +64,8 @@ class Live:
     ) -> None:
         self._pipeline, self._scheduler, self._store, self._look_back = pipeline, scheduler, store, look_back
         self._health, self._metrics, self._mailer, self._emergency = health, metrics, mailer, emergency
-        self._traps, self._outlooks, self._series, self._started, self._clock = traps, outlooks, series, started, clock
+        self._traps, self._outlooks, self._quality, self._series = traps, outlooks, quality, series
+        self._started, self._clock = started, clock
         self._composer = composer
         self._reloaded, self._reload_wrong = started, ""
         self._signs: dict[str, tuple[str, datetime]] = {}
@@ -131,6 +140,30 @@ class Live:
     def meetings(self) -> Sequence[Outlook]:
         """The sessions of the next days with their rooms as they are now, a few seconds old at most."""
         return self._outlooks.all()
+
+    async def past_sessions(self) -> Sequence[Went] | None:
+        """The sessions of the last days that are over, the last first; None when the database cannot be read now."""
+        found = await self._look_back.past_sessions(SHOWN)
+        if found is None:
+            return None
+        known = {key_of(each.session) for each in found}
+        soon = [each for each in self._quality.unwritten() if key_of(each.session) not in known]
+        return sorted((*soon, *found), key=lambda each: each.session.begins, reverse=True)
+
+    async def session(self, meeting: str, begins: datetime) -> SessionQuality | None:
+        """How a session went, or goes; None when there is none that has begun, or the database cannot be read now."""
+        found = await self._look_back.past_session(meeting, begins)
+        if found is not None:
+            return found
+        try:
+            return await self._quality.so_far(meeting, begins)
+        except ArchiveError as error:
+            log.error("how a meeting goes cannot be read: %s", error)  # noqa: TRY400
+            return None
+
+    async def posted(self, meeting: str, begins: datetime) -> Sequence[Posted]:
+        """The mails about a session, oldest first; none when the database cannot be read now."""
+        return await self._look_back.posted(meeting, begins) or ()
 
     def silences(self) -> Sequence[Silence]:
         """Those in force."""

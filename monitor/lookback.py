@@ -12,8 +12,9 @@ from monitor.archive import Archive, ArchiveError
 from monitor.core.account import Account
 from monitor.core.graph import Graph
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Report, Span, announced, month_of
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
 from monitor.core.model import Happening, Incident, Inventory, Notification
+from monitor.core.quality import SessionQuality, Went
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,19 @@ class LookBack:
         return await self._look(
             (site, span), lambda: self._archive.history(targets, span, self._clock(), self._announced(span))
         )
+
+    async def past_sessions(self, since: timedelta) -> Sequence[Went] | None:
+        """The sessions of meetings that began since and are written down, the last first; None when it cannot be read now."""
+        now = self._clock()
+        return await self._look((since, "sessions"), lambda: self._archive.past_sessions(Span(now - since, now)))
+
+    async def past_session(self, meeting: str, begins: datetime) -> SessionQuality | None:
+        """How one of them went; None when it is not written down, or cannot be read now."""
+        return await self._look((meeting, begins), lambda: self._archive.past_session(meeting, begins))
+
+    async def posted(self, meeting: str, begins: datetime) -> Sequence[Posted] | None:
+        """The mails about a session, oldest first; None when they cannot be read now."""
+        return await self._look((meeting, begins, "mails"), lambda: self._archive.posted(meeting, begins))
 
     async def life(self, incident: str) -> Life | None:
         """What was written of an incident, open or over for long; None when there is none, or it cannot be read now."""

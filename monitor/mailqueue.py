@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -222,15 +222,7 @@ class MailQueue:
     async def write(self, letters: Sequence[Letter], at: datetime) -> None:
         """Queue letters in one transaction; one that is known already stays as it is."""
 
-        def work(connection: sa.Connection) -> None:
-            for each in letters:
-                if connection.scalar(sa.select(OUTBOX.c.seq).where(OUTBOX.c.id == each.id)) is None:
-                    body = letter_json.dump_json(each).decode()
-                    connection.execute(
-                        OUTBOX.insert().values(_row(each.id, LETTERS, each.contact.id, "queued", at, body))
-                    )
-
-        await self._database.run("record", work)
+        await self._database.run("record", lambda connection: put_letters(connection, letters, at))
 
     # -- what is old -----------------------------------------------------------------------------------------------
 
@@ -256,8 +248,10 @@ class MailQueue:
         return await self._database.run("prune", work)
 
 
-async def prune_daily(mails: MailQueue, clock: Callable[[], datetime]) -> None:
-    """Throw away old mails, a few at a time, until cancelled."""
+async def prune_daily(
+    mails: MailQueue, clock: Callable[[], datetime], *others: Callable[[datetime], Awaitable[object]]
+) -> None:
+    """Throw away old mails, a few at a time, and what `others` keep that is old, until cancelled."""
     await asyncio.sleep(PRUNE_FIRST_SECONDS)
     while True:
         after: int | None = 0
@@ -265,6 +259,9 @@ async def prune_daily(mails: MailQueue, clock: Callable[[], datetime]) -> None:
             await asyncio.sleep(PRUNE_PAUSE_SECONDS)
             with suppress(StoreError):  # shown by the counter of write errors; tried again
                 after = await mails.prune(clock(), after)
+        for each in others:
+            with suppress(StoreError):
+                await each(clock())
         await asyncio.sleep(PRUNE_SECONDS)
 
 
@@ -282,6 +279,14 @@ def put(connection: sa.Connection, notifications: Sequence[Notification], at: da
         if each.instead_of:
             told = OUTBOX.update().where(OUTBOX.c.id.in_(each.instead_of), OUTBOX.c.status == HELD)
             connection.execute(told.values(status="summed"))
+
+
+def put_letters(connection: sa.Connection, letters: Sequence[Letter], at: datetime) -> None:
+    """Queue letters that are not known yet."""
+    for each in letters:
+        if connection.scalar(sa.select(OUTBOX.c.seq).where(OUTBOX.c.id == each.id)) is None:
+            body = letter_json.dump_json(each).decode()
+            connection.execute(OUTBOX.insert().values(_row(each.id, LETTERS, each.contact.id, "queued", at, body)))
 
 
 def _outbox_row(notification: Notification, at: datetime) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from monitor.core.usual import Learnt
 from monitor.database import Database, StoreError, engine_of
 from monitor.former import put_names
 from monitor.mailqueue import MailQueue, known_since
+from monitor.pastsessions import PastSessions
 from monitor.tables import (
     EVENTS,
     INCIDENTS,
@@ -79,6 +80,8 @@ class Store:
         self._database = Database(url)
         self.mails = MailQueue(self._database)
         """What `alerts.outbox` takes from."""
+        self.past_sessions = PastSessions(self._database)
+        """How meetings went."""
         self._run_id: int | None = None
 
     @property

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from monitor.core.model import Explanation, Incident, Letter, Notification, Silence
+from monitor.core.quality import Quality, SessionQuality
 
 metadata = sa.MetaData()
 
@@ -118,11 +119,26 @@ LEARNT = sa.Table(
     sa.Column("blob", sa.LargeBinary, nullable=False),
 )
 
+PAST_SESSIONS = sa.Table(
+    "past_session",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("meeting", sa.String, nullable=False),
+    sa.Column("begins", sa.String, nullable=False, index=True),
+    sa.Column("ends", sa.String, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("importance", sa.String, nullable=False),
+    *(sa.Column(each.value, sa.Integer, nullable=False) for each in Quality),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.UniqueConstraint("meeting", "begins"),
+)
+
 incident_json = TypeAdapter(Incident)
 because_json = TypeAdapter(Explanation)
 notification_json = TypeAdapter(Notification)
 letter_json = TypeAdapter(Letter)
 silence_json = TypeAdapter(Silence)
+session_json = TypeAdapter(SessionQuality)
 
 
 def written(at: datetime) -> str:

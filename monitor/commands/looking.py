@@ -7,21 +7,22 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import click
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from monitor.commands.shared import LANGUAGE, SETTINGS, ask_daemon, fail, find_target, tell_daemon, told_at
+from monitor.commands.shared import LANGUAGE, SETTINGS, ask_daemon, fail, find_target, moment, tell_daemon, told_at
 from monitor.core.advice import SENTENCES
 from monitor.core.model import Check, Counts, Importance, Inventory, Limit, Outcome, State, Target
+from monitor.core.quality import Quality
 from monitor.core.readiness import Readiness
-from monitor.core.words import EN, WORDS, Language
+from monitor.core.words import EN, LOCAL, WORDS, Language
 from monitor.files import load_all
 from monitor.yamlfile import ConfigError
 from probes.registry import Request, load, run_once
@@ -72,17 +73,34 @@ def incidents(path: Path) -> None:
 
 @click.command()
 @click.argument("meeting", required=False)
+@click.option("--past", is_flag=True, help="How those of the last days went; with MEETING its own.")
+@click.option(
+    "--session", "begins", callback=moment,
+    help="How the session of MEETING that began then went, or goes: 2026-11-23T08:00, in Viet Nam without a zone.",
+)  # fmt: skip
 @LANGUAGE
 @SETTINGS
-def meetings(meeting: str | None, lang: Language, path: Path) -> None:
+def meetings(meeting: str | None, past: bool, begins: datetime | None, lang: Language, path: Path) -> None:
     """List the meetings of the next days with how ready their rooms are; of MEETING (its id) room by room, what serves all first."""
-    if meeting is None:
-        found = ask_daemon(path, "/api/v1/meetings")["meetings"]
-        for each in found:
+    if begins is not None:
+        if meeting is None or past:
+            raise click.UsageError("--session goes with MEETING and without --past")
+        _show_session(path, meeting, begins, lang)
+    elif meeting is None or past:
+        chosen = [("past", "true")] if past else []
+        chosen += [("id", meeting)] if meeting else []
+        found = ask_daemon(path, f"/api/v1/meetings?{urlencode(chosen)}")
+        if "error" in found:
+            fail(found["error"])
+        for each in found["meetings"]:
             click.echo(_meeting_line(each, lang))
-        if not found:
-            click.echo(_MEETINGS["none"][lang])
-        return
+        if not found["meetings"]:
+            click.echo(_MEETINGS["none before" if past else "none"][lang])
+    else:
+        _show_meeting(path, meeting, lang)
+
+
+def _show_meeting(path: Path, meeting: str, lang: Language) -> None:
     shown = ask_daemon(path, f"/api/v1/meetings/{quote(meeting, safe='')}?lang={lang}")
     if "error" in shown:
         fail(_MEETINGS["unknown"][lang])
@@ -97,12 +115,57 @@ def meetings(meeting: str | None, lang: Language, path: Path) -> None:
             click.echo(f"      {room['call']}{', ' if room['circuit'] else ''}{room['circuit'] or ''}")
 
 
+def _show_session(path: Path, meeting: str, begins: datetime, lang: Language) -> None:
+    at = begins.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    shown = ask_daemon(path, f"/api/v1/meetings/{quote(meeting, safe='')}/{at}?lang={lang}")
+    if "error" in shown:
+        fail(_MEETINGS["no session"][lang])
+    click.echo(_meeting_line(shown, lang))
+    if shown["so_far"]:
+        click.echo(_MEETINGS["so far"][lang].format(WORDS[lang].moment(datetime.fromisoformat(shown["so_far"]))))
+    for room in shown["rooms"]:
+        if room["quality"] != Quality.GOOD:
+            said = f"{_quality(room['quality'], lang)}: {room['name']} ({room['target']})"
+            click.echo(f"  {said}: {room['why']}" if room["why"] else f"  {said}")
+            for each in room["times"]:
+                since, until = (datetime.fromisoformat(each[end]) for end in ("begins", "ends"))
+                times = "–".join(f"{at.astimezone(LOCAL):%H:%M:%S}" for at in (since, until))
+                click.echo(f"      {times} ({WORDS[lang].lasted(since, until)})")
+            if told := _figures(room, lang):
+                click.echo(f"      {told}")
+
+
+def _figures(room: Mapping[str, Any], lang: Language) -> str:
+    """What was measured of a room that was not good; empty: nothing."""
+    words, told, names = WORDS[lang], [], _FIGURES[lang]
+    if room["loss_ratio_mean"] is not None:
+        mean, worst = (words.figure(room[f"loss_ratio_{each}"] * 100) for each in ("mean", "worst"))
+        told.append(f"{names[0]} {mean} / {worst} %")
+    if room["delay_seconds_mean"] is not None:
+        mean, worst = (words.seconds(room[f"delay_seconds_{each}"]) for each in ("mean", "worst"))
+        told.append(f"{names[1]} {mean} / {worst}")
+    if room["mos_least"] is not None:
+        told.append(f"MOS {words.figure(room['mos_least'])}")
+    return ", ".join(told)
+
+
+_FIGURES = {"vi": ("mất gói", "độ trễ"), "en": ("loss", "delay")}
 _MEETINGS = {
     "none": {"vi": "không có cuộc họp nào trong 7 ngày tới", "en": "no meeting in the next 7 days"},
     "unknown": {
         "vi": "sắp tới không có cuộc họp nào mang mã này; `meetings` liệt kê các cuộc họp sắp tới",
         "en": "no meeting of this id comes soon; `meetings` lists those that come",
     },
+    "none before": {
+        "vi": "không có cuộc họp nào trong 31 ngày qua",
+        "en": "no meeting in the last 31 days",
+    },
+    "no session": {
+        "vi": "không có buổi họp nào bắt đầu lúc đó; `meetings --past` liệt kê các buổi đã qua",
+        "en": "no session of it began then; `meetings --past` lists those that are over",
+    },
+    "so far": {"vi": "  đang họp hoặc vừa xong, tính đến {}", "en": "  it runs or was over just now: until {}"},
+    "soon": {"vi": "kết quả có sau vài phút", "en": "the result comes in a few minutes"},
     "roomless": {"vi": "không có phòng họp", "en": "no rooms"},
     "servers": {"vi": "phục vụ mọi phòng", "en": "serving all rooms"},
     "important": {"vi": " (quan trọng)", "en": " (important)"},
@@ -113,11 +176,20 @@ def _readiness(name: str, lang: Language) -> str:
     return SENTENCES[lang].readiness[name].lower()
 
 
+def _quality(name: str, lang: Language) -> str:
+    return SENTENCES[lang].quality[name].lower()
+
+
 def _meeting_line(meeting: Mapping[str, Any], lang: Language) -> str:
     begins, ends = (datetime.fromisoformat(meeting[each]) for each in ("begins", "ends"))
-    counts = [f"{number} {_readiness(each, lang)}" for each, number in meeting["readiness"].items() if number]
-    served = [f"{number} {_readiness(each, lang)}" for each, number in meeting["servers_readiness"].items() if number]
-    rooms = ", ".join(counts) or _MEETINGS["roomless"][lang]
+    counted = meeting.get("readiness") or meeting.get("quality") or {}
+    named = _readiness if "readiness" in meeting else _quality
+    counts = [f"{number} {named(each, lang)}" for each, number in counted.items() if number]
+    soon = "quality" in meeting and meeting["quality"] is None
+    rooms = ", ".join(counts) or _MEETINGS["soon" if soon else "roomless"][lang]
+    served = [
+        f"{number} {_readiness(each, lang)}" for each, number in meeting.get("servers_readiness", {}).items() if number
+    ]
     rooms += f"; {_MEETINGS['servers'][lang]}: {', '.join(served)}" if served else ""
     important = _MEETINGS["important"][lang] if meeting["importance"] == Importance.HIGH else ""
     return f"{meeting['id']}  {WORDS[lang].session(begins, ends)}  {meeting['title']}{important}: {rooms}"

@@ -17,6 +17,10 @@ class Sentences:
     readiness: Mapping[str, str]
     because: Mapping[str, str]
     """By `because`, or by `because/serves` of what serves all rooms."""
+    quality: Mapping[str, str]
+    """How it went, when the meeting is over."""
+    own_equipment: str
+    """That of a room, where nothing in front of it was the reason."""
     todo: Mapping[str, str]
     """By `because`, or by `because/serves`, or by `because/role` of what is the reason, or `because/reason` or `because/says` of what is seen of it."""
 
@@ -24,6 +28,8 @@ class Sentences:
 SENTENCES: Mapping[str, Sentences] = {
     "vi": Sentences(
         readiness={"not-ready": "Chưa sẵn sàng", "at-risk": "Có nguy cơ", "ready": "Sẵn sàng"},
+        quality={"cut": "Bị cắt", "poor": "Không ổn định", "unseen": "Không có số liệu", "good": "Tốt"},
+        own_equipment="thiết bị của phòng họp",
         because={
             "ready": "sẵn sàng",
             "down": "phòng họp không kết nối được: {trouble}",
@@ -66,6 +72,8 @@ SENTENCES: Mapping[str, Sentences] = {
     ),
     "en": Sentences(
         readiness={"not-ready": "Not ready", "at-risk": "At risk", "ready": "Ready"},
+        quality={"cut": "Cut off", "poor": "Unsteady", "unseen": "Not seen", "good": "Good"},
+        own_equipment="the equipment of the room",
         because={
             "ready": "ready",
             "down": "the room cannot be reached: {trouble}",

@@ -6,7 +6,7 @@ PURE. The database makes these, the page of an incident and the API read them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.core.model import Happening, Incident, IncidentEvent, Silence
 
@@ -24,6 +24,18 @@ class Told:
     """As in the outbox: `queued`, `sent`, `failed` …"""
     sent: datetime | None = None
     """When a relay took it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """One mail about a session of a meeting, and what became of it, as in `Told`."""
+
+    to: str
+    before: timedelta | None
+    """How long before the session it told of its rooms; None: how it went, after it."""
+    at: datetime
+    status: str
+    sent: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

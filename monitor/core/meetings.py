@@ -6,12 +6,14 @@ long, and all that is asked is a look at a tuple until the next of them comes, b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from monitor.core.graph import Graph
 from monitor.core.model import Cause, Importance, Incident, Meeting, Session, State, Threat
+from monitor.core.words import LOCAL
 
 AHEAD = timedelta(hours=24)
 """An incident threatens meetings that run, or begin within this time: who has it knows by when it must be over."""
@@ -89,6 +91,29 @@ class Calendar:
         moments += [series.next.begins - self._ahead for series in self._series if series.next is not None]
         self._near = tuple(found)
         self._from, self._until = now, min((at for at in moments if at > now), default=None)
+
+
+def path_of(meeting: str, begins: datetime) -> str:
+    """Where the page of one session of a meeting is, as people write its time: in Viet Nam."""
+    local = begins.astimezone(LOCAL).replace(tzinfo=None)
+    return f"/meetings/{meeting}/{local.isoformat(timespec='seconds' if local.second else 'minutes')}"
+
+
+_ADDRESS = re.compile(r"[a-z0-9-]+/[0-9T:-]+")
+
+
+def address_of_session(text: str) -> str:
+    """What follows `/meetings/` in such a path; empty where it is none, so that no link of a mail leads elsewhere."""
+    return text if _ADDRESS.fullmatch(text) else ""
+
+
+def read_begins(text: str) -> datetime | None:
+    """When a session begins, as a path or a command names it: ISO 8601, of Viet Nam where it names no zone; None: it is no time."""
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=LOCAL)).astimezone(UTC)
+    except (ValueError, OverflowError):  # the first day of the year 1 has no time in UTC
+        return None
 
 
 def threats(

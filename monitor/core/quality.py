@@ -6,17 +6,19 @@ Pure: time comes in with each call.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.core.graph import Graph
 from monitor.core.lasthour import ECHO, ECHO_RTT
 from monitor.core.ledger import Interval, Span
-from monitor.core.model import Cause, Incident, Observation, Outcome, Role, Session, State
+from monitor.core.model import Cause, Importance, Incident, Observation, Outcome, Role, Session, State
 from monitor.core.readiness import hurt_by_incident
 from monitor.core.seen import CUT
+from monitor.core.words import CONFERENCE_SERVERS
 
 JITTER, MOS = "probe_icmp_jitter_seconds", "probe_media_mos"
 MOSTLY = 0.5
@@ -35,6 +37,8 @@ class Quality(StrEnum):
     GOOD = "good"
 
 
+TELLING = frozenset({Cause.POWER, Cause.LAN, Cause.SHARED, Cause.VANTAGE})
+"""Causes that say more than the name of the root."""
 RANK: Mapping[Quality, int] = {each: rank for rank, each in enumerate(Quality)}
 
 
@@ -56,6 +60,16 @@ class Gauge:
     def mean(self) -> float | None:
         """None: nothing was measured."""
         return self.total / self.number if self.number else None
+
+    @property
+    def lowest(self) -> float | None:
+        """The same of the least."""
+        return self.least if self.number else None
+
+    @property
+    def highest(self) -> float | None:
+        """The same of the most."""
+        return self.most if self.number else None
 
 
 @dataclass(slots=True)
@@ -90,10 +104,44 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What was measured of a room and its line over a session, as it is kept. None: nothing was."""
+
+    loss_mean: float | None = None
+    """Of the line, ratio 0 to 1."""
+    loss_worst: float | None = None
+    delay_mean: float | None = None
+    """Of the line, round trip in seconds."""
+    delay_worst: float | None = None
+    jitter_mean: float | None = None
+    """Of the line, seconds."""
+    mos_least: float | None = None
+    """Of calls to the room, 1 to 4.5."""
+
+
+NOTHING = Figures()
+
+
+def figures(line: Measured | None, room: Measured | None) -> Figures:
+    """What is kept of what was measured of a room and of the line that stands for it; no digits that say nothing."""
+    way, own = line or Measured(), room or Measured()
+    return Figures(
+        loss_mean=_kept(way.loss.mean), loss_worst=_kept(way.loss.highest), delay_mean=_kept(way.delay.mean),
+        delay_worst=_kept(way.delay.highest), jitter_mean=_kept(way.jitter.mean), mos_least=_kept(own.mos.lowest),
+    )  # fmt: skip
+
+
+def _kept(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoomQuality:
     """How a session went in one room."""
 
     target: str
+    serves: bool = False
+    """It is none, but what all rooms need."""
     quality: Quality = Quality.GOOD
     of: str = ""
     """The target that was the reason; the room itself where nothing in front of it was."""
@@ -104,6 +152,49 @@ class RoomQuality:
     """When it was so, …"""
     seconds: float = 0.0
     """… and for how long in all."""
+    line: str = ""
+    """The line of its site whose figures stand for it; empty: it has none."""
+    figures: Figures = NOTHING
+
+    @property
+    def lasting(self) -> timedelta:
+        """For how long in all."""
+        return timedelta(seconds=self.seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Went:
+    """A session that is over, in a line of a list."""
+
+    session: Session
+    title: str
+    importance: Importance
+    counts: Mapping[Quality, int] | None
+    """How many rooms went how; None: it is reckoned soon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionQuality:
+    """How a session went in its rooms, as it was told once; or how it has gone so far."""
+
+    session: Session
+    title: str
+    importance: Importance
+    rooms: tuple[RoomQuality, ...]
+    """The worst first, and of those the longest."""
+    measured_seconds: float = 0.0
+    """For how much of it figures are known: a restart forgets those before it."""
+    so_far: datetime | None = None
+    """Up to when it is reckoned; None: it is over, and nothing of this changes any more."""
+
+    def counts(self) -> dict[Quality, int]:
+        """How many rooms went how."""
+        found = Counter(each.quality for each in self.rooms if not each.serves)
+        return {each: found[each] for each in Quality}
+
+    def went(self) -> Went:
+        """It in a line."""
+        return Went(session=self.session, title=self.title, importance=self.importance, counts=self.counts())
 
 
 Past = Mapping[str, Sequence[Interval]]
@@ -140,12 +231,36 @@ def judge(
 ) -> tuple[RoomQuality, ...]:
     """Each room that is still in the inventory, the worst first, and of those the longest."""
     hurt = hurt_by_incident(incidents)
-    return worst_first(_room(each, session, past, ways, hurt) for each in rooms if each in ways.graph.targets)
+    known = ways.graph.targets
+    found = (_room(each, session, past, ways, hurt) for each in rooms if each in known)
+    return worst_first(replace(each, serves=known[each.target].kind in CONFERENCE_SERVERS) for each in found)
 
 
 def worst_first(rooms: Iterable[RoomQuality]) -> tuple[RoomQuality, ...]:
     """And of those the longest."""
     return tuple(sorted(rooms, key=lambda each: (RANK[each.quality], -each.seconds)))
+
+
+def with_figures(
+    rooms: Iterable[RoomQuality], lines: Mapping[str, str], measured: Mapping[str, Measured]
+) -> tuple[RoomQuality, ...]:
+    """The same with what was measured of each and of its line; `lines` has that by room, `measured` is by target."""
+    return tuple(
+        replace(each, line=line, figures=figures(measured.get(line), measured.get(each.target)))
+        for each in rooms
+        for line in (lines.get(each.target, ""),)
+    )
+
+
+def alike(rooms: Iterable[RoomQuality]) -> list[list[RoomQuality]]:
+    """Those that were not good, in their order, together those that suffered from the same thing."""
+    found: dict[tuple[Quality, str, str], list[RoomQuality]] = {}
+    for each in rooms:
+        if each.quality is not Quality.GOOD:
+            cause = each.cause if each.cause in TELLING else None
+            of = "" if each.of == each.target and not each.serves else each.of
+            found.setdefault((each.quality, of, cause or ""), []).append(each)
+    return list(found.values())
 
 
 def _room(room: str, session: Session, past: Past, ways: Ways, hurt: Mapping[str, Incident]) -> RoomQuality:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from monitor.core.ledger import By, Report, Span, Totals, read_span
 from monitor.core.life import Life
 from monitor.core.model import Acknowledgement, Incident, Inventory, Observation, Silence, State, Target, Threat, Window
+from monitor.core.words import WORDS
 from monitor.web.overview import case_of, known_incident, site_of, view_of
 from monitor.web.view import TargetView, View
 from monitor.web.words import machine_time
@@ -149,6 +150,14 @@ def page(found: list[T], query: Query) -> tuple[list[T], Json]:
     offset = query.number("offset", 0, 0, MAX_OFFSET)
     limit = query.number("limit", MAX_ITEMS, 1, MAX_ITEMS)
     return found[offset : offset + limit], {"total": len(found), "offset": offset}
+
+
+def language(pairs: Collection[tuple[str, str]]) -> str:
+    """The language of a query that takes nothing else."""
+    wanted = Query(pairs, ("lang",)).last("lang") or "vi"
+    if wanted not in WORDS:
+        raise BadQueryError(f"lang must be one of {', '.join(WORDS)}")
+    return wanted
 
 
 def target_json(target: Target, view: TargetView, inventory: Inventory) -> Json:

@@ -20,14 +20,18 @@ from alerts.grafana import ENDING
 from alerts.links import Act
 from monitor.core.advice import SENTENCES
 from monitor.core.explain import explain_all, explain_severity
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
+from monitor.core.meetings import path_of
 from monitor.core.model import Incident, Inventory, Severity, State
+from monitor.core.quality import SessionQuality, Went
+from monitor.core.readiness import Outlook
 from monitor.core.severity import RANK as SEVERITY_RANK
 from monitor.core.words import dialled
+from monitor.web import sessions
 from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.desk import LASTING
 from monitor.web.drawing import CHART_SIZE, HEIGHT, PERIODS, REACH, SLOTS
-from monitor.web.meetings import LEVELS, advices, alike, level_of, outlook_of
+from monitor.web.meetings import LEVELS, advices, alike, level_of
 from monitor.web.overview import (
     HURT,
     RANK,
@@ -50,6 +54,7 @@ from monitor.web.overview import (
 )
 from monitor.web.phrases import PHRASES
 from monitor.web.quiet import told_silence, told_work
+from monitor.web.sessions import page_of as page_of_session
 from monitor.web.sitepage import Past, call_of, page_of
 from monitor.web.story import story
 from monitor.web.view import TargetView, View
@@ -66,6 +71,10 @@ MAX_CLOSED = 5
 MAX_IMPACT = 500
 MAX_EVIDENCE = 50
 MAX_ROOMS = 12
+MAX_OPEN = 24
+"""Longer lists of rooms are folded."""
+MAX_INCIDENTS = 5
+"""Of those that hurt rooms in the same way."""
 MAX_LINES = 10
 MAX_MEETINGS = 3
 MAX_WALL_CASES = 6
@@ -185,8 +194,11 @@ class Board:
             signs_well=all(result == "sent" for result, _ in found.signs.values()), lag_well=LAG_WELL_SECONDS,
         )  # fmt: skip
 
-    def site(self, view: View, site_id: str, words: Words, now: datetime, past: Past | None = None) -> str | None:
-        """One site with all its targets and, when it is known, their past; None when there is none."""
+    def site(
+        self, view: View, site_id: str, words: Words, now: datetime,
+        past: Past | None = None, session: SessionQuality | None = None,
+    ) -> str | None:  # fmt: skip
+        """One site with all its targets and, when it is known, their past and the last session in its rooms; None when there is none."""
         inventory, states = view.inventory(), view.states()
         found = one_site(inventory, states, site_id)
         if found is None:
@@ -204,14 +216,15 @@ class Board:
             found=found,
             page=page_of(found, view, words, now, past or {}),
             known=past is not None,
+            session=session,
+            went={each.target: each for each in session.rooms} if session else {},
             cases=[(each, call_of(each)) for each in touching[:MAX_CARDS]],
             level=level,
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
             marks_of=lambda member: marks(member, words),
             reach=REACH,
-            slots=SLOTS,
-            height=HEIGHT,
             size=CHART_SIZE,
+            **_quality(words),
         )
 
     def incident(
@@ -244,28 +257,43 @@ class Board:
             evidence=incident.evidence[:MAX_EVIDENCE],
             weighed=explain_severity(incident, words),
             meetings=[(each, rooms_shown(each.rooms, inventory, words)) for each in incident.meetings],
+            path_of=path_of,
             explained=explain_all(life.events, words) if life is not None else "",
             marks=marks(view_of(states, incident.root), words, incident),
         )
 
-    def meetings(self, view: View, words: Words, now: datetime) -> str:
-        """The meetings of the next days."""
+    def meetings(self, view: View, words: Words, now: datetime, past: Sequence[Went] | None = ()) -> str:
+        """The meetings of the next days, and how those of the last went; None: they cannot be read now."""
         found = view.meetings()
         return self._render(
             "meetings.html", words, now, here="/meetings", view=view, found=[(each, level_of(each)) for each in found[:MAX_IMPACT]],
             total=len(found), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
+            known=past is not None, past=past or (), **_quality(words),
         )  # fmt: skip
 
-    def meeting(self, view: View, meeting: str, words: Words, now: datetime) -> str | None:
-        """One meeting, the session that runs or comes next, with its rooms; None when none comes soon."""
-        found = outlook_of(view, meeting)
-        if found is None:
-            return None
+    def meeting(
+        self, view: View, found: Outlook, words: Words, now: datetime,
+        so_far: SessionQuality | None = None, past: Sequence[Went] = (), mails: Sequence[Posted] = (),
+    ) -> str:  # fmt: skip
+        """A session that runs or comes next, with its rooms; how it has gone so far, and how those before it went."""
         rooms = advices(found.rooms, view.inventory(), words)
         servers = advices(found.servers, view.inventory(), words)
         return self._render(
             "meeting.html", words, now, view=view, found=found, level=level_of(found), rooms=rooms[:MAX_IMPACT], groups=alike(rooms[:MAX_IMPACT]),
             servers=servers, server_groups=alike(servers), rooms_total=len(rooms), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
+            held=so_far, told=page_of_session(so_far, view.inventory(), words) if so_far else None, past=past, mails=sessions.mails_of(mails, words), **_quality(words),
+        )  # fmt: skip
+
+    def session(
+        self, view: View, found: SessionQuality, words: Words, now: datetime,
+        past: Sequence[Went] = (), mails: Sequence[Posted] = (),
+    ) -> str:  # fmt: skip
+        """How a session went in its rooms, or has gone so far; the mails about it, and the others of its meeting."""
+        told = page_of_session(found, view.inventory(), words)
+        others = [each for each in past if each.session != found.session]
+        return self._render(
+            "session.html", words, now, view=view, held=found, told=told, past=others, mails=sessions.mails_of(mails, words),
+            **_quality(words),
         )  # fmt: skip
 
     def act(self, view: View, offer: Offer | Refusal, words: Words, now: datetime, *, done: bool) -> str:
@@ -340,6 +368,8 @@ class Board:
             signs=SIGNS,
             letters=LETTERS,
             max_rows=MAX_IMPACT,
+            max_open=MAX_OPEN,
+            max_incidents=MAX_INCIDENTS,
             order=WORST_FIRST,
             name_of=words.name,
             trouble=lambda of: words.trouble(of.reason, of.says),
@@ -349,6 +379,14 @@ class Board:
             script_hash=self._script_hash,
             warnings=warnings(view, health, words),
         )
+
+
+def _quality(words: Words) -> dict[str, Any]:
+    """What the templates need to say how a session went."""
+    return {
+        "quality": SENTENCES[words.language].quality, "quality_levels": sessions.LEVELS, "level_of_session": sessions.level_of,
+        "path_of": path_of, "height": HEIGHT, "slots": SLOTS,
+    }  # fmt: skip
 
 
 def rooms_shown(rooms: Sequence[str], inventory: Inventory, words: Words) -> str:

@@ -8,7 +8,8 @@ from monitor.core.advice import Advice, advise
 from monitor.core.model import Inventory
 from monitor.core.readiness import Outlook, Readiness, Room
 from monitor.core.words import WORDS
-from monitor.web.api import BadQueryError, Json, Query, page
+from monitor.web.api import Json, Query, language, page
+from monitor.web.sessions import past_sessions
 from monitor.web.view import View
 from monitor.web.words import Words, machine_time
 
@@ -41,23 +42,27 @@ def alike(rooms: Iterable[Advice]) -> list[tuple[Advice, ...]]:
     return [tuple(each) for each in found.values()]
 
 
-def meetings(view: View, pairs: Collection[tuple[str, str]]) -> Json:
-    """Answer of /api/v1/meetings: the sessions of the next days."""
-    found, rest = page(list(view.meetings()), Query(pairs, ("limit", "offset")))
+async def meetings(view: View, pairs: Collection[tuple[str, str]]) -> Json | None:
+    """Answer of /api/v1/meetings: the sessions of the next days, or of the last; None when those cannot be read now."""
+    query = Query(pairs, ("past", "id", "limit", "offset"))
+    if query.flag("past"):
+        page([], query)  # a mistake is told before the work
+        past = await view.past_sessions()
+        return None if past is None else past_sessions(past, query)
+    wanted = query.values("id")
+    found, rest = page([each for each in view.meetings() if not wanted or each.meeting.id in wanted], query)
     return {"meetings": [outlook_json(each) for each in found], **rest}
 
 
 def meeting(view: View, wanted: str, pairs: Collection[tuple[str, str]]) -> Json | None:
     """Answer of /api/v1/meetings/{id}; None when none of this id comes soon."""
-    language = Query(pairs, ("lang",)).last("lang") or "vi"
-    if language not in WORDS:
-        raise BadQueryError(f"lang must be one of {', '.join(WORDS)}")
+    words = WORDS[language(pairs)]
     found = outlook_of(view, wanted)
     if found is None:
         return None
     inventory = view.inventory()
     told = {
-        name: [_room_json(advise(each, inventory, WORDS[language])) for each in rooms]
+        name: [_room_json(advise(each, inventory, words)) for each in rooms]
         for name, rooms in (("servers", found.servers), ("rooms", found.rooms))
     }
     return outlook_json(found) | told

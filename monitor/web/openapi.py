@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import cast
 
 from monitor.core.ledger import LONGEST, By
 from monitor.core.model import Cause, Importance, Outcome, Reason, Role, Severity, State
+from monitor.core.quality import Quality
 from monitor.core.readiness import Readiness
 from monitor.core.words import WORDS
 from monitor.web.api import MAX_ITEMS, MAX_OFFSET, SECONDS, Json
@@ -31,8 +33,9 @@ def description() -> Json:
             "/api/v1/targets": {"get": _list("targets", "Target", _target_parameters())},
             "/api/v1/incidents": {"get": _list("incidents", "Incident", [_parameter("open", {"type": "boolean"})])},
             "/api/v1/incidents/{id}": {"get": _one_incident()},
-            "/api/v1/meetings": {"get": _list("meetings", "Meeting", [])},
+            "/api/v1/meetings": {"get": _meetings()},
             "/api/v1/meetings/{id}": {"get": _one_meeting()},
+            "/api/v1/meetings/{id}/{begins}": {"get": _one_session()},
             "/api/v1/silences": {"get": _list("silences", "Silence", [])},
             "/api/v1/maintenance": {"get": _list("maintenance", "Work", [])},
             "/api/v1/monitor": {"get": _monitor()},
@@ -46,6 +49,8 @@ def description() -> Json:
                 "Threat": _threat(),
                 "Meeting": _meeting(),
                 "Room": _room(),
+                "PastMeeting": _past_meeting(),
+                "RoomQuality": _room_quality(),
                 "Silence": _silence_in_force(),
                 "Work": _work(),
                 "Monitor": _workings(),
@@ -268,12 +273,90 @@ def _check() -> Json:
     )
 
 
+def _meetings() -> Json:
+    past: Json = {"type": "boolean", "default": False}
+    told = _list("meetings", "Meeting", [_parameter("id", TEXT), {"name": "past", "in": "query", "schema": past}])
+    either: Json = {"anyOf": [_reference("Meeting"), _reference("PastMeeting")]}
+    answer = _answer(
+        "The sessions of the next days, or with `past=true` those of the last, the last first",
+        _object(meetings={"type": "array", "maxItems": MAX_ITEMS, "items": either}, total=COUNT, offset=COUNT),
+    )
+    unread = _answer("The database cannot be read now", _reference("Error"))
+    return {**told, "responses": {**cast("Json", told["responses"]), "200": answer, "503": unread}}
+
+
+def _one_session() -> Json:
+    name: Json = {"in": "path", "required": True}
+    told = _object(
+        so_far={**TIME_OR_NONE, "description": "up to when it is reckoned; null: it is over, and this does not change"},
+        measured_seconds={"type": "number", "minimum": 0, "description": "for how much of it figures are known"},
+        rooms={"type": "array", "items": _reference("RoomQuality")},
+    )
+    return {
+        "summary": "How one session of a meeting went in its rooms, or has gone so far",
+        "parameters": [
+            {**name, "name": "id", "schema": TEXT},
+            {**name, "name": "begins", "schema": {**TIME, "description": "as listed; without a zone of Viet Nam"}},
+            _language(),
+        ],
+        "responses": {
+            "200": _answer("The session, its rooms the worst first", {"allOf": [_reference("PastMeeting"), told]}),
+            "400": _answer("A parameter that is not understood", _reference("Error")),
+            "404": _answer("None began then, or the database cannot be read now", _reference("Error")),
+        },
+    }
+
+
+def _language() -> Json:
+    return {"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(WORDS), "default": "vi"}}
+
+
+def _past_meeting() -> Json:
+    return _object(
+        id=TEXT,
+        title=TEXT,
+        importance=_one_of(Importance),
+        begins=TIME,
+        ends=TIME,
+        quality={
+            **_object(**{each.value: COUNT for each in Quality}),
+            "type": ["object", "null"],
+            "description": "how many of its rooms; null: it is reckoned soon",
+        },
+        page={"type": "string", "description": "its path on the board"},
+    )
+
+
+def _room_quality() -> Json:
+    figure: Json = {"type": ["number", "null"]}
+    line = {**figure, "description": "of the line"}
+    return _object(
+        target=TEXT,
+        name=TEXT,
+        serves={"type": "boolean", "description": "it is no room, and not counted as one, but what all rooms need"},
+        quality=_one_of(Quality),
+        seconds={"type": "number", "minimum": 0, "description": "for how long it was so"},
+        times={"type": "array", "items": _object(begins=TIME, ends=TIME)},
+        because_of={**TEXT_OR_NONE, "description": "id of the target that was the reason"},
+        why={"type": "string", "description": "the same in the language asked for; empty: nothing"},
+        cause={"enum": [*(each.value for each in Cause), None]},
+        incident={**TEXT_OR_NONE, "description": "id of the incident that hurt it"},
+        line={**TEXT_OR_NONE, "description": "id of the line whose figures stand for it"},
+        loss_ratio_mean=line,
+        loss_ratio_worst=line,
+        delay_seconds_mean=line,
+        delay_seconds_worst=line,
+        jitter_seconds_mean=line,
+        mos_least={**figure, "description": "of calls to the room"},
+    )
+
+
 def _one_meeting() -> Json:
     return {
         "summary": "The session of a meeting that runs or comes next, with its rooms",
         "parameters": [
             {"name": "id", "in": "path", "required": True, "schema": TEXT},
-            {"name": "lang", "in": "query", "schema": {"type": "string", "enum": list(WORDS), "default": "vi"}},
+            _language(),
         ],
         "responses": {
             "200": _answer("The meeting, its rooms the worst first", _with_rooms()),

@@ -7,7 +7,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
+from monitor.core.meetings import read_begins
+from monitor.core.quality import SessionQuality
+from monitor.core.words import ROOM
 from monitor.web.board import Board
+from monitor.web.meetings import outlook_of
 from monitor.web.sitepage import past_span
 from monitor.web.view import View
 from monitor.web.words import Words
@@ -16,7 +20,8 @@ KEPT = timedelta(seconds=1)
 MOST_KEPT = 64
 
 PATHS = (
-    "/", "/wall", "/wall/light", "/sites/{id}", "/incidents/{id:.+}", "/meetings", "/meetings/{id}", "/silences", "/monitor",
+    "/", "/wall", "/wall/light", "/sites/{id}", "/incidents/{id:.+}", "/meetings", "/meetings/{id}",
+    "/meetings/{id}/{begins}", "/silences", "/monitor",
 )  # fmt: skip
 
 
@@ -37,7 +42,6 @@ class Pages:
             "/": board.overview,
             "/wall": board.wall,
             "/wall/light": partial(board.wall, theme="light"),
-            "/meetings": board.meetings,
             "/silences": board.silences,
             "/monitor": board.monitor,
         }
@@ -68,6 +72,8 @@ class Pages:
         self._kept[key] = page
 
     async def _make(self, path: str, words: Words, now: datetime) -> Page:
+        if path == "/meetings":
+            return Page(200, self._board.meetings(self._view, words, now, await self._view.past_sessions()), now)
         if path in self._whole:
             return Page(200, self._whole[path](self._view, words, now), now)
         kind, _, id_ = path.removeprefix("/").partition("/")
@@ -80,10 +86,39 @@ class Pages:
     async def _site(self, site: str, words: Words, now: datetime) -> str | None:
         known = site in self._view.inventory().sites
         past = await self._view.past(site, past_span(now)) if known else None
-        return self._board.site(self._view, site, words, now, past)
+        return self._board.site(self._view, site, words, now, past, await self._last_session(site))
+
+    async def _last_session(self, site: str) -> SessionQuality | None:
+        """The last that was held in a room of the site."""
+        inventory = self._view.inventory()
+        rooms = {each.id for each in inventory.targets.values() if each.site == site and each.kind == ROOM}
+        if not rooms:
+            return None
+        for each in await self._view.past_sessions() or ():
+            meeting = inventory.meetings.get(each.session.meeting)
+            if meeting is not None and not rooms.isdisjoint(meeting.rooms):
+                return await self._view.session(each.session.meeting, each.session.begins)
+        return None
 
     async def _incident(self, id_: str, words: Words, now: datetime) -> str | None:
         return self._board.incident(self._view, id_, words, now, await self._view.life(id_))
 
     async def _meeting(self, id_: str, words: Words, now: datetime) -> str | None:
-        return self._board.meeting(self._view, id_, words, now)
+        """Its session that runs or comes next; where none does, the last."""
+        meeting, _, begins = id_.partition("/")
+        past = [each for each in await self._view.past_sessions() or () if each.session.meeting == meeting]
+        comes = None if begins else outlook_of(self._view, meeting)
+        at = (
+            read_begins(begins)
+            if begins
+            else comes.session.begins
+            if comes
+            else past[0].session.begins
+            if past
+            else None
+        )
+        found = await self._view.session(meeting, at) if at is not None else None
+        mails = await self._view.posted(meeting, at) if at is not None else ()
+        if comes is not None:
+            return self._board.meeting(self._view, comes, words, now, found, past, mails)
+        return self._board.session(self._view, found, words, now, past, mails) if found else None

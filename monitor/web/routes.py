@@ -15,7 +15,10 @@ from datetime import UTC, datetime
 
 from aiohttp import hdrs, web
 
-from monitor.web import acts, api, meetings, quiet, workings
+from alerts.quality import table
+from monitor.core.meetings import read_begins
+from monitor.core.quality import SessionQuality
+from monitor.web import acts, api, meetings, quiet, sessions, workings
 from monitor.web.board import Board, words_for
 from monitor.web.desk import BoardActs, Desk
 from monitor.web.door import LASTING, drop
@@ -51,6 +54,8 @@ RELOAD_SENTENCE = (
     "Reloading changes state, so it is not offered over HTTP: "
     "it lives on the control socket (commune-monitor reload) or send SIGHUP.\n"
 )
+UNREADABLE = "the database cannot be read now; the daemon's log says why"
+NO_SESSION = "no session of a meeting began then, or the database cannot be read now"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # with no-referrer a browser sends our own forms from an origin `null`
@@ -150,6 +155,8 @@ class _Routes:
             web.get("/api/v1/incidents/{id:.+}", self._incident),
             web.get("/api/v1/meetings", self._meetings),
             web.get("/api/v1/meetings/{id}", self._meeting),
+            web.get("/api/v1/meetings/{id}/{begins}", self._session),
+            web.get("/meetings/{id}/{begins}/rooms.csv", self._session_table),
             web.get("/api/v1/silences", self._silences),
             web.get("/api/v1/maintenance", self._maintenance),
             web.get("/api/v1/monitor", self._monitor),
@@ -198,7 +205,11 @@ class _Routes:
         return _answer(found)
 
     async def _meetings(self, request: web.Request) -> web.Response:
-        return _json(lambda: meetings.meetings(self._view, list(request.query.items())))
+        try:
+            found = await meetings.meetings(self._view, list(request.query.items()))
+        except api.BadQueryError as error:
+            return _answer({"error": str(error)}, status=400)
+        return _answer({"error": UNREADABLE}, status=503) if found is None else _answer(found)
 
     async def _meeting(self, request: web.Request) -> web.Response:
         try:
@@ -209,13 +220,32 @@ class _Routes:
             return _answer({"error": "no meeting of this id comes soon"}, status=404)
         return _answer(found)
 
+    async def _session(self, request: web.Request) -> web.Response:
+        found = await self._session_of(request)
+        if found is None:
+            return _answer({"error": NO_SESSION}, status=404)
+        return _json(lambda: sessions.session(found, self._view.inventory(), list(request.query.items())))
+
+    async def _session_table(self, request: web.Request) -> web.Response:
+        """The same table that is attached to the mail."""
+        found, words = await self._session_of(request), _words(request)
+        if found is None:
+            return web.Response(text=f"{NO_SESSION}\n", status=404)
+        name, text = await asyncio.to_thread(table, found, self._view.inventory(), words)
+        headers = {hdrs.CONTENT_DISPOSITION: f'attachment; filename="{name}"'}  # an id and a time: nothing to be quoted
+        return web.Response(body=f"\ufeff{text}".encode(), content_type="text/csv", charset="utf-8", headers=headers)
+
+    async def _session_of(self, request: web.Request) -> SessionQuality | None:
+        begins = read_begins(request.match_info["begins"])
+        return await self._view.session(request.match_info["id"], begins) if begins else None
+
     async def _availability(self, request: web.Request) -> web.Response:
         try:
             found = await api.availability(self._view, list(request.query.items()), self._clock())
         except api.BadQueryError as error:
             return _answer({"error": str(error)}, status=400)
         if found is None:
-            return _answer({"error": "the database cannot be read now; the daemon's log says why"}, status=503)
+            return _answer({"error": UNREADABLE}, status=503)
         return _answer(found)
 
     async def _description(self, _: web.Request) -> web.Response:

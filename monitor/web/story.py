@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from alerts.policy import silence_of
 from monitor.core.explain import SENTENCES
-from monitor.core.life import Life, Told
+from monitor.core.life import Life, Posted, Told
 from monitor.core.model import Happening, Incident, IncidentEvent, Inventory, Silence
 from monitor.web.phrases import PHRASES
 from monitor.web.words import Words, clip
@@ -107,11 +107,11 @@ def _mailed(told: Iterable[Told], words: Words) -> Iterator[Line]:
     for (at, what), mails in together.items():
         name = said.get(what) or phrases.get(what, what)
         yield Line(
-            at=at, sign="✉", what=phrases["mailed"].format(what=name), notes=tuple(_delivered(mails, words)), mail=True
+            at=at, sign="✉", what=phrases["mailed"].format(what=name), notes=tuple(delivered(mails, words)), mail=True
         )
 
 
-def _delivered(mails: Sequence[Told], words: Words) -> Iterator[str]:
+def delivered(mails: Sequence[Told | Posted], words: Words) -> Iterator[str]:
     """By what became of them: the recipients, and when a relay took it."""
     phrases = PHRASES[words.language]
     for status in dict.fromkeys(each.status for each in mails):
@@ -122,7 +122,7 @@ def _delivered(mails: Sequence[Told], words: Words) -> Iterator[str]:
         yield f"{phrases.get(status, status)}: {', '.join(names)}"
 
 
-def _name(mail: Told, words: Words) -> str:
+def _name(mail: Told | Posted, words: Words) -> str:
     name = clip(mail.to, 60)
     return f"{name} {words.moment(mail.sent)[:8]}" if mail.sent is not None else name
 

@@ -10,9 +10,10 @@ from typing import Protocol
 from alerts.outbox import UNSENT
 from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Report, Span
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
 from monitor.core.model import Incident, Inventory, Observation, Reason, Silence, State, Window
 from monitor.core.planned import Work
+from monitor.core.quality import SessionQuality, Went
 from monitor.core.readiness import Outlook
 
 
@@ -125,6 +126,15 @@ class View(Protocol):
 
     def meetings(self) -> Sequence[Outlook]:
         """The sessions of the next days with their rooms as they are now, the first begin first."""
+
+    async def past_sessions(self) -> Sequence[Went] | None:
+        """The sessions of meetings that are over, of the last days, the last first; None when they cannot be read now."""
+
+    async def session(self, meeting: str, begins: datetime) -> SessionQuality | None:
+        """How one session went, or has gone so far; None when none has begun then, or it cannot be read now."""
+
+    async def posted(self, meeting: str, begins: datetime) -> Sequence[Posted]:
+        """The mails about one session, before and after it, oldest first."""
 
     def silences(self) -> Sequence[Silence]:
         """Those in force."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.browser.chromium import chromium
 from tests.browser.conftest import served
-from tests.browser.scenes import COMMUNE, POP, one_cut, pop_failure, quiet
+from tests.browser.scenes import COMMUNE, POP, SESSION, one_cut, pop_failure, quiet
 
 SCREENS = {
     "desk": (1920, 1080, False),
@@ -22,7 +22,7 @@ SCREENS = {
 }
 PAGES = {
     "province": "/", "wall": "/wall", "silences": "/silences", "monitor": "/monitor", "meetings": "/meetings",
-    "meeting": "/meetings/giao-ban", "site": f"/sites/{COMMUNE}", "incident": f"/incidents/i-{POP}",
+    "meeting": "/meetings/giao-ban", "session": SESSION, "site": f"/sites/{COMMUNE}", "incident": f"/incidents/i-{POP}",
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ async def manual() -> None:
             line = cut.cases[0].root.partition("/")[0]
             for name, province, path in (
                 ("board", cut, "/"), ("wall", failure, "/wall"), ("commune", cut, f"/sites/{line}"), ("incident", failure, f"/incidents/i-{POP}"),
-                ("meeting", failure, "/meetings/giao-ban"),
+                ("meeting", failure, "/meetings/giao-ban"), ("session", failure, SESSION),
             ):  # fmt: skip
                 async with served(province) as address:
                     await tab.screen(1600, 900)

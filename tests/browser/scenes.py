@@ -9,7 +9,9 @@ from pathlib import Path
 
 from lab.certificates import Authority
 from monitor.core.lasthour import EVERY, Point, Series
-from monitor.core.life import Life, Told
+from monitor.core.ledger import Span
+from monitor.core.life import Life, Posted, Told
+from monitor.core.meetings import path_of
 from monitor.core.model import (
     Acknowledgement,
     Cause,
@@ -27,6 +29,7 @@ from monitor.core.model import (
     Window,
 )
 from monitor.core.planned import Work
+from monitor.core.quality import NOTHING, Figures, Quality, RoomQuality, SessionQuality, worst_first
 from monitor.core.readiness import Outlook, Readiness, Room
 from monitor.inventory.load import load_inventory
 from monitor.web.view import TargetView
@@ -37,6 +40,8 @@ POP = "pop-hai-hau/router"
 COMMUNE = "xa-hai-hau"
 """One that is behind it."""
 HOUR = timedelta(hours=1)
+SESSION = path_of("giao-ban", NOW + HOUR - 7 * 24 * HOUR)
+"""The page of a meeting that is over."""
 
 
 def quiet(folder: Path) -> Province:
@@ -60,6 +65,13 @@ def quiet(folder: Path) -> Province:
     for target in targets:
         made.held[target] = replace(made.held[target], maintenance=work)
     made.outlooks = [_outlook(made, "giao-ban", "Giao ban trực tuyến toàn tỉnh", NOW + HOUR)]
+    made.sessions = [_held(made, weeks) for weeks in (1, 2, 3)]
+    over = made.sessions[0].session
+    made.mails = [
+        Posted(to=to, before=before, at=at, status="sent", sent=at + timedelta(seconds=3))
+        for before, at in ((HOUR, over.begins - HOUR), (None, over.ends + timedelta(minutes=3)))
+        for to in ("Chánh Văn phòng", "Kỹ sư trực")
+    ]
     made.remember_a_cut(COMMUNE, power=True)
     made.measured[f"{COMMUNE}/tslcd"] = _hour()
     return made
@@ -155,6 +167,46 @@ def _life(case: Incident) -> Life:
         events=(IncidentEvent(incident=few, what=Happening.OPENED, at=opened), grown, taken),
         told=tuple(mails),
     )
+
+
+def _held(made: Province, weeks: int) -> SessionQuality:
+    """The same meeting some weeks ago: a point of presence was gone for some minutes, some lines lost packets, a room was off."""
+    begins = NOW + HOUR - weeks * 7 * 24 * HOUR
+    session, minute = Session(begins, begins + 2 * HOUR, "giao-ban"), timedelta(minutes=1)
+    targets = made.settings.targets
+    told = []
+    for number, room in enumerate(each for each in targets.values() if each.kind == "vc-endpoint"):
+        line, found = f"{room.site}/tslcd", RoomQuality(target=room.id)
+        bad = number % 40 if weeks == 1 else 99
+        if bad == 3:
+            times = (Span(begins + 20 * minute, begins + 27 * minute), Span(begins + 70 * minute, begins + 71 * minute))
+            found = replace(
+                found, quality=Quality.CUT, of=POP, cause=Cause.SHARED, incident="i-pop", times=times, seconds=480.0
+            )
+        elif bad in (7, 8):
+            start = begins + number % 90 * minute
+            times = (Span(start, start + 2 * bad * minute),)
+            found = replace(
+                found,
+                quality=Quality.POOR,
+                of=line,
+                cause=Cause.LINK,
+                incident=f"i-{number}",
+                times=times,
+                seconds=120.0 * bad,
+            )
+        elif bad == 12 and number < 40:
+            found = replace(found, quality=Quality.CUT, of=room.id, times=(Span(begins, session.ends),), seconds=7200.0)
+        lost = 0.03 if found.quality is Quality.POOR else number % 7 / 9000
+        had = Figures(
+            loss_mean=lost, loss_worst=lost * 4, delay_mean=0.004 + number % 9 / 2000, delay_worst=0.02 + lost, jitter_mean=0.0004,
+            mos_least=4.37 - lost * 30,
+        )  # fmt: skip
+        told.append(replace(found, line=line, figures=had if weeks < 3 else NOTHING))
+    return SessionQuality(
+        session=session, title="Giao ban trực tuyến toàn tỉnh", importance=Importance.HIGH, rooms=worst_first(told),
+        measured_seconds=7200.0 if weeks < 3 else 0.0,
+    )  # fmt: skip
 
 
 def _outlook(made: Province, id_: str, title: str, begins: datetime) -> Outlook:

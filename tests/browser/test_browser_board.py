@@ -22,7 +22,7 @@ from monitor.web.routes import People
 from monitor.web.words import VI
 from tests.browser.chromium import Tab, chromium
 from tests.browser.conftest import served
-from tests.browser.scenes import COMMUNE, POP, pop_failure, quiet
+from tests.browser.scenes import COMMUNE, POP, SESSION, pop_failure, quiet
 from tests.web.desk import Done, Known
 from tests.web.province import NOW, Province, commune, inventory_of
 
@@ -35,6 +35,7 @@ PAGES = (
     "/monitor",
     "/meetings",
     "/meetings/giao-ban",
+    SESSION,
     "/sites/pop-hai-hau",
     f"/sites/{COMMUNE}",
     "/sites/none",

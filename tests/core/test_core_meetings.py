@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.meetings import AHEAD, IMMINENT, Calendar, urgent
+from monitor.core.meetings import AHEAD, IMMINENT, Calendar, path_of, read_begins, urgent
 from monitor.core.model import Cause, Happening, Importance, Incident, Meeting, Session, Severity, Weight
 from monitor.core.ongoing import RISE, SETTLE
 from monitor.core.rename import incident_as
@@ -240,3 +241,19 @@ def test_a_reload_that_brings_a_meeting_names_it() -> None:
     replay.correlator.adopt(after, replay.now)
     replay.wait(1)
     assert threatened(replay.the_only()) == [("m", ("a/vc-endpoint",))]
+
+
+@pytest.mark.parametrize("seconds", [0, 30])
+def test_a_session_is_found_by_its_path(seconds: int) -> None:
+    begins = T0 + timedelta(seconds=seconds)
+    meeting, _, at = path_of("weekly", begins).removeprefix("/meetings/").partition("/")
+    assert (meeting, read_begins(at)) == ("weekly", begins)
+    assert at == ("2026-11-24T12:00:30" if seconds else "2026-11-24T12:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_time"),
+    [("2026-11-24T05:00:00Z", True), ("", False), ("yesterday", False), ("9" * 99, False), ("0001-01-01", False)],
+)
+def test_only_a_time_names_a_session(text: str, is_time: bool) -> None:
+    assert read_begins(text) == (T0 if is_time else None)

@@ -14,6 +14,7 @@ MEETINGS = """
 meetings:
   - {{id: giao-ban, title: Giao ban, importance: high, rooms: center/portal, start: '{start}', for: 2h, reports: [15m],
      owner: {{name: Văn phòng, email: vp@ubnd.example}}}}
+  - {{id: da-hop, title: Họp tổ, rooms: center/portal, start: '{over}', for: 1h, afterwards: false, reports: []}}
 """
 
 
@@ -23,7 +24,8 @@ def test_a_meeting_that_is_about_to_begin_is_told_of_by_its_rooms_and_by_what_th
     sink = make_sink(port)
     start = datetime.now(LOCAL) + timedelta(minutes=12)
     with daemon(tmp_path, authority.ca.read_text(), port) as files:
-        files.write_inventory(MEETINGS.format(start=f"{start:%Y-%m-%dT%H:%M}"))
+        over = f"{start - timedelta(hours=2):%Y-%m-%dT%H:%M}"
+        files.write_inventory(MEETINGS.format(start=f"{start:%Y-%m-%dT%H:%M}", over=over))
         files.start()
         files.wait(lambda: len(sink.mails) >= 4)
         subjects = [(each.to[0], str(each.message["Subject"])) for each in sink.mails]
@@ -43,6 +45,14 @@ def test_a_meeting_that_is_about_to_begin_is_told_of_by_its_rooms_and_by_what_th
             1,
             "no meeting of this id comes soon; `meetings` lists those that come\n",
         )
+        assert run("meetings", "--past", files=files).stdout.rstrip().endswith("Họp tổ: 1 không có số liệu")
+        assert "\n  not seen: " in run("meetings", "da-hop", "--session", over, "--lang", "en", files=files).stdout
+        assert run("meetings", "da-hop", "--session", "2020-01-01", files=files).exit_code == 1
+        assert run("meetings", "--session", over, files=files).exit_code == 2
+        assert "no meeting in the last" in run("meetings", "giao-ban", "--past", "--lang", "en", files=files).stdout
+        assert "1 không có số liệu" in files.get(f"/meetings/da-hop/{over}")[1]
+        assert "Thư về buổi họp này" in files.get("/meetings/giao-ban")[1]
+        assert "unseen" in files.get(f"/meetings/da-hop/{over}/rooms.csv")[1]
         explained = run("explain", incident["id"], "--lang", "en", files=files).stdout
         assert "Threatens the meeting Giao ban (giao-ban)" in explained
         assert files.end() == 0

@@ -22,6 +22,7 @@ from monitor.store import LinkUsedError, Store, read_history
 from monitor.tables import metadata
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
 from tests.monitor.postgresql import server
+from tests.monitor.test_pastsessions import FOUND, LETTER
 
 HOUR = timedelta(hours=1)
 LINES = [
@@ -163,6 +164,22 @@ async def test_another_id_takes_its_past_along(urls: tuple[str, str]) -> None:
         told.append(await reports(url))
     assert told[1] == told[0]
     assert "xa-moi/tslcd" in told[0][0].totals
+
+
+async def test_a_session_is_found_with_its_mails(urls: tuple[str, str]) -> None:
+    begins, letter = FOUND.session.begins, replace(LETTER, id=f"quality-weekly-{FOUND.session.begins:%Y%m%d%H%M}.hai")
+    for url in urls:
+        store, archive = Store(url), Archive(url)
+        for _ in range(2):
+            await store.past_sessions.write(FOUND, [letter], NOW)
+        assert await store.past_sessions.known([FOUND.session]) == {("weekly", begins)}
+        assert await archive.past_sessions(Span(begins, NOW)) == [FOUND.went()]
+        assert await archive.past_session("weekly", begins) == FOUND
+        assert len(await archive.posted("weekly", begins)) == 1
+        await store.past_sessions.prune(NOW + KEPT + HOUR)
+        assert await archive.past_session("weekly", begins) is None
+        archive.close()
+        store.close()
 
 
 async def test_a_server_without_tables_is_told(urls: tuple[str, str]) -> None:

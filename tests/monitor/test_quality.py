@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 from base64 import b64decode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,8 +17,9 @@ from alerts.quality import LATEST, SETTLED
 from monitor.archive import Archive
 from monitor.core.graph import Graph
 from monitor.core.lasthour import ECHO, ECHO_RTT
-from monitor.core.ledger import members
-from monitor.core.model import Held, Inventory, Letter, Observation, Outcome, Reason, State
+from monitor.core.ledger import Interval, Span, members
+from monitor.core.model import Contact, Held, Incident, Inventory, Letter, Observation, Outcome, Reason, Session, State
+from monitor.core.quality import Figures, Quality, SessionQuality
 from monitor.lookback import LookBack
 from monitor.quality import QualityReports
 from monitor.store import Store
@@ -46,15 +47,28 @@ class Case:
     now: datetime = T0
     loss: float = 0.0
     last: dict[str, Observation] = field(default_factory=dict)
+    on_duty: tuple[Contact, ...] = (ON_DUTY,)
+    asked: list[Span] = field(default_factory=list)
+    """Of the ledger."""
 
     def reports(self) -> QualityReports:
         """As a daemon has it that was just started."""
         graph = Graph(self.inventory.targets)
         return QualityReports(
             inventory=lambda: self.inventory, graph=lambda: graph, last=lambda: self.last, loss=lambda _: self.loss,
-            past=LookBack(self.archive, lambda: self.inventory, lambda: self.now), letters=self.store.mails, composer=composer(),
-            on_duty=lambda: (ON_DUTY,), clock=lambda: self.now, written=lambda: None,
+            past=self, kept=self.store.past_sessions, composer=composer(),
+            on_duty=lambda: self.on_duty, clock=lambda: self.now, written=lambda: None,
         )  # fmt: skip
+
+    async def intervals(self, targets: Collection[str], span: Span) -> Mapping[str, Sequence[Interval]]:
+        self.asked.append(span)
+        return await LookBack(self.archive, lambda: self.inventory, lambda: self.now).intervals(targets, span)
+
+    async def incidents(self, span: Span) -> Sequence[Incident]:
+        return await self.archive.incidents(span)
+
+    async def found(self) -> SessionQuality | None:
+        return await self.archive.past_session("weekly", BEGINS)
 
     async def turn(self, state: State, *targets: str) -> None:
         held = [Held(target=each, state=state, since=self.now, at=self.now) for each in targets]
@@ -98,6 +112,7 @@ async def test_a_day_later_or_where_it_is_not_wanted_nobody_is_told(case: Case, 
     case.inventory = replace(case.inventory, meetings={"weekly": unwanted})
     await case.reports().look()
     assert not rows(file, "SELECT id FROM outbox")
+    assert await case.found() is not None, "it is written down for those who look"
 
 
 async def test_the_letter_tells_when_a_room_was_cut_off_and_has_the_figures_of_its_line_attached(case: Case) -> None:
@@ -143,6 +158,93 @@ async def test_what_serves_all_rooms_is_told_of_and_not_counted_as_one(case: Cas
     assert vi.subject == "SAU HỌP 13:00 24/11: Máy chủ họp bị cắt – Giao ban"
     assert "Phòng họp:  2: 0 bị cắt, 0 không ổn định, 2 tốt" in vi.text
     assert "Do:       Máy chủ đăng ký họp trực tuyến – centre" in vi.text
+
+
+async def test_what_was_told_is_there_after_a_restart_with_its_figures(case: Case) -> None:
+    reports = case.reports()
+    case.now = BEGINS + MINUTE
+    case.echo(0.020, 0.05)
+    await reports.look()
+    case.now = ENDS + SETTLED
+    await case.turn(State.UP, ROOM)  # a sign of life
+    assert [each.counts for each in reports.unwritten()] == [None]
+    await reports.look()
+    assert reports.unwritten() == []
+    case.echo(0.999, 0.9)
+    await case.reports().look()
+    found = await case.found()
+    assert found is not None
+    assert found.rooms[0].figures == Figures(loss_mean=0.05, loss_worst=0.05, delay_mean=0.02, delay_worst=0.02)
+    assert (found.measured_seconds, found.so_far) == (60.0, None)
+
+
+async def test_who_comes_on_duty_when_it_was_told_is_not_told_of_it(case: Case, file: Path) -> None:
+    case.now = ENDS + SETTLED
+    await case.reports().look()
+    case.on_duty = (replace(ON_DUTY, id="ba", email="ba@x.example"),)
+    case.now += 8 * HOUR
+    await case.reports().look()
+    assert len(rows(file, "SELECT id FROM outbox")) == 2
+
+
+async def test_of_a_session_that_was_over_for_long_the_ledger_alone_tells_and_nobody_is_mailed(
+    case: Case, file: Path
+) -> None:
+    case.now = BEGINS + 20 * MINUTE
+    await case.turn(State.DOWN, ROOM)
+    case.now += 5 * MINUTE
+    await case.turn(State.UP, ROOM)
+    case.now = ENDS + 3 * LATEST
+    await case.turn(State.UP, ROOM)  # a sign of life
+    await case.reports().look()
+    found = await case.found()
+    assert found is not None
+    assert (found.rooms[0].quality, found.rooms[0].seconds, found.measured_seconds) == (Quality.CUT, 300.0, 0.0)
+    assert not rows(file, "SELECT id FROM outbox")
+
+
+async def test_one_of_which_nothing_was_written_down_is_no_more_looked_for(case: Case, file: Path) -> None:
+    before = meeting(begins=BEGINS - 30 * HOUR)
+    case.inventory = replace(case.inventory, meetings={"weekly": before})
+    case.now = ENDS + HOUR
+    reports, asked = case.reports(), len(case.asked)
+    for _ in range(3):
+        assert await reports.look()
+    assert not rows(file, "SELECT id FROM past_session")
+    assert len(case.asked) - asked == 1
+
+
+async def test_of_many_old_ones_the_last_comes_first_and_one_a_look(case: Case, file: Path) -> None:
+    sessions = tuple(Session(BEGINS + n * HOUR, BEGINS + (n + 1) * HOUR, "weekly") for n in range(3))
+    case.inventory = replace(case.inventory, meetings={"weekly": replace(meeting(), sessions=sessions)})
+    case.now = ENDS + 3 * LATEST
+    await case.turn(State.UP, ROOM)  # a sign of life
+    reports = case.reports()
+    for number in (1, 2, 3, 3):
+        await reports.look()
+        assert len(rows(file, "SELECT id FROM past_session")) == number
+    begun = [each for (each,) in rows(file, "SELECT begins FROM past_session ORDER BY id")]
+    assert begun == sorted(begun, reverse=True)  # type: ignore[type-var]
+
+
+async def test_while_it_is_held_it_is_told_how_it_has_gone_so_far(case: Case) -> None:
+    reports = case.reports()
+    assert await reports.so_far("weekly", BEGINS) is None
+    case.now = BEGINS + MINUTE
+    case.echo(0.020, 0.05)
+    await reports.look()
+    await case.turn(State.DOWN, ROOM)
+    case.now = BEGINS + 11 * MINUTE
+    await case.turn(State.UP, ROOM)
+    found = await reports.so_far("weekly", BEGINS)
+    assert found is not None
+    assert (found.so_far, found.rooms[0].quality, found.rooms[0].seconds) == (case.now, Quality.CUT, 600.0)
+    assert found.rooms[0].figures.delay_mean == 0.02
+    assert found.rooms[1].quality is Quality.GOOD, "what is to come is not held against it"
+    asked = len(case.asked)
+    assert await reports.so_far("weekly", BEGINS) is found, "however many look"
+    assert len(case.asked) == asked
+    assert await reports.so_far("weekly", BEGINS + MINUTE) is None
 
 
 async def test_after_a_restart_in_the_middle_the_times_are_still_known(case: Case) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from alerts.compose import Composer
 from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Records, Report, Span, Turn, history, members, report
-from monitor.core.life import Life
+from monitor.core.life import Life, Posted
 from monitor.core.model import (
     Cause,
     Check,
@@ -26,6 +26,7 @@ from monitor.core.model import (
     Target,
 )
 from monitor.core.planned import Work
+from monitor.core.quality import SessionQuality, Went
 from monitor.core.readiness import Outlook
 from monitor.web.view import Kind, TargetView, Workings
 
@@ -133,6 +134,10 @@ class Province:
     outlooks: list[Outlook] = field(default_factory=list)
     figures: dict[str, object] = field(default_factory=lambda: {"checks": 9, "reload_ok": True, "started": NOW})
 
+    sessions: list[SessionQuality] | None = field(default_factory=list)
+    """That have begun, the last first; None: they cannot be read."""
+    mails: list[Posted] = field(default_factory=list)
+    """About sessions."""
     changes: int = 0
     quiet: list[Silence] = field(default_factory=list)
     planned: list[Work] = field(default_factory=list)
@@ -161,6 +166,16 @@ class Province:
 
     def meetings(self) -> Sequence[Outlook]:
         return self.outlooks
+
+    async def past_sessions(self) -> Sequence[Went] | None:
+        return None if self.sessions is None else [each.went() for each in self.sessions if each.so_far is None]
+
+    async def session(self, meeting: str, begins: datetime) -> SessionQuality | None:
+        known = ((each.session, each) for each in self.sessions or ())
+        return next((each for had, each in known if (had.meeting, had.begins) == (meeting, begins)), None)
+
+    async def posted(self, meeting: str, begins: datetime) -> Sequence[Posted]:
+        return self.mails if await self.session(meeting, begins) else ()
 
     def silences(self) -> Sequence[Silence]:
         return self.quiet

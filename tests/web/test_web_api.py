@@ -9,11 +9,13 @@ import aiohttp
 import jsonschema
 import pytest
 
-from monitor.core.model import Meeting, Observation, Session, Severity, Silence, State, Window
+from monitor.core.model import Importance, Meeting, Observation, Session, Severity, Silence, State, Window
 from monitor.core.planned import Work
+from monitor.core.quality import SessionQuality
 from monitor.core.readiness import Outlook
 from monitor.web import api
 from monitor.web.openapi import description
+from monitor.web.words import machine_time
 from tests.web.province import NOW, SECRET, Province, commune, inventory_of
 
 
@@ -140,6 +142,9 @@ async def test_the_description_names_every_key(http: aiohttp.ClientSession, prov
     session = Session(NOW + hour, NOW + 2 * hour, "i-phuong-phu-ly")
     meeting = Meeting(id=session.meeting, title="M", rooms=(), sessions=(session,))
     province.outlooks.append(Outlook(meeting=meeting, session=session, rooms=()))
+    begun = session._replace(begins=NOW - hour)
+    assert province.sessions is not None
+    province.sessions.append(SessionQuality(session=begun, title="M", importance=Importance.NORMAL, rooms=()))
     document = await _json(http, "/api/v1/openapi.json")
     schemas = document["components"]["schemas"]
     (target, *_) = (await _json(http, "/api/v1/targets"))["targets"]
@@ -169,7 +174,7 @@ async def test_the_description_names_every_key(http: aiohttp.ClientSession, prov
     assert schemas["Incident"]["properties"]["severity"]["enum"] == [each.value for each in Severity]
     assert schemas["Target"]["properties"]["state"]["enum"] == [state.value for state in State]
     for path in description()["paths"]:  # type: ignore[attr-defined]
-        await _json(http, path.replace("{id}", "i-phuong-phu-ly"))
+        await _json(http, path.format(id="i-phuong-phu-ly", begins=machine_time(begun.begins)))
 
 
 def test_an_observation_of_a_check_that_is_gone_is_left_out(province: Province) -> None:

@@ -11,8 +11,9 @@ import pytest
 from monitor.core.model import Contact, Importance, Incident, Meeting, Reason, Session, Threat
 from monitor.core.readiness import Outlook, Readiness, Room
 from monitor.web.board import MAX_MEETINGS, Board
+from monitor.web.meetings import outlook_of
 from monitor.web.openapi import description
-from monitor.web.words import EN, VI, machine_time
+from monitor.web.words import EN, VI, Words, machine_time
 from tests.web.province import NOW, Province
 
 HOUR = timedelta(hours=1)
@@ -44,9 +45,15 @@ def held(
     return made
 
 
+def meeting_page(province: Province, meeting: str, words: Words) -> str:
+    found = outlook_of(province, meeting)
+    assert found is not None
+    return Board().meeting(province, found, words, NOW)
+
+
 def test_the_page_of_a_meeting_tells_the_worst_room_first_with_what_to_do_and_whom_to_call(province: Province) -> None:
     held(province)
-    page = Board().meeting(province, "giao-ban", VI, NOW)
+    page = meeting_page(province, "giao-ban", VI)
     assert page is not None
     assert page.index("Chưa sẵn sàng") < page.index("mất gói nhiều") < page.index('class="chips"')
     for fact in (
@@ -54,7 +61,7 @@ def test_the_page_of_a_meeting_tells_the_worst_room_first_with_what_to_do_and_wh
         "bị cắt do Đường TSLCĐ ngừng: không trả lời trong thời hạn", 'href="/incidents/i-1"', "tel:18001260", "C-phuong-phu-ly",
     ):  # fmt: skip
         assert fact in page, fact
-    assert 'href="/sites/xa-kim-dong?lang=en"' in str(Board().meeting(province, "giao-ban", EN, NOW))
+    assert 'href="/sites/xa-kim-dong?lang=en"' in meeting_page(province, "giao-ban", EN)
 
 
 def test_rooms_that_one_thing_cuts_off_are_told_of_once(province: Province) -> None:
@@ -62,7 +69,7 @@ def test_rooms_that_one_thing_cuts_off_are_told_of_once(province: Province) -> N
     first, second, third = (each.target for each in found.rooms)
     cut = replace(found.rooms[0], of="center/gateway")
     province.outlooks[:] = [replace(found, rooms=(cut, replace(cut, target=second), replace(cut, target=third)))]
-    page = str(Board().meeting(province, "giao-ban", EN, NOW))
+    page = meeting_page(province, "giao-ban", EN)
     assert page.count('class="card down"') == 1
     assert "Not ready (3):" in page
     assert all(f'href="/sites/{each.partition("/")[0]}?lang=en"' in page for each in (first, second, third))
@@ -77,7 +84,7 @@ async def test_what_serves_all_rooms_stands_apart_from_them_and_makes_the_meetin
     found = held(province)
     rooms = tuple(Room(target=each.target) for each in found.rooms)
     province.outlooks[:] = [replace(found, rooms=rooms, servers=(server,))]
-    page = str(Board().meeting(province, "giao-ban", VI, NOW))
+    page = meeting_page(province, "giao-ban", VI)
     assert '<section class="box down">' in page
     assert (
         page.index("<h2>Phục vụ mọi phòng</h2>")
@@ -96,7 +103,7 @@ async def test_what_serves_all_rooms_stands_apart_from_them_and_makes_the_meetin
 def test_a_meeting_that_runs_says_so(province: Province) -> None:
     held(province, starts=-HOUR)
     assert "<strong>đang họp</strong>" in Board().meetings(province, VI, NOW)
-    assert "<strong>running now</strong>" in str(Board().meeting(province, "giao-ban", EN, NOW))
+    assert "<strong>running now</strong>" in meeting_page(province, "giao-ban", EN)
 
 
 def test_the_board_shows_the_next_few_and_links_to_the_rest(province: Province) -> None:
@@ -112,7 +119,7 @@ def test_the_board_shows_the_next_few_and_links_to_the_rest(province: Province) 
 def test_hostile_titles_stay_text(province: Province) -> None:
     made = held(province, title=EVIL)
     for page in (
-        Board().overview(province, VI, NOW), Board().meetings(province, VI, NOW), str(Board().meeting(province, made.meeting.id, VI, NOW)),
+        Board().overview(province, VI, NOW), Board().meetings(province, VI, NOW), meeting_page(province, made.meeting.id, VI),
     ):  # fmt: skip
         assert EVIL not in page
         assert "&lt;script&gt;" in page
