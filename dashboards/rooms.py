@@ -246,6 +246,7 @@ def dashboard() -> boards.Dashboard:
                         query(
                             servers,
                             Text("{{meeting}} {{readiness}}: phục vụ mọi phòng", "{{meeting}} {{readiness}}: serving all rooms"),
+                            letter="B",
                         ),
                     ),
                     {

@@ -48,6 +48,7 @@ LABELS = {
     "direction",
     "dscp",
     "type",
+    "at",
 }
 """Of the series of a target; each has few values, or as many as the inventory has names."""
 QUERY = "/?q=only-here"
