@@ -89,5 +89,8 @@ class Resolver(AbstractResolver):
 
 
 def _asked(host: str, flags: int = 0) -> Found:
-    found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=flags)
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=flags)
+    except UnicodeError as error:  # Python does not ask for a name with a part that is empty or too long
+        raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from error
     return tuple(dict.fromkeys((family, address) for family, _, _, _, address in found))

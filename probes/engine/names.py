@@ -14,6 +14,9 @@ from typing import Any
 MOST_LOOK_UPS = 16
 """At once; the others wait, until the time-out of their check."""
 
+NO_NAME = "no name: a part of it is empty, longer than 63 characters, or of characters that no name has"
+"""RFC 1035 section 2.3.4, RFC 3490."""
+
 _THREADS = ThreadPoolExecutor(MOST_LOOK_UPS, thread_name_prefix="names")
 
 Found = tuple[socket.AddressFamily, tuple[Any, ...]]
@@ -24,6 +27,8 @@ async def look_up(host: str, port: int, kind: socket.SocketKind = socket.SOCK_ST
     """The addresses of a name, at least one; of a number itself. Raises socket.gaierror."""
     try:
         found = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST)
+    except UnicodeError as error:  # Python does not ask for such a name
+        raise socket.gaierror(socket.EAI_NONAME, NO_NAME) from error
     except socket.gaierror:
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(_THREADS, lambda: socket.getaddrinfo(host, port, type=kind))

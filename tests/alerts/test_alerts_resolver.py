@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from alerts import resolver
@@ -118,3 +119,12 @@ async def test_numbers_ask_no_name_server(server: dict[str, Any]) -> None:
     (shown,) = await found.resolve("127.0.0.1", 80)
     assert (shown["host"], shown["port"]) == ("127.0.0.1", 80)
     assert server["asked"] == 0
+
+
+@pytest.mark.parametrize("host", ["a..example", f"{'a' * 64}.example"])
+async def test_what_can_be_no_name_is_an_error_that_who_posts_expects(host: str) -> None:
+    async with Resolver().session(5) as session:
+        with pytest.raises(aiohttp.ClientConnectorDNSError):
+            await session.get(f"http://{host}:9093/")
+    with pytest.raises(socket.gaierror):
+        await Resolver().connect(host, 25, 5)

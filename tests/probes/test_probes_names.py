@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model import Reason
+from monitor.core.model import Outcome, Reason
 from probes.engine import names
 from tests.probes.peers import LOOPBACK, TcpPeer, ask
 
@@ -52,6 +52,12 @@ async def test_a_number_is_its_own_address() -> None:
     assert await names.look_up("127.0.0.1", 53) == [(socket.AF_INET, ("127.0.0.1", 53))]
     assert await names.look_up("::1", 53) == [(socket.AF_INET6, ("::1", 53, 0, 0))]
     assert [names.number(address) for _, address in await names.look_up("localhost", 53)][-1] in ("127.0.0.1", "::1")
+
+
+@pytest.mark.parametrize("name", ["a..example", f"{'a' * 64}.example", "a" * 300, ".example", "a\ud800"])
+async def test_what_can_be_no_name_fails_as_a_name_that_nobody_knows(name: str) -> None:
+    result = await ask("tcp", name, port=1)
+    assert (result.outcome, result.reason, result.evidence) == (Outcome.FAILED, Reason.NAME, names.NO_NAME)
 
 
 def test_a_link_local_number_keeps_its_interface() -> None:
