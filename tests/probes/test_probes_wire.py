@@ -8,6 +8,7 @@ import datetime
 import ipaddress
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -272,6 +273,14 @@ def test_a_digest_challenge_is_one_or_none_and_its_answer_is_one_line(text: str)
 @pytest.mark.parametrize("quotes", ['"', '\\"', '"\\', "a,", "=,", "a=", 'a="'])
 def test_a_digest_challenge_is_read_in_one_pass(quotes: str) -> None:
     assert digest.parse("Digest " + quotes * (digest.MOST_CHARACTERS // len(quotes) - 8)) is None
+
+
+@pytest.mark.parametrize("begin", ["", "a", "a=", 'a="b"'])
+def test_blanks_without_end_in_a_challenge_are_passed_once(begin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest, "MOST_CHARACTERS", 1 << 17)  # in pairs these would be 8e9, and take minutes
+    began = time.process_time()
+    assert digest.parse(f"Digest {begin}{' ' * 130_000}!") is None
+    assert time.process_time() - began < 20
 
 
 _OPTIONS = sip.OptionsRequest(
