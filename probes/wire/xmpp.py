@@ -48,6 +48,9 @@ MOST_USERNAME = 509
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[?([0-9A-Fa-f:.]{2,45})\]?")
 _PORT = re.compile(r"[0-9]{1,5}")
 
+_LONG_NAMESPACE = re.compile(r"""xmlns[^\s=]{0,99}+\s*+=\s*+(?:"[^"]{257}|'[^']{257})""")
+"""The parser writes it out in the name of each element and attribute: 64 KiB become 300 MB. Those of XMPP have less than 60 characters."""
+
 
 class ProtocolError(Exception):
     """The text is not an element of XMPP."""
@@ -83,6 +86,8 @@ def asking(domain: str) -> str:
 
 def parse(text: str) -> Element:
     """The element of a message (RFC 7395 section 3.3.3), without a document type (RFC 6120 section 11.1). Raises ProtocolError."""
+    if _LONG_NAMESPACE.search(text):
+        raise ProtocolError("a namespace with a name too long")
     try:
         element: Element = fromstring(text, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:  # ValueError: what no UTF-8 can hold

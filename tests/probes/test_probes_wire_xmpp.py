@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 from xml.sax.saxutils import quoteattr
 
 import pytest
@@ -85,6 +86,36 @@ def test_a_server_is_taken_as_a_browser_takes_it(service: dict[str, str], shown:
 )
 def test_what_no_browser_could_use_is_told(service: dict[str, str], wrong: str) -> None:
     assert wrong in read(**service).wrong
+
+
+@pytest.mark.parametrize("declared", ["xmlns={}", "xmlns:p={}", "a='' xmlns:p\n=\t{}", f"xmlns:{'p' * 90}={{}}"])
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_namespace_that_would_be_written_out_a_thousand_times_is_not_read(declared: str, quote: str) -> None:
+    said = "<iq {}><a/><b/></iq>"
+    with pytest.raises(xmpp.ProtocolError, match="a namespace with a name too long"):
+        xmpp.parse(said.format(declared.format(f"{quote}{'u' * 257}{quote}")))
+    assert xmpp.parse(said.format(declared.format(f"{quote}{'u' * 256}{quote}")))
+
+
+def test_the_largest_word_takes_little_memory_whatever_stands_in_it() -> None:
+    names = " ".join(f'{"p" * 100}:a{each:x}=""' for each in range(280))
+    tracemalloc.start()
+    try:
+        for said in (
+            f"<x xmlns:{'p' * 100}='{'u' * 30_000}' {names}/>",  # a name that is not seen as too long
+            f"<x xmlns='{'u' * 256}'>{''.join(f'<a{each:x}/>' for each in range(8000))}</x>",
+            f"<x>{'<a>' * 9000}{'</a>' * 9000}</x>",
+            "xmlns" * 13_000,
+            "xmlns " * 10_000,
+            f"xmlns{' ' * 65_000}",
+        ):
+            assert len(said) < 1 << 16
+            with contextlib.suppress(xmpp.ProtocolError):
+                xmpp.parse(said)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 32 << 20
 
 
 def test_a_server_that_is_named_twice_is_one() -> None:
