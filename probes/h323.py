@@ -2,6 +2,7 @@
 
 Source: ITU-T H.225.0 and Q.931, RFC 1006. `status` asks a room about a call that is not (Status Enquiry over TCP): any message of
 call signalling tells "alive", and so does hanging up on the question, as some stacks do on all but a Setup, or at least when we do.
+A forwarder whose room is gone hangs up as well, at once or when it gives up: it does so unasked, and not just after us.
 `gatekeeper` asks who is there (GRQ over UDP), `location` where a room of this alias is (LRQ): the gatekeeper only knows those that
 are registered.
 """
@@ -28,11 +29,12 @@ ASKED_AGAIN_SECONDS = 1.0
 GATEKEEPER_RATIO = 0.9
 """Part of the time-out that a gatekeeper has which is asked for another target."""
 MOST_ANSWERS = 64
-HESITATION_SECONDS = 0.2
-"""How long a room that hung up on the question is left unasked then, at most a quarter of the time-out: a forwarder without its room
-hangs up at once, a room waits (H323Plus 15 s)."""
-SILENCE_RATIO = 0.5
-"""Part of the time-out that a room has to answer. Then we close our half: who lives closes the other, who is frozen does not."""
+HESITATION_SECONDS, HESITATION_RATIO = 0.2, 0.1
+"""How much longer a room that hung up on the question must wait unasked than it did asked, at most this part of the time-out: a room
+waits (H323Plus 15 s). Also how soon after us a silent room hangs up; who takes longer may have other reasons."""
+SILENCE_RATIO, PATIENCE_RATIO = 0.45, 0.95
+"""Parts of the time-out: a room has the first to answer, then we close our half, for who lives closes the other, and who is frozen does
+not. Less than half, so that who hung up just before can be left unasked for longer, until the second."""
 
 UNKNOWN = {"notRegistered", "requestDenied", "noRouteToDestination", "unallocatedNumber"}
 """What gatekeepers say of an alias that nobody registered; `requestDenied` is the GNU Gatekeeper's word for it."""
@@ -109,32 +111,37 @@ async def _through_gatekeeper(request: Request[H323Options]) -> Result:
 
 
 async def _status(request: Request[H323Options]) -> Result:
-    loop = asyncio.get_running_loop()
-    silent = loop.time() + request.timeout_seconds * SILENCE_RATIO
+    clock = asyncio.get_running_loop().time
+    begin = clock()
+    silent, patient = (begin + request.timeout_seconds * ratio for ratio in (SILENCE_RATIO, PATIENCE_RATIO))
     port = request.options.port or 1720
     request.trace(f"Status Enquiry over TCP to {request.address} port {port}")
     async with connection.connect(request, request.address, port, None) as opened:
-        start = loop.time()
+        start = clock()
         opened.writer.write(h225.status_enquiry(1 + secrets.randbelow(0x7FFF), secrets.token_bytes(16)))
-        farewell = loop.call_at(silent, _hang_up, request, opened)
+        farewell = asyncio.get_running_loop().call_at(silent, _hang_up, request, opened)
         try:
             answer = await _call_answer(opened)
         finally:
             farewell.cancel()
-        seconds = loop.time() - start
-    if answer is None and loop.time() >= silent:
+        end = clock()
+    if answer is None and end >= silent:
+        if end - silent > HESITATION_SECONDS + 2 * opened.seconds["connect"]:
+            late = f"silent, and hangs up {end - silent:.1f} s after us: a room, or a forwarder that gives up on one"
+            return inconclusive(Reason.TIMEOUT, late)
         return ok("alive, but silent: hangs up only when we do")
     if answer is None:
-        await _wait_unasked(request, port)
-    return ok(_told(answer), probe_h323_duration_seconds=seconds)
+        longer = min(HESITATION_SECONDS, request.timeout_seconds * HESITATION_RATIO)
+        await _wait_unasked(request, port, min(clock() + end - begin + longer, patient))
+    return ok(_told(answer), probe_h323_duration_seconds=end - start)
 
 
-async def _wait_unasked(request: Request[H323Options], port: int) -> None:
+async def _wait_unasked(request: Request[H323Options], port: int, until: float) -> None:
     """A room waits to be asked; raises ConnectionResetError when the peer hangs up all the same."""
     request.trace("hangs up on it; does it wait to be asked?")
     async with connection.connect(request, request.address, port, None) as opened:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(HESITATION_SECONDS, request.timeout_seconds * SILENCE_RATIO / 2)):
+            async with asyncio.timeout_at(until):
                 await opened.more()
 
 

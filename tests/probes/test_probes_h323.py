@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections.abc import AsyncIterator
 
 import pydantic
 import pytest
@@ -93,7 +94,37 @@ async def test_a_peer_that_hangs_up_unasked_is_no_room(monkeypatch: pytest.Monke
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.RESET)
 
 
-async def test_a_silent_room_is_alive_when_it_hangs_up_after_us() -> None:
+@contextlib.asynccontextmanager
+async def forwarding_nowhere(seconds: float) -> AsyncIterator[int]:
+    """The port of a forwarder that takes so long to give up on its room, whatever we do meanwhile."""
+
+    async def forward(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(seconds)
+        writer.close()
+
+    async with await asyncio.start_server(forward, LOOPBACK, 0) as forwarder:
+        yield forwarder.sockets[0].getsockname()[1]
+
+
+async def test_a_forwarder_that_gives_up_on_its_room_later_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h323, "HESITATION_SECONDS", 10.0)
+    async with forwarding_nowhere(1.0) as port:
+        result = await ask("h323", port=port, timeout=3.6)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.RESET)
+
+
+async def test_a_forwarder_that_gives_up_on_its_room_after_we_hung_up_is_not_taken_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(h323, "HESITATION_SECONDS", 0.01)
+    async with forwarding_nowhere(1.0) as port:
+        result = await ask("h323", port=port, timeout=1.4)
+    assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.TIMEOUT)
+    assert result.evidence.endswith("s after us: a room, or a forwarder that gives up on one")
+
+
+async def test_a_silent_room_is_alive_when_it_hangs_up_after_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h323, "HESITATION_SECONDS", 10.0)  # a busy machine may take long to hang up
     async with H323Room() as silent:
         result = await ask("h323", port=silent.port, timeout=0.8)
     assert (result.outcome, result.evidence) == (Outcome.OK, "alive, but silent: hangs up only when we do")
