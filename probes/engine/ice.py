@@ -125,7 +125,7 @@ class Gathering:
         """Looked up once, so that what was judged is what is asked. Raises _NotAskedError, OSError."""
         if server.host.lower() == self.host.lower():
             return self.address
-        (_, peer), *_ = await names.look_up(server.host, server.port)
+        (_, peer), *_ = await names.look_up(server.host, server.port, ours=False)
         address = names.number(peer)
         if not askable(address, self.address):
             raise _NotAskedError(f"not asked at {address}, which is less public than the service itself")

@@ -12,26 +12,34 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 MOST_LOOK_UPS = 16
-"""At once; the others wait, until the time-out of their check."""
+"""At once, ours and those that peers tell each; the others wait, until the time-out of their check."""
 
 NO_NAME = "no name: a part of it is empty, longer than 63 characters, or of characters that no name has"
 """RFC 1035 section 2.3.4, RFC 3490."""
 
-_THREADS = ThreadPoolExecutor(MOST_LOOK_UPS, thread_name_prefix="names")
+_OURS = ThreadPoolExecutor(MOST_LOOK_UPS, thread_name_prefix="names")
+_OTHERS = ThreadPoolExecutor(MOST_LOOK_UPS, thread_name_prefix="names-of-others")
 
 Found = tuple[socket.AddressFamily, tuple[Any, ...]]
 """Family, and the address as sockets take it."""
 
 
-async def look_up(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> list[Found]:
-    """The addresses of a name, at least one; of a number itself. Raises socket.gaierror."""
+async def look_up(
+    host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM, *, ours: bool = True
+) -> list[Found]:
+    """The addresses of a name, at least one; of a number itself. Raises socket.gaierror.
+
+    A name that is not `ours`, but told by a peer, is looked up apart: its name server may be made to be silent, and so hold up ours.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST)
     except UnicodeError as error:  # Python does not ask for such a name
         raise socket.gaierror(socket.EAI_NONAME, NO_NAME) from error
     except socket.gaierror:
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(_THREADS, lambda: socket.getaddrinfo(host, port, type=kind))
+        found = await loop.run_in_executor(
+            _OURS if ours else _OTHERS, lambda: socket.getaddrinfo(host, port, type=kind)
+        )
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 

@@ -7,11 +7,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from monitor.core.model import Outcome, Reason
 from probes.engine import names
+from probes.engine.ice import Gathering
+from probes.wire.xmpp import IceServer
 from tests.probes.peers import LOOPBACK, TcpPeer, ask
 
 PROBES = Path(__file__).parents[2] / "probes"
@@ -46,6 +50,31 @@ async def test_a_dead_name_server_holds_up_nothing_else() -> None:
     for each in asked:
         each.cancel()
     await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def test_names_that_peers_tell_hold_up_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    over, real = threading.Event(), socket.getaddrinfo
+
+    def getaddrinfo(host: str, *args: Any, **options: Any) -> Any:
+        if host.endswith(".silent.example") and not options.get("flags"):
+            over.wait(60)
+        return real(host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    gathering = Gathering(
+        host="meet.example", address=LOOPBACK, verify=True, ca=SecretStr(""), patience_seconds=60, trace=lambda _: None
+    )
+    told = [IceServer(kind="stun", host=f"{each}.silent.example", port=3478, transport="udp") for each in range(100)]
+    asked = [asyncio.create_task(gathering.ask(each)) for each in told]
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            assert await names.look_up("localhost", 53)
+    finally:
+        over.set()
+        for each in asked:
+            each.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
 
 
 async def test_a_number_is_its_own_address() -> None:
