@@ -39,6 +39,10 @@ MOST_SERVERS = 8
 MOST_EVIDENCE = 300
 LEAST_SECONDS = 0.5
 """With less time nobody could answer, and it would not be the servers' fault."""
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""The last 32 bits are an address of IPv4 (RFC 6052 section 2.1)."""
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""Of whoever runs the network (RFC 8215); Python before 3.11.9 takes it for global."""
 
 
 class _Reach(IntEnum):
@@ -54,13 +58,22 @@ class _Reach(IntEnum):
 
 def _reach(address: str) -> _Reach:
     ip = ipaddress.ip_address(address.partition("%")[0])
+    inner = False
     if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip
+        inner = ip.is_site_local or ip in _LOCAL_NAT64
+        ip = _leads_to(ip)
     if ip.is_multicast or ip.is_unspecified or (ip.version == 4 and ip.is_reserved):
         return _Reach.NOBODY
     if ip.is_loopback or ip.is_link_local:
         return _Reach.MACHINE
-    return _Reach.INTERNET if ip.is_global else _Reach.NETWORK
+    return _Reach.INTERNET if ip.is_global and not inner else _Reach.NETWORK
+
+
+def _leads_to(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address of IPv4 that the kernel, a translator or a tunnel makes of it; else itself."""
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
 
 
 def askable(address: str, named_at: str) -> bool:
