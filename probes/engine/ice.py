@@ -151,12 +151,15 @@ async def gather(gathering: Gathering, servers: Sequence[IceServer]) -> Result:
         return failed(Reason.TIMEOUT, "no time is left for STUN and TURN: the page and the signalling took it")
     async with asyncio.TaskGroup() as group:
         asking = [(each, group.create_task(gathering.ask(each))) for each in servers[:MOST_SERVERS]]
-    asked = [(server, task.result()) for server, task in asking]
-    wrong = [(server, result) for server, result in asked if result.outcome is not Outcome.OK]
+    found = [(server, task.result()) for server, task in asking]
+    asked = [(server, result) for server, result in found if result.outcome is not Outcome.INCONCLUSIVE]
+    works = any(result.outcome is Outcome.OK for _, result in asked)
+    wrong = [(server, result) for server, result in (asked if works else found) if result.outcome is not Outcome.OK]
     told = "; ".join(one_line(f"{server}: {result.evidence}", 130) for server, result in wrong)
-    for _, result in wrong:
-        if result.outcome is Outcome.INCONCLUSIVE:
-            return inconclusive(result.reason, one_line(told, MOST_EVIDENCE))
+    if not works:
+        for _, result in wrong:
+            if result.outcome is Outcome.INCONCLUSIVE:  # the one that we could not ask may work
+                return inconclusive(result.reason, one_line(told, MOST_EVIDENCE))
     values = {SERVERS: float(len(asked)), FAILED_SERVERS: float(len(wrong))}
     for type_ in sorted(set(TYPES.values())):
         good = sum(TYPES[server.kind] == type_ and result.outcome is Outcome.OK for server, result in asked)

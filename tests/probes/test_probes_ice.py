@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from monitor.core.judge import Judge
 from monitor.core.model import Observation, Outcome, Reason, State
+from probes.engine import names
 from probes.engine.ice import MOST_SERVERS, Gathering, askable, gather
 from probes.registry import Result
 from probes.wire import xmpp
@@ -39,8 +40,8 @@ async def at(meet: Meet, domain: str, **options: Any) -> Result:
 
 def counted(result: Result) -> tuple[float | None, ...]:
     """Servers asked, failed; candidates of STUN, of TURN."""
-    names = ("servers", "failed_servers", 'candidates{type="srflx"}', 'candidates{type="relay"}')
-    return tuple(result.values.get(f"probe_webrtc_ice_{each}") for each in names)
+    counts = ("servers", "failed_servers", 'candidates{type="srflx"}', 'candidates{type="relay"}')
+    return tuple(result.values.get(f"probe_webrtc_ice_{each}") for each in counts)
 
 
 async def test_each_server_gives_a_candidate_and_gets_its_relay_back(meet: Meet) -> None:
@@ -204,6 +205,26 @@ async def test_what_we_may_not_send_says_nothing_of_the_service() -> None:
     assert (result.outcome, result.reason) == (Outcome.INCONCLUSIVE, Reason.PERMISSION)
     assert result.evidence == "STUN 127.255.255.255:3478 over UDP: Permission denied"
     assert not result.values
+
+
+async def test_one_that_we_may_not_ask_hides_neither_that_another_works_nor_that_nothing_is_known() -> None:
+    broadcast = "type='stun' host='127.255.255.255'"
+    async with Stub(grant()) as server:
+        works = await asked_at(named(broadcast, f"type='stun' host='{LOOPBACK}' port='{server.port}'"))
+    assert works.outcome is Outcome.OK, works
+    assert counted(works) == (1, 0, 1, 0)
+    assert works.evidence.endswith("1 STUN and TURN servers of the 2 named work")
+    fails = await asked_at(named(broadcast, "type='stun' host='a' port='0'"))
+    assert (fails.outcome, fails.reason) == (Outcome.INCONCLUSIVE, Reason.PERMISSION)
+
+
+async def test_one_with_a_name_that_can_be_none_is_one_that_does_not_work() -> None:
+    async with Stub(grant()) as server:
+        result = await asked_at(
+            named("type='stun' host='a..b'", f"type='stun' host='{LOOPBACK}' port='{server.port}'"), timeout=10
+        )
+    assert (result.outcome, counted(result)) == (Outcome.OK, (2, 1, 1, 0)), result
+    assert f"STUN a..b:3478 over UDP: {names.NO_NAME}" in result.evidence
 
 
 @pytest.mark.parametrize(
