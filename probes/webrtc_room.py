@@ -42,10 +42,14 @@ _NORMAL_CLOSURE = b"\x03\xe8"
 """1000 (RFC 6455 section 7.4.1)."""
 
 
-def _url(value: str) -> str:
+def _url(value: str, schemes: Sequence[str] = ("http", "https")) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+    if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
         raise ValueError("expected an address such as https://meet.example.org/room")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError as error:
+        raise ValueError(f"`{parts.hostname}` is no name of a host") from error
     if parts.username is not None:
         raise ValueError("no user or password in an address: everybody who may read the inventory would have it")
     return value
@@ -70,6 +74,7 @@ class WebrtcRoomOptions(Options):
 
     @model_validator(mode="after")
     def _fits(self) -> WebrtcRoomOptions:
+        _url(self.signalling, ("http", "https", "ws", "wss"))
         if self.ice and not (self.websocket and self.subprotocol == "xmpp"):
             raise ValueError("`ice` asks over a `websocket` with the subprotocol `xmpp`")
         if self.guest_domain and not self.ice:
@@ -80,6 +85,11 @@ class WebrtcRoomOptions(Options):
     def host(self) -> str:
         """Of the page."""
         return urlsplit(self.url).hostname or ""
+
+    @property
+    def signalling(self) -> str:
+        """Where the WebSocket is."""
+        return urljoin(self.url, self.websocket)
 
     @property
     def main_domain(self) -> str:
@@ -178,7 +188,7 @@ class _Signalling:
 async def _signalling(session: aiohttp.ClientSession, request: Request[WebrtcRoomOptions]) -> _Signalling:
     """Upgrade, and of XMPP hear the first word, or which servers there are for media."""
     options = request.options
-    url = urljoin(options.url, options.websocket)
+    url = options.signalling
     protocols = [options.subprotocol] if options.subprotocol else []
     request.trace(f"WebSocket {one_line(url)}{f', {options.subprotocol}' if options.subprotocol else ''}")
     try:

@@ -157,6 +157,13 @@ async def test_another_word_than_xmpp_is_a_protocol_failure(word: str | bytes | 
         {"url": "https://x/", "subprotocol": "other", "ice": True},
         {"url": "https://x/", "websocket": "", "ice": True},
         {"url": "https://x/", "guest_domain": "guest.x"},
+        {"url": "https://a..b/"},
+        {"url": f"https://{'a' * 64}.example/"},
+        {"url": "https://\u202eabc.example/"},
+        {"url": "https://x/", "websocket": "ftp://x/"},
+        {"url": "https://x/", "websocket": "https://[::1"},
+        {"url": "https://x/", "websocket": "https://x:99999/"},
+        {"url": "https://x/", "websocket": "//a..b/ws"},
     ],
 )
 async def test_options_that_can_never_work_are_refused(options: dict[str, Any]) -> None:
