@@ -132,6 +132,14 @@ class _Response(aiohttp.ClientResponse):
         return await super().start(connection)
 
 
+class _WebSocket(aiohttp.ClientWebSocketResponse):
+    def let_go(self) -> None:
+        """End the connection once what was sent has left. Nobody waits for an answer: `close` reads all that comes before it, without
+        end and without a pause.
+        """
+        self._response.close()
+
+
 class _RefusedError(Exception):
     def __init__(self, reason: Reason, evidence: str) -> None:
         super().__init__(evidence)
@@ -152,6 +160,7 @@ async def _session(request: Request[WebrtcRoomOptions]) -> AsyncIterator[aiohttp
     session = aiohttp.ClientSession(
         connector=connector, headers=headers, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None), response_class=_Response,
+        ws_response_class=_WebSocket,
     )  # fmt: skip
     try:
         yield session
@@ -197,6 +206,15 @@ async def _signalling(session: aiohttp.ClientSession, request: Request[WebrtcRoo
         )
     except aiohttp.WSServerHandshakeError as error:
         raise _RefusedError(Reason.STATUS, f"no WebSocket, but {error.status}") from error
+    assert isinstance(websocket, _WebSocket)
+    try:
+        return await _conversation(websocket, request)
+    finally:
+        websocket.let_go()
+
+
+async def _conversation(websocket: _WebSocket, request: Request[WebrtcRoomOptions]) -> _Signalling:
+    options = request.options
     peer = websocket.get_extra_info("peername")
     if peer is None:
         raise ConnectionResetError(104, "the peer closed the WebSocket at once")
@@ -208,7 +226,6 @@ async def _signalling(session: aiohttp.ClientSession, request: Request[WebrtcRoo
         if options.ice:
             servers = await _ice_servers(websocket, xmpp.mechanisms(features), request)
         await websocket.send_str(xmpp.CLOSING)
-    # Nobody waits for the answer: `close` of aiohttp reads all that comes before it, without end and without a pause.
     await websocket.send_frame(_NORMAL_CLOSURE, aiohttp.WSMsgType.CLOSE)
     return _Signalling(address=str(peer[0]), servers=servers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from typing import Any
 
 import pydantic
@@ -169,3 +170,18 @@ async def test_another_word_than_xmpp_is_a_protocol_failure(word: str | bytes | 
 async def test_options_that_can_never_work_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(pydantic.ValidationError):
         await ask("webrtc-room", LOOPBACK, **options)
+
+
+async def test_signalling_that_says_another_thing_leaves_no_connection_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def speak(websocket: web.WebSocketResponse) -> None:
+        await websocket.send_str("no XMPP")
+        async for _ in websocket:
+            pass
+
+    async with speaking(speak, "xmpp") as options:
+        result = await ask("webrtc-room", LOOPBACK, **options)
+    gc.collect()  # what is left behind tells the log then
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.PROTOCOL)
+    assert [each.getMessage() for each in caplog.records] == []
