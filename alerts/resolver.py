@@ -14,6 +14,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 LOOK_UP_SECONDS = 3.0
 """What is remembered is used when no answer came until then."""
+MOST_ADDRESSES = 8
+"""So many of a name are tried, each for its time-out: other relays wait behind them."""
 
 Found = tuple[tuple[socket.AddressFamily, tuple[Any, ...]], ...]
 """Families, and addresses as sockets take them, without the port."""
@@ -47,7 +49,7 @@ class Resolver(AbstractResolver):
     async def connect(self, host: str, port: int, seconds: float) -> socket.socket:
         """A connection to the first address that accepts, each given so many seconds; raises what the last one made of it."""
         error: OSError | None = None
-        for family, address in await self.addresses(host):
+        for family, address in (await self.addresses(host))[:MOST_ADDRESSES]:
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
                 sock.setblocking(False)

@@ -113,6 +113,17 @@ async def test_a_relay_that_has_moved_is_found_where_it_is_now(
     assert (await mailer.send(mail(), TO)).delivery is Delivery.SENT
 
 
+@pytest.mark.parametrize(
+    ("before", "delivery"), [(resolver.MOST_ADDRESSES - 1, Delivery.SENT), (resolver.MOST_ADDRESSES, Delivery.RETRY)]
+)
+async def test_a_name_with_addresses_by_the_thousand_holds_up_no_other_relay(
+    make_sink: MakeSink, port: int, relay: Relay, server: dict[str, Any], before: int, delivery: Delivery
+) -> None:
+    make_sink(port)
+    server["says"] = told(*(f"127.9.9.{each}" for each in range(1, before + 1)), "127.0.0.1")  # but the last all refuse
+    assert (await Mailer([replace(relay, host=NAME, verify=False)]).send(mail(), TO)).delivery is delivery
+
+
 async def test_numbers_ask_no_name_server(server: dict[str, Any]) -> None:
     found = Resolver()
     assert await found.addresses("::1") == ((socket.AF_INET6, ("::1", 0, 0, 0)),)
