@@ -24,7 +24,7 @@ from probes.registry import Metric, Request, Result, failed, inconclusive, label
 from probes.wire import stun, tls
 from probes.wire.stun import Attribute, Method
 from probes.wire.text import one_line
-from probes.wire.xmpp import IceKind, IceServer
+from probes.wire.xmpp import IceKind, IceServer, may_be_asked
 
 CANDIDATES = "probe_webrtc_ice_candidates"
 SERVERS, FAILED_SERVERS = "probe_webrtc_ice_servers", "probe_webrtc_ice_failed_servers"
@@ -36,6 +36,8 @@ METRICS = (
 TYPES: dict[IceKind, str] = {"stun": "srflx", "turn": "relay", "turns": "relay"}
 """Of candidate, by what a server is (RFC 8839 section 5.1)."""
 MOST_SERVERS = 8
+MOST_ALTERNATES = 2
+"""A TURN server may send us on (RFC 8489 section 10), as one does that shares the load out; libwebrtc goes there too."""
 MOST_EVIDENCE = 300
 LEAST_SECONDS = 0.5
 """With less time nobody could answer, and it would not be the servers' fault."""
@@ -113,9 +115,18 @@ class Gathering:
         try:
             async with asyncio.timeout(self.patience_seconds):
                 request.address = await self._address(server)
-                async with open_client(request) as (client, opened):
-                    values = opened.values if opened else {}
-                    await _candidate(server, client)
+                for sent_on in range(MOST_ALTERNATES + 1):
+                    try:
+                        async with open_client(request) as (client, opened):
+                            values = opened.values if opened else {}
+                            await _candidate(server, client)
+                        break
+                    except RefusedError as error:
+                        if error.alternate is None or server.kind == "stun" or sent_on == MOST_ALTERNATES:
+                            raise
+                        address, port = error.alternate
+                        self._may_ask(address, port)
+                        request.address, request.options = address, options.model_copy(update={"port": port})
             return Result(outcome=Outcome.OK, values=values)
         except TimeoutError:
             waited_for = f", still waited for: {request.doing}" if request.doing else ""
@@ -140,9 +151,15 @@ class Gathering:
             return self.address
         (_, peer), *_ = await names.look_up(server.host, server.port, ours=False)
         address = names.number(peer)
+        self._may_ask(address, server.port)
+        return address
+
+    def _may_ask(self, address: str, port: int) -> None:
+        """Raises _NotAskedError."""
         if not askable(address, self.address):
             raise _NotAskedError(f"not asked at {address}, which is less public than the service itself")
-        return address
+        if not may_be_asked(port):
+            raise _NotAskedError(f"not asked at port {port}, as browsers ask none there")
 
 
 async def gather(gathering: Gathering, servers: Sequence[IceServer]) -> Result:

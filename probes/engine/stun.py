@@ -24,7 +24,7 @@ MOST_ANSWERS = 64
 MOST_ROUNDS = 4
 """Of credentials: asked for, and a nonce that is stale once or twice."""
 
-UNAUTHENTICATED, STALE_NONCE = 401, 438
+TRY_ALTERNATE, UNAUTHENTICATED, STALE_NONCE = 300, 401, 438
 
 
 class ServerOptions(TrustOptions):
@@ -39,10 +39,12 @@ class ServerOptions(TrustOptions):
 class RefusedError(Exception):
     """The server answered with an error; whether it is about credentials."""
 
-    def __init__(self, code: int, phrase: str, *, credentials: bool) -> None:
+    def __init__(self, code: int, phrase: str, *, credentials: bool, alternate: tuple[str, int] | None = None) -> None:
         super().__init__(one_line(f"{code} {phrase}", 100))
         self.code = code
         self.credentials = credentials
+        self.alternate = alternate
+        """Where to ask instead (RFC 8489 section 10)."""
 
 
 class Client:
@@ -76,7 +78,8 @@ class Client:
             code, phrase = response.error or (0, "an error without a code")
             self._request.trace(one_line(f"{code} {phrase}"))
             if not self._learns(code, response):
-                raise RefusedError(code, phrase, credentials=code == UNAUTHENTICATED)
+                alternate = response.address(Attribute.ALTERNATE_SERVER) if code == TRY_ALTERNATE else None
+                raise RefusedError(code, phrase, credentials=code == UNAUTHENTICATED, alternate=alternate)
         raise stun.ProtocolError(f"asks for credentials {MOST_ROUNDS} times")
 
     def tell(self, method: Method, kind: Kind, attributes: Callable[[bytes], list[tuple[int, bytes]]]) -> None:

@@ -57,6 +57,7 @@ class Attribute(IntEnum):
     REQUESTED_TRANSPORT = 0x0019
     XOR_MAPPED_ADDRESS = 0x0020
     SOFTWARE = 0x8022
+    ALTERNATE_SERVER = 0x8023
     FINGERPRINT = 0x8028
 
 
@@ -98,7 +99,9 @@ class Message:
         value = self.first(wanted)
         if value is None:
             return None
-        mask = bytes(16) if wanted is Attribute.MAPPED_ADDRESS else _mask(self.transaction)
+        mask = (
+            bytes(16) if wanted in (Attribute.MAPPED_ADDRESS, Attribute.ALTERNATE_SERVER) else _mask(self.transaction)
+        )
         if (len(value), value[1:2]) not in ((8, b"\x01"), (20, b"\x02")):
             raise ProtocolError("an address that is none")
         port = int.from_bytes(_xor(value[2:4], mask), "big")

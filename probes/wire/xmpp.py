@@ -74,6 +74,11 @@ class IceServer:
         return f"{'STUN' if self.kind == 'stun' else 'TURN'} {host}:{self.port} over {self.transport.upper()}"
 
 
+def may_be_asked(port: int) -> bool:
+    """Whether a browser asks a server at such a port."""
+    return port >= 1024 or port in LOW_PORTS
+
+
 def opening(domain: str) -> str:
     """The beginning of a stream (RFC 7395 section 3.4)."""
     return f'<open xmlns="{FRAMING}" to={quoteattr(domain)} version="1.0"/>'
@@ -124,7 +129,7 @@ def _server(kind: IceKind, service: Element) -> IceServer:
         wrong = "no host is named that a browser could read"
     elif not 1 <= number <= 65535:
         wrong = "no port is named that a browser could read"
-    elif number < 1024 and number not in LOW_PORTS:
+    elif not may_be_asked(number):
         wrong = "browsers ask no server at such a port"
     elif transport not in ("udp", "tcp"):
         wrong = "its transport is none that a browser could read"

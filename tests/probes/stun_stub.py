@@ -22,6 +22,13 @@ def refuse(code: int, phrase: str = "", nonce: str = "n1") -> Step:
     return lambda asked: _reply(asked, Kind.ERROR, attributes).encode()
 
 
+def send_on(host: str, port: int) -> Step:
+    """Ask another one instead (RFC 8489 section 10)."""
+    at = b"\0\x01" + port.to_bytes(2, "big") + bytes(int(each) for each in host.split("."))
+    attributes = [(Attribute.ERROR_CODE, b"\0\0\3\0Try Alternate"), (Attribute.ALTERNATE_SERVER, at)]
+    return lambda asked: _reply(asked, Kind.ERROR, attributes).encode()
+
+
 def grant(*, key: bytes | None = KEY, lent: bool = False, mapped: bool = True) -> Step:
     """A success; with a relay when `lent`."""
 

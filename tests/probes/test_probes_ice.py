@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 from monitor.core.judge import Judge
 from monitor.core.model import Observation, Outcome, Reason, State
 from probes.engine import names
-from probes.engine.ice import MOST_SERVERS, Gathering, askable, gather
+from probes.engine.ice import MOST_ALTERNATES, MOST_SERVERS, Gathering, askable, gather
 from probes.registry import Result
 from probes.wire import xmpp
 from probes.wire.stun import Attribute, Method
@@ -24,7 +25,7 @@ from tests.alerts.sample import NOW
 from tests.probes.calls import DAYS, Meet, Speak, speaking
 from tests.probes.peers import LOOPBACK, UdpPeer, ask, eventually, wait_until
 from tests.probes.rooms import TURN_PASSWORD, TURN_USER
-from tests.probes.stun_stub import Stub, grant, refuse, silent
+from tests.probes.stun_stub import Stub, grant, refuse, send_on, silent
 from tests.test_docs import with_example
 
 GUEST = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>ANONYMOUS</mechanism></mechanisms>"
@@ -324,6 +325,40 @@ async def test_a_service_of_the_internet_cannot_point_us_at_our_own_machine(host
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
     assert result.evidence.endswith("which is less public than the service itself")
     assert own.seen == []
+
+
+async def test_a_turn_server_may_send_us_on_as_it_does_a_browser() -> None:
+    async with Stub(refuse(401), grant(lent=True)) as lender, Stub(send_on(LOOPBACK, lender.port)) as first:
+        result = await asked_at(named(turn(first.port)))
+        assert (result.outcome, counted(result)) == (Outcome.OK, (1, 0, 0, 1)), result
+        assert len(first.asked) == 1
+        assert [each.method for each in lender.asked] == [Method.ALLOCATE, Method.ALLOCATE, Method.REFRESH]
+
+
+async def test_servers_that_send_us_round_are_left() -> None:
+    ports: list[int] = []
+    async with Stub(lambda asked: send_on(LOOPBACK, *ports)(asked)) as round_:  # noqa: PLW0108  its port comes later
+        ports.append(round_.port)
+        result = await asked_at(named(turn(round_.port)))
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.STATUS)
+    assert result.evidence.endswith("alive, but refuses: 300 Try Alternate")
+    assert len(round_.asked) == 1 + MOST_ALTERNATES
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "told"), [("127.0.0.1", 3478, "less public than the service"), ("8.8.8.8", 25, "at port 25")]
+)
+async def test_a_server_cannot_send_us_where_the_service_could_not(host: str, port: int, told: str) -> None:
+    async with Stub(send_on(host, port)) as first:
+        server = IceServer(
+            kind="turn", host="meet.example", port=first.port, transport="udp", username="u", password="p"
+        )
+        gathering = replace(_gathering("8.8.8.8"), host="")
+        with pytest.MonkeyPatch.context() as patch:  # the first one counts as of the internet
+            patch.setattr(Gathering, "_address", lambda *_: asyncio.sleep(0, LOOPBACK))
+            result = await gathering.ask(server)
+    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
+    assert told in result.evidence
 
 
 async def test_a_server_of_the_name_of_the_service_is_where_the_service_is() -> None:
