@@ -73,7 +73,7 @@ class Outlooks:
         self._calendar = Calendar()
         self._works: dict[Session, frozenset[str]] = {}
         self._kept: tuple[datetime, tuple[Outlook, ...]] | None = None
-        self._looked: datetime | None = None
+        self._looked = clock()
 
     def sessions(self) -> tuple[Session, ...]:
         """Those that run or come, the first begin first."""
@@ -96,7 +96,7 @@ class Outlooks:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             now = self._clock()
-            if self._looked is not None and timedelta(0) <= now - self._looked < LOOKED_AT:
+            if timedelta(0) <= now - self._looked < LOOKED_AT:
                 sessions, inventory = self.sessions(), self._of
                 found = await self.look(sessions)
                 if self._of is inventory:
