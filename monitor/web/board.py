@@ -113,7 +113,7 @@ class Board:
 
     def overview(self, view: View, words: Words, now: datetime) -> str:
         """The province at a glance."""
-        inventory, states = view.inventory(), view.states()
+        inventory, states = view.inventory(), dict(view.states())
         sites = site_views(inventory, states)
         ours = communes(sites.values())
         incidents = view.incidents()
@@ -145,7 +145,7 @@ class Board:
 
     def wall(self, view: View, words: Words, now: datetime, theme: str = "dark") -> str:
         """The same for a screen that is read from five metres."""
-        inventory, states = view.inventory(), view.states()
+        inventory, states = view.inventory(), dict(view.states())
         sites = site_views(inventory, states)
         ours, cases = communes(sites.values()), open_cases(view.incidents(), inventory)
         severities = Counter(case.incident.severity for case in cases)
