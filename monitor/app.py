@@ -207,6 +207,7 @@ class App:
             "collector": spare_collector(lambda: self._inventory, lambda: self._live.ready()[0]),
             "reloads": self._reload_when_asked(),
             "after meetings": quality.run(),
+            "outlooks": outlooks.renew(),
             "meetings": self._readiness.run(lambda: self._live.ready()[0]),
             "stop": stop.wait(),
         }

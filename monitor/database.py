@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from alerts.outbox import QueueError
-from monitor.tables import EVENTS, META, OUTBOX, STATES, metadata
+from monitor.tables import EVENTS, META, OUTBOX, PAST_SESSIONS, STATES, metadata
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +73,7 @@ class Database:
         return sa.pool.QueuePool if self._url.startswith("sqlite") else NullPool
 
     def _prepare(self) -> None:
+        _drop_unpacked_sessions(self._engine)
         metadata.create_all(self._engine)
         with self._engine.begin() as connection:
             columns = {each["name"] for each in sa.inspect(connection).get_columns(EVENTS.name)}
@@ -168,6 +169,15 @@ class Database:
 def _sqlite_pragmas(connection: Any, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _drop_unpacked_sessions(engine: sa.Engine) -> None:
+    """Those of the version that kept sessions first, a megabyte each: they are reckoned anew from the ledger."""
+    known = sa.inspect(engine)
+    if known.has_table(PAST_SESSIONS.name) and "body" in {
+        each["name"] for each in known.get_columns(PAST_SESSIONS.name)
+    }:
+        PAST_SESSIONS.drop(engine)
 
 
 def _add_time_of_deciding(connection: sa.Connection) -> None:

@@ -16,18 +16,21 @@ import sqlalchemy as sa
 
 from alerts.outbox import HELD, UNSENT
 from monitor.core.ledger import Member
+from monitor.tables import Packed
 
 UNTOLD = (*UNSENT, HELD)
 """What becomes of a mail that is still to be told; what was sent stays as it was."""
 AT_ONCE = 500
 """Rows whose texts are in memory at a time."""
+SESSIONS_AT_ONCE = 20
+"""The same of sessions, each of which is a megabyte for a nation."""
 
 _member = sa.table("member", *map(sa.column, ("target", "commune", "since", "until")))
 _change = sa.table("state_change", sa.column("target"))
 _learnt = sa.table("learnt", sa.column("check"), sa.column("value"))
 _incident = sa.table("incident", sa.column("id"), sa.column("body"))
 _event = sa.table("incident_event", *map(sa.column, ("id", "body", "because")))
-_session = sa.table("past_session", sa.column("id"), sa.column("body"))
+_session = sa.table("past_session", sa.column("id"), sa.column("packed", Packed()))
 _mail = sa.table("outbox", *map(sa.column, ("seq", "body", "status")))
 
 _TARGET = re.compile(r'"([a-z0-9-]+/[a-z0-9-]+)"')
@@ -55,7 +58,7 @@ def put_names(connection: sa.Connection, members: Sequence[Member]) -> None:
 
     _rewrite(connection, _incident, _incident.c.id, ("body",), present)
     _rewrite(connection, _event, _event.c.id, ("body", "because"), present)
-    _rewrite(connection, _session, _session.c.id, ("body",), present)
+    _rewrite(connection, _session, _session.c.id, ("packed",), present, at_once=SESSIONS_AT_ONCE)
     _rewrite(connection, _mail, _mail.c.seq, ("body",), present, _mail.c.status.in_(UNTOLD))
 
 
@@ -101,20 +104,23 @@ def _rewrite(
     columns: Sequence[str],
     change: Callable[[str], str],
     *where: sa.ColumnElement[bool],
+    at_once: int = AT_ONCE,
 ) -> None:
-    for row in _rows(connection, sa.select(key, *(table.c[each] for each in columns)).where(*where), key):
+    for row in _rows(connection, sa.select(key, *(table.c[each] for each in columns)).where(*where), key, at_once):
         texts: list[str] = list(row[1:])
         changed = [change(each) for each in texts]
         if changed != texts:
             connection.execute(table.update().where(key == row[0]).values(dict(zip(columns, changed, strict=True))))
 
 
-def _rows(connection: sa.Connection, query: sa.Select[Any], key: sa.ColumnClause[Any]) -> Iterator[sa.Row[Any]]:
+def _rows(
+    connection: sa.Connection, query: sa.Select[Any], key: sa.ColumnClause[Any], at_once: int
+) -> Iterator[sa.Row[Any]]:
     last = None
     while True:
         page = query if last is None else query.where(key > last)
-        found = connection.execute(page.order_by(key).limit(AT_ONCE)).all()
+        found = connection.execute(page.order_by(key).limit(at_once)).all()
         yield from found
-        if len(found) < AT_ONCE:
+        if len(found) < at_once:
             return
         last = found[-1][0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 
@@ -16,7 +16,7 @@ from monitor.archive import ArchiveError
 from monitor.core.lasthour import Series
 from monitor.core.ledger import By, Interval, Report, Span
 from monitor.core.life import Life, Posted
-from monitor.core.model import Incident, Inventory, Silence, State
+from monitor.core.model import Held, Incident, Inventory, Silence, State
 from monitor.core.pace import Pace
 from monitor.core.planned import Work
 from monitor.core.quality import SessionQuality, Went
@@ -38,6 +38,26 @@ log = logging.getLogger(__name__)
 PACE_SECONDS = 5.0
 READY_RATIO = 0.95
 """The daemon is ready when this part of the checks was observed at least once."""
+
+
+class _Views(Mapping[str, TargetView]):
+    """Each target is put together when it is asked for: the page of one site needs a few of a nation's."""
+
+    def __init__(self, held: Mapping[str, Held], make: Callable[[str, Held], TargetView]) -> None:
+        self._held, self._make = held, make
+        self._made: dict[str, TargetView] = {}
+
+    def __getitem__(self, target: str) -> TargetView:
+        found = self._made.get(target)
+        if found is None:
+            found = self._made[target] = self._make(target, self._held[target])
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
 class Live:
@@ -99,19 +119,16 @@ class Live:
     def states(self) -> Mapping[str, TargetView]:
         """Every judged target as it is held now, with the last observation of each check."""
         last, planned = self._pipeline.last, self._pipeline.correlator.planned.at(self._clock())
-        views = {}
-        for target_id, held in self._pipeline.correlator.held.items():
-            checks = {
-                check.name: last[check.id]
-                for check in self._pipeline.inventory.targets[target_id].checks
-                if check.id in last
-            }
-            views[target_id] = TargetView(
+        targets, silenced = self._pipeline.inventory.targets, bool(self._pipeline.silences)
+
+        def view(target: str, held: Held) -> TargetView:
+            return TargetView(
                 state=held.state, since=held.since, reason=held.reason, says=held.says, evidence=held.evidence,
-                checks=checks, maintenance=planned.get(target_id),
-                silence=self._pipeline.silence(target_id) if self._pipeline.silences else None,
+                checks={check.name: last[check.id] for check in targets[target].checks if check.id in last},
+                maintenance=planned.get(target), silence=self._pipeline.silence(target) if silenced else None,
             )  # fmt: skip
-        return views
+
+        return _Views(self._pipeline.correlator.held, view)
 
     def incidents(self) -> Sequence[Incident]:
         """Open ones first, then those closed lately, also before the last restart."""

@@ -60,7 +60,7 @@ class PastSessions:
 def in_span(connection: sa.Connection, span: Span) -> list[Went]:
     """Those that began in a span, the last first."""
     query = (
-        sa.select(*(each for each in PAST_SESSIONS.c if each.name != "body"))
+        sa.select(*(each for each in PAST_SESSIONS.c if each.name != "packed"))
         .where(PAST_SESSIONS.c.begins >= written(span.since), PAST_SESSIONS.c.begins < written(span.until))
         .order_by(PAST_SESSIONS.c.begins.desc(), PAST_SESSIONS.c.meeting)
     )
@@ -69,7 +69,7 @@ def in_span(connection: sa.Connection, span: Span) -> list[Went]:
 
 def one(connection: sa.Connection, meeting: str, begins: datetime) -> SessionQuality | None:
     """How that session went; None when it was never written."""
-    body = connection.scalar(_one(Session(begins, begins, meeting), PAST_SESSIONS.c.body))
+    body = connection.scalar(_one(Session(begins, begins, meeting), PAST_SESSIONS.c.packed))
     return session_json.validate_json(body) if body else None
 
 
@@ -83,7 +83,7 @@ def _row(found: SessionQuality) -> dict[str, object]:
         "meeting": found.session.meeting, "begins": written(found.session.begins), "ends": written(found.session.ends),
         "title": found.title, "importance": found.importance.value,
         **{each.value: number for each, number in found.counts().items()},
-        "body": session_json.dump_json(found).decode(),
+        "packed": session_json.dump_json(found).decode(),
     }  # fmt: skip
 
 

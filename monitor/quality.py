@@ -36,6 +36,7 @@ from monitor.core.quality import (
     with_figures,
     worst_first,
 )
+from monitor.core.rename import renamed_targets
 from monitor.core.words import WORDS
 from monitor.database import StoreError
 from monitor.pastsessions import Key, key_of
@@ -130,7 +131,7 @@ class QualityReports:
         self._clock, self._written = clock, written
         self._settings = _Settings(Inventory(sites={}, targets={}, providers={}), Graph({}))
         self._calendar = Calendar()
-        self._notes: dict[Session, _Notes] = {}
+        self._notes: dict[Key, _Notes] = {}
         self._next_point: datetime | None = None
         self._done: set[Key] = set()
         """Sessions that are written down, or of which there is nothing to write."""
@@ -146,8 +147,9 @@ class QualityReports:
     async def look(self) -> bool:
         """Measure along what runs, tell of what is over; whether nothing of it is left to be told."""
         now, sessions, settings = self._clock(), self._sessions(), self._settings
-        self._done &= {key_of(each) for each in sessions}
-        self._notes = {each: kept for each, kept in self._notes.items() if each in sessions and not self._is_done(each)}
+        near = {key_of(each) for each in sessions}
+        self._done &= near
+        self._notes = {each: kept for each, kept in self._notes.items() if each in near - self._done}
         try:
             await self._measure(settings, sessions, now)
             await self._tell(settings, sessions, now)
@@ -162,6 +164,9 @@ class QualityReports:
     def _sessions(self) -> tuple[Session, ...]:
         inventory = self._in_force()
         if self._settings.inventory is not inventory:
+            names = renamed_targets(self._settings.inventory, inventory)
+            for each in self._notes.values() if names else ():
+                each.by_target = {names.get(target, target): had for target, had in each.by_target.items()}
             self._settings = _Settings(inventory, self._graph_in_force())
             self._calendar = Calendar(inventory.meetings, ahead=EVERY, behind=SHOWN)
         return self._calendar.near(self._clock())
@@ -208,7 +213,7 @@ class QualityReports:
             return
         self._next_point = now + EVERY
         for session in running:
-            notes = self._notes.setdefault(session, _Notes())
+            notes = self._notes.setdefault(key_of(session), _Notes())
             notes.points += 1
             targets = settings.watched(session)
             while some := list(islice(targets, POINTS_AT_ONCE)):
@@ -232,8 +237,18 @@ class QualityReports:
         self._done |= await self._kept.known(over)
         over = [each for each in over if not self._is_done(each)]
         old = [each for each in over if now >= each.ends + LATEST]
+        failed: list[Exception] = []
         for session in (*(each for each in over if each not in old), *old[-1:]):
-            await self._write(settings, session, now)
+            try:
+                await self._write(settings, session, now)
+            except (StoreError, ArchiveError):
+                raise
+            except Exception as error:  # noqa: BLE001  what is wrong with one meeting keeps nothing from being told of the others
+                failed.append(error)
+                if session in old:
+                    self._done.add(key_of(session))
+        if failed:
+            raise ExceptionGroup(f"{len(failed)} meetings", failed)
 
     async def _write(self, settings: _Settings, session: Session, now: datetime) -> None:
         found = await self._reckon(settings, session, None)
@@ -246,7 +261,8 @@ class QualityReports:
         self._done.add(key_of(session))
 
     async def _reckon(self, settings: _Settings, session: Session, so_far: datetime | None) -> SessionQuality:
-        meeting, notes = settings.inventory.meetings[session.meeting], self._notes.get(session, _Notes())
+        meeting, notes = settings.inventory.meetings[session.meeting], self._notes.get(key_of(session), _Notes())
+        measured = notes.by_target  # by the ids of these settings, whatever a reload renames meanwhile
         past = session if so_far is None else session._replace(ends=min(so_far, session.ends))
         rooms, ways, span = settings.rooms(session), Ways(settings.graph), Span(past.begins, past.ends)
         incidents = await self._past.incidents(span)
@@ -255,11 +271,12 @@ class QualityReports:
             some = rooms[first : first + ROOMS_AT_ONCE]
             targets = await asyncio.to_thread(_with_ways, some, ways)  # the first asks for all that is behind the core
             known = await self._past.intervals(targets, span)
-            found += await asyncio.to_thread(judge, some, past, known, ways, incidents)
-        lines = {room: lines[0] for room in rooms if (lines := settings.lines(room))}
+            judged = await asyncio.to_thread(judge, some, past, known, ways, incidents)
+            lines = {room: lines[0] for room in some if (lines := settings.lines(room))}
+            found += with_figures(judged, lines, measured)
         return SessionQuality(
             session=session, title=meeting.title, importance=meeting.importance,
-            rooms=worst_first(with_figures(found, lines, notes.by_target)), measured_seconds=notes.points * EVERY.total_seconds(),
+            rooms=worst_first(found), measured_seconds=notes.points * EVERY.total_seconds(),
             so_far=so_far,
         )  # fmt: skip
 

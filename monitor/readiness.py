@@ -46,8 +46,12 @@ FASTEST = 20.0
 """Checks a second that are asked at most, however many meetings there are: a nation's rooms take longer, and no line is flooded."""
 MEASURED_AHEAD, MEASURED = timedelta(days=1), 20
 """How far ahead, and how many at most, the meetings are whose rooms are counted in metrics."""
-KEPT = timedelta(seconds=3)
+KEPT = timedelta(seconds=5)
 """How ready the rooms are is reckoned at most this often, however many look at it."""
+RENEW_SECONDS = 3.0
+"""While anybody looks it is reckoned anew so often beside the event loop, which a nation's rooms would hold up for 0.1 to 0.2 s."""
+LOOKED_AT = timedelta(minutes=1)
+"""So long after a look, such as a scrape, it is still taken that somebody looks."""
 
 
 class Outlooks:
@@ -69,6 +73,7 @@ class Outlooks:
         self._calendar = Calendar()
         self._works: dict[Session, frozenset[str]] = {}
         self._kept: tuple[datetime, tuple[Outlook, ...]] | None = None
+        self._looked = clock()
 
     def sessions(self) -> tuple[Session, ...]:
         """Those that run or come, the first begin first."""
@@ -81,28 +86,45 @@ class Outlooks:
     def all(self) -> tuple[Outlook, ...]:
         """All of them, a few seconds old at most."""
         sessions, now = self.sessions(), self._clock()
+        self._looked = now
         if self._kept is None or not timedelta(0) <= now - self._kept[0] < KEPT:
-            self._kept = (now, self.look(sessions))
+            self._kept = (now, self._reckoning(sessions)())
         return self._kept[1]
 
-    def look(self, sessions: Sequence[Session]) -> tuple[Outlook, ...]:
-        """How ready the rooms are for these sessions; a room that several need is judged once."""
-        inventory, found = self._inventory(), []
-        self._works = {each: works for each, works in self._works.items() if each.ends > self._clock()}
+    async def renew(self) -> None:
+        """Have what `all` returns at hand, as long as anybody looks; until cancelled."""
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            now = self._clock()
+            if timedelta(0) <= now - self._looked < LOOKED_AT:
+                sessions, inventory = self.sessions(), self._of
+                found = await self.look(sessions)
+                if self._of is inventory:
+                    self._kept = (now, found)
+
+    async def look(self, sessions: Sequence[Session]) -> tuple[Outlook, ...]:
+        """How ready the rooms are for these sessions."""
+        return await asyncio.to_thread(self._reckoning(sessions))
+
+    def _reckoning(self, sessions: Sequence[Session]) -> Callable[[], tuple[Outlook, ...]]:
+        """What finds that, wherever it runs: it goes through nothing that the event loop changes. A room that several need is judged once."""
+        inventory, now = self._inventory(), self._clock()
+        self._works = {each: works for each, works in self._works.items() if each.ends > now}
         hurt = hurt_by_incident(self._incidents()) if sessions else {}
         judges: dict[tuple[frozenset[str], bool], Callable[[str], Room | None]] = {}
+        asked: list[tuple[Session, Callable[[str], Room | None]]] = []
         for each in sessions:
             if each not in self._works:
                 self._works[each] = works_during(inventory.maintenance, each.begins, each.ends)
-            works, runs = self._works[each], each.begins <= self._clock()
+            works, runs = self._works[each], each.begins <= now
             if (works, runs) not in judges:
                 sight = Sight(
                     inventory=inventory, graph=self._graph(), held=self._held(), incidents=hurt, works=works,
                     remarks=partial(self._remarked, runs),
                 )  # fmt: skip
                 judges[works, runs] = cache(partial(judge_room, sight=sight))
-            found.append(outlook(inventory.meetings[each.meeting], each, judges[works, runs]))
-        return tuple(found)
+            asked.append((each, judges[works, runs]))
+        return lambda: tuple(outlook(inventory.meetings[each.meeting], each, judge) for each, judge in asked)
 
     def _remarked(self, runs: bool, target: str) -> Iterable[str]:
         return self._remarks(target, runs)
@@ -231,13 +253,12 @@ class ReadinessReports:
         wanted = {each.id: each for one in sessions for each in due(meetings[one.meeting], one, on_duty, now)}
 
         async def made(fresh: Sequence[Due]) -> list[Letter]:
-            looks = {
-                each.session: each for each in self._outlooks.look(list(dict.fromkeys(one.session for one in fresh)))
-            }
-            return [self._letter(each, looks[each.session], now) for each in fresh]
+            found = await self._outlooks.look(list(dict.fromkeys(one.session for one in fresh)))
+            looks, inventory = {each.session: each for each in found}, self._inventory()
+            return [await asyncio.to_thread(self._letter, each, looks[each.session], inventory, now) for each in fresh]
 
         await self._once.write(wanted, made, now)
 
-    def _letter(self, wanted: Due, found: Outlook, now: datetime) -> Letter:
-        given = told(found, self._inventory(), WORDS[wanted.contact.language], now)
+    def _letter(self, wanted: Due, found: Outlook, inventory: Inventory, now: datetime) -> Letter:
+        given = told(found, inventory, WORDS[wanted.contact.language], now)
         return self._composer.letter(LETTER, wanted.contact, wanted.id, given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -119,6 +120,22 @@ LEARNT = sa.Table(
     sa.Column("blob", sa.LargeBinary, nullable=False),
 )
 
+
+class Packed(sa.TypeDecorator[str]):
+    """Text of which there is much, and much of it alike: a session of a nation's rooms is a megabyte, packed a thirtieth."""
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> bytes | None:  # noqa: ARG002  SQLAlchemy's
+        """As it is written."""
+        return None if value is None else zlib.compress(value.encode())
+
+    def process_result_value(self, value: bytes | None, dialect: sa.Dialect) -> str | None:  # noqa: ARG002  SQLAlchemy's
+        """As it was."""
+        return None if value is None else zlib.decompress(value).decode()
+
+
 PAST_SESSIONS = sa.Table(
     "past_session",
     metadata,
@@ -129,7 +146,7 @@ PAST_SESSIONS = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("importance", sa.String, nullable=False),
     *(sa.Column(each.value, sa.Integer, nullable=False) for each in Quality),
-    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("packed", Packed, nullable=False),
     sa.UniqueConstraint("meeting", "begins"),
 )
 

@@ -41,7 +41,15 @@ class Sessions:
 
     def __iter__(self) -> Iterator[Session]:
         """All of them, found one by one."""
-        return heapq.merge(self._regular(), self.others) if self.others else self._regular()
+        return self._single() if self.others else self._regular()
+
+    def _single(self) -> Iterator[Session]:
+        """A date that the rule gives too is the same session (RFC 5545 section 3.8.5.2)."""
+        before = None
+        for each in heapq.merge(self._regular(), self.others):
+            if each.begins != before:
+                yield each
+            before = each.begins
 
     def _regular(self) -> Iterator[Session]:
         for start in self.starts:

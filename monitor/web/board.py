@@ -54,6 +54,7 @@ from monitor.web.overview import (
 )
 from monitor.web.phrases import PHRASES
 from monitor.web.quiet import told_silence, told_work
+from monitor.web.sessions import Page as Told
 from monitor.web.sessions import page_of as page_of_session
 from monitor.web.sitepage import Past, call_of, page_of
 from monitor.web.story import story
@@ -112,7 +113,7 @@ class Board:
 
     def overview(self, view: View, words: Words, now: datetime) -> str:
         """The province at a glance."""
-        inventory, states = view.inventory(), view.states()
+        inventory, states = view.inventory(), dict(view.states())
         sites = site_views(inventory, states)
         ours = communes(sites.values())
         incidents = view.incidents()
@@ -144,7 +145,7 @@ class Board:
 
     def wall(self, view: View, words: Words, now: datetime, theme: str = "dark") -> str:
         """The same for a screen that is read from five metres."""
-        inventory, states = view.inventory(), view.states()
+        inventory, states = view.inventory(), dict(view.states())
         sites = site_views(inventory, states)
         ours, cases = communes(sites.values()), open_cases(view.incidents(), inventory)
         severities = Counter(case.incident.severity for case in cases)
@@ -273,26 +274,25 @@ class Board:
 
     def meeting(
         self, view: View, found: Outlook, words: Words, now: datetime,
-        so_far: SessionQuality | None = None, past: Sequence[Went] = (), mails: Sequence[Posted] = (),
+        so_far: SessionQuality | None = None, past: Sequence[Went] = (), mails: Sequence[Posted] = (), told: Told | None = None,
     ) -> str:  # fmt: skip
-        """A session that runs or comes next, with its rooms; how it has gone so far, and how those before it went."""
-        rooms = advices(found.rooms, view.inventory(), words)
+        """A session that runs or comes next, with its rooms; how it has gone so far (`told`: in words), and how those before it went."""
+        rooms = advices(found.rooms[:MAX_IMPACT], view.inventory(), words)
         servers = advices(found.servers, view.inventory(), words)
         return self._render(
-            "meeting.html", words, now, view=view, found=found, level=level_of(found), rooms=rooms[:MAX_IMPACT], groups=alike(rooms[:MAX_IMPACT]),
-            servers=servers, server_groups=alike(servers), rooms_total=len(rooms), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
-            held=so_far, told=page_of_session(so_far, view.inventory(), words) if so_far else None, past=past, mails=sessions.mails_of(mails, words), **_quality(words),
+            "meeting.html", words, now, view=view, found=found, level=level_of(found), rooms=rooms, groups=alike(rooms),
+            servers=servers, server_groups=alike(servers), rooms_total=len(found.rooms), readiness=SENTENCES[words.language].readiness, levels=LEVELS,
+            held=so_far, told=told or (so_far and page_of_session(so_far, view.inventory(), words)), past=past, mails=sessions.mails_of(mails, words), **_quality(words),
         )  # fmt: skip
 
     def session(
         self, view: View, found: SessionQuality, words: Words, now: datetime,
-        past: Sequence[Went] = (), mails: Sequence[Posted] = (),
+        past: Sequence[Went] = (), mails: Sequence[Posted] = (), told: Told | None = None,
     ) -> str:  # fmt: skip
-        """How a session went in its rooms, or has gone so far; the mails about it, and the others of its meeting."""
-        told = page_of_session(found, view.inventory(), words)
+        """How a session went in its rooms, or has gone so far (`told`: in words); the mails about it, and the others of its meeting."""
         others = [each for each in past if each.session != found.session]
         return self._render(
-            "session.html", words, now, view=view, held=found, told=told, past=others, mails=sessions.mails_of(mails, words),
+            "session.html", words, now, view=view, held=found, told=told or page_of_session(found, view.inventory(), words), past=others, mails=sessions.mails_of(mails, words),
             **_quality(words),
         )  # fmt: skip
 

@@ -54,13 +54,9 @@ async def meetings(view: View, pairs: Collection[tuple[str, str]]) -> Json | Non
     return {"meetings": [outlook_json(each) for each in found], **rest}
 
 
-def meeting(view: View, wanted: str, pairs: Collection[tuple[str, str]]) -> Json | None:
-    """Answer of /api/v1/meetings/{id}; None when none of this id comes soon."""
+def meeting(found: Outlook, inventory: Inventory, pairs: Collection[tuple[str, str]]) -> Json:
+    """Answer of /api/v1/meetings/{id}."""
     words = WORDS[language(pairs)]
-    found = outlook_of(view, wanted)
-    if found is None:
-        return None
-    inventory = view.inventory()
     told = {
         name: [_room_json(advise(each, inventory, words)) for each in rooms]
         for name, rooms in (("servers", found.servers), ("rooms", found.rooms))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from monitor.core.quality import SessionQuality
 from monitor.core.words import ROOM
 from monitor.web.board import Board
 from monitor.web.meetings import outlook_of
+from monitor.web.sessions import page_of
 from monitor.web.sitepage import past_span
 from monitor.web.view import View
 from monitor.web.words import Words
@@ -119,6 +121,7 @@ class Pages:
         )
         found = await self._view.session(meeting, at) if at is not None else None
         mails = await self._view.posted(meeting, at) if at is not None else ()
+        told = await asyncio.to_thread(page_of, found, self._view.inventory(), words) if found else None
         if comes is not None:
-            return self._board.meeting(self._view, comes, words, now, found, past, mails)
-        return self._board.session(self._view, found, words, now, past, mails) if found else None
+            return self._board.meeting(self._view, comes, words, now, found, past, mails, told)
+        return self._board.session(self._view, found, words, now, past, mails, told) if found else None

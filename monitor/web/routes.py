@@ -212,19 +212,18 @@ class _Routes:
         return _answer({"error": UNREADABLE}, status=503) if found is None else _answer(found)
 
     async def _meeting(self, request: web.Request) -> web.Response:
-        try:
-            found = meetings.meeting(self._view, request.match_info["id"], list(request.query.items()))
-        except api.BadQueryError as error:
-            return _answer({"error": str(error)}, status=400)
+        found = meetings.outlook_of(self._view, request.match_info["id"])
         if found is None:
             return _answer({"error": "no meeting of this id comes soon"}, status=404)
-        return _answer(found)
+        inventory, query = self._view.inventory(), list(request.query.items())
+        return await asyncio.to_thread(_json, lambda: meetings.meeting(found, inventory, query))
 
     async def _session(self, request: web.Request) -> web.Response:
         found = await self._session_of(request)
         if found is None:
             return _answer({"error": NO_SESSION}, status=404)
-        return _json(lambda: sessions.session(found, self._view.inventory(), list(request.query.items())))
+        inventory, query = self._view.inventory(), list(request.query.items())
+        return await asyncio.to_thread(_json, lambda: sessions.session(found, inventory, query))
 
     async def _session_table(self, request: web.Request) -> web.Response:
         """The same table that is attached to the mail."""

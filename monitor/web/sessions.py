@@ -27,6 +27,8 @@ LEVELS = {Quality.CUT: "down", Quality.POOR: "degraded", Quality.UNSEEN: "unknow
 """Colour and shape of a room, as of a target."""
 MAX_ROWS = 500
 """Rooms that are shown one by one; a nation has 3,321."""
+MAX_GROUPS = 100
+"""What rooms suffered from; a bad day of a nation has a thousand lines that each lost something."""
 MAX_TIMES = 8
 """Of a room; all are in the table to download."""
 _STATES = {Quality.CUT: State.DOWN, Quality.POOR: State.DEGRADED}
@@ -72,6 +74,9 @@ class Page:
     """All that is shown of a session."""
 
     groups: tuple[Group, ...]
+    """As many as are shown, those of the worst rooms first."""
+    more: int
+    """How many rooms the others have."""
     rows: tuple[Row, ...]
     """The rooms, the worst first, as many as are shown; empty: nothing was measured."""
     total: int
@@ -97,8 +102,9 @@ def page_of(found: SessionQuality, inventory: Inventory, words: Words) -> Page:
     held, measured = (found.so_far or ends) - begins, timedelta(seconds=found.measured_seconds)
     missing = measured < min(held, ends - begins) * _PART - EVERY  # the point of a minute may be to come
     columns = tuple(dict.fromkeys(key for each in rows.values() for key in each.figures))
+    suffered = alike(found.rooms)
     return Page(
-        groups=tuple(_group(each, rows, inventory, words) for each in alike(found.rooms)),
+        groups=tuple(_group(each, rows, inventory, words) for each in suffered[:MAX_GROUPS]), more=sum(map(len, suffered[MAX_GROUPS:])),
         rows=tuple(rows.values()) if columns else (), total=len(found.rooms), columns=columns,
         marks=tuple(f"{at.astimezone(LOCAL):%H:%M}" for at in (begins, begins + (ends - begins) / 2, ends)),
         note=("figures_part" if measured else "figures_none") if missing else "", measured=measured,

@@ -183,6 +183,11 @@ def test_a_calendar_that_names_no_room_at_all_is_told_of_and_taken(load: Load) -
             ["2026-11-30 08:00", "2026-12-04 08:00"],
         ),
         ("DTSTART:20261130T080000", ("RDATE:20261201T090000",), ["2026-11-30 08:00", "2026-12-01 09:00"]),
+        (
+            "DTSTART:20261130T080000",
+            ("RRULE:FREQ=DAILY;COUNT=2", "RDATE:20261130T080000,20261201T080000,20261201T090000"),
+            ["2026-11-30 08:00", "2026-12-01 08:00", "2026-12-01 09:00"],
+        ),
     ],
 )  # fmt: skip
 def test_times_are_those_that_rfc_5545_gives_them(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +70,29 @@ async def test_it_is_written_together_with_its_letters_or_not_at_all(store: Stor
     with pytest.raises(StoreError):
         await store.past_sessions.write(FOUND, [LETTER, unfit], NOW)
     assert not rows(file, "SELECT id FROM past_session UNION SELECT seq FROM outbox")
+
+
+async def test_a_nation_of_rooms_takes_little_room_for_all_the_time_that_it_is_kept(store: Store, file: Path) -> None:
+    rooms = tuple(
+        RoomQuality(
+            target=f"xa-{number}/vc-endpoint", line=f"xa-{number}/tslcd",
+            figures=Figures(loss_mean=number % 97 / 1e4, loss_worst=0.01, delay_mean=number / 1e6, delay_worst=0.02, jitter_mean=0.001),
+        )
+        for number in range(3321)
+    )  # fmt: skip
+    await store.past_sessions.write(replace(FOUND, rooms=rooms), [], NOW)
+    ((size,),) = rows(file, "SELECT length(packed) FROM past_session")
+    assert size < 100_000
+
+
+async def test_what_was_written_before_sessions_were_packed_is_made_anew(store: Store, file: Path) -> None:
+    store.close()
+    with sqlite3.connect(file) as before:
+        before.execute("ALTER TABLE past_session RENAME COLUMN packed TO body")
+    again = Store(str(file))
+    await again.past_sessions.write(FOUND, [], NOW)
+    assert rows(file, "SELECT meeting FROM past_session") == [("weekly",)]
+    again.close()
 
 
 async def test_what_has_another_id_now_is_found_by_that(store: Store, archive: Archive) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest_asyncio
+import sqlalchemy as sa
 
 from alerts.quality import LATEST, SETTLED
 from monitor.archive import Archive
@@ -53,9 +54,8 @@ class Case:
 
     def reports(self) -> QualityReports:
         """As a daemon has it that was just started."""
-        graph = Graph(self.inventory.targets)
         return QualityReports(
-            inventory=lambda: self.inventory, graph=lambda: graph, last=lambda: self.last, loss=lambda _: self.loss,
+            inventory=lambda: self.inventory, graph=lambda: Graph(self.inventory.targets), last=lambda: self.last, loss=lambda _: self.loss,
             past=self, kept=self.store.past_sessions, composer=composer(),
             on_duty=lambda: self.on_duty, clock=lambda: self.now, written=lambda: None,
         )  # fmt: skip
@@ -294,3 +294,101 @@ async def test_a_reload_in_the_middle_of_a_look_takes_nothing_away(case: Case) -
     vi, _ = await case.letters()
     assert vi.subject.startswith("SAU HỌP 13:00 24/11")
     assert await reports.look(), "and what is no more is asked of no more"
+
+
+async def test_whose_end_or_name_is_set_anew_while_it_is_held_keeps_what_was_measured(case: Case) -> None:
+    reports, new = case.reports(), "a/hop"
+    case.now = BEGINS + MINUTE
+    case.echo(0.020, 0.05)
+    await reports.look()
+    weekly, line = case.inventory.meetings["weekly"], case.inventory.targets[LINE]
+    longer = Session(BEGINS, ENDS + HOUR, "weekly")
+    targets = {each.id: each for each in case.inventory.targets.values() if each.id != LINE}
+    behind = {
+        each.id: replace(each, behind=tuple(new if way == LINE else way for way in each.behind))
+        for each in targets.values()
+    }
+    case.inventory = replace(
+        case.inventory, targets={new: replace(line, id=new, formerly=(LINE,)), **behind},
+        meetings={"weekly": replace(weekly, sessions=(longer,))},
+    )  # fmt: skip
+    case.last.clear()
+    case.now = ENDS + SETTLED
+    await reports.look()
+    assert await case.found() is None, "it is not over"
+    case.now = longer.ends + SETTLED
+    await case.turn(State.UP, ROOM, new)  # a sign of life
+    await reports.look()
+    found = await case.found()
+    assert found is not None
+    (held,) = [each for each in found.rooms if each.target == ROOM]
+    assert (held.line, held.figures.delay_mean) == (new, 0.02)
+
+
+async def test_a_mistake_about_one_meeting_keeps_nothing_from_being_told_of_the_others(case: Case, file: Path) -> None:
+    weekly = case.inventory.meetings["weekly"]
+    unfit = replace(
+        weekly, id="unfit", owner=replace(ON_DUTY, language="tlh"), sessions=(Session(BEGINS, ENDS, "unfit"),)
+    )
+    case.inventory = replace(case.inventory, meetings={"unfit": unfit, "weekly": weekly})
+    case.now = ENDS + SETTLED
+    await case.turn(State.UP, ROOM)  # a sign of life
+    assert not await case.reports().look(), "it is tried again"
+    assert rows(file, "SELECT meeting FROM past_session") == [("weekly",)]
+    assert len(rows(file, "SELECT id FROM outbox")) == 2
+
+
+async def test_a_full_disk_loses_no_mail_and_doubles_none(case: Case, file: Path) -> None:
+    case.now = ENDS + SETTLED
+    await case.turn(State.UP, ROOM)  # a sign of life
+    reports = case.reports()
+    for pages, done in (
+        (1, False),
+        (1 << 30, True),
+    ):  # 1: as many as there are, so that SQLite says that the disk is full
+        await case.store.mails._database.run(
+            "record", lambda connection, pages=pages: connection.execute(sa.text(f"PRAGMA max_page_count={pages}"))
+        )
+        assert await reports.look() is done
+        assert bool(rows(file, "SELECT id FROM past_session UNION SELECT seq FROM outbox")) is done
+    assert len(rows(file, "SELECT id FROM past_session")) == 1
+    assert len(rows(file, "SELECT id FROM outbox")) == 2
+
+
+async def test_a_clock_that_is_set_back_and_forth_over_the_end_tells_once(case: Case, file: Path) -> None:
+    reports = case.reports()
+    for after in (-HOUR, SETTLED, -HOUR, -HOUR + MINUTE, SETTLED, LATEST + HOUR, SETTLED):
+        case.now = ENDS + after
+        await case.turn(State.UP, ROOM)  # a sign of life
+        assert await reports.look()
+        assert await reports.so_far("weekly", BEGINS) is not None
+    assert len(rows(file, "SELECT id FROM past_session")) == 1
+    assert len(rows(file, "SELECT id FROM outbox")) == 2
+
+
+async def test_long_sessions_that_overlap_are_told_each_by_itself(case: Case, file: Path) -> None:
+    weekly, day = case.inventory.meetings["weekly"], timedelta(days=1)
+    long = replace(
+        weekly,
+        id="long",
+        sessions=(Session(BEGINS, BEGINS + day, "long"), Session(BEGINS + HOUR, BEGINS + HOUR + day, "long")),
+    )
+    case.inventory = replace(case.inventory, meetings={"weekly": weekly, "long": long})
+    reports = case.reports()
+    case.now = BEGINS + HOUR + MINUTE
+    case.echo(0.020, 0.05)
+    await reports.look()
+    await case.turn(State.DOWN, ROOM)
+    case.now += 10 * MINUTE
+    await case.turn(State.UP, ROOM)
+    case.now = BEGINS + day + HOUR + SETTLED  # over midnight, in Viet Nam and in UTC
+    await case.turn(State.UP, ROOM)  # a sign of life
+    await reports.look()
+    found = [
+        await case.archive.past_session(meeting, begins)
+        for meeting, begins in (("weekly", BEGINS), ("long", BEGINS), ("long", BEGINS + HOUR))
+    ]
+    assert [
+        each and (each.rooms[0].seconds, each.rooms[0].figures.delay_mean, each.measured_seconds) for each in found
+    ] == 3 * [(600.0, 0.02, 60.0)]
+    assert len(rows(file, "SELECT id FROM outbox")) == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,7 +13,17 @@ import pytest
 from monitor.core.graph import Graph
 from monitor.core.model import Check, Contact, Held, Inventory, Letter, Meeting, Role, Session, State, Target
 from monitor.core.readiness import Readiness
-from monitor.readiness import ANSWERED_BEFORE, ASKED_BEFORE, CLOSER, FASTEST, MEASURED, Outlooks, ReadinessReports, soon
+from monitor.readiness import (
+    ANSWERED_BEFORE,
+    ASKED_BEFORE,
+    CLOSER,
+    FASTEST,
+    KEPT,
+    MEASURED,
+    Outlooks,
+    ReadinessReports,
+    soon,
+)
 from monitor.store import Store
 from tests.alerts.sample import composer
 from tests.core.correlating import T0, province
@@ -261,10 +272,27 @@ def test_a_look_is_kept_for_some_seconds_and_not_beyond_a_reload(case: Case) -> 
     before = outlooks.all()
     case.turn(State.DOWN, "a/vc-endpoint")
     assert outlooks.all() is before
-    case.now += timedelta(seconds=3)
+    case.now += KEPT
     assert outlooks.all()[0].counts()[Readiness.NOT_READY] == 1
     case.inventory = replace(case.inventory, meetings={})
     assert outlooks.all() == ()
+
+
+async def test_while_somebody_looks_it_is_reckoned_anew_before_it_is_old(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.readiness.RENEW_SECONDS", 0.0)
+    outlooks = case.outlooks()
+    renewing = asyncio.create_task(outlooks.renew())
+    try:
+        before = outlooks.all()
+        case.turn(State.DOWN, "a/vc-endpoint")
+        async with asyncio.timeout(10):
+            while outlooks.all() is before:
+                await asyncio.sleep(0)
+        assert outlooks.all()[0].counts()[Readiness.NOT_READY] == 1
+    finally:
+        renewing.cancel()
 
 
 async def test_what_a_room_says_of_itself_is_asked_for_before_a_meeting_and_while_it_is_held(case: Case) -> None:

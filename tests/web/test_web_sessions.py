@@ -19,7 +19,7 @@ from monitor.core.quality import NOTHING, Figures, Quality, RoomQuality, Session
 from monitor.core.words import ROOM
 from monitor.web.board import Board
 from monitor.web.openapi import description
-from monitor.web.sessions import MAX_ROWS
+from monitor.web.sessions import MAX_GROUPS, MAX_ROWS
 from monitor.web.words import EN, VI, machine_time
 from tests.web.province import NOW, Province
 from tests.web.test_web_meetings import EVIL, held, threatened
@@ -95,6 +95,16 @@ def test_of_a_nation_the_worst_are_shown_and_the_rest_counted(province: Province
     assert page.count('class="room"') == MAX_ROWS
     assert "and more: 7<" in page
     assert "and more: 9<" in page, "in the table of all rooms"
+
+
+def test_of_a_bad_day_of_a_nation_some_reasons_are_shown_and_the_rooms_of_the_rest_counted(province: Province) -> None:
+    made = went(province)
+    each_by_itself = tuple(
+        replace(made.rooms[0], target=f"xa-{number}/room", of=f"xa-{number}/line") for number in range(MAX_GROUPS + 7)
+    )
+    page = Board().session(province, replace(made, rooms=each_by_itself), EN, NOW)
+    assert page.count("/line") == MAX_GROUPS
+    assert "and more: 7 rooms" in page
 
 
 def test_what_has_left_the_inventory_is_named_by_its_id(province: Province) -> None:
