@@ -111,10 +111,10 @@ class Words:
         return f"{first:%H:%M}–{until} {first:%d/%m/%Y}" if len(until) < 6 else f"{first:%H:%M %d/%m/%Y} – {until}"
 
     def room(self, target: Target | None, site: Site | None, fallback: str = "") -> str:
-        """What a person calls a room of a meeting: by its place, and what else a meeting needs by its name too."""
+        """What a person calls a room of a meeting: by its place; by its name too where it has one of its own, and what else a meeting needs."""
         if target is None or site is None:
             return fallback
-        return site.name if target.kind == ROOM else f"{self.name(target)} – {site.name}"
+        return site.name if target.kind == ROOM and not target.own_label else f"{self.name(target)} – {site.name}"
 
     def hurt_room(self, target: Target | None, site: Site | None, fallback: str) -> str:
         """The same where a list of hurt rooms may hold what serves all of them."""
