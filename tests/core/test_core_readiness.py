@@ -236,7 +236,7 @@ def test_a_room_that_is_not_registered_has_its_own_advice() -> None:
     replay.down(ROOM)
     room = replace(room_of(replay), reason=Reason.NOT_REGISTERED)
     found = advise(room, replay.inventory, WORDS["vi"])
-    assert found.why == "phòng họp không kết nối được: chưa đăng ký với máy chủ họp trực tuyến"
+    assert found.why == "phòng họp không kết nối được: chưa đăng ký được với máy chủ đăng ký"
     assert found.todo == "Khởi động lại thiết bị họp; xem tên và mật khẩu đăng ký trên thiết bị."
 
 
