@@ -156,8 +156,8 @@ async def test_the_mail_names_the_circuit_that_the_provider_asks_for(case: Case)
 @pytest.mark.parametrize(
     ("state", "subject", "row"),
     [
-        (State.DOWN, "HỌP 18:00: Máy chủ họp chưa sẵn sàng – Giao ban", "chưa sẵn sàng"),
-        (State.DEGRADED, "HỌP 18:00: Máy chủ họp có nguy cơ – Giao ban", "có nguy cơ"),
+        (State.DOWN, "HỌP 18:00: Máy chủ đăng ký chưa sẵn sàng – Giao ban", "chưa sẵn sàng"),
+        (State.DEGRADED, "HỌP 18:00: Máy chủ đăng ký có nguy cơ – Giao ban", "có nguy cơ"),
         (State.UP, "HỌP 18:00: 2 phòng sẵn sàng – Giao ban", "sẵn sàng"),
     ],
 )
