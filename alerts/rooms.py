@@ -100,8 +100,11 @@ def _names(outlook: Outlook, readiness: Readiness, inventory: Inventory, words: 
     return (words.name(inventory.targets[each.target]) for each in outlook.servers if each.readiness is readiness)
 
 
-def _named(said: Advice) -> str:
-    return f"{said.name} ({said.circuit})" if said.circuit else said.name
+def _named(said: Advice, words: Words) -> str:
+    return f"{said.name} ({_CIRCUIT[words.language]} {said.circuit})" if said.circuit else said.name
+
+
+_CIRCUIT = {"vi": "mã kênh", "en": "circuit"}
 
 
 def _groups(outlook: Outlook, inventory: Inventory, words: Words) -> Iterator[Group]:
@@ -110,7 +113,9 @@ def _groups(outlook: Outlook, inventory: Inventory, words: Words) -> Iterator[Gr
     for each in (*outlook.servers, *outlook.rooms):
         if each.readiness is not Readiness.READY:
             said = advise(each, inventory, words)
-            found.setdefault((each.readiness.value, said.says, said.why, said.todo, said.call), []).append(_named(said))
+            found.setdefault((each.readiness.value, said.says, said.why, said.todo, said.call), []).append(
+                _named(said, words)
+            )
     for (readiness, says, why, todo, call), names in found.items():
         yield Group(
             says=says, bad=readiness == Readiness.NOT_READY.value, why=why, todo=todo, call=call,

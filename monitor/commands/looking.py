@@ -153,8 +153,8 @@ _FIGURES = {"vi": ("mất gói", "độ trễ"), "en": ("loss", "delay")}
 _MEETINGS = {
     "none": {"vi": "không có cuộc họp nào trong 7 ngày tới", "en": "no meeting in the next 7 days"},
     "unknown": {
-        "vi": "sắp tới không có cuộc họp nào mang mã này; `meetings` liệt kê các cuộc họp sắp tới",
-        "en": "no meeting of this id comes soon; `meetings` lists those that come",
+        "vi": "sắp tới không có cuộc họp nào mang mã này; `meetings` liệt kê các cuộc họp sắp tới, `meetings --past` các buổi đã qua",
+        "en": "no meeting of this id comes soon; `meetings` lists those that come, `meetings --past` those that are over",
     },
     "none before": {
         "vi": "không có cuộc họp nào trong 31 ngày qua",

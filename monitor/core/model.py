@@ -168,6 +168,8 @@ class Target:
     """tslcd, internet, router, switch, ups, vc-endpoint, website, doc-management …"""
     label: Mapping[str, str] = field(default_factory=dict)
     """Human name by language (`vi`, `en`)."""
+    own_label: bool = False
+    """The label is its own, and not that of its profile: it tells the target from its like at the same site."""
     address: str = ""
     behind: tuple[str, ...] = ()
     """Targets in front of it; it is cut off when all of them are."""

@@ -111,10 +111,10 @@ class Words:
         return f"{first:%H:%M}–{until} {first:%d/%m/%Y}" if len(until) < 6 else f"{first:%H:%M %d/%m/%Y} – {until}"
 
     def room(self, target: Target | None, site: Site | None, fallback: str = "") -> str:
-        """What a person calls a room of a meeting: by its place, and what else a meeting needs by its name too."""
+        """What a person calls a room of a meeting: by its place; by its name too where it has one of its own, and what else a meeting needs."""
         if target is None or site is None:
             return fallback
-        return site.name if target.kind == ROOM else f"{self.name(target)} – {site.name}"
+        return site.name if target.kind == ROOM and not target.own_label else f"{self.name(target)} – {site.name}"
 
     def hurt_room(self, target: Target | None, site: Site | None, fallback: str) -> str:
         """The same where a list of hurt rooms may hold what serves all of them."""
@@ -205,7 +205,7 @@ VI = Words(
         "status": "trả lời báo lỗi",
         "content": "nội dung trả về không đúng",
         "authentication": "thông tin đăng nhập bị từ chối",
-        "not-registered": "chưa đăng ký với máy chủ họp trực tuyến",
+        "not-registered": "chưa đăng ký được với máy chủ đăng ký",
         "permission": "trạm giám sát thiếu quyền",
         "local": "trục trặc của chính trạm giám sát",
         "limit": "vượt ngưỡng",
@@ -241,7 +241,7 @@ VI = Words(
         "no-camera": "camera không kết nối hoặc bị lỗi",
         "no-microphone": "micro không kết nối hoặc bị lỗi",
         "muted": "micro đang tắt tiếng",
-        "unregistered": "chưa đăng ký được với máy chủ họp",
+        "unregistered": "chưa đăng ký được với máy chủ đăng ký",
         "full": "cầu họp gần hết cổng",
     },
     why={
@@ -319,7 +319,7 @@ EN = Words(
         "status": "the answer reports an error",
         "content": "the content is wrong",
         "authentication": "log-in refused",
-        "not-registered": "not registered with the conference server",
+        "not-registered": "not registered with its registrar or gatekeeper",
         "permission": "the monitor lacks a permission",
         "local": "trouble of the monitor itself",
         "limit": "beyond its limit",
@@ -355,7 +355,7 @@ EN = Words(
         "no-camera": "a camera is missing or fails",
         "no-microphone": "a microphone is missing or fails",
         "muted": "the microphones are off",
-        "unregistered": "not registered with the conference server",
+        "unregistered": "not registered with its registrar or gatekeeper",
         "full": "the bridge has hardly any ports left",
     },
     why={

@@ -57,6 +57,7 @@ from monitor.inventory.whole import (
     check_vantage,
     doubt_circuits,
     doubt_roles,
+    doubt_rooms,
     doubt_unused,
 )
 from monitor.trust import check_ca
@@ -308,6 +309,7 @@ class _Compiler:
         self._targets[id_] = Target(
             id=id_, site=site.id, name=name, role=role, kind=what,
             label=_labels(profile.label if profile else {}, model.label),
+            own_label=bool(model.label),
             address=model.address,
             behind=tuple(model.behind) if model.behind is not None else DEFAULT,
             checks=tuple(self._checks(id_, role, model, found, layers, words)) if found else (),
@@ -425,6 +427,7 @@ class _Compiler:
         doubt_unused("no line is of `{}`", providers, {each.provider for each in targets.values()}, findings)
         doubt_unused("nothing is watched at `{}`", watched, {each.site for each in targets.values()}, findings)
         doubt_circuits(targets, places, findings)
+        doubt_rooms(targets, places, findings)
         doubt_roles(targets, places, findings)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from alerts.routing import OUTSIDER, Override, Quiet, Rota, Route, Routing, Scope, Storm, Summaries
 from monitor.core.graph import find_loop
 from monitor.core.model import Cause, Contact, Inventory, Severity
+from monitor.core.words import WORDS
 from monitor.inventory.hours import parse_hours
 from monitor.inventory.people import ContactsFile, PersonModel, RemindedModel, RotaModel, ScopeModel
 from monitor.yamlfile import ConfigError, Problem, Source, Where, near, read, validate
@@ -140,7 +141,8 @@ def _unknown_of(source: Source, found: ContactsFile, inventory: Inventory | None
     known: Mapping[str, Iterable[str]] = {
         "areas": {each.area for each in inventory.sites.values() if each.area},
         "sites": inventory.sites.keys(),
-        "kinds": {each.kind for each in inventory.targets.values()},
+        # Of those that have a name in mails too, so that contacts can be written before there is a gatekeeper.
+        "kinds": {each.kind for each in inventory.targets.values()} | WORDS["en"].kinds.keys(),
         "providers": inventory.providers.keys(),
     }
     former = {old: each.id for each in inventory.sites.values() for old in each.formerly}

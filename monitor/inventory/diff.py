@@ -215,7 +215,7 @@ def differences(before: object, after: object) -> Keys:
 
 _HIDDEN: Mapping[type, set[str]] = {
     Check: {"id", "target", "name", "address"},
-    Target: {"id", "site", "name", "formerly"},
+    Target: {"id", "own_label", "site", "name", "formerly"},
     Site: {"id", "formerly"},
 }
 """Fields that are told elsewhere."""

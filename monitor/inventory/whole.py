@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from monitor.core.model import Role, Target
+from monitor.core.words import ROOM
 from monitor.inventory.findings import Findings
 from monitor.inventory.schema import SiteModel
 from monitor.yamlfile import Layers, Problem, Source, Where, place
@@ -68,6 +69,19 @@ def doubt_circuits(targets: Mapping[str, Target], places: Mapping[str, Layers], 
             text = f"circuit {each.circuit} of `{each.provider}` is already that of {first.id}"
             problem = replace(place(places[id_], ("circuit",), text, "ask the provider which it is"), warning=True)
             findings.problems.append(problem.known_as("circuit-of", given=each.circuit, target=first.id))
+
+
+def doubt_rooms(targets: Mapping[str, Target], places: Mapping[str, Layers], findings: Findings) -> None:
+    """Mails call a room by its place, so two at one site need names that tell them apart."""
+    seen: dict[tuple[str, frozenset[tuple[str, str]]], Target] = {}
+    for id_, each in targets.items():
+        if each.kind != ROOM:
+            continue
+        first = seen.setdefault((each.site, frozenset(each.label.items())), each)
+        if first is not each:
+            text = f"mails call this room as they call {first.id}"
+            hint = "write `label: {vi: …, en: …}` at both, such as {vi: Phòng họp tầng 2, en: Room on the second floor}"
+            findings.problems.append(replace(place(places[id_], (), text, hint, at_key=True), warning=True))
 
 
 def doubt_roles(targets: Mapping[str, Target], places: Mapping[str, Layers], findings: Findings) -> None:

@@ -242,6 +242,13 @@ def test_what_is_supposed_has_the_usual_cause_unless_one_is_given(target: str, c
 ROTA = "rotas: {r: {name: R, people: [a], starts: 2026-11-02T08:00"
 
 
+def test_a_kind_that_nothing_is_of_yet_may_be_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "contacts.yaml"
+    file.write_text("contacts: {a: {name: A, email: a@x.vn, kinds: [gatekeeper, vc-bridge, turn-server]}}")
+    assert all(each.kind != "gatekeeper" for each in INVENTORY.targets.values())
+    assert load_contacts(file, INVENTORY).contacts["a"].name == "A"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

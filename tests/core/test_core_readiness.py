@@ -214,6 +214,14 @@ def test_people_are_told_why_what_to_do_and_whom_to_call() -> None:
     assert found.why == "the room cannot be reached: no answer in time"
 
 
+def test_a_room_with_a_name_of_its_own_is_told_from_another_at_its_place() -> None:
+    inventory, room = with_calls(province()), Room(target=ROOM)
+    named = replace(inventory.targets[ROOM], label={"vi": "Phòng họp tầng 2"}, own_label=True)
+    assert advise(room, inventory, WORDS["vi"]).name == "Xã A"
+    inventory = replace(inventory, targets={**inventory.targets, ROOM: named})
+    assert advise(room, inventory, WORDS["vi"]).name == "Phòng họp tầng 2 – Xã A"
+
+
 def test_nobody_at_a_room_is_called_about_what_stands_elsewhere() -> None:
     inventory = province()
     sites = {id_: replace(each, contact=f"{id_} 0912 345 678") for id_, each in inventory.sites.items()}
@@ -228,7 +236,7 @@ def test_a_room_that_is_not_registered_has_its_own_advice() -> None:
     replay.down(ROOM)
     room = replace(room_of(replay), reason=Reason.NOT_REGISTERED)
     found = advise(room, replay.inventory, WORDS["vi"])
-    assert found.why == "phòng họp không kết nối được: chưa đăng ký với máy chủ họp trực tuyến"
+    assert found.why == "phòng họp không kết nối được: chưa đăng ký được với máy chủ đăng ký"
     assert found.todo == "Khởi động lại thiết bị họp; xem tên và mật khẩu đăng ký trên thiết bị."
 
 

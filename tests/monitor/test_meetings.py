@@ -43,7 +43,7 @@ def test_a_meeting_that_is_about_to_begin_is_told_of_by_its_rooms_and_by_what_th
         gone = run("meetings", "gone", "--lang", "en", files=files)
         assert (gone.exit_code, gone.stderr) == (
             1,
-            "no meeting of this id comes soon; `meetings` lists those that come\n",
+            "no meeting of this id comes soon; `meetings` lists those that come, `meetings --past` those that are over\n",
         )
         assert run("meetings", "--past", files=files).stdout.rstrip().endswith("Họp tổ: 1 không có số liệu")
         assert "\n  not seen: " in run("meetings", "da-hop", "--session", over, "--lang", "en", files=files).stdout

@@ -155,7 +155,7 @@ async def test_what_serves_all_rooms_is_told_of_and_not_counted_as_one(case: Cas
     await case.turn(State.UP, *case.inventory.targets)
     await case.reports().look()
     vi, _ = await case.letters()
-    assert vi.subject == "SAU HỌP 13:00 24/11: Máy chủ họp bị cắt – Giao ban"
+    assert vi.subject == "SAU HỌP 13:00 24/11: Máy chủ đăng ký bị cắt – Giao ban"
     assert "Phòng họp:  2: 0 bị cắt, 0 không ổn định, 2 tốt" in vi.text
     assert "Do:       Máy chủ đăng ký họp trực tuyến – centre" in vi.text
 

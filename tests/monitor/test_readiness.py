@@ -153,11 +153,22 @@ async def test_the_mail_says_what_is_not_ready_first_why_and_what_to_do(case: Ca
     assert '/meetings"' in vi.html
 
 
+async def test_the_mail_names_the_circuit_that_the_provider_asks_for(case: Case) -> None:
+    case.now, line = BEGINS - HOUR, replace(case.inventory.targets["b/tslcd"], circuit="NB-7")
+    case.inventory = checked(replace(case.inventory, targets={**case.inventory.targets, line.id: line}))
+    case.turn(State.UNREACHABLE, "b/router", "b/vc-endpoint")
+    case.turn(State.DOWN, line.id)
+    await case.reports().look()
+    vi, en = await letters(case)
+    assert "CHƯA SẴN SÀNG: b (mã kênh NB-7)\n" in vi.text
+    assert "NOT READY: b (circuit NB-7)\n" in en.text
+
+
 @pytest.mark.parametrize(
     ("state", "subject", "row"),
     [
-        (State.DOWN, "HỌP 18:00: Máy chủ họp chưa sẵn sàng – Giao ban", "chưa sẵn sàng"),
-        (State.DEGRADED, "HỌP 18:00: Máy chủ họp có nguy cơ – Giao ban", "có nguy cơ"),
+        (State.DOWN, "HỌP 18:00: Máy chủ đăng ký chưa sẵn sàng – Giao ban", "chưa sẵn sàng"),
+        (State.DEGRADED, "HỌP 18:00: Máy chủ đăng ký có nguy cơ – Giao ban", "có nguy cơ"),
         (State.UP, "HỌP 18:00: 2 phòng sẵn sàng – Giao ban", "sẵn sàng"),
     ],
 )

@@ -130,6 +130,13 @@ def test_the_wall_counts_what_does_not_fit_and_tells_who_has_what(province: Prov
     assert "and 7 more incidents" in Board().wall(province, EN, NOW)
 
 
+def test_the_wall_counts_no_communes_where_none_is_hurt(province: Province) -> None:
+    case = province.cut("phuong-phu-ly")
+    assert "· 1 xã, phường" in Board().wall(province, VI, NOW)
+    province.cases = [replace(case, root="centre/doc-management", impact=())]
+    assert "0 xã, phường" not in Board().wall(province, VI, NOW)
+
+
 def test_a_wall_with_room_tells_what_has_recovered(province: Province) -> None:
     province.close(province.cut("phuong-phu-ly"))
     assert "11:59 24/11 Phường Phủ Lý" in Board().wall(province, VI, NOW)
