@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,11 @@ def told(*hosts: str) -> list[Any]:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """What the name server does: `says` what, `asked` how often; `silent`: nothing until the test is over."""
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, Any]]:
+    """What the name server does: `says` what, `asked` how often; `silent`: nothing until the test is over.
+
+    It ends within the test's loop, which waits for the threads that still ask.
+    """
     found: dict[str, Any] = {"says": told("127.0.0.1"), "asked": 0, "silent": False}
     over, real = threading.Event(), socket.getaddrinfo
 
