@@ -17,9 +17,11 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.chart import draw
@@ -84,12 +86,31 @@ class Hurt:
     names: tuple[str, ...]
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """What was compiled stays so over a reload, which compiles only templates whose text is another one now."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, CodeType | None]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        checksum, code = self._kept.get(bucket.key, ("", None))
+        if checksum == bucket.checksum:
+            bucket.code = code
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.checksum, bucket.code
+
+
+_COMPILED = {html: _Compiled() for html in (False, True)}
+"""Apart, for the same text compiles to other code where it is escaped."""
+
+
 def environment(folder: Path | None, *, html: bool) -> jinja2.Environment:
     """Templates of an admin's folder, else ours; sandboxed."""
     folders = [each for each in (folder, OURS) if each is not None]
     made = ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader(folders), undefined=jinja2.StrictUndefined, autoescape=html,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+        bytecode_cache=_COMPILED[html], trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     made.filters["dialled"] = dialled
     made.filters["address_of_session"] = address_of_session
