@@ -1,7 +1,7 @@
 """How people would rate a call, from what its path does to it: the E-model. No I/O.
 
 Source: ITU-T G.107 (06/2015), whose symbols the names follow, with the default values of its Table 2; Ie and Bpl of the codecs
-from ITU-T G.113 Appendix I, Tables I.1 and I.3. Loss that comes in bursts is rated by BurstR (G.107 section 7.5). It rates
+from ITU-T G.113 Appendix I, Table I.4 (09/2024). Loss that comes in bursts is rated by BurstR (G.107 section 7.5). It rates
 narrow-band speech between handsets: a number to compare paths by, not a promise to a room with loudspeakers.
 """
 
