@@ -12,13 +12,14 @@ import asyncio
 import ipaddress
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from monitor.core.model import Reason
-from probes.engine import sensors
+from probes.engine import lastcall, sensors
 from probes.engine import values as vendor
 from probes.engine.snmp import Auth, Device, Login, Session, V3User, text
 from probes.registry import Bandwidth, Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
@@ -167,6 +168,7 @@ class _Answers:
         Metric(name="upsSecondsOnBattery", help="Seconds on battery, 0 on mains."),
         Metric(name="upsOutputSource", help="3 mains, 4 bypass, 5 battery."),
         *vendor.METRICS,
+        *lastcall.METRICS,
     ],
 )
 async def run(request: Request[SnmpOptions]) -> Result:
@@ -312,8 +314,7 @@ def _judge(request: Request[SnmpOptions], answers: _Answers) -> Result:
         told = vendor.measure(request.options.values, answers.values)
         if not told:
             return failed(Reason.CONTENT, f"the device tells none of {', '.join(request.options.values)}", measured)
-        measured |= {each.key: each.value for each in told}
-        sayings += [str(each) for each in told if each.metric != "snmp_alarms" or each.value]
+        sayings += _measure_values(request, answers.values, told, poll.at, measured)
     absent = sorted(set(request.options.interfaces) - {each.wanted for each in places if each.name in ports})
     if absent:
         others = ", ".join(request.memory.get("all_ports", ()))
@@ -396,6 +397,31 @@ def _measure_temperatures(temperatures: Mapping[str, float | None], measured: di
     told = {sensor: degrees for sensor, degrees in temperatures.items() if degrees is not None}
     measured |= {labelled("snmp_temperature_celsius", sensor=sensor): degrees for sensor, degrees in told.items()}
     return [f"{told[each]:g} °C at {each}" for each in sorted(told, key=told.__getitem__)[-1:]]
+
+
+def _measure_values(
+    request: Request[SnmpOptions],
+    answers: vendor.Told,
+    told: Sequence[vendor.Measured],
+    at: float,
+    measured: dict[str, float],
+) -> list[str]:
+    """What the inventory named into `measured`, and of a room its last call; as sayings, that first, for pages cut what is long."""
+    measured |= {each.key: each.value for each in told}
+    sayings = [str(each) for each in told if each.metric != "snmp_alarms" or each.value]
+    if all(each.metric != lastcall.CALLS for each in request.options.values.values()):
+        return sayings
+    calls: lastcall.Calls = request.memory.setdefault("calls", lastcall.Calls())
+    read = lastcall.Read(
+        at=at,
+        now=datetime.now(UTC),
+        values={each.metric: each.value for each in told if each.told or each.metric == lastcall.CALLS},
+        counters=vendor.counters(request.options.values, answers, lastcall.SO_FAR),
+        rebooted=bool(measured["snmp_rebooted"]),
+    )
+    calls.note(read)
+    measured |= calls.values()
+    return [*filter(None, [str(calls)]), *sayings]
 
 
 def _span(seconds: float) -> str:

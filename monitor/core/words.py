@@ -243,6 +243,7 @@ VI = Words(
         "muted": "micro đang tắt tiếng",
         "unregistered": "chưa đăng ký được với máy chủ đăng ký",
         "full": "cầu họp gần hết cổng",
+        "last-call": "cuộc gọi gần nhất bị mất gói",
     },
     why={
         "own-gateway": "Cổng ra của chính trạm giám sát không trả lời: trạm không nhìn thấy các nơi, nên không kết luận lỗi cho nơi nào.",
@@ -357,6 +358,7 @@ EN = Words(
         "muted": "the microphones are off",
         "unregistered": "not registered with its registrar or gatekeeper",
         "full": "the bridge has hardly any ports left",
+        "last-call": "the last call lost packets",
     },
     why={
         "own-gateway": "The monitor's own gateway does not answer: it cannot see the sites, and blames none of them.",

@@ -51,6 +51,7 @@ MEASURES: Mapping[str, _Measure] = {
     "snmp_alarms": _Measure("How many of its parts the device itself tells to be in trouble.", "part", most=1e6),
     "snmp_room_calls": _Measure("Calls that a room is in.", most=1e4),
     "snmp_room_loss_ratio": _Measure("Part of the packets that a room in a call misses, 0 to 1."),
+    "snmp_room_call_loss_ratio": _Measure("Part of the packets that a room missed since its call began, 0 to 1."),
     "snmp_room_jitter_seconds": _Measure("Jitter of what a room in a call receives.", most=60),
     "snmp_room_camera_faults": _Measure("Cameras that a room says it misses or that fail.", most=1e3),
     "snmp_room_microphone_faults": _Measure("Microphones that a room says it misses or that fail.", most=1e3),
@@ -72,10 +73,10 @@ MEASURES: Mapping[str, _Measure] = {
 MetricName = Literal[
     "snmp_cpu_ratio", "snmp_memory_ratio", "snmp_disk_ratio", "snmp_temperature_celsius", "snmp_supply_ratio",
     "snmp_poe_ratio", "snmp_wireless_clients", "snmp_alarms", "snmp_room_calls", "snmp_room_loss_ratio",
-    "snmp_room_jitter_seconds", "snmp_room_camera_faults", "snmp_room_microphone_faults", "snmp_room_muted",
-    "snmp_room_unregistered", "snmp_bridge_ports_ratio", "upsOnBattery", "upsBatteryLow", "upsReplaceBattery",
-    "upsBatteryTemperature", "upsEstimatedMinutesRemaining", "upsEstimatedChargeRemaining", "upsOutputPercentLoad",
-    "snmp_value",
+    "snmp_room_call_loss_ratio", "snmp_room_jitter_seconds", "snmp_room_camera_faults", "snmp_room_microphone_faults",
+    "snmp_room_muted", "snmp_room_unregistered", "snmp_bridge_ports_ratio", "upsOnBattery", "upsBatteryLow",
+    "upsReplaceBattery", "upsBatteryTemperature", "upsEstimatedMinutesRemaining", "upsEstimatedChargeRemaining",
+    "upsOutputPercentLoad", "snmp_value",
 ]  # fmt: skip
 METRICS = tuple(
     Metric(name=name, help=each.help, labels=(each.label,) if each.label else (), asked_for=not each.by_others)
@@ -226,6 +227,8 @@ class Measured(NamedTuple):
     part: str
     """What its label says; "" where it has none."""
     value: float
+    told: bool = True
+    """False: it is what the inventory says holds while nothing is told."""
 
     @property
     def key(self) -> str:
@@ -248,15 +251,27 @@ def measure(wanted: Mapping[str, ValueOptions], told: Told) -> list[Measured]:
         how = wanted.get(spot.value)
         if how is not None and (value := reckon(how, numbers)) is not None:
             rows.setdefault(spot.value, {})[spot.row] = value
-    found: dict[tuple[str, str], float] = {}
+    found: dict[tuple[str, str], tuple[float, bool]] = {}
     for name, how in wanted.items():
         for row, value in _taken(how, rows.get(name, {}), told.counts.get(name)).items():
-            found.setdefault((how.metric, (row or name) if MEASURES[how.metric].label else ""), value)
+            found.setdefault((how.metric, (row or name) if MEASURES[how.metric].label else ""), (value, True))
     if found:  # a device that tells none at all is no room in no call
         for name, how in wanted.items():
             if how.none is not None:
-                found.setdefault((how.metric, name if MEASURES[how.metric].label else ""), how.none)
-    return [Measured(metric, part, value) for (metric, part), value in found.items()]
+                found.setdefault((how.metric, name if MEASURES[how.metric].label else ""), (how.none, False))
+    return [Measured(metric, part, *value) for (metric, part), value in found.items()]
+
+
+def counters(wanted: Mapping[str, ValueOptions], told: Told, metric: str) -> dict[tuple[str, str], tuple[float, float]]:
+    """By value and row: the part and the whole of each ratio that is this measurement."""
+    found = {}
+    for spot, numbers in told.numbers:
+        how = wanted.get(spot.value)
+        if how is None or how.metric != metric or not (how.of or how.rest):
+            continue
+        if (pair := _part_and_whole(how, numbers)) is not None:
+            found[spot.value, spot.row] = pair
+    return found
 
 
 def _taken(how: ValueOptions, rows: Mapping[str, float], count: int | None) -> Mapping[str, float]:
@@ -277,23 +292,28 @@ def _taken(how: ValueOptions, rows: Mapping[str, float], count: int | None) -> M
 
 def reckon(how: ValueOptions, numbers: Sequence[float | None]) -> float | None:
     """The measurement that raw numbers in the order of `ValueOptions.oids` make; None when the device does not know it."""
-    parts, whole = (numbers[:-1], numbers[-1]) if how.of or how.rest else (numbers, None)
-    first, *others = parts
-    if first is None:
+    if numbers[0] is not None and how.states:
+        return float(numbers[0] in how.states)
+    if (pair := _part_and_whole(how, numbers)) is None:
         return None
-    value = first + sum(each for each in others if each is not None)
-    if how.states:
-        return float(first in how.states)
-    if how.of or how.rest:
-        if whole is None or value < 0 or whole < 0:
-            return None
-        whole = whole if how.of else whole + value
-        if whole == 0:
-            return None
-        value = 1 - value / whole if how.free else value / whole
-    value *= how.scale
+    value = pair[0] / pair[1] * how.scale
     least, most = MEASURES[how.metric].least, MEASURES[how.metric].most
     return value if least <= value <= most else None
+
+
+def _part_and_whole(how: ValueOptions, numbers: Sequence[float | None]) -> tuple[float, float] | None:
+    """The two that make a ratio; of a value that is none, the value and 1. None: the device does not know it."""
+    parts, second = (numbers[:-1], numbers[-1]) if how.of or how.rest else (numbers, 1.0)
+    first, *others = parts
+    if first is None or second is None:
+        return None
+    part = first + sum(each for each in others if each is not None)
+    if not (how.of or how.rest):
+        return part, 1.0
+    whole = second + part if how.rest else second
+    if part < 0 or second < 0 or whole == 0:
+        return None
+    return (whole - part if how.free else part), whole
 
 
 def _number(value: object) -> float | None:

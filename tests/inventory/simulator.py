@@ -14,6 +14,8 @@ from tests.probes.peers import LOOPBACK, Server, agent_answers, free_port
 AGENTS = Path(__file__).parent / "agents"
 TROUBLED = "-troubled"
 """Behind the community of an agent: the same one in trouble."""
+IDLE = "-idle"
+"""The same one, a room, in no call."""
 
 Table = Mapping[str, str]
 """By OID: type and value, as snmpsim writes them."""
@@ -31,9 +33,9 @@ def _text(table: Table) -> str:
 
 
 class Simulator(Server):
-    """snmpsim with each agent twice: well, and with the values that `troubles` lays over it."""
+    """snmpsim with each agent twice: well, and with the values that `troubles` lays over it; rooms a third time, with those of `idle`."""
 
-    def __init__(self, folder: Path, troubles: Mapping[str, Table]) -> None:
+    def __init__(self, folder: Path, troubles: Mapping[str, Table], idle: Mapping[str, Table]) -> None:
         super().__init__(folder, "snmpsim")
         self.port = free_port()
         self._data = folder / "agents"
@@ -41,8 +43,10 @@ class Simulator(Server):
         for path in AGENTS.glob("*.snmprec"):
             table = read_table(path)
             (self._data / path.name).write_text(_text(table), encoding="utf-8")
-            changed = table | dict(troubles.get(path.stem, {}))
-            (self._data / f"{path.stem}{TROUBLED}.snmprec").write_text(_text(changed), encoding="utf-8")
+            for suffix, changes in ((TROUBLED, troubles), (IDLE, idle)):
+                if path.stem in changes:
+                    changed = table | dict(changes[path.stem])
+                    (self._data / f"{path.stem}{suffix}.snmprec").write_text(_text(changed), encoding="utf-8")
 
     def start(self) -> None:
         command = [

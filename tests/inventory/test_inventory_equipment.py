@@ -13,12 +13,12 @@ from pydantic import SecretStr
 
 from monitor.core.fitting import best_profiles
 from monitor.core.judge import Judge
-from monitor.core.model import Check, Inventory, Outcome, Reason, State
+from monitor.core.model import Check, Counts, Inventory, Limit, Outcome, Reason, State
 from monitor.inventory.load import load_inventory
 from monitor.yamlfile import read
 from probes import registry
 from probes.registry import Request, Result
-from tests.inventory.simulator import AGENTS, TROUBLED, Simulator, read_table
+from tests.inventory.simulator import AGENTS, IDLE, TROUBLED, Simulator, read_table
 from tests.probes.peers import LOOPBACK, assert_declared
 
 CONFIG = Path(__file__).parent.parent.parent / "config" / "inventory"
@@ -41,6 +41,10 @@ class Case:
     ports: tuple[str, ...] = ()
     remarks: frozenset[str] = frozenset()
     """What those say that count for meetings alone."""
+    idle: Mapping[str, str] = field(default_factory=dict)
+    """Type and value by OID of a room that is in no call any more."""
+    last_call: Mapping[str, float] = field(default_factory=dict)
+    """What it tells of its last call, in which it was well first, and then in trouble."""
 
 
 def celsius(**sensors: float) -> dict[str, float]:
@@ -164,13 +168,19 @@ CASES = {
         {f"{POLY}.3.6.1.0": "2|3", f"{POLY}.3.5.1.0": "2|3", f"{POLY}.2.7.2.0": "2|3", f"{POLY}.4.1.1.16.1": "66|9"},
         frozenset({"loss"}),
         remarks=frozenset({"no-camera", "no-microphone", "unregistered"}),
+        idle={f"{POLY}.5.1.0": "66|0"},
+        last_call={"loss_ratio": 0.05, "worst_loss_ratio": 0.09},
     ),
     "cisco-telepresence-room": Case(
-        {"snmp_room_calls": 1, "snmp_room_loss_ratio": 0.005, "snmp_room_jitter_seconds": 0.004, "snmp_room_camera_faults": 0,
+        {"snmp_room_calls": 1, "snmp_room_loss_ratio": 0.005, "snmp_room_call_loss_ratio": 0.004, "snmp_room_jitter_seconds": 0.004, "snmp_room_camera_faults": 0,
          "snmp_room_microphone_faults": 0, **alarms(display=0), **unregistered(**{"call-manager": 0})},
-        {f"{CISCO}.643.1.2.1.1.3.2": "2|2", f"{CISCO}.644.1.2.6.1.4.1": "2|6", f"{CISCO}.644.1.4.10.1.14.8.2.2": "66|5000000"},
+        {f"{CISCO}.643.1.2.1.1.3.2": "2|2", f"{CISCO}.644.1.2.6.1.4.1": "2|6", f"{CISCO}.644.1.4.10.1.14.8.2.2": "66|5000000",
+         f"{CISCO}.644.1.4.10.1.12.8.1.2": "70|140000", f"{CISCO}.644.1.4.10.1.13.8.1.2": "70|10000", f"{CISCO}.644.1.4.10.1.22.8.1.2": "70|10"},
         frozenset({"loss"}),
         remarks=frozenset({"no-camera", "unregistered"}),
+        idle={f"{CISCO}.644.1.4.8.1.11.8": "2|14", f"{CISCO}.644.1.4.10.1.10.8.1.2": "2|2", f"{CISCO}.644.1.4.10.1.10.8.2.2": "2|2"},
+        # 10,000 of 150,000 packets, and none of 50,000.
+        last_call={"loss_ratio": 0.05, "worst_loss_ratio": 0.05, "jitter_seconds": 0.007, "worst_jitter_seconds": 0.010},
     ),
     "poly-bridge": Case({**alarms(status=0)}, {f"{E}13885.9.1.1.1.1.0": "2|3"}, frozenset({"fault"})),
 }  # fmt: skip
@@ -189,7 +199,9 @@ WITHOUT_SNMP = {
 
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    server = Simulator(tmp_path_factory.mktemp("snmpsim"), {name: case.trouble for name, case in CASES.items()})
+    troubles = {name: case.trouble for name, case in CASES.items()}
+    idle = {name: case.idle for name, case in CASES.items() if case.idle}
+    server = Simulator(tmp_path_factory.mktemp("snmpsim"), troubles, idle)
     server.start()
     yield server
     server.stop()
@@ -214,11 +226,14 @@ def snmp_check(inventory: Inventory, profile: str) -> Check:
     return next(each for each in inventory.targets[f"a/{profile}"].checks if each.probe == "snmp")
 
 
-async def poll(check: Check, community: str, port: int, ports: tuple[str, ...]) -> Result:
+async def poll(
+    check: Check, community: str, port: int, ports: tuple[str, ...], memory: dict[str, Any] | None = None
+) -> Result:
     changes: dict[str, Any] = {"community": SecretStr(community), "port": port, "interfaces": list(ports)}
     options = check.options.model_copy(update=changes)  # type: ignore[attr-defined]
     kind = registry.load()["snmp"]
-    result, _ = await registry.run_once(kind, Request(address=LOOPBACK, options=options, timeout_seconds=10.0))
+    request = Request(address=LOOPBACK, options=options, timeout_seconds=10.0, memory={} if memory is None else memory)
+    result, _ = await registry.run_once(kind, request)
     assert_declared(kind, result)
     return result
 
@@ -279,6 +294,34 @@ async def test_equipment_in_trouble_is_degraded_and_says_of_what(
     result = await poll(check, f"{name}{TROUBLED}", simulator.port, CASES[name].ports)
     assert result.outcome is Outcome.OK, result.evidence
     assert broken(check, result) == (CASES[name].says, CASES[name].remarks)
+
+
+LAST_CALL = Limit(
+    value="snmp_room_last_call_loss_ratio", above=0.03, clear=0.01, confirm=1, says="last-call", counts=Counts.MEETINGS
+)
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.idle])
+async def test_a_room_s_last_call_is_told_when_it_is_over(
+    name: str, simulator: Simulator, inventory: Inventory
+) -> None:
+    memory: dict[str, Any] = {}
+    told = []
+    for how in (IDLE, "", TROUBLED, IDLE):
+        result = await poll(snmp_check(inventory, name), f"{name}{how}", simulator.port, (), memory)
+        told.append(
+            {
+                key.removeprefix("snmp_room_last_call_"): each
+                for key, each in result.values.items()
+                if "last_call" in key
+            }
+        )
+    assert told[:3] == [{}, {}, {}]
+    assert told[3].pop("ended_timestamp_seconds") >= told[3].pop("began_timestamp_seconds")
+    assert told[3] == pytest.approx(dict(CASES[name].last_call))
+    assert "last call " in result.evidence
+    check = replace(snmp_check(inventory, name), limits=(LAST_CALL,))
+    assert broken(check, result) == (frozenset(), frozenset({"last-call"}))
 
 
 @pytest.mark.parametrize("name", CASES)
