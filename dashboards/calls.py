@@ -173,6 +173,37 @@ def calls() -> list[Builder[model.Panel]]:
             ),
             {NOTHING: Text("Không có", "None")} | DIRECTIONS,
         ).decimals(0).span(6),
+        *own_calls(),
+    ]  # fmt: skip
+
+
+def own_calls() -> list[Builder[model.Panel]]:
+    """What rooms say themselves of the calls that they are or were in, where their profile asks them by SNMP."""
+    # Kept in the picture for a day while the monitor, started anew, knows of no call yet.
+    last = named(
+        f"topk(10, max by (site) (last_over_time(snmp_room_last_call_loss_ratio{{{ENDPOINT}}}[24h])) {CHOSEN})"
+    )
+    now = f"max(snmp_room_loss_ratio{{{ENDPOINT}}} and on (site, target) snmp_room_calls > 0 {CHOSEN})"
+    return [
+        renamed(
+            bars(
+                Text("Mất gói trong cuộc gọi gần nhất", "Loss in the last call"),
+                Text(
+                    "Mười phòng bị mất gói nhiều nhất trong cuộc gọi gần nhất, theo thiết bị họp tự báo qua SNMP",
+                    "The ten rooms that lost most in their last call, as their endpoints say by SNMP",
+                ),
+                "percentunit", colours((None, WELL), (LOSS_HURTS, DOWN)), query(or_none(last, "name"), "{{name}}", instant=True),
+            ),
+            UNMEASURED,
+        ).data_links([TO_SITE]).span(12),
+        lines(
+            Text("Mất gói của phòng đang gọi: phòng kém nhất", "Loss of rooms in a call: the worst room"),
+            Text(
+                "Tỷ lệ mất gói của phòng kém nhất trong các phòng đang có cuộc gọi, theo thiết bị họp tự báo qua SNMP",
+                "Loss of the worst of the rooms that are in a call, as their endpoints say by SNMP",
+            ),
+            "percentunit", query(or_none(now), Text("Mất gói", "Loss")), hurts_from=LOSS_HURTS,
+        ).span(12),
     ]  # fmt: skip
 
 

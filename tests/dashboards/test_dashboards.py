@@ -292,6 +292,13 @@ def test_the_test_calls_tell_the_worst_room(provinces: dict[str, Prometheus]) ->
     assert figures(provinces["well"], "commune-rooms", title) == {NOTHING: 0}
 
 
+def test_rooms_tell_what_their_calls_suffer_and_the_last_one_suffered(provinces: dict[str, Prometheus]) -> None:
+    last, now = "Mất gói trong cuộc gọi gần nhất", "Mất gói của phòng đang gọi: phòng kém nhất"
+    assert figures(provinces["trouble"], "commune-rooms", last) == {"Xã 2": 0.04, "Xã 3": 0.001}
+    assert figures(provinces["trouble"], "commune-rooms", now) == {"Mất gói": 0.02}
+    assert figures(provinces["well"], "commune-rooms", last) == {NOTHING: 0}
+
+
 def test_rooms_that_nobody_can_call_are_counted_by_who_should_know_them(provinces: dict[str, Prometheus]) -> None:
     title = "Phòng mà máy chủ đăng ký không biết"
     assert figures(provinces["trouble"], "commune-rooms", title) == {"SIP": 1, "H.323": 1}
