@@ -108,6 +108,7 @@ def room_name(room: str, inventory: Inventory, words: Words) -> str:
 HEADS = (
     "room", "name", "quality", "seconds", "times", "because_of", "cause", "incident", "line", "loss_percent_mean",
     "loss_percent_worst", "delay_ms_mean", "delay_ms_worst", "jitter_ms_mean", "mos_least",
+    "call_loss_percent_mean", "call_loss_percent_worst",
 )  # fmt: skip
 
 
@@ -123,6 +124,7 @@ def table(held: SessionQuality, inventory: Inventory, words: Words) -> tuple[str
                 each.of, each.cause.value if each.cause else "", each.incident, each.line,
                 _times(had.loss_mean, 100), _times(had.loss_worst, 100), _times(had.delay_mean, 1000), _times(had.delay_worst, 1000),
                 _times(had.jitter_mean, 1000), "" if had.mos_least is None else round(had.mos_least, 2),
+                _times(had.call_loss_mean, 100), _times(had.call_loss_worst, 100),
             )
         )  # fmt: skip
     begins = held.session.begins.astimezone(LOCAL)

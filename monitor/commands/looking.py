@@ -146,10 +146,16 @@ def _figures(room: Mapping[str, Any], lang: Language) -> str:
         told.append(f"{names[1]} {mean} / {worst}")
     if room["mos_least"] is not None:
         told.append(f"MOS {words.figure(room['mos_least'])}")
+    if room["call_loss_ratio_mean"] is not None:
+        mean, worst = (words.figure(room[f"call_loss_ratio_{each}"] * 100) for each in ("mean", "worst"))
+        told.append(f"{names[2]} {mean} / {worst} %")
     return ", ".join(told)
 
 
-_FIGURES = {"vi": ("mất gói", "độ trễ"), "en": ("loss", "delay")}
+_FIGURES = {
+    "vi": ("mất gói", "độ trễ", "mất gói trong cuộc gọi"),
+    "en": ("loss", "delay", "loss in the call"),
+}
 _MEETINGS = {
     "none": {"vi": "không có cuộc họp nào trong 7 ngày tới", "en": "no meeting in the next 7 days"},
     "unknown": {

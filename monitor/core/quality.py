@@ -21,6 +21,7 @@ from monitor.core.seen import CUT
 from monitor.core.words import CONFERENCE_SERVERS
 
 JITTER, MOS = "probe_icmp_jitter_seconds", "probe_media_mos"
+CALLS, CALL_LOSS = "snmp_room_calls", "snmp_room_loss_ratio"
 MOSTLY = 0.5
 """What was not seen for more than this part of a session, nothing is said of."""
 
@@ -84,6 +85,8 @@ class Measured:
     """Seconds, as RFC 3550 smooths them."""
     mos: Gauge = field(default_factory=Gauge)
     """1 to 4.5, as ITU-T G.107 Annex B reckons it."""
+    call: Gauge = field(default_factory=Gauge)
+    """Ratio 0 to 1 of the packets that the room says it misses, while it says that it is in a call."""
 
     def note(self, seen: Observation, probe: str, lost: float | None) -> None:
         """Count what a check saw last; `lost` is the loss of its window."""
@@ -91,6 +94,8 @@ class Measured:
             return
         if probe == ECHO and lost is not None:
             self.loss.note(lost)
+        if seen.values.get(CALLS) and CALL_LOSS in seen.values:
+            self.call.note(seen.values[CALL_LOSS])
         for key, value in seen.values.items():
             gauge = self._of(key)
             if gauge is not None:
@@ -117,6 +122,9 @@ class Figures:
     """Of the line, seconds."""
     mos_least: float | None = None
     """Of calls to the room, 1 to 4.5."""
+    call_loss_mean: float | None = None
+    """As the room says of the calls that it was in, ratio 0 to 1."""
+    call_loss_worst: float | None = None
 
 
 NOTHING = Figures()
@@ -128,6 +136,7 @@ def figures(line: Measured | None, room: Measured | None) -> Figures:
     return Figures(
         loss_mean=_kept(way.loss.mean), loss_worst=_kept(way.loss.highest), delay_mean=_kept(way.delay.mean),
         delay_worst=_kept(way.delay.highest), jitter_mean=_kept(way.jitter.mean), mos_least=_kept(own.mos.lowest),
+        call_loss_mean=_kept(own.call.mean), call_loss_worst=_kept(own.call.highest),
     )  # fmt: skip
 
 

@@ -330,6 +330,7 @@ def _past_meeting() -> Json:
 def _room_quality() -> Json:
     figure: Json = {"type": ["number", "null"]}
     line = {**figure, "description": "of the line"}
+    own = {**figure, "description": "of the calls that it was in, as it says itself"}
     return _object(
         target=TEXT,
         name=TEXT,
@@ -348,6 +349,8 @@ def _room_quality() -> Json:
         delay_seconds_worst=line,
         jitter_seconds_mean=line,
         mos_least={**figure, "description": "of calls to the room"},
+        call_loss_ratio_mean=own,
+        call_loss_ratio_worst=own,
     )
 
 

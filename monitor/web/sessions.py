@@ -126,8 +126,12 @@ def _row(room: RoomQuality, found: SessionQuality, inventory: Inventory, words: 
 
 def _figures(had: Figures, words: Words) -> Collection[tuple[str, str]]:
     told = []
-    if had.loss_mean is not None and had.loss_worst is not None:
-        told.append(("loss", f"{words.figure(had.loss_mean * 100)} / {words.figure(had.loss_worst * 100)} %"))
+    for key, mean, worst in (
+        ("loss", had.loss_mean, had.loss_worst),
+        ("call_loss", had.call_loss_mean, had.call_loss_worst),
+    ):
+        if mean is not None and worst is not None:
+            told.append((key, f"{words.figure(mean * 100)} / {words.figure(worst * 100)} %"))
     if had.delay_mean is not None and had.delay_worst is not None:
         told.append(("delay", f"{words.seconds(had.delay_mean)} / {words.seconds(had.delay_worst)}"))
     if had.jitter_mean is not None:
@@ -232,4 +236,6 @@ def _room_json(room: RoomQuality, inventory: Inventory, words: plain.Words) -> J
         "delay_seconds_worst": had.delay_worst,
         "jitter_seconds_mean": had.jitter_mean,
         "mos_least": had.mos_least,
+        "call_loss_ratio_mean": had.call_loss_mean,
+        "call_loss_ratio_worst": had.call_loss_worst,
     }

@@ -14,7 +14,18 @@ from monitor.core.lasthour import ECHO, ECHO_RTT
 from monitor.core.ledger import Interval, Span
 from monitor.core.meetings import Calendar
 from monitor.core.model import Cause, Incident, Meeting, Observation, Outcome, Reason, Session, State
-from monitor.core.quality import JITTER, Measured, Quality, RoomQuality, Ways, judge
+from monitor.core.quality import (
+    CALL_LOSS,
+    CALLS,
+    JITTER,
+    Figures,
+    Measured,
+    Quality,
+    RoomQuality,
+    Ways,
+    figures,
+    judge,
+)
 from tests.core.correlating import T0, province
 
 ROOM, LINE = "a/vc-endpoint", "a/tslcd"
@@ -113,6 +124,14 @@ def test_what_is_measured_is_kept_as_mean_and_worst() -> None:
     assert (kept.loss.mean, kept.loss.most, kept.loss.number) == (0.25, 0.5, 2)
     assert (kept.jitter.mean, kept.mos.least) == (pytest.approx(0.002), 3.5)
     assert Measured().loss.mean is None
+
+
+def test_what_a_room_says_of_its_call_is_kept_while_it_is_in_one() -> None:
+    kept = Measured()
+    for calls, lost in ((0, 0.0), (1, 0.02), (2, 0.06), (0, 0.0)):
+        kept.note(Observation("c", ROOM, T0, Outcome.OK, Reason.OK, {CALLS: calls, CALL_LOSS: lost}), "snmp", None)
+    kept.note(Observation("c", ROOM, T0, Outcome.OK, Reason.OK, {CALLS: 1}), "snmp", None)
+    assert figures(None, kept) == Figures(call_loss_mean=0.04, call_loss_worst=0.06)
 
 
 STATES = st.lists(st.sampled_from(State), min_size=1, max_size=6)

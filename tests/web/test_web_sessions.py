@@ -40,7 +40,8 @@ def went(province: Province, *, session: Session = SESSION, title: str = "Giao b
                 target=CUT, quality=Quality.CUT, of="phuong-phu-ly/tslcd", cause=Cause.POWER, incident="i-1", seconds=480.0,
                 times=(Span(begins + 20 * MINUTE, begins + 27 * MINUTE), Span(begins + HOUR, begins + HOUR + MINUTE)),
                 line="phuong-phu-ly/tslcd",
-                figures=Figures(loss_mean=0.05, loss_worst=1.0, delay_mean=0.004, delay_worst=0.25, jitter_mean=0.0005, mos_least=3.1),
+                figures=Figures(loss_mean=0.05, loss_worst=1.0, delay_mean=0.004, delay_worst=0.25, jitter_mean=0.0005, mos_least=3.1,
+                                call_loss_mean=0.031, call_loss_worst=0.12),
             ),
             RoomQuality(
                 target="xa-kim-dong/router", quality=Quality.POOR, of=LINE, cause=Cause.LINK, seconds=1800.0,
@@ -68,7 +69,8 @@ def test_the_page_tells_what_each_room_suffered_from_when_and_how_long(province:
     for fact in (
         "10:00–12:00 23/11/2026", "kết thúc <time", ">1 ngày</time> trước", "1 bị cắt", "1 không ổn định", "1 tốt",
         "8 phút", "10:20:00–10:27:00, 11:00:00–11:01:00", 'href="/incidents/i-1"', "tel:18001260", "C-xa-kim-dong",
-        "5 / 100 %", "4 ms / 250 ms", "0,5 ms", "3,1", f'href="{PAGE}/rooms.csv"',
+        "5 / 100 %", "4 ms / 250 ms", "0,5 ms", "3,1",
+        "Mất gói trong cuộc gọi (thiết bị họp tự báo)", "3,1 / 12 %", f'href="{PAGE}/rooms.csv"',
     ):  # fmt: skip
         assert fact in page, fact
     english = Board().session(province, went(province), EN, NOW)
@@ -218,7 +220,8 @@ async def test_the_table_of_the_mail_is_to_be_had(http: aiohttp.ClientSession, p
     assert (first["times"], first["incident"]) == (
         "2026-11-23 10:20:00/2026-11-23 10:27:00; 2026-11-23 11:00:00/2026-11-23 11:01:00", "i-1",
     )  # fmt: skip
-    assert (second["loss_percent_worst"], second["mos_least"]) == ("10.0", "")
+    assert (first["call_loss_percent_mean"], first["call_loss_percent_worst"]) == ("3.1", "12.0")
+    assert (second["loss_percent_worst"], second["mos_least"], second["call_loss_percent_mean"]) == ("10.0", "", "")
     assert third["quality"] == "good"
 
 
