@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -150,9 +151,9 @@ class Daemon:
                 env={**os.environ, **environment},
             )  # fmt: skip
 
-    def fails_to_start(self, *, rights: bool = True) -> str:
+    def fails_to_start(self, *options: str, rights: bool = True) -> str:
         """Run it when it cannot start; returns what it says."""
-        command = self.command("run")
+        command = self.command("run", *options)
         ended = subprocess.run(
             command if rights else plain_rights(command), cwd=ROOT, timeout=GIVE_UP_SECONDS, capture_output=True,
             text=True, check=False,
@@ -202,12 +203,13 @@ class Daemon:
         return self.process.wait(GIVE_UP_SECONDS)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
-        """A command beside the daemon: exit code, output, errors."""
-        ended = subprocess.run(
-            self.command(*arguments), cwd=ROOT, timeout=GIVE_UP_SECONDS, capture_output=True, text=True, check=False,
-            env={**os.environ, "COLUMNS": "160"},
-        )  # fmt: skip
-        return ended.returncode, ended.stdout, ended.stderr
+        """A command beside the daemon: exit code, output, errors. Within this process, for to start one takes a second."""
+        runner, words = CliRunner(env={"COLUMNS": "160"}), [*arguments, "--settings", str(self.settings)]
+        with ThreadPoolExecutor(1) as pool:  # which has no loop yet, as some tests have
+            ended = pool.submit(runner.invoke, main, words).result()
+        if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+            raise ended.exception
+        return ended.exit_code, ended.stdout, ended.stderr
 
     # -- looking ---------------------------------------------------------------------------------------------------
 

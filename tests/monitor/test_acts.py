@@ -102,16 +102,16 @@ def test_whoever_asks_is_who_the_kernel_says(running: Daemon) -> None:
     assert '"by": "root (nobody)"' in ended.stdout
 
 
-@pytest.mark.parametrize("body", [b"", b"[", b"[]", b'{"for": 1}', b"\xff"])
-def test_a_body_that_is_no_request_is_refused_in_one_line(body: bytes, running: Daemon) -> None:
+def test_a_body_that_is_no_request_is_refused_in_one_line(running: Daemon) -> None:
     running.start()
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(GIVE_UP_SECONDS)
-        client.connect(str(running.folder / "control.sock"))
-        head = f"POST /-/silences HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        client.sendall(head.encode() + body)
-        answer = b"".join(iter(lambda: client.recv(9999), b""))
-    assert b" 422 " in answer.partition(b"\r\n")[0]
+    for body in (b"", b"[", b"[]", b'{"for": 1}', b"\xff"):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(GIVE_UP_SECONDS)
+            client.connect(str(running.folder / "control.sock"))
+            head = f"POST /-/silences HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            client.sendall(head.encode() + body)
+            answer = b"".join(iter(lambda: client.recv(9999), b""))
+        assert b" 422 " in answer.partition(b"\r\n")[0], body
     assert "Traceback" not in running.log()
 
 

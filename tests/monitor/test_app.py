@@ -361,7 +361,4 @@ def test_a_replay_tells_what_it_cannot_read(files: Daemon) -> None:
 
 
 def test_it_does_not_start_when_it_cannot_record(files: Daemon) -> None:
-    code, _, errors = files.run("run", "--record", str(files.folder / "no-folder" / "a"))
-    assert code == 1
-    assert "cannot be written" in errors
-    assert "Traceback" not in errors
+    assert "cannot be written" in files.fails_to_start("--record", str(files.folder / "no-folder" / "a"))
