@@ -24,6 +24,8 @@ from lab.network import MONITOR, namespaces_command
 from lab.province import BOARD_PORT, PROMETHEUS_PORT, LabError, Province
 from lab.scenarios import SCENARIOS, take
 from lab.sink import Taken
+from monitor.problems import as_text
+from monitor.yamlfile import ConfigError
 
 INSIDE = "COMMUNE_MONITOR_LAB"
 """Environment: the folder of the lab, set for the inner half."""
@@ -37,7 +39,12 @@ def main(scenario: str | None, report: Path | None, duration: float | None, conf
     """Run the demo; returns the exit status."""
     folder = os.environ.get(INSIDE)
     if folder:
-        return Inner(Path(folder), config, scenario, report, duration).run()
+        try:
+            inner = Inner(Path(folder), config, scenario, report, duration)
+        except ConfigError as error:
+            print(*as_text(error.problems), sep="\n", file=sys.stderr)
+            return 1
+        return inner.run()
     if missing := setup.missing():
         print(f"missing: {', '.join(missing)}; as root: apt-get install {' '.join(missing)}", file=sys.stderr)
         return 1
@@ -47,20 +54,14 @@ def main(scenario: str | None, report: Path | None, duration: float | None, conf
 
 async def _outer(folder: Path) -> int:
     environment = {**os.environ, INSIDE: str(folder)}
-    servers = []
     for name, port in (("board", BOARD_PORT), ("prometheus", PROMETHEUS_PORT)):
-        server, taken = await relay.outside(folder / f"{name}.sock", port)
-        servers.append(server)
-        environment[f"{INSIDE}_{name.upper()}"] = str(taken)
+        environment[f"{INSIDE}_{name.upper()}"] = str(relay.outside(folder / f"{name}.sock", port))
     command = namespaces_command([sys.executable, "-m", "monitor", *sys.argv[1:]])
     process = await asyncio.create_subprocess_exec(*command, env=environment)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _end(process))
-    status = await process.wait()
-    for server in servers:
-        server.close()
-    return status
+    return await process.wait()
 
 
 def _end(process: asyncio.subprocess.Process) -> Callable[[], None]:
@@ -102,7 +103,8 @@ class Inner:
         signal.signal(signal.SIGTERM, _stop)
         try:
             self._raise_province()
-            threading.Thread(target=lambda: asyncio.run(self._serve_pages()), daemon=True).start()
+            relay.inside(self._folder / "board.sock", "127.0.0.1", self._port)
+            relay.inside(self._folder / "prometheus.sock", MONITOR, PROMETHEUS_PORT)
             self._say(f"board       http://127.0.0.1:{self._port}/")
             self._say(f"metrics     http://127.0.0.1:{self._port}/metrics")
             self._say(f"Prometheus  http://127.0.0.1:{os.environ.get(f'{INSIDE}_PROMETHEUS')}/")
@@ -143,11 +145,6 @@ class Inner:
     def _note(self, what: str) -> None:
         self._faults.append({"at": datetime.now(UTC).isoformat(), "what": what})
         self._say(f"FAULT {what}" if "mended" not in what else what)
-
-    async def _serve_pages(self) -> None:
-        await relay.inside(self._folder / "board.sock", "127.0.0.1", self._port)
-        await relay.inside(self._folder / "prometheus.sock", MONITOR, PROMETHEUS_PORT)
-        await asyncio.Event().wait()
 
     # -- for a person --------------------------------------------------------------------------------------------
 

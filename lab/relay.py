@@ -1,62 +1,72 @@
 """Lets a browser on the host see the pages inside the lab: TCP on loopback – Unix socket – TCP in the namespace.
 
-A Unix socket is a file, and so reaches from one network namespace into the other where no address does.
+A Unix socket is a file, and so reaches from one network namespace into the other where no address does. Each side is a thread, and
+each connection two, which end with the process: asyncio tells of every connection that is open when its loop ends.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import socket
+import socketserver
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 CHUNK = 65536
 
 
-async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def _pour(source: socket.socket, sink: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        while data := await reader.read(CHUNK):
-            writer.write(data)
-            await writer.drain()
-        writer.write_eof()
+        while data := source.recv(CHUNK):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
 
 
-async def _join(
-    one: tuple[asyncio.StreamReader, asyncio.StreamWriter], other: tuple[asyncio.StreamReader, asyncio.StreamWriter]
-) -> None:
-    try:
-        await asyncio.gather(_pour(one[0], other[1]), _pour(other[0], one[1]))
-    finally:
-        for _, writer in (one, other):
-            writer.close()
+def _joining(reach: Callable[[], socket.socket]) -> type[socketserver.BaseRequestHandler]:
+    class Joined(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError), reach() as there:
+                answers = threading.Thread(target=_pour, args=(there, self.request), daemon=True)
+                answers.start()
+                _pour(self.request, there)
+                answers.join()
+
+    return Joined
 
 
-async def inside(path: Path, host: str, port: int) -> asyncio.Server:
+class _Loopback(socketserver.ThreadingTCPServer):
+    daemon_threads = allow_reuse_address = True
+
+
+class _Path(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+
+def _serve(server: socketserver.BaseServer) -> None:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+def inside(path: Path, host: str, port: int) -> None:
     """In the lab: what comes over the Unix socket goes to a server there."""
+    _serve(_Path(str(path), _joining(lambda: socket.create_connection((host, port)))))
 
-    async def on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+def outside(path: Path, port: int) -> int:
+    """On the host: listen on loopback, at `port` or, when that is taken, at a free one; returns the port."""
+
+    def reach() -> socket.socket:
+        there = socket.socket(socket.AF_UNIX)
         try:
-            there = await asyncio.open_connection(host, port)
+            there.connect(str(path))
         except OSError:
-            writer.close()
-            return
-        await _join((reader, writer), there)
-
-    return await asyncio.start_unix_server(on, str(path))
-
-
-async def outside(path: Path, port: int) -> tuple[asyncio.Server, int]:
-    """On the host: listen on loopback, at `port` or, when that is taken, at a free one; returns the server and its port."""
-
-    async def on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            there = await asyncio.open_unix_connection(str(path))
-        except OSError:
-            writer.close()
-            return
-        await _join((reader, writer), there)
+            there.close()
+            raise
+        return there
 
     try:
-        server = await asyncio.start_server(on, "127.0.0.1", port)
+        server = _Loopback(("127.0.0.1", port), _joining(reach))
     except OSError:
-        server = await asyncio.start_server(on, "127.0.0.1", 0)
-    return server, int(server.sockets[0].getsockname()[1])
+        server = _Loopback(("127.0.0.1", 0), _joining(reach))
+    _serve(server)
+    return int(server.server_address[1])

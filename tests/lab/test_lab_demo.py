@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.demo import Inner, _mail
+from lab.demo import INSIDE, Inner, _mail, main
 from lab.sink import Taken
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -25,3 +25,13 @@ def test_the_text_of_a_mail_is_printed_and_reported(
     Inner(tmp_path, CONFIG, scenario, None, None)._on_mail(taken)
     assert capsys.readouterr().out.splitlines()[1:] == ["          | VIỆC CẦN LÀM: Gọi VNPT."]
     assert _mail(taken)["text"] == "VIỆC CẦN LÀM: Gọi VNPT.\n"
+
+
+def test_mistakes_of_a_configuration_are_told_with_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory" / "sites.yaml").write_text("sites:\n  - {id: A}\n")
+    monkeypatch.setenv(INSIDE, str(tmp_path))
+    assert main(None, None, None, tmp_path) == 1
+    assert "sites.yaml:2:10: " in capsys.readouterr().err
