@@ -39,6 +39,6 @@ class Findings:
             problem = place(layers, where, f"there is no {what} `{name}`", near(name, known))
             self.once(problem.known_as("unknown", given=name, close=alike(name, known)))
 
-    def doubt(self, source: Source, where: Where, text: str) -> None:
+    def doubt(self, source: Source, where: Where, text: str, hint: str = "") -> None:
         """What may be meant, but seldom is."""
-        self.problems.append(replace(source.problem(where, text, at_key=True), warning=True))
+        self.problems.append(replace(source.problem(where, text, hint, at_key=True), warning=True))

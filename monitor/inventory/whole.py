@@ -52,10 +52,17 @@ def check_vantage(targets: Mapping[str, Target], file: str, findings: Findings) 
 
 
 def doubt_unused(what: str, placed: Placed, used: Collection[str], findings: Findings) -> None:
-    """What nothing uses: `what` is said of each, with its name for `{}`."""
-    for name, (source, where) in placed.items():
+    """What nothing uses: `what` is said of the first in each file, with its name for `{}`, and the others there are named with it.
+
+    Who takes over a file of ours for a few of its profiles means the rest of them.
+    """
+    files: dict[str, list[str]] = defaultdict(list)
+    for name, (source, _) in placed.items():
         if name not in used:
-            findings.doubt(source, where, what.format(name))
+            files[source.file].append(name)
+    for first, *others in files.values():
+        same = f"the same of {', '.join(f'`{each}`' for each in others)}" if others else ""
+        findings.doubt(*placed[first], what.format(first), same)
 
 
 def doubt_circuits(targets: Mapping[str, Target], places: Mapping[str, Layers], findings: Findings) -> None:
