@@ -66,7 +66,7 @@ def test_a_cut_line_is_one_mail_with_commune_provider_circuit_and_impact(lab: An
         "0229 000 8002",
         "NB-TSL-",
         "Bộ định tuyến",
-        "Thiết bị họp trực tuyến",
+        "Phòng họp trực tuyến",
     ):
         assert said in first["text"]
     assert first["subject"] == "NGỪNG: Đường truyền TSLCĐ – Xã Tân Thanh"
