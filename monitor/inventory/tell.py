@@ -36,6 +36,8 @@ class Sentences:
     """What people call the keys of the files; a key that is missing is shown as it is written."""
     values: Mapping[str, str] = field(default_factory=dict)
     """The same of values."""
+    point: str = "."
+    """Before the decimals."""
 
 
 VI = Sentences(
@@ -51,7 +53,7 @@ VI = Sentences(
     nothing="Không có gì thay đổi.",
     more="và {n} mục nữa",
     none="(trống)",
-    checks="Phép kiểm tra: {before} → {after} ({slow:.1f} → {fast:.1f} lần mỗi giây)",
+    checks="Phép kiểm tra: {before} → {after} ({slow} → {fast} lần mỗi giây)",
     anew="Phép kiểm tra bắt đầu đếm lại từ đầu, vì được hỏi khác trước ({n}): {ids}",
     series="Chuỗi số liệu Prometheus: khoảng {before} → {after}",
     duty="Đang trực {rota}: {before} → {after}",
@@ -133,6 +135,7 @@ VI = Sentences(
         "escalation after": "báo thêm sau",
     },
     values={"yes": "có", "True": "có", "False": "không", "(secret)": "(bí mật)"},
+    point=",",
 )
 
 EN = Sentences(
@@ -148,7 +151,7 @@ EN = Sentences(
     nothing="Nothing changes.",
     more="and {n} more",
     none="(none)",
-    checks="Checks: {before} → {after} ({slow:.1f} → {fast:.1f} a second)",
+    checks="Checks: {before} → {after} ({slow} → {fast} a second)",
     anew="Checks that begin to count anew, for they are asked otherwise ({n}): {ids}",
     series="Series of Prometheus: about {before} → {after}",
     duty="On duty of {rota} now: {before} → {after}",
@@ -172,7 +175,8 @@ def tell(plan: Plan, words: Sentences) -> Iterator[str]:
     for name in words.tables:
         yield from _table(getattr(plan, name), words.tables[name], words)
     before, after = plan.before, plan.after
-    yield words.checks.format(before=before.checks, after=after.checks, slow=before.per_second, fast=after.per_second)
+    slow, fast = (f"{each.per_second:.1f}".replace(".", words.point) for each in (before, after))
+    yield words.checks.format(before=before.checks, after=after.checks, slow=slow, fast=fast)
     if plan.anew:
         yield words.anew.format(n=len(plan.anew), ids=_named(plan.anew, words))
     yield words.series.format(before=before.series, after=after.series)

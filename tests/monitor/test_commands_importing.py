@@ -90,7 +90,7 @@ Mới (1):
   = xa-liem-ha/router
 1 mới, 1 đã có, 0 không lấy
 + đối tượng (1): xa-liem-ha/sw-tang2
-Phép kiểm tra: 3 → 5 (2.0 → 2.2 lần mỗi giây)
+Phép kiểm tra: 3 → 5 (2,0 → 2,2 lần mỗi giây)
 Chuỗi số liệu Prometheus: khoảng 53 → 94
 {folder}/inventory/sites.yaml: sẽ được sửa
 chưa ghi gì: thêm --write để ghi
