@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from monitor.inventory.findings import Findings
@@ -30,12 +31,16 @@ class Filler:
         self.unfilled = 0
         """Words that nothing filled so far."""
         self._findings = findings
+        self._sites: dict[str, Entry] = {}
+        self._told: set[str] = set()
+        """Words that are told of, by site and by where they are wanted."""
         self._written: set[tuple[str, int, int]] = set()
         """Where sites write words that fill templates."""
 
     def of_site(self, value: object, words: Mapping[str, str], layers: Layers, site: Entry) -> tuple[Any, Layers]:
         """`value` with the words filled in, and the layers with the site's own words: there a mistake is mended."""
         source, base, model = site
+        self._sites[model.id] = site
         used: dict[Where, str] = {}
         filled = self.fill(value, words, layers, (), used)
         marks = {where: source.marks[*base, "vars", word] for where, word in used.items() if word in model.vars}
@@ -67,12 +72,26 @@ class Filler:
                 return match[0][0]
             if name not in words:
                 self.unfilled += 1
-                self._findings.once(_unfilled(name, words, layers, where))
+                self._tell_unfilled(name, words, layers, where)
             if used is not None:
                 used[where] = name
             return words.get(name, "")
 
         return BRACES.sub(word, value)
+
+    def _tell_unfilled(self, name: str, words: Mapping[str, str], layers: Layers, where: Where) -> None:
+        """At the site, for there it is mended: once however often its template wants the word, and for however many sites."""
+        source, base, _ = self._sites[words["id"]]
+        wanted = place(layers, where, "")
+        keys = {wanted.place, f"{words['id']}: {name}"}
+        known = keys & self._told
+        self._told |= keys
+        if known:
+            return
+        text = f"nothing fills {{{name}}} of site `{words['id']}`, which {Path(wanted.file).name}:{wanted.line} wants"
+        key = f"{name}: …" if name in SiteModel.model_fields else f"vars: {{{name}: …}}"
+        hint = f"write `{key}` here; it knows {', '.join(sorted(words))}"
+        self._findings.once(source.problem((*base, "id"), text, hint))
 
     def sum_up(self) -> None:
         """One mistake in a word of a site makes many in what it fills: the first is told, the others counted."""
@@ -88,9 +107,3 @@ class Filler:
                 more = f" (and {count - 1} more that come of it)" if count > 1 else ""
                 kept.append(replace(each, message=each.message + more))
         problems[:] = kept
-
-
-def _unfilled(name: str, words: Mapping[str, str], layers: Layers, where: Where) -> Problem:
-    key = f"{name}: …" if name in SiteModel.model_fields else f"vars: {{{name}: …}}"
-    hint = f"write `{key}` at the site; it knows {', '.join(sorted(words))}"
-    return place(layers, where, f"nothing fills {{{name}}} of site `{words['id']}`", hint)

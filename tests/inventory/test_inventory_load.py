@@ -272,8 +272,8 @@ sites: [{id: a, name: A, like: other}, {id: b, name: B, like: other, devices: {r
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
     assert [(each.line, each.message) for each in caught.value.problems] == [
-        (4, "nothing fills {n} of site `a`"),
         (5, "there is no target `a/lien`"),
+        (6, "nothing fills {n} of site `a`, which more.yaml:4 wants"),
     ]
 
 
