@@ -34,6 +34,7 @@ _ODD = re.compile(r"[-+]?0[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|[0-9]+(_[0-9]+)+")
 """A number to some readers of YAML, to some of them another one than it looks, and a code to whoever wrote it: text to us."""
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _ENDS = ("'", '"', "}", "]")
+_ODD_SPACE = re.compile(r"(?:^[ -]*|:)([\u00a0\u2007\u202f\u3000])", re.MULTILINE)
 _NEED_QUOTES = ("%", "@", "`")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -192,7 +193,11 @@ class _Builder:
         here, quoted = text[mark.index : mark.index + 1], self._quoted
         bracket = self._stack[-1] if self._stack and self._stack[-1].flow else None
         at, message, hint = (mark.line + 1, mark.column + 1), str(error.problem), ""
-        if here == "\t":
+        line_before = text.rfind("\n", 0, max(0, text.rfind("\n", 0, mark.index))) + 1
+        if odd := _ODD_SPACE.search(text, line_before, mark.index):
+            at = (text.count("\n", 0, odd.start(1)) + 1, odd.start(1) - text.rfind("\n", 0, odd.start(1)))
+            message, hint = "a no-break space, which is no space to YAML", "type it anew; text that was copied has such"
+        elif here == "\t":
             message, hint = "a tab", "indent with spaces, not tabs"
         elif "quoted scalar" in (error.context or "") and "end of stream" in message:
             at, message, hint = (
@@ -203,6 +208,12 @@ class _Builder:
         elif quoted and quoted.start_mark.line < quoted.end_mark.line == mark.line:
             at, message = _at(quoted.start_mark), f"a quote that ends only in line {mark.line + 1}"
             hint = "close the quote that begins here"
+        elif "could not find expected ':'" in message and error.context_mark:
+            at, message, hint = (
+                _at(error.context_mark),
+                "a text where a key is expected",
+                "write a space behind each `:`",
+            )
         elif "mapping values" in message and ": " in before:
             message, hint = "a second `: ` in this line", "put the text in quotes: it holds `: `"
         elif "mapping values" in message:
@@ -241,6 +252,8 @@ class _Builder:
             self._quoted = event
         if _CONTROL.search(event.value):
             self._wrong(mark, "a control character in the text", "remove it")
+        if not event.style and event.value[:1] in tuple("“”„‘’"):
+            self._wrong(mark, f"{event.value[0]} is no quote to YAML", "write straight ones: ' or \"")
         top = self._stack[-1] if self._stack else None
         if top is None or isinstance(top.value, list) or top.key is not None:
             value = event.value if event.style else plain(event.value)
@@ -363,6 +376,7 @@ _SAYINGS = {
     "model_type": "expected keys with values",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
+    "too_long": "must have at most {max_length} values, not {actual_length}",
     "less_than_equal": "must be at most {le:g}",
     "less_than": "must be less than {lt:g}",
     "greater_than_equal": "must be at least {ge:g}",
@@ -398,6 +412,8 @@ def _problem(layers: Layers, model: type[BaseModel], error: Mapping[str, Any]) -
         hint = f"put it in quotes: '{source.plain.get(whole, given)}'"
     elif kind in ("int_type", "float_type") and isinstance(given, str) and _ODD.fullmatch(given):
         message, hint = f"{message}, not {given!r}", "write it in plain digits, without a 0 before them"
+    elif kind == "too_long" and isinstance(given, list) and all(isinstance(each, int) for each in given):
+        hint = "decimals have a point, such as 20.45"
     elif kind in _SAYINGS and isinstance(given, (str, int, float)) and given != "":
         message += f", not {given!r}"
     return place(layers, where, message, hint)
