@@ -22,7 +22,7 @@ from typing import Any
 from lab import relay, setup
 from lab.network import MONITOR, namespaces_command
 from lab.province import BOARD_PORT, PROMETHEUS_PORT, LabError, Province
-from lab.scenarios import SCENARIOS, take
+from lab.scenarios import SCENARIOS, commune, take
 from lab.sink import Taken
 from monitor.problems import as_text
 from monitor.yamlfile import ConfigError
@@ -153,6 +153,8 @@ class Inner:
         time.sleep(BEFORE_FAULT_SECONDS)
         scenario = SCENARIOS["wan-cut"]
         take(scenario.steps, self.province, self._note)
+        root = f"{commune(self.province)}/tslcd"
+        self._say(f"to have it: .venv/bin/commune-monitor ack {root} --settings {self.province.settings}")
         time.sleep(LASTS_SECONDS)
         take(scenario.mend, self.province, self._note)
         self._say("the province goes on; Ctrl-C ends it")

@@ -78,7 +78,7 @@ def ask_daemon(path: Path, route: str) -> Any:
 def _no_answer(error: OSError | aiohttp.ClientError, path: Path) -> NoReturn:
     """The kernel's own word instead of the library's sentence around it, where there is one."""
     why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-    fail(f"no daemon answers: {why}; is it running with these settings ({path})?")
+    fail(f"no daemon answers: {why}; is it running with these settings ({path})? --settings names others")
 
 
 def tell_daemon(path: Path, method: str, route: str, body: object = None) -> str:

@@ -13,7 +13,8 @@ from tests.monitor.daemon import Daemon, run
 def test_a_command_that_needs_the_daemon_says_when_none_answers(command: str, why: str, files: Daemon) -> None:
     said = run(command, files=files)
     assert said.exit_code == 1
-    assert said.stderr == f"no daemon answers: {why}; is it running with these settings ({files.settings})?\n"
+    asked = f"is it running with these settings ({files.settings})? --settings names others"
+    assert said.stderr == f"no daemon answers: {why}; {asked}\n"
     assert not isinstance(said.exception, OSError)
 
 
