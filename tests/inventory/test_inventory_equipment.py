@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from lab.certificates import Authority
 from monitor.core.fitting import best_profiles
 from monitor.core.judge import Judge
 from monitor.core.model import Check, Inventory, Outcome, Reason, State
@@ -19,7 +20,8 @@ from monitor.yamlfile import read
 from probes import registry
 from probes.registry import Request, Result
 from tests.inventory.simulator import AGENTS, TROUBLED, Simulator, read_table
-from tests.probes.peers import LOOPBACK, assert_declared
+from tests.probes.peers import LOOPBACK, assert_declared, running
+from tests.probes.telling import PASSWORD, Telling
 
 CONFIG = Path(__file__).parent.parent.parent / "config" / "inventory"
 FILES = sorted(CONFIG.glob("equipment-*.yaml"))
@@ -294,6 +296,55 @@ def test_what_is_not_asked_by_snmp_is_recognised_too(name: str, inventory: Inven
     object_id, description = WITHOUT_SNMP[name]
     found = best_profiles(inventory.profiles.values(), object_id=object_id, description=description)
     assert found == (name,)
+
+
+TELLING = {
+    "cisco.example": ("cisco-room-api", set(), set()),
+    "trouble.example": (
+        "cisco-room-api", {"loss"}, {"muted", "last-call", "no-camera", "no-microphone", "unregistered", "fault"},
+    ),
+    "poly.example": ("poly-room-api", set(), set()),
+    "poly-trouble.example": ("poly-room-api", {"loss"}, {"muted", "no-camera", "no-microphone", "unregistered"}),
+}  # fmt: skip
+"""Profile, and what its limits say, of rooms that tell of themselves over HTTPS."""
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telling]:
+    folder = tmp_path_factory.mktemp("telling")
+    yield from running(Telling(folder, Authority(folder)))
+
+
+@pytest.fixture(scope="module")
+def rooms(telling: Telling, tmp_path_factory: pytest.TempPathFactory) -> Inventory:
+    """One site with all of them, by the profiles of the example."""
+    folder = tmp_path_factory.mktemp("rooms")
+    for name in ("equipment-rooms.yaml", "profiles.yaml"):
+        (folder / name).write_bytes((CONFIG / name).read_bytes())
+    example = (CONFIG.parent / "examples" / "telling-rooms.yaml").read_text(encoding="utf-8")
+    (folder / "telling.yaml").write_text(example.partition("\nsites:")[0], encoding="utf-8")
+    devices = "".join(
+        f"      {name.replace('.', '-')}:\n        profile: {profile}\n        address: 10.1.1.{row}\n        label: {{vi: {name}, en: {name}}}\n"
+        f"        options: {{status: {{server_name: {name}, ca: {{file: ca}}, port: {telling.port}}}}}\n"
+        for row, (name, (profile, _, _)) in enumerate(TELLING.items(), 2)
+    )
+    gateway = "      gateway: {profile: gateway, address: 10.1.1.1, vantage: true}\n"
+    (folder / "site.yaml").write_text(
+        f"sites:\n  - id: a\n    name: A\n    devices:\n{gateway}{devices}", encoding="utf-8"
+    )
+    secrets = {"ca": telling.ca["file"], "room-password": PASSWORD}
+    return load_inventory(folder, lambda _where, name: secrets.get(name, name))
+
+
+@pytest.mark.parametrize("name", TELLING)
+async def test_a_room_that_tells_of_itself_over_https_is_judged_as_one_that_does_by_snmp(
+    name: str, rooms: Inventory
+) -> None:
+    check = next(each for each in rooms.targets[f"a/{name.replace('.', '-')}"].checks if each.probe == "room-api")
+    kind = registry.load()["room-api"]
+    result, _ = await registry.run_once(kind, Request(address=LOOPBACK, options=check.options, timeout_seconds=10.0))
+    assert result.outcome is Outcome.OK, result.evidence
+    assert broken(check, result) == TELLING[name][1:]
 
 
 @pytest.mark.parametrize("name", NAMES)
