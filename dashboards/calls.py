@@ -180,10 +180,8 @@ def calls() -> list[Builder[model.Panel]]:
 def own_calls() -> list[Builder[model.Panel]]:
     """What rooms say themselves of the calls that they are or were in, where their profile asks them by SNMP."""
     # Kept in the picture for a day while the monitor, started anew, knows of no call yet.
-    last = named(
-        f"topk(10, max by (site) (last_over_time(snmp_room_last_call_loss_ratio{{{ENDPOINT}}}[24h])) {CHOSEN})"
-    )
-    now = f"max(snmp_room_loss_ratio{{{ENDPOINT}}} and on (site, target) snmp_room_calls > 0 {CHOSEN})"
+    last = named(f"topk(10, max by (site) (last_over_time(room_last_call_loss_ratio{{{ENDPOINT}}}[24h])) {CHOSEN})")
+    now = f"max(room_loss_ratio{{{ENDPOINT}}} and on (site, target) room_calls > 0 {CHOSEN})"
     return [
         renamed(
             bars(

@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import unicodedata
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from monitor.core.model import Reason
-from probes.engine import names
+from probes.engine import conversation, names
 from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
 from probes.wire import http, http2, tls
 from probes.wire.text import one_line
@@ -29,9 +29,6 @@ from probes.wire.text import one_line
 PHASE = "probe_http_duration_seconds"
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 _PHASE_KEYS = {phase: labelled(PHASE, phase=phase) for phase in PHASES}
-READ_BYTES = 65536
-SLICE_BYTES = 4096
-"""Taken at a time: of a page in chunks of one byte no slice holds up the loop for long."""
 MOST_LOCATION = 2048
 PORTS = {"http": 80, "https": 443}
 HEADERS = {"User-Agent": "commune-monitor", "Accept": "*/*", "Accept-Encoding": "gzip"}
@@ -241,7 +238,7 @@ async def _visit(url: str, request: Request[HttpOptions], timing: _Timing) -> tu
         timing.begin("the first line of the answer")
         writer.write(exchange.ask(_asked(options, parts)))
         # Left open it would be closed by a task of its own, in a later turn of the loop.
-        async with aclosing(_parts(exchange, reader, writer, options.max_bytes)) as found:
+        async with aclosing(conversation.parts(exchange, reader, writer, options.max_bytes)) as found:
             return await _answer(found, options, timing)
     finally:
         writer.transport.abort()
@@ -255,25 +252,6 @@ def _asked(options: HttpOptions, parts: SplitResult) -> http.Asked:
         method=options.method, scheme=parts.scheme, authority=authority, target=_target(parts),
         headers=dict(named.values()),
     )  # fmt: skip
-
-
-async def _parts(
-    exchange: http.Exchange, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, max_bytes: int
-) -> AsyncGenerator[http.Part, None]:
-    """The parts of an answer as they come, for as many bytes as a page of `max_bytes` may need on the wire."""
-    most = 2 * max_bytes + http.MAX_HEAD_BYTES  # chunks and frames of a sane server cost less than the page
-    while True:
-        data = await reader.read(READ_BYTES)
-        most -= len(data)
-        for start in range(0, len(data) or 1, SLICE_BYTES):
-            for part in exchange.take(data[start : start + SLICE_BYTES]):
-                yield part
-            if start:
-                await asyncio.sleep(0)
-        if sent := exchange.more():
-            writer.write(sent)
-        if most < 0:
-            raise http.TooLargeError(f"more than {2 * max_bytes + http.MAX_HEAD_BYTES} bytes and still no end")
 
 
 async def _answer(parts: AsyncIterator[http.Part], options: HttpOptions, timing: _Timing) -> tuple[http.Head, bytes]:

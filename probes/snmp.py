@@ -407,7 +407,8 @@ def _measure_values(
     measured: dict[str, float],
 ) -> list[str]:
     """What the inventory named into `measured`, and of a room its last call; as sayings, that first, for pages cut what is long."""
-    measured |= {each.key: each.value for each in told}
+    own = {each.key: each.value for each in told}
+    measured |= own
     sayings = [str(each) for each in told if each.metric != "snmp_alarms" or each.value]
     if all(each.metric != lastcall.CALLS for each in request.options.values.values()):
         return sayings
@@ -420,7 +421,7 @@ def _measure_values(
         rebooted=bool(measured["snmp_rebooted"]),
     )
     calls.note(read)
-    measured |= calls.values()
+    measured |= calls.values() | own  # of its last call the room itself knows best
     return [*filter(None, [str(calls)]), *sayings]
 
 

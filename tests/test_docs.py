@@ -49,8 +49,10 @@ from monitor.inventory.profiles import read_profiles
 from monitor.settings import Settings, load_settings
 from probes import registry
 from probes.engine.reflector import PORT
+from probes.engine.told import ToldOptions
 from probes.engine.values import MEASURES, ValueOptions
 from probes.registry import Request, run_once
+from probes.room_api import APIS
 from probes.wire.emodel import mean_opinion
 
 ROOT = Path(__file__).parent.parent
@@ -357,6 +359,12 @@ def test_the_page_of_probes_names_every_key_of_a_value_with_its_default_and_ever
     body = section("docs/probes.md", "Values")
     assert rows(body) == nested(ValueOptions)
     assert set(MEASURES) <= words(body)
+
+
+def test_the_page_of_probes_names_every_key_of_a_value_of_a_document_and_every_document() -> None:
+    body = section("docs/probes.md", "Values of a document")
+    assert rows(body) == nested(ToldOptions)
+    assert {document for api in APIS.values() for document in api.documents} <= words(body)
 
 
 def test_the_page_of_probes_has_no_heading_for_a_kind_that_is_gone() -> None:

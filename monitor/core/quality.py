@@ -21,7 +21,7 @@ from monitor.core.seen import CUT
 from monitor.core.words import CONFERENCE_SERVERS
 
 JITTER, MOS = "probe_icmp_jitter_seconds", "probe_media_mos"
-CALLS, CALL_LOSS = "snmp_room_calls", "snmp_room_loss_ratio"
+CALLS, CALL_LOSS = "room_calls", "room_loss_ratio"
 MOSTLY = 0.5
 """What was not seen for more than this part of a session, nothing is said of."""
 

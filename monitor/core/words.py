@@ -241,9 +241,9 @@ VI = Words(
         "no-camera": "camera không kết nối hoặc bị lỗi",
         "no-microphone": "micro không kết nối hoặc bị lỗi",
         "muted": "micro đang tắt tiếng",
+        "last-call": "cuộc gọi gần nhất bị mất gói nhiều",
         "unregistered": "chưa đăng ký được với máy chủ đăng ký",
         "full": "cầu họp gần hết cổng",
-        "last-call": "cuộc gọi gần nhất bị mất gói",
     },
     why={
         "own-gateway": "Cổng ra của chính trạm giám sát không trả lời: trạm không nhìn thấy các nơi, nên không kết luận lỗi cho nơi nào.",
@@ -356,9 +356,9 @@ EN = Words(
         "no-camera": "a camera is missing or fails",
         "no-microphone": "a microphone is missing or fails",
         "muted": "the microphones are off",
+        "last-call": "the last call lost many packets",
         "unregistered": "not registered with its registrar or gatekeeper",
         "full": "the bridge has hardly any ports left",
-        "last-call": "the last call lost packets",
     },
     why={
         "own-gateway": "The monitor's own gateway does not answer: it cannot see the sites, and blames none of them.",

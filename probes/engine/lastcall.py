@@ -14,9 +14,9 @@ from datetime import datetime
 from monitor.core.words import LOCAL
 from probes.registry import Metric
 
-CALLS, LOSS, JITTER = "snmp_room_calls", "snmp_room_loss_ratio", "snmp_room_jitter_seconds"
-SO_FAR = "snmp_room_call_loss_ratio"
-LAST = "snmp_room_last_call"
+CALLS, LOSS, JITTER = "room_calls", "room_loss_ratio", "room_jitter_seconds"
+SO_FAR = "room_call_loss_ratio"
+LAST = "room_last_call"
 MOST_SECONDS = 300.0
 """A read stands for the time since the one before it, and for no more than this: rooms tell the mean of no longer time
 (ctpcSamplePeriod of CISCO-TELEPRESENCE-CALL-MIB), and what was while we could not read nobody knows."""
@@ -26,8 +26,7 @@ MOST_COUNTERS = 1024
 """Rows of counters that are known of a call."""
 METRICS = tuple(
     Metric(name=f"{LAST}_{name}", help=text, asked_for=True)
-    for name, text in {
-        "loss_ratio": "Part of the packets that a room missed in its last call, 0 to 1.",
+    for name, text in {  # the loss itself is a value too, for some rooms keep it
         "worst_loss_ratio": "The worst read of it.",
         "jitter_seconds": "Mean jitter of what a room received in its last call.",
         "worst_jitter_seconds": "The worst read of it.",
@@ -105,7 +104,7 @@ class _Call:
 
     def values(self) -> Iterator[tuple[str, float]]:
         for name, mean, worst in self.told():
-            short = name.removeprefix("snmp_room_")
+            short = name.removeprefix("room_")
             yield f"{LAST}_{short}", mean
             yield f"{LAST}_worst_{short}", worst
         yield f"{LAST}_began_timestamp_seconds", self.began.timestamp()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 from pydantic import Field, model_validator
 
@@ -49,14 +49,15 @@ MEASURES: Mapping[str, _Measure] = {
     "snmp_poe_ratio": _Measure("Part of the power over Ethernet that is in use, 0 to 1.", most=2),
     "snmp_wireless_clients": _Measure("Devices that hang on it by radio.", most=1e6),
     "snmp_alarms": _Measure("How many of its parts the device itself tells to be in trouble.", "part", most=1e6),
-    "snmp_room_calls": _Measure("Calls that a room is in.", most=1e4),
-    "snmp_room_loss_ratio": _Measure("Part of the packets that a room in a call misses, 0 to 1."),
-    "snmp_room_call_loss_ratio": _Measure("Part of the packets that a room missed since its call began, 0 to 1."),
-    "snmp_room_jitter_seconds": _Measure("Jitter of what a room in a call receives.", most=60),
-    "snmp_room_camera_faults": _Measure("Cameras that a room says it misses or that fail.", most=1e3),
-    "snmp_room_microphone_faults": _Measure("Microphones that a room says it misses or that fail.", most=1e3),
-    "snmp_room_muted": _Measure("1 when the microphones of a room are off."),
-    "snmp_room_unregistered": _Measure("1 when a room says that its registration failed.", "at"),
+    "room_calls": _Measure("Calls that a room is in.", most=1e4),
+    "room_loss_ratio": _Measure("Part of the packets that a room in a call misses, 0 to 1."),
+    "room_call_loss_ratio": _Measure("Part of the packets that a room missed since its call began, 0 to 1."),
+    "room_last_call_loss_ratio": _Measure("Part of the packets that a room missed in its last call, 0 to 1."),
+    "room_jitter_seconds": _Measure("Jitter of what a room in a call receives.", most=60),
+    "room_camera_faults": _Measure("Cameras that a room says it misses or that fail.", most=1e3),
+    "room_microphone_faults": _Measure("Microphones that a room says it misses or that fail.", most=1e3),
+    "room_muted": _Measure("1 when the microphones of a room are off."),
+    "room_unregistered": _Measure("1 when a room says that its registration failed.", "at"),
     "snmp_bridge_ports_ratio": _Measure("Part of the ports of a bridge that are in use, 0 to 1."),
     "upsOnBattery": _Measure("1 when the output comes from the battery.", by_others=True),
     "upsBatteryLow": _Measure("1 when the battery is low or depleted.", by_others=True),
@@ -72,16 +73,27 @@ MEASURES: Mapping[str, _Measure] = {
 """Which measurements a value can be."""
 MetricName = Literal[
     "snmp_cpu_ratio", "snmp_memory_ratio", "snmp_disk_ratio", "snmp_temperature_celsius", "snmp_supply_ratio",
-    "snmp_poe_ratio", "snmp_wireless_clients", "snmp_alarms", "snmp_room_calls", "snmp_room_loss_ratio",
-    "snmp_room_call_loss_ratio", "snmp_room_jitter_seconds", "snmp_room_camera_faults", "snmp_room_microphone_faults",
-    "snmp_room_muted", "snmp_room_unregistered", "snmp_bridge_ports_ratio", "upsOnBattery", "upsBatteryLow",
+    "snmp_poe_ratio", "snmp_wireless_clients", "snmp_alarms", "room_calls", "room_loss_ratio",
+    "room_call_loss_ratio", "room_last_call_loss_ratio", "room_jitter_seconds",
+    "room_camera_faults", "room_microphone_faults",
+    "room_muted", "room_unregistered", "snmp_bridge_ports_ratio", "upsOnBattery", "upsBatteryLow",
     "upsReplaceBattery", "upsBatteryTemperature", "upsEstimatedMinutesRemaining", "upsEstimatedChargeRemaining",
     "upsOutputPercentLoad", "snmp_value",
 ]  # fmt: skip
-METRICS = tuple(
-    Metric(name=name, help=each.help, labels=(each.label,) if each.label else (), asked_for=not each.by_others)
-    for name, each in MEASURES.items()
-)
+
+
+def metrics(names: Iterable[str]) -> tuple[Metric, ...]:
+    """What a kind declares that makes these."""
+    return tuple(
+        Metric(name=name, help=each.help, labels=(each.label,) if each.label else (), asked_for=not each.by_others)
+        for name, each in ((name, MEASURES[name]) for name in names)
+    )
+
+
+METRICS = metrics(MEASURES)
+
+
+Take = Literal["max", "min", "mean", "sum", "count"]
 
 
 class OnlyRows(Options):
@@ -104,9 +116,7 @@ class ValueOptions(Options):
     scale: float = Field(1.0, description="it is multiplied by this: 0.01 makes a ratio of percent")
     states: list[int] = Field([], max_length=16, description="the measurement is 1 when it is one of these, else 0")
     only: OnlyRows | None = Field(None, description="which rows of the table; default: all")
-    take: Literal["max", "min", "mean", "sum", "count"] | None = Field(
-        None, description="one number of all rows; default: each row is a measurement of its own"
-    )
+    take: Take | None = Field(None, description="one number of all rows; default: each row is a measurement of its own")
     names: ObjectId | None = Field(None, description="OID of the column with the names of the rows; default: by number")
     none: float | None = Field(
         None, description="the measurement while nothing is told of it, such as the loss of a room that is in no call"
@@ -251,9 +261,32 @@ def measure(wanted: Mapping[str, ValueOptions], told: Told) -> list[Measured]:
         how = wanted.get(spot.value)
         if how is not None and (value := reckon(how, numbers)) is not None:
             rows.setdefault(spot.value, {})[spot.row] = value
+    return gather(wanted, rows, told.counts)
+
+
+class How(Protocol):
+    """How a measurement is made of the rows of a value, whatever they were read from."""
+
+    @property
+    def metric(self) -> MetricName:
+        """Which one it is."""
+
+    @property
+    def take(self) -> Take | None:
+        """One number of all rows."""
+
+    @property
+    def none(self) -> float | None:
+        """What it is while nothing is told of it."""
+
+
+def gather(
+    wanted: Mapping[str, How], rows: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]
+) -> list[Measured]:
+    """The measurements that these make: rows by value, and how many there are of those that are counted."""
     found: dict[tuple[str, str], tuple[float, bool]] = {}
     for name, how in wanted.items():
-        for row, value in _taken(how, rows.get(name, {}), told.counts.get(name)).items():
+        for row, value in _taken(how.take, rows.get(name, {}), counts.get(name)).items():
             found.setdefault((how.metric, (row or name) if MEASURES[how.metric].label else ""), (value, True))
     if found:  # a device that tells none at all is no room in no call
         for name, how in wanted.items():
@@ -274,13 +307,13 @@ def counters(wanted: Mapping[str, ValueOptions], told: Told, metric: str) -> dic
     return found
 
 
-def _taken(how: ValueOptions, rows: Mapping[str, float], count: int | None) -> Mapping[str, float]:
-    if how.take == "count":
+def _taken(take: Take | None, rows: Mapping[str, float], count: int | None) -> Mapping[str, float]:
+    if take == "count":
         return {} if count is None else {"": float(count)}
-    if how.take is None or not rows:
+    if take is None or not rows:
         return rows
     numbers = list(rows.values())
-    match how.take:
+    match take:
         case "max":
             return {"": max(numbers)}
         case "min":
@@ -296,9 +329,12 @@ def reckon(how: ValueOptions, numbers: Sequence[float | None]) -> float | None:
         return float(numbers[0] in how.states)
     if (pair := _part_and_whole(how, numbers)) is None:
         return None
-    value = pair[0] / pair[1] * how.scale
-    least, most = MEASURES[how.metric].least, MEASURES[how.metric].most
-    return value if least <= value <= most else None
+    return within(how.metric, pair[0] / pair[1] * how.scale)
+
+
+def within(metric: MetricName, value: float) -> float | None:
+    """The value, when it can be this measurement; else None."""
+    return value if MEASURES[metric].least <= value <= MEASURES[metric].most else None
 
 
 def _part_and_whole(how: ValueOptions, numbers: Sequence[float | None]) -> tuple[float, float] | None:

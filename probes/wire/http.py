@@ -1,4 +1,4 @@
-"""One request and its answer, for a client that asks once: what is common to all versions, and HTTP/1.1 (RFC 9112). No I/O.
+"""Requests and their answers, one at a time: what is common to all versions, and HTTP/1.1 (RFC 9112). No I/O.
 
 Bytes in, parts of the answer out. Total: any bytes give parts or one ProtocolError, whole or cut anywhere.
 """
@@ -6,7 +6,7 @@ Bytes in, parts of the answer out. Total: any bytes give parts or one ProtocolEr
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,7 +31,7 @@ class TooLargeError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request without a body."""
+    """A request."""
 
     method: str
     scheme: str
@@ -40,6 +40,8 @@ class Asked:
     target: str
     """Path and query, in ASCII."""
     headers: Mapping[str, str]
+    body: bytes = b""
+    """Over HTTP/1.1 alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,8 @@ class Head:
     phrase: str
     headers: Mapping[str, str]
     version: float
+    cookies: Sequence[str] = ()
+    """All that are set (`Set-Cookie`, RFC 6265 section 4.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +80,34 @@ class Exchange(Protocol):
 class Http1:
     """HTTP/1.1 by h11."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, once: bool = True) -> None:
+        """`once`: nothing else will be asked here, which the server is told (`Connection: close`)."""
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._once = once
         self._informational = 0
 
+    @property
+    def reusable(self) -> bool:
+        """Whether something else can be asked: the last answer is complete, and the server goes on (RFC 9112 section 9.3)."""
+        return self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE
+
     def ask(self, asked: Asked) -> bytes:
-        """The request, with `Connection: close`: nothing else will be asked here."""
-        fields = [("Host", asked.authority), ("Connection", "close"), *asked.headers.items()]
+        """The request."""
+        if self.reusable:
+            self._connection.start_next_cycle()
+            self._informational = 0
+        ours = {"Host": asked.authority}
+        if self._once:
+            ours["Connection"] = "close"
+        if asked.body or asked.method == "POST":
+            ours["Content-Length"] = str(len(asked.body))
         headers = [
-            (name.encode(), value.encode("latin-1")) for name, value in fields
+            (name.encode(), value.encode("latin-1")) for name, value in (*ours.items(), *asked.headers.items())
         ]  # h11 alone would take ASCII only
-        request = h11.Request(method=asked.method, target=asked.target, headers=headers)
-        sent = self._connection.send(request) or b""
-        return sent + (self._connection.send(h11.EndOfMessage()) or b"")
+        events = [h11.Request(method=asked.method, target=asked.target, headers=headers), h11.EndOfMessage()]
+        if asked.body:
+            events.insert(1, h11.Data(data=asked.body))
+        return b"".join(self._connection.send(each) or b"" for each in events)
 
     def take(self, data: bytes) -> Iterator[Part]:
         """See Exchange."""
@@ -136,6 +155,7 @@ def head_of(status: int, phrase: bytes, headers: object, version: float) -> Head
             if not name.startswith(b":")
         },
         version=version,
+        cookies=[bytes(value).decode("latin-1") for name, value in headers if bytes(name).lower() == b"set-cookie"],  # type: ignore[attr-defined]
     )
 
 

@@ -301,9 +301,9 @@ def _rooms() -> Iterator[str]:
             yield f"probe_h323_duration_seconds{{{at}}} 0.03"
     for site, calls, loss, last in (("xa-a", 0, 0.0, 0.04), ("xa-b", 1, 0.02, 0.001)):
         at = f'site="{site}",target="{site}/vc-endpoint",kind="vc-endpoint",check="snmp"'
-        yield f"snmp_room_calls{{{at}}} {calls}"
-        yield f"snmp_room_loss_ratio{{{at}}} {loss}"
-        yield f"snmp_room_last_call_loss_ratio{{{at}}} {last}"
+        yield f"room_calls{{{at}}} {calls}"
+        yield f"room_loss_ratio{{{at}}} {loss}"
+        yield f"room_last_call_loss_ratio{{{at}}} {last}"
     for site, mtu, kept in (("xa-kim-dong", 1400, 0), ("xa-b", 1500, 1)):
         at = f'site="{site}",target="{site}/vc-endpoint",kind="vc-endpoint",check="path"'
         yield f"probe_path_mtu_bytes{{{at}}} {mtu}"

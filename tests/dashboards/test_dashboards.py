@@ -31,7 +31,7 @@ LINE = {"$site": "phuong-phu-ly", "$target": "phuong-phu-ly/tslcd", "$provider":
 CHOSEN: Mapping[str, Mapping[str, str]] = {"commune-site": LINE, "commune-line": LINE}
 ALL = [(uid, each) for uid, board in BOARDS.items() for each in queries(board, CHOSEN.get(uid, {}))]
 WORD = re.compile(r"(?<![{,\w.$\"])[a-zA-Z_:][a-zA-Z0-9_:]*")
-OURS = ("monitor_", "probe_", "process_", "snmp_", "ups", "scrape_")
+OURS = ("monitor_", "probe_", "process_", "room_", "snmp_", "ups", "scrape_")
 OF_PROMETHEUS = {"scrape_duration_seconds", "scrape_series_added"}
 MANUAL = "".join((FOLDER.parent / "docs" / page).read_text(encoding="utf-8") for page in ("metrics.md", "probes.md"))
 each_query = pytest.mark.parametrize(

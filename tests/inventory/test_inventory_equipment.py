@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from lab.certificates import Authority
 from monitor.core.fitting import best_profiles
 from monitor.core.judge import Judge
 from monitor.core.model import Check, Counts, Inventory, Limit, Outcome, Reason, State
@@ -19,7 +20,8 @@ from monitor.yamlfile import read
 from probes import registry
 from probes.registry import Request, Result
 from tests.inventory.simulator import AGENTS, IDLE, TROUBLED, Simulator, read_table
-from tests.probes.peers import LOOPBACK, assert_declared
+from tests.probes.peers import LOOPBACK, assert_declared, running
+from tests.probes.telling import PASSWORD, Telling
 
 CONFIG = Path(__file__).parent.parent.parent / "config" / "inventory"
 FILES = sorted(CONFIG.glob("equipment-*.yaml"))
@@ -56,7 +58,7 @@ def alarms(**parts: float) -> dict[str, float]:
 
 
 def unregistered(**at: float) -> dict[str, float]:
-    return {f'snmp_room_unregistered{{at="{name}"}}': value for name, value in at.items()}
+    return {f'room_unregistered{{at="{name}"}}': value for name, value in at.items()}
 
 
 def disks(**names: float) -> dict[str, float]:
@@ -163,7 +165,7 @@ CASES = {
         frozenset({"disk"}),
     ),
     "poly-room": Case(
-        {"snmp_room_calls": 1, "snmp_room_loss_ratio": 0.01, "snmp_room_camera_faults": 0, "snmp_room_microphone_faults": 0,
+        {"room_calls": 1, "room_loss_ratio": 0.01, "room_camera_faults": 0, "room_microphone_faults": 0,
          **unregistered(h323=0, sip=0)},
         {f"{POLY}.3.6.1.0": "2|3", f"{POLY}.3.5.1.0": "2|3", f"{POLY}.2.7.2.0": "2|3", f"{POLY}.4.1.1.16.1": "66|9"},
         frozenset({"loss"}),
@@ -172,8 +174,8 @@ CASES = {
         last_call={"loss_ratio": 0.05, "worst_loss_ratio": 0.09},
     ),
     "cisco-telepresence-room": Case(
-        {"snmp_room_calls": 1, "snmp_room_loss_ratio": 0.005, "snmp_room_call_loss_ratio": 0.004, "snmp_room_jitter_seconds": 0.004, "snmp_room_camera_faults": 0,
-         "snmp_room_microphone_faults": 0, **alarms(display=0), **unregistered(**{"call-manager": 0})},
+        {"room_calls": 1, "room_loss_ratio": 0.005, "room_call_loss_ratio": 0.004, "room_jitter_seconds": 0.004, "room_camera_faults": 0,
+         "room_microphone_faults": 0, **alarms(display=0), **unregistered(**{"call-manager": 0})},
         {f"{CISCO}.643.1.2.1.1.3.2": "2|2", f"{CISCO}.644.1.2.6.1.4.1": "2|6", f"{CISCO}.644.1.4.10.1.14.8.2.2": "66|5000000",
          f"{CISCO}.644.1.4.10.1.12.8.1.2": "70|140000", f"{CISCO}.644.1.4.10.1.13.8.1.2": "70|10000", f"{CISCO}.644.1.4.10.1.22.8.1.2": "70|10"},
         frozenset({"loss"}),
@@ -297,7 +299,7 @@ async def test_equipment_in_trouble_is_degraded_and_says_of_what(
 
 
 LAST_CALL = Limit(
-    value="snmp_room_last_call_loss_ratio", above=0.03, clear=0.01, confirm=1, says="last-call", counts=Counts.MEETINGS
+    value="room_last_call_loss_ratio", above=0.03, clear=0.01, confirm=1, says="last-call", counts=Counts.MEETINGS
 )
 
 
@@ -310,11 +312,7 @@ async def test_a_room_s_last_call_is_told_when_it_is_over(
     for how in (IDLE, "", TROUBLED, IDLE):
         result = await poll(snmp_check(inventory, name), f"{name}{how}", simulator.port, (), memory)
         told.append(
-            {
-                key.removeprefix("snmp_room_last_call_"): each
-                for key, each in result.values.items()
-                if "last_call" in key
-            }
+            {key.removeprefix("room_last_call_"): each for key, each in result.values.items() if "last_call" in key}
         )
     assert told[:3] == [{}, {}, {}]
     assert told[3].pop("ended_timestamp_seconds") >= told[3].pop("began_timestamp_seconds")
@@ -337,6 +335,55 @@ def test_what_is_not_asked_by_snmp_is_recognised_too(name: str, inventory: Inven
     object_id, description = WITHOUT_SNMP[name]
     found = best_profiles(inventory.profiles.values(), object_id=object_id, description=description)
     assert found == (name,)
+
+
+TELLING = {
+    "cisco.example": ("cisco-room-api", set(), set()),
+    "trouble.example": (
+        "cisco-room-api", {"loss"}, {"muted", "last-call", "no-camera", "no-microphone", "unregistered", "fault"},
+    ),
+    "poly.example": ("poly-room-api", set(), set()),
+    "poly-trouble.example": ("poly-room-api", {"loss"}, {"muted", "no-camera", "no-microphone", "unregistered"}),
+}  # fmt: skip
+"""Profile, and what its limits say, of rooms that tell of themselves over HTTPS."""
+
+
+@pytest.fixture(scope="module")
+def telling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Telling]:
+    folder = tmp_path_factory.mktemp("telling")
+    yield from running(Telling(folder, Authority(folder)))
+
+
+@pytest.fixture(scope="module")
+def rooms(telling: Telling, tmp_path_factory: pytest.TempPathFactory) -> Inventory:
+    """One site with all of them, by the profiles of the example."""
+    folder = tmp_path_factory.mktemp("rooms")
+    for name in ("equipment-rooms.yaml", "profiles.yaml"):
+        (folder / name).write_bytes((CONFIG / name).read_bytes())
+    example = (CONFIG.parent / "examples" / "telling-rooms.yaml").read_text(encoding="utf-8")
+    (folder / "telling.yaml").write_text(example.partition("\nsites:")[0], encoding="utf-8")
+    devices = "".join(
+        f"      {name.replace('.', '-')}:\n        profile: {profile}\n        address: 10.1.1.{row}\n        label: {{vi: {name}, en: {name}}}\n"
+        f"        options: {{status: {{server_name: {name}, ca: {{file: ca}}, port: {telling.port}}}}}\n"
+        for row, (name, (profile, _, _)) in enumerate(TELLING.items(), 2)
+    )
+    gateway = "      gateway: {profile: gateway, address: 10.1.1.1, vantage: true}\n"
+    (folder / "site.yaml").write_text(
+        f"sites:\n  - id: a\n    name: A\n    devices:\n{gateway}{devices}", encoding="utf-8"
+    )
+    secrets = {"ca": telling.ca["file"], "room-password": PASSWORD}
+    return load_inventory(folder, lambda _where, name: secrets.get(name, name))
+
+
+@pytest.mark.parametrize("name", TELLING)
+async def test_a_room_that_tells_of_itself_over_https_is_judged_as_one_that_does_by_snmp(
+    name: str, rooms: Inventory
+) -> None:
+    check = next(each for each in rooms.targets[f"a/{name.replace('.', '-')}"].checks if each.probe == "room-api")
+    kind = registry.load()["room-api"]
+    result, _ = await registry.run_once(kind, Request(address=LOOPBACK, options=check.options, timeout_seconds=10.0))
+    assert result.outcome is Outcome.OK, result.evidence
+    assert broken(check, result) == TELLING[name][1:]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,6 +13,7 @@ from probes.wire import mib
 from tests.probes.calls import KEY, Meet, Reflecting
 from tests.probes.peers import LOOPBACK, UPS, Dnsmasq, Field, Kamailio, Nginx, Snmpd, free_port, inside, running, sensor
 from tests.probes.rooms import Baresip, Linphone, Registrar, Turnserver
+from tests.probes.telling import Telling
 
 
 @pytest.fixture(scope="session")
@@ -152,3 +153,9 @@ def field(namespaces: Field) -> Iterator[Field]:
     namespaces.mend()
     with inside(namespaces.near):
         yield namespaces
+
+
+@pytest.fixture(scope="session")
+def telling(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Telling]:
+    """Rooms that tell of themselves over HTTPS."""
+    yield from running(Telling(tmp_path_factory.mktemp("telling"), authority))

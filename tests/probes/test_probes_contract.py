@@ -58,6 +58,11 @@ def _v3(port: int) -> dict[str, Any]:
     return {"port": port, "version": "3", "user": "u", "auth_password": secret, "privacy_password": secret}
 
 
+def _room(port: int) -> dict[str, Any]:
+    values = {"muted": {"metric": "room_muted", "at": "Status/Audio/Microphones/Mute", "states": ["On"]}}
+    return {"port": port, "api": "roomos", "user": "u", "password": {"file": "x"}, "values": values}
+
+
 def _turn(port: int) -> dict[str, Any]:
     return {"port": port, "username": "u", "password": {"file": "x"}}
 
@@ -108,6 +113,7 @@ ASKS: dict[str, dict[str, Ask]] = {
         "open": Ask(over="udp", options=lambda port: {"port": port}),
     },
     "path": {"echo": Ask(over="icmp", options=lambda _: {})},
+    "room-api": {"tls": Ask(over="tcp", options=_room, endless=((b"\x16\x03\x03\x40\x00", bytes(4096)),))},
     "sip": {
         "udp": Ask(over="udp", options=lambda port: {"port": port}),
         "tcp": Ask(

@@ -87,7 +87,7 @@ def test_whatever_an_agent_writes_a_measurement_is_within_its_bounds(
         ({"object": PRIVATE, "of": PRIVATE, "rest": PRIVATE}, "`of` or `rest`"),
         ({"object": PRIVATE, "free": True}, "`free` needs"),
         ({"column": PRIVATE, "none": 0}, "write which to `take`"),
-        ({"object": PRIVATE, "metric": "snmp_room_loss_ratio", "none": -1}, "snmp_room_loss_ratio is never -1"),
+        ({"object": PRIVATE, "metric": "room_loss_ratio", "none": -1}, "room_loss_ratio is never -1"),
         ({"object": "enterprises.9"}, "is not an object id"),
         ({"object": PRIVATE, "metric": "cpu"}, "snmp_cpu_ratio"),
     ],
@@ -170,8 +170,8 @@ async def test_a_number_may_be_written_as_text() -> None:
     assert "temperature room 21.5 °C" in result.evidence
 
 
-CALLS = {"metric": "snmp_room_loss_ratio", "column": f"{PRIVATE}.6", "scale": 0.01, "take": "max", "none": 0}
-MUTED = {"metric": "snmp_room_muted", "object": f"{PRIVATE}.8.0", "states": [1]}
+CALLS = {"metric": "room_loss_ratio", "column": f"{PRIVATE}.6", "scale": 0.01, "take": "max", "none": 0}
+MUTED = {"metric": "room_muted", "object": f"{PRIVATE}.8.0", "states": [1]}
 
 
 async def test_rows_that_come_and_go_are_seen_at_once_and_what_holds_without_them_is_said() -> None:
@@ -182,20 +182,20 @@ async def test_rows_that_come_and_go_are_seen_at_once_and_what_holds_without_the
         for calls in ({}, {"3": 2, "4": 7}, {"9": 1}, {}):
             agent.put({**idle, **{f"{PRIVATE}.6.{row}": number(lost) for row, lost in calls.items()}})
             result = await asked(agent, {"loss": CALLS, "muted": MUTED}, memory)
-            losses.append(result.values["snmp_room_loss_ratio"])
+            losses.append(result.values["room_loss_ratio"])
     assert losses == pytest.approx([0, 0.07, 0.01, 0])
-    assert result.values["snmp_room_muted"] == 1
+    assert result.values["room_muted"] == 1
     assert "room muted 1; room loss 0 %" in result.evidence
 
 
 async def test_an_object_that_tells_no_number_now_is_what_the_inventory_says_it_then_is() -> None:
     values = {
-        "loss": {"metric": "snmp_room_loss_ratio", "object": f"{PRIVATE}.7.0", "scale": 0.01, "none": 0},
+        "loss": {"metric": "room_loss_ratio", "object": f"{PRIVATE}.7.0", "scale": 0.01, "none": 0},
         "muted": MUTED,
     }
     async with Agent({**UP, f"{PRIVATE}.7.0": text("n/a"), f"{PRIVATE}.8.0": number(2)}) as agent:
         result = await asked(agent, values)
-    assert (result.values["snmp_room_loss_ratio"], result.values["snmp_room_muted"]) == (0, 0)
+    assert (result.values["room_loss_ratio"], result.values["room_muted"]) == (0, 0)
 
 
 async def test_the_fullest_of_a_bridge_s_resources_is_what_is_told_of_its_ports() -> None:

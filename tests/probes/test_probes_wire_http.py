@@ -88,6 +88,34 @@ def test_an_answer_that_breaks_off_is_told_from_nonsense(version: str, length: i
         _take(_exchange(version), [*([_ANSWERS[version][:length]] if length else []), b""])
 
 
+@pytest.mark.parametrize(
+    ("answer", "goes_on"),
+    [
+        (b"HTTP/1.1 204 No Content\r\nSet-Cookie: a=1; Path=/\r\nset-cookie: b=2\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\n\r\nok", True),
+        (b"HTTP/1.1 204 No Content\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\nConnection: close\r\n\r\n", False),
+        (b"HTTP/1.0 204 No Content\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\n\r\n", False),
+    ],
+)
+def test_a_connection_is_kept_for_as_long_as_the_server_keeps_it(answer: bytes, goes_on: bool) -> None:
+    exchange = http.Http1(once=False)
+    posted = http.Asked(method="POST", scheme="https", authority="a", target="/", headers={}, body=b"<a/>")
+    assert exchange.ask(posted) == b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n<a/>"
+    assert not exchange.reusable
+    head = _take(exchange, [answer])[0]
+    assert isinstance(head, http.Head)
+    assert head.cookies == ["a=1; Path=/", "b=2"]
+    assert exchange.reusable is goes_on
+    if goes_on:
+        assert exchange.ask(_ASKED) == b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
+        assert _take(exchange, [answer])[0] == head
+
+
+def test_a_request_without_a_body_says_so_where_one_is_expected() -> None:
+    posted = http.Asked(method="POST", scheme="https", authority="a", target="/", headers={})
+    assert http.Http1().ask(posted) == b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
 def test_a_head_without_end_and_hints_without_end_are_refused() -> None:
     with pytest.raises(http.ProtocolError):
         _take(_exchange("1"), [b"HTTP/1.1 200 OK\r\n", *[b"X-More: " + b"x" * 4096 + b"\r\n"] * 20])
