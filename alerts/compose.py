@@ -28,7 +28,7 @@ from alerts.chart import draw
 from alerts.grafana import page_of
 from alerts.headers import mail_policy
 from alerts.links import VALID, Act, Link, Signer
-from alerts.policy import ACTS, ENDS, first_of_thread
+from alerts.policy import ACTS, first_of_thread
 from alerts.routing import OUTSIDER
 from alerts.samples import A_COST, short_series
 from alerts.subject import fit
@@ -40,6 +40,7 @@ from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
 from monitor.core.meetings import address_of_session
 from monitor.core.model import (
+    ENDS,
     SUMMARIES,
     Attached,
     Cause,

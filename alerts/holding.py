@@ -1,4 +1,4 @@
-"""PURE: notifications that do not leave one by one: quiet hours with a digest, and storms with summaries. Nothing is lost."""
+"""PURE: notifications that do not leave one by one: digests, of quiet hours or of a day, and storms. Nothing is lost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from alerts.reasons import REASONS
 from alerts.routing import Routing, Storm
 from monitor.core.model import (
+    ENDS,
     SUMMARIES,
     Cause,
     Contact,
@@ -80,7 +81,7 @@ class Holding:
     def take(self, made: Notification, routing: Routing) -> Notification:
         """The notification as it leaves, or as it is held back."""
         contact, at = made.contact.id, made.event.at
-        if routing.quiet_until(contact, made.event.incident.severity, at) is not None:
+        if routing.held_until(contact, made.event) is not None or self._ends_untold(made):
             return self._hold(made, HeldBack.QUIET)
         if not _always(made) and self._is_too_much(contact, at, routing):
             held = self._hold(made, HeldBack.STORM)
@@ -92,6 +93,13 @@ class Holding:
         told_with_it = tuple(each.id for each in pot if each.thread == made.thread)
         self._pots[contact] = [each for each in pot if each.thread != made.thread]
         return replace(made, instead_of=told_with_it)
+
+    def _ends_untold(self, made: Notification) -> bool:
+        """Whether it is the end of something whose beginning still waits: it may have become severe on its last moments."""
+        pot = self._pots.get(made.contact.id, ())
+        return made.event.what in ENDS and any(
+            each.thread == made.thread and each.event.what is Happening.OPENED for each in pot
+        )
 
     def _hold(self, made: Notification, why: HeldBack) -> Notification:
         held = replace(made, held=why)
@@ -148,12 +156,14 @@ class Holding:
         pot = self._pots[id_]
         if not pot:
             return None
-        until = routing.quiet_until(id_, Severity.MINOR, now)
-        if until is not None:
+        wishes = (routing.held_until(id_, each.event) for each in pot)
+        until = min((each for each in wishes if each is not None), default=now)
+        if now < until:
             return until
         del self._pots[id_]
         contact, what = pot[0].contact, Happening.DIGEST
-        reason = REASONS[contact.language].after_quiet
+        reasons = REASONS[contact.language]
+        reason = reasons.daily if id_ in routing.digests else reasons.after_quiet
         made.append(
             _summary(contact, f"{what}-{now:%Y%m%d%H%M%S}", what.value, what, pot, now, reason, pot[0].event.incident)
         )

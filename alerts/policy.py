@@ -11,6 +11,7 @@ from alerts.holding import Holding
 from alerts.reasons import REASONS
 from alerts.routing import Route, Routing, Shift
 from monitor.core.model import (
+    ENDS,
     SUMMARIES,
     Contact,
     Happening,
@@ -25,7 +26,6 @@ from monitor.core.rename import renamed_targets
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
 BEGINS = (Happening.OPENED, Happening.REOPENED)
-ENDS = (Happening.RECOVERED, Happening.WITHDRAWN)
 ACTS = (Happening.ACKNOWLEDGED, Happening.UNACKNOWLEDGED)
 WAITS = (*BEGINS, Happening.UNACKNOWLEDGED)
 """From each of these on somebody should take it."""

@@ -24,6 +24,7 @@ class Reasons:
     late: str
     reminded: str
     after_quiet: str
+    daily: str
     storm: str
     on_turn: str
     only: str
@@ -92,6 +93,7 @@ REASONS: Mapping[str, Reasons] = {
         late="được báo vì {after} mà chưa có ai nhận sự cố",
         reminded="được nhắc lại sau mỗi {every} khi sự cố chưa khắc phục",
         after_quiet="được gửi thư tổng hợp khi hết giờ yên lặng",
+        daily="được gửi thư tổng hợp mỗi ngày về những việc không báo ngay",
         storm="được gửi thư tổng hợp khi có hơn {mails} thư trong {within}",
         on_turn="đang trực ({rota}) đến {until}, {rest}",
         only="chỉ nhận sự cố có {}",
@@ -113,6 +115,7 @@ REASONS: Mapping[str, Reasons] = {
         late="is told because nobody has had it for {after}",
         reminded="is reminded each {every} while it is open",
         after_quiet="gets a digest at the end of the quiet hours",
+        daily="gets a digest each day of what is not told at once",
         storm="gets a summary when there are more than {mails} mails within {within}",
         on_turn="is on duty ({rota}) until {until} and {rest}",
         only="wants only incidents with {}",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 
-from monitor.core.model import Cause, Contact, Incident, Inventory, Severity
+from monitor.core.model import ENDS, Cause, Contact, Incident, IncidentEvent, Inventory, Severity
 from monitor.core.severity import RANK
 from monitor.core.words import LOCAL
 
@@ -147,6 +147,34 @@ class Quiet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What somebody wants to hear of at once at any hour; the rest comes in one digest a day."""
+
+    at: time
+    """Of that digest, in Viet Nam."""
+    at_once: Severity = Severity.MAJOR
+    """At least this."""
+    causes: tuple[Cause, ...] = ()
+    """These at once however severe."""
+    ends: bool = False
+    """Whether the end of what was told at once waits for it too; not that of an incident that somebody has, who works on it."""
+
+    def takes(self, event: IncidentEvent) -> bool:
+        """Whether an event waits for it. What threatens a meeting never is: that may begin before the digest comes."""
+        incident = event.incident
+        if self.ends and event.what in ENDS and incident.acknowledged is None:
+            return True
+        urgent = RANK[incident.severity] >= RANK[self.at_once] or incident.cause in self.causes
+        return not (urgent or incident.meetings)
+
+    def after(self, at: datetime) -> datetime:
+        """When the first digest later than `at` comes."""
+        local = at.astimezone(LOCAL)
+        today = datetime.combine(local, self.at, LOCAL)
+        return today if today > local else today + timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Storm:
     """More than so many mails within so long are no use to anybody."""
 
@@ -172,6 +200,8 @@ class Routing:
     routes: tuple[Route, ...] = ()
     quiet: Mapping[str, Quiet] = field(default_factory=dict)
     """By contact."""
+    digests: Mapping[str, Digest] = field(default_factory=dict)
+    """By contact."""
     storms: Mapping[str, Storm] = field(default_factory=dict)
     """By contact; who is not in it gets every mail, however many."""
     summaries: Mapping[str, Summaries] = field(default_factory=dict)
@@ -185,12 +215,18 @@ class Routing:
             routes=(*self.routes, *(Route(to=each.id) for each in contacts)),
         )
 
-    def quiet_until(self, contact: str, severity: Severity, at: datetime) -> datetime | None:
-        """Until when a contact does not want to hear of something so severe; None: it is told at once."""
-        quiet = self.quiet.get(contact)
-        if quiet is None or not quiet.hours.hold(at) or RANK[severity] >= RANK[quiet.at_once]:
-            return None
-        return quiet.hours.next_change(at)
+    def held_until(self, contact: str, event: IncidentEvent) -> datetime | None:
+        """Until when a contact does not want to hear of an event; None: it is told at once.
+
+        A digest that would come in quiet hours comes at their end.
+        """
+        quiet, digest, at = self.quiet.get(contact), self.digests.get(contact), event.at
+        if digest is not None and digest.takes(event):
+            at = digest.after(at)
+        light = quiet is not None and (at > event.at or RANK[event.incident.severity] < RANK[quiet.at_once])
+        if quiet is not None and light and quiet.hours.hold(at):
+            return quiet.hours.next_change(at)
+        return at if at > event.at else None
 
     def shift(self, to: str, at: datetime) -> Shift:
         """Who it is that a contact's or rota's id leads to at a moment."""

@@ -10,7 +10,18 @@ from alerts.reasons import REASONS
 from alerts.routing import Route, Routing, Shift
 from monitor.core.graph import Graph
 from monitor.core.meetings import Calendar, threats
-from monitor.core.model import Cause, Incident, Inventory, Reason, Role, Severity, State, Target
+from monitor.core.model import (
+    Cause,
+    Happening,
+    Incident,
+    IncidentEvent,
+    Inventory,
+    Reason,
+    Role,
+    Severity,
+    State,
+    Target,
+)
 from monitor.core.severity import weigh
 
 SHOWN_SHIFTS = 5
@@ -139,7 +150,9 @@ def _shifts(routing: Routing, rota: str, at: datetime) -> Iterator[tuple[datetim
 def _when(route: Route, shift: Shift, incident: Incident, routing: Routing, at: datetime, language: str) -> str:
     """The heading below which somebody stands who is told: at once, by a step, in a digest."""
     headings, reasons = HEADINGS[language], REASONS[language]
-    until = routing.quiet_until(shift.contact.id, incident.severity, at + route.after)
+    what = Happening.ESCALATED if route.after else Happening.OPENED
+    event = IncidentEvent(incident=incident, what=what, at=at + route.after)
+    until = routing.held_until(shift.contact.id, event)
     if until is not None:
         return headings.later.format(at=reasons.clock(until))
     return (

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from alerts.outbox import DONE, HELD, UNSENT, Queued, Standing
-from alerts.policy import BEGINS, ENDS
-from monitor.core.model import Contact, Letter, Notification
+from alerts.policy import BEGINS
+from monitor.core.model import ENDS, Contact, Letter, Notification
 from monitor.database import Database, StoreError
 from monitor.tables import INCIDENTS, OUTBOX, RETRIES, letter_json, notification_json, written
 

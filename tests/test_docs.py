@@ -248,6 +248,7 @@ SCHEMA: Mapping[str, tuple[type[BaseModel], ...]] = {
     "Contact": (people.PersonModel, people.RemindedModel, people.ContactModel),
     "Step": (people.StepModel,),
     "Quiet": (people.QuietModel,),
+    "Digest": (people.DigestModel,),
     "Storm": (people.StormModel,),
     "Summaries": (people.SummariesModel,),
     "Rota": (people.RotaModel,),

@@ -409,6 +409,7 @@ class Happening(StrEnum):
     """Only in mails: the last of these, mails come one by one again."""
 
 
+ENDS = frozenset({Happening.RECOVERED, Happening.WITHDRAWN})
 SUMMARIES = frozenset({Happening.DIGEST, Happening.STORM, Happening.STORM_OVER})
 """One mail about several incidents."""
 ONLY_MAILED = SUMMARIES | {Happening.ESCALATED, Happening.REMINDER}
@@ -612,6 +613,7 @@ class HeldBack(StrEnum):
     """Why a notification does not leave, but waits for a summary."""
 
     QUIET = "quiet"
+    """Until a digest, of quiet hours or of a day."""
     STORM = "storm"
 
 

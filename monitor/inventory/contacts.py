@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from alerts.routing import OUTSIDER, Override, Quiet, Rota, Route, Routing, Scope, Storm, Summaries
+from alerts.routing import OUTSIDER, Digest, Override, Quiet, Rota, Route, Routing, Scope, Storm, Summaries
 from monitor.core.graph import find_loop
 from monitor.core.model import Cause, Contact, Inventory, Severity
 from monitor.core.words import WORDS
@@ -38,6 +38,16 @@ def load_contacts(path: Path, inventory: Inventory | None = None) -> Routing:
             id_: Quiet(hours=each.quiet.hours, at_once=Severity(each.quiet.at_once))
             for id_, each in people.items()
             if each.quiet
+        },
+        digests={
+            id_: Digest(
+                at=each.digest.at,
+                at_once=Severity(each.digest.at_once),
+                ends=each.digest.ends,
+                causes=tuple(Cause(cause) for cause in each.digest.at_once_causes),
+            )
+            for id_, each in people.items()
+            if each.digest
         },
         storms={
             id_: Storm(mails=each.storm.mails, within=timedelta(seconds=each.storm.within))

@@ -19,13 +19,13 @@ from monitor.inventory.forms import (
     TimeOfDay,
 )
 
+CauseName = Literal["link", "power", "lan", "device", "service", "shared", "vantage"]
+
 
 class ScopeModel(Model):
     """Which incidents: those that fit all that is written."""
 
-    causes: list[Literal["link", "power", "lan", "device", "service", "shared", "vantage"]] = Field(
-        default_factory=list, description="only these causes; empty: all"
-    )
+    causes: list[CauseName] = Field(default_factory=list, description="only these causes; empty: all")
     severity: SeverityName = Field("minor", description="only incidents that are at least so severe")
     areas: list[str] = Field(default_factory=list, description="only incidents of sites in these areas; empty: all")
     sites: list[Slug] = Field(default_factory=list, description="only incidents at these sites; empty: all")
@@ -45,6 +45,17 @@ class QuietModel(Model):
 
     hours: Annotated[HoursText, AfterValidator(_not_always)] = Field(description="such as 22:00-06:30")
     at_once: SeverityName = Field("critical", description="mailed at once all the same: what is at least so severe")
+
+
+class DigestModel(Model):
+    """What does not have to be told at once, at any hour, comes in one digest a day."""
+
+    at: TimeOfDay = Field(description="time of day of the digest, such as 07:00")
+    at_once: SeverityName = Field("major", description="mailed at once all the same: what is at least so severe")
+    at_once_causes: list[CauseName] = Field(
+        ["lan", "power", "shared", "vantage"], description="these at once however severe"
+    )
+    ends: bool = Field(False, description="the end of what was mailed at once waits for it too, unless somebody has it")
 
 
 LONGEST_STORM = 3600.0
@@ -83,6 +94,7 @@ class PersonModel(Model):
     email: MailAddress = Field(description="where mail goes")
     language: Literal["vi", "en"] = Field("vi", description="of the mails")
     quiet: QuietModel | None = Field(None, description="when only what is severe is mailed at once")
+    digest: DigestModel | None = Field(None, description="what is mailed at once at any hour, the rest once a day")
     storm: StormModel | None = Field(None, description="how many mails are too many; default: none are")
     summaries: SummariesModel | None = Field(None, description="daily and monthly mails about the whole province")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 
 from alerts.holding import _always
 from alerts.policy import first_of_thread
-from alerts.routing import Quiet, Route, Routing, Storm
+from alerts.routing import Digest, Quiet, Route, Routing, Storm
 from monitor.core.model import (
     SUMMARIES,
     Cause,
     Contact,
     Happening,
     HeldBack,
+    Importance,
     Incident,
     IncidentEvent,
     Notification,
     Severity,
+    Threat,
 )
 from monitor.inventory.hours import parse_hours
 from tests.alerts.night import LENGTH, MINUTE, Night, life, nights
@@ -101,6 +103,73 @@ def test_what_was_held_back_of_a_target_that_has_another_id_is_told_under_that()
     assert [each.incident.root for each in digest.items] == [moved.id]
 
 
+# -- a digest each day --------------------------------------------------------------------------------------------------
+
+MORNINGS = Digest(at=time(7), at_once=Severity.MAJOR, causes=(Cause.POWER,))
+SEVEN = 19 * 60
+"""Minutes from noon to seven in the morning."""
+MAJOR = replace(INCIDENT, id="major", severity=Severity.MAJOR)
+
+
+def daily(digest: Digest = MORNINGS, **more: object) -> Night:
+    return Night(Routing(contacts={"an": AN}, routes=(Route(to="an"),), digests={"an": digest}, **more))  # type: ignore[arg-type]
+
+
+def test_what_hurts_nobody_now_comes_once_a_day_at_whatever_hour_it_was() -> None:
+    night = daily()
+    gone = life([(5, Happening.OPENED), (50, Happening.RECOVERED)], replace(INCIDENT, id="gone"))
+    told = night.pass_by([*gone, *life([(NIGHT, Happening.OPENED), (SEVEN + 60, Happening.RECOVERED)])], 2 * LENGTH)
+    assert told == [
+        "(5 an opened)", "(50 an recovered)", "(720 an opened)", f"{SEVEN} an digest 2",
+        f"({SEVEN + 60} an recovered)", f"{SEVEN + 24 * 60} an digest 1",
+    ]  # fmt: skip
+    assert night.made[3].reason == "gets a digest each day of what is not told at once"
+
+
+MEETING = Threat(
+    meeting="giao-ban", title="Giao ban", importance=Importance.NORMAL, begins=NOW, ends=NOW, rooms=("xa-kim-dong/room",)
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "incident",
+    [MAJOR, CRITICAL, replace(INCIDENT, cause=Cause.POWER), replace(INCIDENT, meetings=(MEETING,))],
+    ids=["severe", "more than that", "of such a cause", "with a meeting"],
+)
+def test_what_is_severe_or_of_a_cause_or_threatens_a_meeting_does_not_wait_for_it(incident: Incident) -> None:
+    told = daily().pass_by(life([(5, Happening.OPENED), (50, Happening.RECOVERED)], incident))
+    assert told == ["5 an opened", "50 an recovered"]
+
+
+def test_ends_wait_too_for_who_wants_it_but_not_of_what_somebody_has() -> None:
+    ends = replace(MORNINGS, ends=True)
+    assert daily(ends).pass_by(life([(5, Happening.OPENED), (50, Happening.RECOVERED)], MAJOR)) == [
+        "5 an opened", "(50 an recovered)", f"{SEVEN} an digest 1",
+    ]  # fmt: skip
+    steps = [(5, Happening.OPENED), (9, Happening.ACKNOWLEDGED), (50, Happening.RECOVERED)]
+    assert daily(ends).pass_by(life(steps, MAJOR))[-1] == "50 an recovered"
+    back = daily(ends)
+    told = back.pass_by(life([(5, Happening.OPENED), (50, Happening.RECOVERED), (55, Happening.REOPENED)], MAJOR))
+    assert told == ["5 an opened", "(50 an recovered)", "55 an reopened"]
+    assert back.made[-1].instead_of == (back.made[1].id,)
+
+
+def test_what_was_never_told_to_begin_is_not_told_to_end_at_once() -> None:
+    opened, recovered = life([(5, Happening.OPENED), (6, Happening.RECOVERED)])
+    worse = replace(recovered, incident=replace(recovered.incident, severity=Severity.MAJOR))
+    assert daily().pass_by([opened, worse]) == ["(5 an opened)", "(6 an recovered)", f"{SEVEN} an digest 1"]
+
+
+def test_a_digest_does_not_come_in_quiet_hours_and_two_are_one() -> None:
+    late = Quiet(hours=parse_hours("22:00-08:00"), at_once=Severity.CRITICAL)
+    night = daily(replace(MORNINGS, ends=True), quiet={"an": late})
+    told = night.pass_by(
+        [*life([(5, Happening.OPENED)]), *life([(NIGHT, Happening.OPENED)], MAJOR),
+         *life([(NIGHT, Happening.OPENED), (NIGHT + 9, Happening.RECOVERED)], CRITICAL)]
+    )  # fmt: skip
+    assert without_held(told) == ["720 an opened", f"{SEVEN + 60} an digest 3"]
+
+
 # -- storms -------------------------------------------------------------------------------------------------------------
 
 
@@ -170,16 +239,27 @@ def test_a_storm_at_night_is_about_what_would_wake() -> None:
 
 few = settings(max_examples=25)
 BA = replace(AN, id="ba", language="vi")
+CHI = replace(AN, id="chi")
 BOTH = Routing(
-    contacts={"an": AN, "ba": BA},
-    routes=(Route(to="an", remind=200 * MINUTE), Route(to="ba"), Route(to="ba", after=30 * MINUTE)),
-    quiet={"an": QUIET, "ba": Quiet(hours=parse_hours("Tu 12:00-13:00; 20:00-08:00"), at_once=Severity.MAJOR)},
+    contacts={"an": AN, "ba": BA, "chi": CHI},
+    routes=(
+        Route(to="an", remind=200 * MINUTE),
+        Route(to="ba"),
+        Route(to="ba", after=30 * MINUTE),
+        Route(to="chi"),
+    ),
+    quiet={
+        "an": QUIET,
+        "ba": Quiet(hours=parse_hours("Tu 12:00-13:00; 20:00-08:00"), at_once=Severity.MAJOR),
+        "chi": Quiet(hours=parse_hours("22:00-07:30"), at_once=Severity.CRITICAL),
+    },
+    digests={"chi": replace(MORNINGS, ends=True)},
     storms={"an": Storm(mails=3, within=10 * MINUTE), "ba": Storm(mails=2, within=60 * MINUTE)},
 )
-TAIL = 24 * 60
+TAIL = 36 * 60
 """Minutes after the last event that are looked at."""
-LONGEST_WAIT = timedelta(hours=12)
-"""The longest quiet hours."""
+LONGEST_WAIT = timedelta(hours=24.5)
+"""A day, to a digest that quiet hours put off."""
 
 
 def bursts() -> st.SearchStrategy[list[IncidentEvent]]:
@@ -204,7 +284,7 @@ def test_restarts_change_nothing(events: list[IncidentEvent], restarts: set[int]
 @given(events=bursts(), restarts=st.sets(st.integers(0, LENGTH - 1), max_size=3))
 def test_nothing_is_lost_and_nothing_told_twice(events: list[IncidentEvent], restarts: set[int]) -> None:
     with_all = Night(
-        replace(BOTH, quiet={}, storms={each: Storm(mails=10_000, within=MINUTE) for each in ("an", "ba")})
+        replace(BOTH, quiet={}, digests={}, storms={each: Storm(mails=10_000, within=MINUTE) for each in ("an", "ba")})
     )
     wanted = [each for each in with_all.pass_by(events) if "reminder" not in each]
     night = Night(BOTH)
@@ -251,7 +331,7 @@ def test_nobody_is_woken_by_less_than_they_want(events: list[IncidentEvent]) -> 
         severe = list(Severity).index(each.event.incident.severity) >= list(Severity).index(wish.at_once)
         if wish.hours.hold(each.event.at) and each.held is None and each.event.what not in SUMMARIES:
             assert severe
-        if each.held is HeldBack.QUIET:
+        if each.held is HeldBack.QUIET and each.contact.id not in BOTH.digests:
             assert not severe
 
 

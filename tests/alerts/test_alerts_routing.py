@@ -226,6 +226,23 @@ def test_who_tells_what_comes_by_a_step_and_what_in_a_digest() -> None:
     ]
 
 
+def test_who_tells_that_something_waits_for_the_digest_of_the_day(tmp_path: Path) -> None:
+    file = tmp_path / "contacts.yaml"
+    file.write_text("contacts: {an: {name: An, email: an@example.org, digest: {at: 07:00}}}")
+    known, line = load_contacts(file, INVENTORY), INVENTORY.targets["xa-kim-dong/tslcd"]
+
+    def said(severity: Severity, cause: Cause) -> str:
+        incident = supposed(line, INVENTORY, NOW, State.DOWN, severity, cause)
+        return who(incident, known, INVENTORY, NOW, "en").partition("\n")[2]
+
+    assert said(Severity.MINOR, Cause.LINK) == (
+        "Told at once:\n  nobody\n"
+        "In the digest at 07:00 25/11/2026:\n  An <an@example.org>: is told of every incident\n"
+    )
+    at_once = "Told at once:\n  An <an@example.org>: is told of every incident\n"
+    assert said(Severity.MAJOR, Cause.LINK) == said(Severity.MINOR, Cause.POWER) == at_once
+
+
 @pytest.mark.parametrize(
     ("target", "cause"),
     [("xa-kim-dong/tslcd", Cause.LINK), ("xa-kim-dong/website", Cause.SERVICE), ("center/router", Cause.DEVICE)],
@@ -275,6 +292,8 @@ def test_a_kind_that_nothing_is_of_yet_may_be_asked_for(tmp_path: Path) -> None:
             "2:72: goes round in a ring: r → r; let one of them name a person",
         ),
         ("contacts: {a: {name: A, email: a@x.vn, quiet: {hours: 00:00-24:00}}}", "1:55: all of the week is quiet"),
+        ("contacts: {a: {name: A, email: a@x.vn, digest: {at_once: major}}}", "1:48: key `at` is missing"),
+        ("contacts: {a: {name: A, email: a@x.vn, digest: {at: 07:00, at_once_causes: [wan]}}}", "1:77: must be 'link', "),
         ("contacts: {a: {name: A, email: a@x.vn, storm: {mails: 5, within: 2h}}}", "1:66: must not be more than 1h"),
         ("contacts: {a: {name: A, email: a@x.vn, summaries: {daily: 24:00}}}", "1:59: `24:00` is no time of day, such as 07:30"),
         ("contacts: {a: {name: A, email: a@x.vn, summaries: {daily: 7}}}", "1:59: `7` is no time of day, such as 07:30"),
