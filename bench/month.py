@@ -10,15 +10,17 @@ baselines see the same observations:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from bench.harness import Row, Run, own_cpu, quantiles
-from lab.faults import DAYS, Drawer, Fault
+from bench.wishes import MARKED, WISHES, Post, post, row
+from lab.faults import BEGIN, DAYS, Drawer, Fault
 from lab.month import Month
-from monitor.core.model import Cause, Happening, Observation, Outcome
+from monitor.core.model import Cause, Happening, IncidentEvent, Observation, Outcome, Target
 from monitor.inventory.load import load_inventory
 
 INVENTORY = Path(__file__).parent.parent / "config" / "inventory"
@@ -36,6 +38,7 @@ GROUP_WAIT, GROUP_INTERVAL, REPEAT_INTERVAL = 30.0, 300.0, 4 * 3600.0
 class Told:
     """One incident as it was told."""
 
+    id: str
     opened: float
     root: str
     cause: Cause
@@ -58,7 +61,18 @@ class Score:
     several: Counter[str] = field(default_factory=Counter)
     """More than one incident for one fault."""
     false: list[Told] = field(default_factory=list)
+    about: dict[str, list[set[str]]] = field(default_factory=dict)
+    """By kind of fault: the incidents about each that was not missed."""
     mails: int = 0
+    posts: dict[str, Post] = field(default_factory=dict)
+    """By wish."""
+    plain: Counter[str] = field(default_factory=Counter)
+    """Faults of which `for: 1m` says anything."""
+
+    def told(self, at_once: Container[str], kind: str = "") -> int:
+        """How many faults, of one kind or all, were told at once."""
+        faults = [each for name, found in self.about.items() if kind in ("", name) for each in found]
+        return sum(any(incident in at_once for incident in each) for each in faults)
 
 
 def score(faults: Iterable[Fault], told: Sequence[Told]) -> Score:
@@ -84,6 +98,7 @@ def score(faults: Iterable[Fault], told: Sequence[Told]) -> Score:
             continue
         first = incidents[0]
         found.delays.setdefault(fault.kind, []).append(first.opened - fault.at)
+        found.about.setdefault(fault.kind, []).append({each.id for each in incidents})
         found.right[fault.kind] += first.root in fault.roots and first.cause in fault.causes
         found.right_in_the_end[fault.kind] += first.last_root in fault.roots and first.last_cause in fault.causes
         found.several[fault.kind] += any(not each.again for each in incidents[1:])
@@ -94,7 +109,7 @@ def score(faults: Iterable[Fault], told: Sequence[Told]) -> Score:
 class Baselines:
     """What two plain settings would have mailed of the same observations."""
 
-    site_of: Mapping[str, str]
+    target_of: Mapping[str, Target]
     """By check."""
     _misses: dict[str, int] = field(default_factory=dict)
     _failing: dict[str, float] = field(default_factory=dict)
@@ -135,11 +150,24 @@ class Baselines:
             found += [(first + FOR, last + SCRAPE, check) for first, last in scrapes if last - first >= FOR]
         return sorted(found)
 
+    def told_for_a_minute(self, faults: Iterable[Fault]) -> Counter[str]:
+        """By kind: of how many faults `for: 1m` says anything."""
+        alerts = self.alerts_for_a_minute()
+        return Counter(
+            fault.kind
+            for fault in faults
+            if fault.roots
+            and any(
+                fault.at <= begun <= fault.until + LATEST and self.target_of[check].id in fault.affected
+                for begun, _, check in alerts
+            )
+        )
+
     def mails_for_a_minute(self) -> int:
         """Mails of Alertmanager, grouped by site: the first after GROUP_WAIT, changes each GROUP_INTERVAL, and what lasts again."""
         changes: dict[str, list[tuple[float, int]]] = {}
         for begun, until, check in self.alerts_for_a_minute():
-            changes.setdefault(self.site_of[check], []).extend(((begun, 1), (until, -1)))
+            changes.setdefault(self.target_of[check].site, []).extend(((begun, 1), (until, -1)))
         mails = 0
         for times in changes.values():
             flushed, firing = float("-inf"), 0
@@ -160,14 +188,16 @@ def measure(run: Run) -> dict[str, Any]:
 
 def tables(seeds: Iterable[int], days: float = DAYS) -> dict[str, Any]:
     """How every kind of fault was decided, and how many mails that made, over all seeds and for each."""
-    scores: list[Score] = []
+    scores: dict[int, Score] = {}
     numbers: Counter[str] = Counter()
     totals: dict[str, Row] = {}
+    plain_mails = 0
     for seed in seeds:
         found, simulated, plain, faults, cpu = month(seed, days)
-        scores.append(found)
+        scores[seed] = found
         real = [each.kind for each in faults if each.roots]
         numbers.update(real)
+        plain_mails += (one_plain := plain.mails_for_a_minute())
         totals[f"ours, seed {seed}"] = {
             "faults": len(real),
             "false incidents": len(found.false),
@@ -175,18 +205,28 @@ def tables(seeds: Iterable[int], days: float = DAYS) -> dict[str, Any]:
             "mails": found.mails,
             "mails/fault": round(found.mails / max(1, len(real)), 2),
             "three misses: mails": 2 * len(plain.three_misses),
-            "for: 1m: mails": plain.mails_for_a_minute(),
+            "for: 1m: mails": one_plain,
+            "for: 1m: missed": len(real) - found.plain.total(),
             "observations": simulated.observations,
             "CPU s": round(cpu, 1),
         }
         print(f"    seed {seed}: {totals[f'ours, seed {seed}']}", flush=True)
     title = f"{len(scores)} × {days:g} days"
+    every = list(scores.values())
     return {
         "tables": {
-            f"month: {title}, by kind of fault": {kind: _kind(kind, numbers[kind], scores) for kind in sorted(numbers)},
+            f"month: {title}, by kind of fault": {kind: _kind(kind, numbers[kind], every) for kind in sorted(numbers)},
             f"month: {title}, in total": totals,
+            f"month: {title}, mails by what one person wants at once": {
+                wish: _row(wish, scores, numbers.total(), plain_mails) for wish in WISHES
+            },
         }
     }
+
+
+def _row(wish: str, scores: Mapping[int, Score], faults: int, plain: int) -> Row:
+    told = sum(each.told(each.posts[wish].at_once) for each in scores.values())
+    return row({seed: each.posts[wish] for seed, each in scores.items()}, faults, told, plain)
 
 
 def _kind(kind: str, number: int, scores: Sequence[Score]) -> Row:
@@ -204,6 +244,8 @@ def _kind(kind: str, number: int, scores: Sequence[Score]) -> Row:
         "missed": number - seen,
         "several": sum(found.several[kind] for found in scores),
         **({"delay s p50": round(half, 1), "p99": round(most, 1), "max": round(worst, 1)} if seen else {}),
+        "at once %": part(found.told(found.posts[MARKED].at_once, kind) for found in scores),
+        "for: 1m: missed": number - sum(found.plain[kind] for found in scores),
     }
 
 
@@ -214,8 +256,9 @@ def month(
     inventory = load_inventory(INVENTORY, None)
     plan = Drawer(inventory, seed, days, longest_blip).draw()
     simulated = Month(inventory, plan, seed, days)
-    plain = Baselines({check.id: inventory.targets[check.target].site for check in inventory.checks().values()})
+    plain = Baselines({check.id: inventory.targets[check.target] for check in inventory.checks().values()})
     told: list[Told] = []
+    happened: list[IncidentEvent] = []
     latest: dict[str, Told] = {}
     began = own_cpu()
     for at, seen, events in simulated.run():
@@ -223,11 +266,16 @@ def month(
             plain.observe(at, seen)
         for event in events:
             incident = event.incident
+            happened.append(replace(event, at=BEGIN + timedelta(seconds=at)))  # however the clock was set
             if event.what in (Happening.OPENED, Happening.REOPENED):
-                told.append(Told(at, incident.root, incident.cause))
+                told.append(Told(incident.id, at, incident.root, incident.cause))
                 latest[incident.id] = told[-1]
             else:
                 latest[incident.id].mails += 1
             latest[incident.id].last_root, latest[incident.id].last_cause = incident.root, incident.cause
             latest[incident.id].again |= incident.times > 1
-    return score(plan.faults, told), simulated, plain, plan.faults, own_cpu() - began
+    spent = own_cpu() - began
+    found = score(plan.faults, told)
+    found.posts = {name: post(happened, inventory, wish) for name, wish in WISHES.items()}
+    found.plain = plain.told_for_a_minute(plan.faults)
+    return found, simulated, plain, plan.faults, spent

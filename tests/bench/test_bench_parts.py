@@ -34,7 +34,7 @@ from bench.turns import ask_all, scrape_turns
 from bench.viewers import HURT
 from lab.certificates import Authority
 from lab.network import namespaces_command
-from monitor.core.model import State
+from monitor.core.model import Role, State, Target
 from monitor.files import load_all
 from monitor.inventory.load import load_inventory
 from monitor.web.board import Board
@@ -282,20 +282,32 @@ def test_the_core_is_measured_while_all_is_well_and_in_an_outage() -> None:
 
 def test_the_plain_alerting_groups_by_site_waits_and_repeats_what_lasts() -> None:
     hour = 3600.0
-    plain = month.Baselines({"line": "a", "router": "a", "other": "b"})
+    targets = [
+        Target(id=name, site=site, name=name, role=Role.DEVICE, kind="router", address="192.0.2.7")
+        for name, site in (("line", "a"), ("router", "a"), ("other", "b"))
+    ]
+    plain = month.Baselines({each.id: each for each in targets})
     plain.spans = {"line": [(0, 9 * hour)], "router": [(20, 9 * hour)], "other": [(100, 130), (hour, hour + 600)]}
     # Site a: beginning, two repeats, end. Site b: what lasts half a minute is no alert; then beginning and end.
     assert plain.mails_for_a_minute() == 4 + 2
+    short, long = (
+        month.Fault(kind=kind, at=at, until=until, hurts=(), roots=frozenset({"other"}), affected=frozenset({"other"}))
+        for kind, at, until in (("short", 95.0, 130.0), ("long", hour - 5, hour + 600))
+    )
+    assert plain.told_for_a_minute([short, long]) == {"long": 1}
 
 
 def test_a_month_is_told_by_kind_of_fault_and_in_total(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(month, "load_inventory", lambda *_: small_province(6))
     found = month.tables([1], days=0.5)["tables"]
-    by_kind, totals = found.values()
+    by_kind, totals, by_wish = found.values()
     assert by_kind["line"]["number"] >= 1
     assert 0 <= by_kind["line"]["right %"] <= 100
     assert totals["ours, seed 1"]["three misses: mails"] > 0
     assert sum(row["number"] for row in by_kind.values()) == totals["ours, seed 1"]["faults"]
+    each, *fewer = by_wish.values()
+    assert (each["seed 1"], each["faults told at once %"]) == (totals["ours, seed 1"]["mails"], 100)
+    assert all(row["seed 1"] < each["seed 1"] and row["faults told at once %"] < 100 for row in fewer)
 
 
 def test_checking_and_planning_an_inventory_are_measured_apart(tmp_path: Path) -> None:
