@@ -10,7 +10,7 @@ demo: setup
 
 test: lint
 	$(PYTHON) lab/setup.py $(if $(CI),--strict)
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -13,9 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from lab.certificates import Authority
+from monitor.yamlfile import read
 from tests.probes.peers import LOOPBACK, Server, accepts, free_port, program
 
 USER, PASSWORD, SESSION, TOKEN = "monitor", "mật-khẩu/1", "c0ffee-1", "x1/y2=="
+PROFILES: Any = read(Path(__file__).parent.parent.parent / "config" / "examples" / "telling-rooms.yaml").value
+SHIPPED: Mapping[str, Any] = {
+    options["api"]: options["values"]
+    for name in ("cisco-room-api", "poly-room-api")
+    for options in [PROFILES["profiles"][name]["checks"]["status"]["options"]]
+}
+"""What the shipped profiles read, by api."""
 
 
 def cisco(

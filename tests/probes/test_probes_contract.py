@@ -215,8 +215,11 @@ def place(row: tuple[str, Ask], request: pytest.FixtureRequest) -> Field | None:
 async def _run(kind: str, ask: Ask, port: int) -> Result:
     address = TARGET if ask.over == "icmp" else LOOPBACK
     request = make_request(KINDS[kind], address, DEADLINE_SECONDS, ask.options(port))
-    async with asyncio.timeout(BOUND_SECONDS):
-        result, seconds = await registry.run_once(KINDS[kind], request)
+    for _ in range(3):
+        async with asyncio.timeout(BOUND_SECONDS):
+            result, seconds = await registry.run_once(KINDS[kind], request)
+        if "held up" not in result.evidence:  # as a busy machine does: nothing is known of the peer then
+            break
     assert seconds >= 0
     assert_declared(KINDS[kind], result)
     return result

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import pydantic
 import pytest
 
 from monitor.core.model import Outcome, Reason
-from monitor.yamlfile import read
 from probes import room_api
 from probes.engine.told import METRICS, ToldOptions, measure
 from probes.registry import Result
 from probes.wire import roomos
 from tests.probes.peers import LOOPBACK, TcpPeer, ask, eventually
-from tests.probes.telling import PASSWORD, SESSION, TOKEN, USER, Telling
+from tests.probes.telling import PASSWORD, SESSION, SHIPPED, TOKEN, USER, Telling
 
-PROFILES: Any = read(Path(__file__).parent.parent.parent / "config" / "examples" / "telling-rooms.yaml").value
-SHIPPED = {
-    options["api"]: options["values"]
-    for name in ("cisco-room-api", "poly-room-api")
-    for options in [PROFILES["profiles"][name]["checks"]["status"]["options"]]
-}
 BEGIN, END = "POST /xmlapi/session/begin 204", f"POST /xmlapi/session/end 204 with SessionId={SESSION}"
 STATUS = f"GET /getxml?location=/Status 200 with SessionId={SESSION}"
 LAST = f"POST /putxml 200 with SessionId={SESSION} text/xml {roomos.LAST_CALL.decode()}"

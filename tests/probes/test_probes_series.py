@@ -26,6 +26,7 @@ from tests.probes.calls import KEY
 from tests.probes.h323_peers import Gatekeeper
 from tests.probes.peers import GIVE_UP_SECONDS, LOOPBACK, ask, eventually, make_request
 from tests.probes.rooms import MONITOR, MONITOR_PASSWORD, ROOM, Baresip, Registrar, asked_through
+from tests.probes.telling import PASSWORD, SHIPPED, USER
 from tests.test_docs import section
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -77,6 +78,7 @@ ICE = "`webrtc-room`, more with `ice`"
 LOGIN, THROUGH, LOOP = "`sip`, more with `password`", "`sip`, more with `through`", "`turn`, more with `loop`"
 LOCATION = "`h323`, more for `location`"
 MARKING = "`path`, more for a marking"
+OF_ROOM = "`room-api`, more for one of [`values`](probes.md#values-of-a-document)"
 
 CASES = [
     Case("`icmp`", "icmp", "", lambda _: {}),
@@ -121,6 +123,12 @@ CASES = [
     Case(
         "`webrtc-room`", "webrtc-room", "meet",
         lambda meet: {"url": f"https://meet.example:{meet.port}/hop", "ca": meet.ca, "ice": True}, more={ICE: 1},
+    ),
+    Case(
+        "`room-api`", "room-api", "telling", lambda telling: {
+            "api": "roomos", "port": telling.port, "server_name": "cisco.example", "ca": telling.ca, "user": USER,
+            "password": {"file": PASSWORD}, "values": SHIPPED["roomos"],
+        }, more={OF_ROOM: 10},
     ),
     Case("`snmp`", "snmp", "agent", lambda agent: agent.v2c),
     Case("`snmp`", "snmp", "agent", lambda agent: {**agent.v2c, "interfaces": ["lo"]}, more={PORT: 1}),
