@@ -439,9 +439,9 @@ def level(case: Case) -> str:
 
 def warnings(view: View, health: Mapping[str, object], words: Words) -> list[str]:
     """Trouble of the monitor itself that everyone who looks at the board must know."""
-    ready, why = view.ready()
+    left = view.unready()
     late = health.get("outbox_oldest_seconds")
-    told = [] if ready else [f"{words.page['not_ready']}: {clip(why)}"]
+    told = [words.page["not_ready"].format(*map(words.figure, left))] if left else []
     if isinstance(late, (int, float)) and late > MAIL_LATE_SECONDS:
         told.append(_because(words.page["mail_late"], health.get("outbox_waits")))
     if health.get("outbox_failed"):

@@ -56,7 +56,7 @@ async def manual() -> None:
     """The pictures of the manual."""
     with tempfile.TemporaryDirectory() as made:
         cut, failure = one_cut(Path(made)), pop_failure(Path(made))
-        failure.is_ready = True, ""
+        failure.left = None
         async with chromium() as tab:
             line = cut.cases[0].root.partition("/")[0]
             for name, province, path in (

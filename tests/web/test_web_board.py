@@ -166,7 +166,7 @@ def test_trouble_of_the_monitor_itself_is_on_every_page(province: Province) -> N
         "reload_ok": False, "store_ok": False, "outbox_oldest_seconds": 900.0,
         "outbox_waits": "on-call: mail.example:25: timeout at data", "outbox_failed": "support: 550 <who?>",
     }  # fmt: skip
-    province.is_ready = False, "<i>database locked</i>"
+    province.left = 1212, 2580
     board = Board()
     for page in (
         board.overview(province, EN, NOW),
@@ -178,7 +178,7 @@ def test_trouble_of_the_monitor_itself_is_on_every_page(province: Province) -> N
         assert page.count('role="alert"') == 5
         assert "timeout at data" in page
         assert "550 &lt;who?&gt;" in page
-        assert "&lt;i&gt;database locked" in page
+        assert "1,212 of 2,580 checks" in page
 
 
 def test_the_site_page_tells_whom_to_call_and_what_was_seen_last(province: Province) -> None:
