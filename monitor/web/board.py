@@ -26,7 +26,7 @@ from monitor.core.model import Incident, Inventory, Severity, State
 from monitor.core.quality import SessionQuality, Went
 from monitor.core.readiness import Outlook
 from monitor.core.severity import RANK as SEVERITY_RANK
-from monitor.core.words import dialled
+from monitor.core.words import dialled, unbroken
 from monitor.web import sessions
 from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.desk import LASTING
@@ -103,7 +103,9 @@ class Board:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._pages.filters.update(clip=clip, short=short_name, dialled=dialled, machine=machine_time, fitting=fitting)
+        self._pages.filters.update(
+            clip=clip, short=short_name, dialled=dialled, unbroken=unbroken, machine=machine_time, fitting=fitting
+        )
         self._pages.globals["periods"] = tuple(PERIODS)
         styles = [self._pages.get_template(name).render() for name in ("style.css", "wall.css", "pages.css")]
         self.style_hashes = [_sha256(each) for each in styles]
@@ -402,7 +404,7 @@ def marks(view: TargetView, words: Words, incident: Incident | None = None) -> l
     page, said = words.page, []
     if incident is not None and (had := incident.acknowledged) is not None:
         note = f": {clip(had.note)}" if had.note else ""
-        said.append(f"{page['acknowledged']} {clip(had.by)}, {words.moment(had.at)}{note}")
+        said.append(f"{page['had_by'].format(clip(had.by))}, {words.moment(had.at)}{note}")
     if incident is not None and incident.closed is not None:
         return said
     if view.maintenance is not None:
