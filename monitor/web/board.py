@@ -81,7 +81,7 @@ MAX_MEETINGS = 3
 MAX_WALL_CASES = 6
 MAX_WALL_LINES = 3
 """Systems, and meetings: what fits a wall beside the map, whatever its size, for letters grow with the screen. With so few open
-incidents there is room for those that have recovered."""
+incidents there is room for those that have recovered, and for work that goes on."""
 
 SIGNS = {State.UP: "●", State.DEGRADED: "▲", State.DOWN: "■", State.UNREACHABLE: "◆", State.UNKNOWN: "○"}
 """A shape for each state, so that nothing depends on telling red from green."""
@@ -153,6 +153,7 @@ class Board:
         severities = Counter(case.incident.severity for case in cases)
         outlooks = [(each, level_of(each)) for each in view.meetings()]
         closed = [each for each in view.incidents() if each.closed is not None and len(cases) <= MAX_WALL_LINES]
+        going_on = [each for each in view.works() if each.window.begins <= now]
         return self._render(
             "wall.html",
             words,
@@ -168,6 +169,10 @@ class Board:
                 each: severities[each] for each in sorted(Severity, key=SEVERITY_RANK.__getitem__, reverse=True)
             },
             closed=[case_of(each, inventory) for each in closed[:MAX_CLOSED]],
+            works=[
+                (each, told_work(each, inventory, words)) for each in going_on[: max(0, MAX_WALL_LINES - len(cases))]
+            ],
+            meetings=outlooks,
             threatened=[(each, level) for each, level in outlooks if level != State.UP.value],
             most_meetings=MAX_WALL_LINES,
             most_services=MAX_WALL_LINES,
