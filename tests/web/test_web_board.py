@@ -190,7 +190,7 @@ def test_the_site_page_tells_whom_to_call_and_what_was_seen_last(province: Provi
     assert unbroken('<a href="tel:0229000018">Bà Hoa, ĐT 0229 000 018</a>') in page
     for fact in ("C-phuong-phu-ly", "10 of 10 echoes lost", "Bà Hoa", "13291", "không trả lời trong thời hạn"):
         assert fact in page
-    assert page.index("</span> Đường TSLCĐ <span") < page.index("</span> Bộ định tuyến <span")
+    assert page.index("</span> Đường TSLCĐ: <span") < page.index("</span> Bộ định tuyến: <span")
 
 
 @pytest.mark.parametrize(
