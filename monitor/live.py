@@ -218,12 +218,10 @@ class Live:
             for kind, count in sorted(checks.items())
         }  # fmt: skip
 
-    def ready(self) -> tuple[bool, str]:
-        """Whether nearly every check was observed once."""
+    def unready(self) -> tuple[int, int] | None:
+        """How many of how many checks were observed so far; None when nearly all were."""
         checks, seen = len(self._pipeline.judge.checks) - self._scheduler.patient, len(self._pipeline.last)
-        if seen < READY_RATIO * checks:
-            return False, f"{seen} of {checks} checks observed so far"
-        return True, ""
+        return (seen, checks) if seen < READY_RATIO * checks else None
 
     def health(self) -> Mapping[str, object]:
         """The daemon's own figures for the foot of the board."""

@@ -41,6 +41,11 @@ _LEAST_DIGITS = 3
 """Of something that can be called, such as 113: the 24 and the 7 of `(24/7)` are none."""
 
 
+def unbroken(text: str) -> str:
+    """The same where no number is broken at the end of a line: 0229 000 8001 stays together."""
+    return re.sub(r"(?<=\d) (?=\d)", "\u00a0", text)
+
+
 def dialled(text: str) -> str:
     """The number that a telephone dials for a hotline or contact: the longest in it, of two the first; else empty."""
     numbers = (re.sub(r"[ .-]", "", found) for found in _NUMBER.findall(text))

@@ -26,7 +26,7 @@ from monitor.core.model import Incident, Inventory, Severity, State
 from monitor.core.quality import SessionQuality, Went
 from monitor.core.readiness import Outlook
 from monitor.core.severity import RANK as SEVERITY_RANK
-from monitor.core.words import dialled
+from monitor.core.words import dialled, unbroken
 from monitor.web import sessions
 from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.desk import LASTING
@@ -81,7 +81,7 @@ MAX_MEETINGS = 3
 MAX_WALL_CASES = 6
 MAX_WALL_LINES = 3
 """Systems, and meetings: what fits a wall beside the map, whatever its size, for letters grow with the screen. With so few open
-incidents there is room for those that have recovered."""
+incidents there is room for those that have recovered, and for work that goes on."""
 
 SIGNS = {State.UP: "●", State.DEGRADED: "▲", State.DOWN: "■", State.UNREACHABLE: "◆", State.UNKNOWN: "○"}
 """A shape for each state, so that nothing depends on telling red from green."""
@@ -103,7 +103,9 @@ class Board:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._pages.filters.update(clip=clip, short=short_name, dialled=dialled, machine=machine_time, fitting=fitting)
+        self._pages.filters.update(
+            clip=clip, short=short_name, dialled=dialled, unbroken=unbroken, machine=machine_time, fitting=fitting
+        )
         self._pages.globals["periods"] = tuple(PERIODS)
         styles = [self._pages.get_template(name).render() for name in ("style.css", "wall.css", "pages.css")]
         self.style_hashes = [_sha256(each) for each in styles]
@@ -151,6 +153,7 @@ class Board:
         severities = Counter(case.incident.severity for case in cases)
         outlooks = [(each, level_of(each)) for each in view.meetings()]
         closed = [each for each in view.incidents() if each.closed is not None and len(cases) <= MAX_WALL_LINES]
+        going_on = [each for each in view.works() if each.window.begins <= now]
         return self._render(
             "wall.html",
             words,
@@ -166,6 +169,10 @@ class Board:
                 each: severities[each] for each in sorted(Severity, key=SEVERITY_RANK.__getitem__, reverse=True)
             },
             closed=[case_of(each, inventory) for each in closed[:MAX_CLOSED]],
+            works=[
+                (each, told_work(each, inventory, words)) for each in going_on[: max(0, MAX_WALL_LINES - len(cases))]
+            ],
+            meetings=outlooks,
             threatened=[(each, level) for each, level in outlooks if level != State.UP.value],
             most_meetings=MAX_WALL_LINES,
             most_services=MAX_WALL_LINES,
@@ -402,7 +409,7 @@ def marks(view: TargetView, words: Words, incident: Incident | None = None) -> l
     page, said = words.page, []
     if incident is not None and (had := incident.acknowledged) is not None:
         note = f": {clip(had.note)}" if had.note else ""
-        said.append(f"{page['acknowledged']} {clip(had.by)}, {words.moment(had.at)}{note}")
+        said.append(f"{page['had_by'].format(clip(had.by))}, {words.moment(had.at)}{note}")
     if incident is not None and incident.closed is not None:
         return said
     if view.maintenance is not None:
@@ -439,9 +446,9 @@ def level(case: Case) -> str:
 
 def warnings(view: View, health: Mapping[str, object], words: Words) -> list[str]:
     """Trouble of the monitor itself that everyone who looks at the board must know."""
-    ready, why = view.ready()
+    left = view.unready()
     late = health.get("outbox_oldest_seconds")
-    told = [] if ready else [f"{words.page['not_ready']}: {clip(why)}"]
+    told = [words.page["not_ready"].format(*map(words.figure, left))] if left else []
     if isinstance(late, (int, float)) and late > MAIL_LATE_SECONDS:
         told.append(_because(words.page["mail_late"], health.get("outbox_waits")))
     if health.get("outbox_failed"):

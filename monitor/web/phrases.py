@@ -43,7 +43,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "next_meeting": "Cuộc họp tới",
         "last_meeting": "Cuộc họp vừa qua",
         # the incident's page
-        "ways": "Cái gì nằm sau cái gì",
+        "ways": "Sơ đồ ảnh hưởng",
         "ways_label": "Sơ đồ sự cố: gốc, phía trước và phía sau",
         "ways_text": "Sơ đồ dạng chữ",
         "root": "GỐC SỰ CỐ",

@@ -185,8 +185,9 @@ class _Routes:
         return web.Response(text="ok\n")
 
     async def _ready(self, _: web.Request) -> web.Response:
-        ready, why = self._view.ready()
-        return web.Response(text="ready\n" if ready else f"not ready: {why}\n", status=200 if ready else 503)
+        left = self._view.unready()
+        text = f"not ready: {left[0]} of {left[1]} checks observed so far\n" if left else "ready\n"
+        return web.Response(text=text, status=503 if left else 200)
 
     async def _reload(self, _: web.Request) -> web.Response:
         return web.Response(text=RELOAD_SENTENCE, status=403)

@@ -145,8 +145,8 @@ class View(Protocol):
     def workings(self) -> Workings:
         """What the monitor itself is doing."""
 
-    def ready(self) -> tuple[bool, str]:
-        """Whether the daemon watches, and if not, why."""
+    def unready(self) -> tuple[int, int] | None:
+        """How many of how many checks were observed so far; None when nearly all were."""
 
     def health(self) -> Mapping[str, object]:
         """The daemon's own figures, by the names of `HEALTH` in `words.py`; others are shown under their own name."""

@@ -30,8 +30,8 @@ MAX_DEPTH = 8
 """Deeper rows are drawn no further to the right."""
 EDGE = 28
 """Room at the right for other ways."""
-LETTER, SMALL_LETTER = 6.9, 6.2
-"""Mean width of a letter of the first line and of the second."""
+LETTER, SMALL_LETTER = 8.2, 6.6
+"""Mean width of a letter of the first line and of the second, in a wide font (DejaVu Sans)."""
 
 
 class Place(StrEnum):
@@ -343,7 +343,7 @@ def _row(node: Node, behind: tuple[str, ...], x: float, y: float, height: float,
 
 def fitting(text: str, row: Row, letter: float = LETTER) -> str:
     """A line of a row, cut to its width."""
-    return clip(text, int((row.width - 34) / letter))
+    return clip(text, int((row.width - (34 if row.sign else 17)) / letter))
 
 
 def _title(node: Node, sight: _Sight) -> str:

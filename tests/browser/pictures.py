@@ -9,20 +9,43 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
 
 from tests.browser.chromium import chromium
-from tests.browser.conftest import served
-from tests.browser.scenes import COMMUNE, POP, SESSION, one_cut, pop_failure, quiet
+from tests.browser.conftest import Links, served, signed_in
+from tests.browser.scenes import COMMUNE, LINE, POP, SESSION, one_cut, pop_failure, quiet
+from tests.web.desk import Done
+
+
+class Screen(NamedTuple):
+    """What is looked at with."""
+
+    width: int
+    height: int
+    dark: bool = False
+    language: str = "vi"
+    script: bool = True
+
 
 SCREENS = {
-    "desk": (1920, 1080, False),
-    "dark": (1920, 1080, True),
-    "phone": (390, 844, False),
-    "4k": (3840, 2160, False),
+    "desk": Screen(1920, 1080),
+    "laptop": Screen(1366, 768, language="en"),
+    "plain": Screen(1366, 768, script=False),
+    "dark": Screen(1920, 1080, dark=True),
+    "phone": Screen(390, 844),
+    "night": Screen(390, 844, dark=True, language="en"),
+    "4k": Screen(3840, 2160),
 }
 PAGES = {
-    "province": "/", "wall": "/wall", "silences": "/silences", "monitor": "/monitor", "meetings": "/meetings",
-    "meeting": "/meetings/giao-ban", "session": SESSION, "site": f"/sites/{COMMUNE}", "incident": f"/incidents/i-{POP}",
+    "province": "/", "wall": "/wall", "wall-light": "/wall/light", "silences": "/silences", "monitor": "/monitor", "meetings": "/meetings",
+    "meeting": "/meetings/giao-ban", "session": SESSION, "site": f"/sites/{COMMUNE}", "site-pop": f"/sites/{POP.partition('/')[0]}",
+    "missing": "/sites/none", "desk-silences": "/desk/silences", "desk-none": "/desk/incidents/none",
+}  # fmt: skip
+PAGES_OF_TROUBLE = PAGES | {
+    "incident": f"/incidents/i-{POP}", "incident-line": f"/incidents/i-{LINE}", "incident-over": "/incidents/i-over",
+    "site-line": f"/sites/{LINE.partition('/')[0]}", "desk-incident": f"/desk/incidents/{quote(f'i-{POP}', safe='')}",
+    "act-ack": "/acts/ack/m/1/s", "act-silence": "/acts/silence-1h/m/1/s", "act-used": "/acts/used/m/1/s",
 }  # fmt: skip
 
 
@@ -33,7 +56,7 @@ async def manual() -> None:
     """The pictures of the manual."""
     with tempfile.TemporaryDirectory() as made:
         cut, failure = one_cut(Path(made)), pop_failure(Path(made))
-        failure.is_ready = True, ""
+        failure.left = None
         async with chromium() as tab:
             line = cut.cases[0].root.partition("/")[0]
             for name, province, path in (
@@ -51,18 +74,18 @@ async def main(folder: Path, only: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as made:
         async with chromium() as tab:
-            for scene in (quiet, pop_failure):
-                async with served(scene(Path(made))) as address:
-                    for screen, (width, height, dark) in SCREENS.items():
-                        for name, path in PAGES.items():
-                            if screen == "4k" and name != "wall":
-                                continue
+            for scene, pages in ((quiet, PAGES), (pop_failure, PAGES_OF_TROUBLE)):
+                province = scene(Path(made))
+                links = Links(province) if province.cases else None
+                async with served(province, people=signed_in(Done()), mail_acts=links) as address:
+                    for screen, look in SCREENS.items():
+                        for name, path in pages.items():
                             file = f"{name}-{scene.__name__}-{screen}"
-                            if only not in file:
+                            if only not in file or (screen == "4k" and not name.startswith("wall")):
                                 continue
-                            await tab.screen(width, height, dark=dark)
-                            await tab.go(address + path)
-                            await tab.picture(folder / f"{file}.png", whole=screen == "phone")
+                            await tab.screen(look.width, look.height, dark=look.dark, script=look.script)
+                            await tab.go(f"{address}{path}?lang={look.language}")
+                            await tab.picture(folder / f"{file}.png", whole=not name.startswith("wall"))
 
 
 if __name__ == "__main__":

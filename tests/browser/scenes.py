@@ -39,6 +39,8 @@ CONFIG = Path(__file__).parents[2] / "config" / "inventory"
 POP = "pop-hai-hau/router"
 COMMUNE = "xa-hai-hau"
 """One that is behind it."""
+LINE = "phuong-duy-tan/tslcd"
+"""Of a commune that is not; cut as well."""
 HOUR = timedelta(hours=1)
 SESSION = path_of("giao-ban", NOW + HOUR - 7 * 24 * HOUR)
 """The page of a meeting that is over."""
@@ -109,6 +111,7 @@ def pop_failure(folder: Path) -> Province:
         made.held[each] = TargetView(
             state=State.DOWN if each == POP else State.UNREACHABLE, since=began, reason=Reason.TIMEOUT, evidence="no echo within 1 s"
         )  # fmt: skip
+    made.measured[f"{COMMUNE}/tslcd"] = _hour(silent=12)
     threat = made.outlooks[0]
     made.cases = [_incident(POP, began, Cause.SHARED, Severity.CRITICAL, tuple(sorted(behind - {POP})))]
     communes = [each.id for each in inventory.sites.values() if each.kind == "commune"]
@@ -121,8 +124,8 @@ def pop_failure(folder: Path) -> Province:
         severity = Severity.MAJOR if number < 3 else Severity.MINOR
         made.cases.append(_incident(root, since, Cause.LINK if number % 2 else Cause.DEVICE, severity, state=state))
     made.cases[0] = replace(made.cases[0], acknowledged=Acknowledgement(by="Nguyễn Văn Nam", at=NOW, note=""))
-    made.lives[made.cases[0].id] = _life(made.cases[0])
     made.cases.append(replace(made.cases[-1], id="i-over", closed=NOW - timedelta(minutes=2)))
+    made.lives = {each.id: _life(each) for each in made.cases}
     documents = next(each for each in inventory.targets if each.endswith("/doc-management"))
     made.held[documents] = TargetView(state=State.DEGRADED, since=began, reason=Reason.LIMIT, says="slow")
     rooms = [
@@ -130,7 +133,7 @@ def pop_failure(folder: Path) -> Province:
         for each in threat.rooms if each.target in behind
     ]  # fmt: skip
     made.outlooks[0] = replace(threat, rooms=(*rooms, *(each for each in threat.rooms if each.target not in behind)))
-    made.is_ready = False, "1212 of 2580 checks observed so far"
+    made.left = 1212, 2580
     made.inside = replace(made.inside, reload_wrong="inventory/communes.yaml:12:5")
     return made
 
@@ -150,8 +153,7 @@ def _incident(
 
 
 def _life(case: Incident) -> Life:
-    """It was told to two, and somebody took it."""
-    assert case.acknowledged is not None
+    """It was told to two, and perhaps somebody took it."""
     opened, few = case.opened, replace(case, acknowledged=None, impact=case.impact[:3], severity=Severity.MINOR)
     grown = IncidentEvent(
         incident=replace(case, acknowledged=None), what=Happening.CHANGED, at=opened + timedelta(seconds=60)
@@ -161,10 +163,11 @@ def _life(case: Incident) -> Life:
         for what, at in ((Happening.OPENED, opened), (Happening.CHANGED, grown.at))
         for to in ("Kỹ sư trực", "Phòng điều hành")
     ]
-    taken = IncidentEvent(incident=case, what=Happening.ACKNOWLEDGED, at=case.acknowledged.at)
+    had = case.acknowledged
+    taken = (IncidentEvent(incident=case, what=Happening.ACKNOWLEDGED, at=had.at),) if had else ()
     return Life(
         incident=case,
-        events=(IncidentEvent(incident=few, what=Happening.OPENED, at=opened), grown, taken),
+        events=(IncidentEvent(incident=few, what=Happening.OPENED, at=opened), grown, *taken),
         told=tuple(mails),
     )
 

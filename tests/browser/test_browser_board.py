@@ -7,24 +7,20 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from alerts.links import Act, silent_until
 from monitor.core.model import State
-from monitor.openid import OpenIdConnect, Provider
 from monitor.web import feed as feed_module
-from monitor.web.acts import Offer, Refusal, RefusedLinkError
-from monitor.web.routes import People
 from monitor.web.words import VI
 from tests.browser.chromium import Tab, chromium
-from tests.browser.conftest import served
+from tests.browser.conftest import Links, served, signed_in
 from tests.browser.scenes import COMMUNE, POP, SESSION, pop_failure, quiet
-from tests.web.desk import Done, Known
-from tests.web.province import NOW, Province, commune, inventory_of
+from tests.web.desk import Done
+from tests.web.province import Province, commune, inventory_of
 
 HERE = Path(__file__).parent
 PAGES = (
@@ -41,7 +37,6 @@ PAGES = (
     "/sites/none",
 )
 SCENES = (quiet, pop_failure)
-PROVIDER = Provider(issuer="https://sso.example", client_id="board", client_secret="", callback="")
 Scene = Callable[[Path], Province]
 pytestmark = pytest.mark.browser
 
@@ -96,25 +91,6 @@ async def test_no_page_has_barriers(scene: Scene, dark: bool, axe: str, tmp_path
     assert found == []
 
 
-class Links:
-    """Each link is ours, and does what it says; what they do to a daemon is tested elsewhere."""
-
-    def __init__(self, province: Province) -> None:
-        self._incident = province.cases[0]
-
-    def ours(self, _: Sequence[str]) -> bool:
-        return True
-
-    async def offer(self, parts: Sequence[str]) -> Offer:
-        return await self.accept(parts, "")
-
-    async def accept(self, parts: Sequence[str], name: str) -> Offer:
-        if parts[0] == "used":
-            raise RefusedLinkError(Refusal.USED)
-        act = Act(parts[0])
-        return Offer(act=act, incident=self._incident, by=name or "Nguyễn Văn Nam", until=silent_until(act, NOW))
-
-
 FORMS = (
     "/desk/incidents/case", "/desk/incidents/none", "/desk/silences", "/acts/ack/m/1/s", "/acts/silence-1h/m/1/s?lang=en", "/acts/used/m/1/s",
 )  # fmt: skip
@@ -125,9 +101,8 @@ FORMS = (
 async def test_no_form_has_barriers_nor_what_it_leads_to(dark: bool, axe: str, tmp_path: Path) -> None:
     province, done = pop_failure(tmp_path), Done()
     province.cases[0] = replace(province.cases[0], id="case")
-    people = People(sign_in=Known(OpenIdConnect(PROVIDER), b"k" * 32, ""), acts=done, board="")
     found: list[str] = []
-    async with served(province, people=people, mail_acts=Links(province)) as address, chromium() as tab:
+    async with served(province, people=signed_in(done), mail_acts=Links(province)) as address, chromium() as tab:
 
         async def look(page: str) -> None:
             await tab.run(axe)

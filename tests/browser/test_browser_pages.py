@@ -29,6 +29,8 @@ OUTSIDE = """[...document.querySelectorAll('svg.ways g, svg.chart text')].filter
   const box = each.getBoundingClientRect(), whole = each.closest('svg').getBoundingClientRect();
   return box.right > whole.right + 0.5 || box.left < whole.left - 0.5 || box.bottom > whole.bottom + 0.5;
 }).map(each => each.textContent.trim())"""
+OVER = """[...document.querySelectorAll('svg.ways text')].filter(each => each.getBoundingClientRect().right
+  > each.closest('g').querySelector('rect').getBoundingClientRect().right + 0.5).map(each => each.textContent.trim())"""
 SHOWN = "[...new Set([...document.querySelectorAll('[class^=past]')].filter(each => each.offsetHeight).map(each => each.className))]"
 FILL = "getComputedStyle(document.querySelector('.band .down')).fill"
 
@@ -56,6 +58,7 @@ async def test_long_names_and_drawings_stay_inside(province: Province) -> None:
                 await tab.go(address + path)
                 assert await tab.run(WIDER) == [], (path, width)
                 assert await tab.run(OUTSIDE) == [], (path, width)
+                assert await tab.run(OVER) == [], (path, width)
         assert tab.complaints == []
 
 

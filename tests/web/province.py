@@ -124,7 +124,8 @@ class Province:
     settings: Inventory
     held: dict[str, TargetView] = field(default_factory=dict)
     cases: list[Incident] = field(default_factory=list)
-    is_ready: tuple[bool, str] = (True, "")
+    left: tuple[int, int] | None = None
+    """Checks that were observed, of all; None: nearly all were."""
     lives: dict[str, Life] = field(default_factory=dict)
     """What is in the database, by incident."""
     measured: dict[str, Series] = field(default_factory=dict)
@@ -186,8 +187,8 @@ class Province:
     def workings(self) -> Workings:
         return self.inside
 
-    def ready(self) -> tuple[bool, str]:
-        return self.is_ready
+    def unready(self) -> tuple[int, int] | None:
+        return self.left
 
     def health(self) -> Mapping[str, object]:
         return self.figures

@@ -137,6 +137,12 @@ def test_the_wall_counts_no_communes_where_none_is_hurt(province: Province) -> N
     assert "0 xã, phường" not in Board().wall(province, VI, NOW)
 
 
-def test_a_wall_with_room_tells_what_has_recovered(province: Province) -> None:
+def test_a_wall_with_room_tells_what_has_recovered_and_what_goes_on(province: Province) -> None:
     province.close(province.cut("phuong-phu-ly"))
-    assert "11:59 24/11 Phường Phủ Lý" in Board().wall(province, VI, NOW)
+    window = Window(begins=NOW, ends=NOW + timedelta(hours=1), reason="Thay UPS")
+    province.planned = [Work(window=window, targets=frozenset({"xa-kim-dong/ups"}))]
+    calm = Board().wall(province, VI, NOW)
+    for told in ("11:59 24/11 Phường Phủ Lý", "đến 13:00 24/11, Thay UPS", VI.page["no_meetings"]):
+        assert told in calm
+    province.cases += [replace(province.cases[0], id=f"i-{number}", closed=None) for number in range(3)]
+    assert "Thay UPS" not in Board().wall(province, VI, NOW)

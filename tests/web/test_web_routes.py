@@ -55,9 +55,9 @@ async def test_a_scrape_is_packed_for_who_takes_it(http: aiohttp.ClientSession, 
 
 async def test_ready_says_why_not_while_healthy_stays_well(http: aiohttp.ClientSession, province: Province) -> None:
     assert (await _get(http, "/-/ready"))[0] == 200
-    province.is_ready = False, "no permission for ICMP"
+    province.left = 1212, 2580
     status, text, _ = await _get(http, "/-/ready")
-    assert (status, text) == (503, "not ready: no permission for ICMP\n")
+    assert (status, text) == (503, "not ready: 1212 of 2580 checks observed so far\n")
     assert (await _get(http, "/-/healthy"))[0] == 200
 
 

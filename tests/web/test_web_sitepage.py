@@ -51,7 +51,7 @@ def hours(state: State, since: float, until: float, excuse: Excuse | None = None
 
 def test_first_comes_what_is_wrong_and_the_number_to_call(province: Province) -> None:
     province.cut(SITE)
-    head = re.sub(r"</?time[^>]*>", "", site_page(province).partition("</section>")[0])
+    head = re.sub(r"</?time[^>]*>", "", site_page(province).partition("</section>")[0]).replace("\u00a0", " ")
     told = [
         "Ngừng</span></h1>", "Từ 11:47:55 24/11/2026, đã 12 phút 5 giây", "không trả lời trong thời hạn",
         "đường truyền</strong>", '<a href="tel:18001260">☎ Gọi VNPT Ninh Bình 1800 1260 (24/7)</a>', "<code>C-phuong-phu-ly</code>",

@@ -14,7 +14,7 @@ from monitor.core.graph import Graph
 from monitor.core.model import Cause, Incident, Inventory, Reason, Role, Shared, Site, State, Target
 from monitor.web.board import Board
 from monitor.web.view import TargetView
-from monitor.web.ways import MAX_BESIDE, MAX_FRONTS, MAX_ROWS, WIDTH, Place, Row, Ways, fitting, ways
+from monitor.web.ways import LETTER, MAX_BESIDE, MAX_FRONTS, MAX_ROWS, WIDTH, Place, Row, Ways, fitting, ways
 from monitor.web.words import EN, VI
 from tests.web.province import NOW, Province, commune, inventory_of
 from tests.web.test_web_board import HOSTILE, Page
@@ -163,7 +163,7 @@ def test_a_long_way_in_front_is_cut_and_counted() -> None:
 def test_a_line_of_a_row_fits_it() -> None:
     row = drawn(REDUNDANT, incident_of(REDUNDANT, "a/line")).rows[0]
     assert fitting("x" * 999, row).endswith("…")
-    assert len(fitting("x" * 999, row)) * 6.9 < row.width
+    assert len(fitting("x" * 999, row)) * LETTER < row.width
     assert fitting("router", row) == "router"
 
 
