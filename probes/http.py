@@ -20,8 +20,9 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from monitor import names
 from monitor.core.model import Reason
-from probes.engine import conversation, names
+from probes.engine import conversation
 from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
 from probes.wire import http, http2, tls
 from probes.wire.text import one_line

@@ -15,8 +15,8 @@ from enum import IntEnum
 
 from pydantic import SecretStr
 
+from monitor import names
 from monitor.core.model import Outcome, Reason
-from probes.engine import names
 from probes.engine.connection import UntrustedError
 from probes.engine.stun import Client, RefusedError, ServerOptions, open_client
 from probes.engine.turn import lent

@@ -12,9 +12,9 @@ import unicodedata
 import pydantic
 import pytest
 
+from monitor import names
 from monitor.core.model import Outcome, Reason
 from probes import http
-from probes.engine import names
 from probes.http import PHASES
 from tests.probes.peers import (
     BOMB_BYTES,

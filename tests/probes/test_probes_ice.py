@@ -13,9 +13,9 @@ import pytest
 from aiohttp import WSMsgType, web
 from pydantic import SecretStr
 
+from monitor import names
 from monitor.core.judge import Judge
 from monitor.core.model import Observation, Outcome, Reason, State
-from probes.engine import names
 from probes.engine.ice import MOST_ALTERNATES, MOST_SERVERS, Gathering, askable, gather
 from probes.registry import Result
 from probes.wire import xmpp
