@@ -149,7 +149,7 @@ class Gathering:
         """Looked up once, so that what was judged is what is asked. Raises _NotAskedError, OSError."""
         if server.host.lower() == self.host.lower():
             return self.address
-        (_, peer), *_ = await names.look_up(server.host, server.port, ours=False)
+        (_, peer), *_ = await names.look_up(server.host, server.port, threads=names.OF_OTHERS)
         address = names.number(peer)
         self._may_ask(address, server.port)
         return address
