@@ -23,6 +23,8 @@ NO_NAME = "no name: a part of it is empty, longer than 63 characters, or of char
 Found = tuple[socket.AddressFamily, tuple[Any, ...]]
 """Family, and the address as sockets take it."""
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -81,7 +83,7 @@ async def first(addresses: Sequence[S], connect: Callable[[S], Awaitable[T]]) ->
     return await connect(last)
 
 
-async def open_connection(host: str, port: int, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def open_connection(host: str, port: int, **options: Any) -> Streams:
     """As asyncio.open_connection: to the first address of the name that accepts; raises what the last one made of it."""
     addresses = [number(address) for _, address in await look_up(host, port)]
     return await first(addresses, lambda each: asyncio.open_connection(each, port, **options))
