@@ -21,6 +21,7 @@ import aiosmtplib
 
 from alerts.resolver import Resolver
 from alerts.tidy import line
+from monitor import names
 
 REST_SECONDS = 60.0
 """A relay that failed is tried after the others for so long; then one mail tries it first again."""
@@ -189,7 +190,7 @@ class Mailer:
     async def _own_name(self) -> str:
         """What we call ourselves: asked once, for the DNS may be what is broken when a mail is wanted most."""
         if self._name is None:
-            self._name = asyncio.create_task(asyncio.to_thread(socket.getfqdn))
+            self._name = asyncio.create_task(names.OF_ALERTS.run(socket.getfqdn))
         await asyncio.wait((self._name,), timeout=NAME_SECONDS)
         return self._name.result() if self._name.done() else socket.gethostname()
 

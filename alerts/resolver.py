@@ -7,36 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from monitor import names
 
 LOOK_UP_SECONDS = 3.0
 """What is remembered is used when no answer came until then."""
 MOST_ADDRESSES = 8
 """So many of a name are tried, each for its time-out: other relays wait behind them."""
 
-Found = tuple[tuple[socket.AddressFamily, tuple[Any, ...]], ...]
-"""Families, and addresses as sockets take them, without the port."""
-
 
 class Resolver(AbstractResolver):
     """Looks names up, each only once at a time; also for aiohttp."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Found] = {}
-        self._asking: dict[str, asyncio.Task[Found]] = {}
+        self._known: dict[str, Sequence[names.Found]] = {}
+        self._asking: dict[str, asyncio.Task[list[names.Found]]] = {}
 
-    async def addresses(self, host: str) -> Found:
-        """At least one; those of last time when the name server is silent or knows nothing now. Raises OSError."""
-        try:
-            return _asked(host, socket.AI_NUMERICHOST)  # a number, which needs no name server and no thread
-        except socket.gaierror:
-            pass
+    async def addresses(self, host: str) -> Sequence[names.Found]:
+        """At least one, without the port; those of last time when the name server is silent or knows nothing now. Raises OSError."""
         asking = self._asking.get(host)
         if asking is None or asking.done():  # a server that is dead holds a thread for long: one a name is enough
-            asking = self._asking[host] = asyncio.create_task(asyncio.to_thread(_asked, host))
+            asking = self._asking[host] = asyncio.create_task(names.look_up(host, 0, threads=names.OF_ALERTS))
         await asyncio.wait((asking,), timeout=LOOK_UP_SECONDS)
         if asking.done() and asking.exception() is None:
             self._known[host] = asking.result()
@@ -48,26 +44,8 @@ class Resolver(AbstractResolver):
 
     async def connect(self, host: str, port: int, seconds: float) -> socket.socket:
         """A connection to the first address that accepts, each given so many seconds; raises what the last one made of it."""
-        error: OSError | None = None
-        for family, address in (await self.addresses(host))[:MOST_ADDRESSES]:
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            try:
-                sock.setblocking(False)
-                async with asyncio.timeout(seconds):
-                    await asyncio.get_running_loop().sock_connect(sock, (address[0], port, *address[2:]))
-            except TimeoutError:
-                sock.close()
-                error = TimeoutError(f"no connection to {address[0]} port {port} within {seconds:g} s")
-            except OSError as failed:
-                sock.close()
-                error = failed
-            except BaseException:
-                sock.close()
-                raise
-            else:
-                return sock
-        assert error is not None
-        raise error
+        found = (await self.addresses(host))[:MOST_ADDRESSES]
+        return await names.first(found, lambda each: _connected(*each, port, seconds))
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -90,9 +68,18 @@ class Resolver(AbstractResolver):
         return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=seconds))
 
 
-def _asked(host: str, flags: int = 0) -> Found:
+async def _connected(
+    family: socket.AddressFamily, address: tuple[Any, ...], port: int, seconds: float
+) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=flags)
-    except UnicodeError as error:  # Python does not ask for a name with a part that is empty or too long
-        raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from error
-    return tuple(dict.fromkeys((family, address) for family, _, _, _, address in found))
+        sock.setblocking(False)
+        async with asyncio.timeout(seconds):
+            await asyncio.get_running_loop().sock_connect(sock, (address[0], port, *address[2:]))
+    except TimeoutError as error:
+        sock.close()
+        raise TimeoutError(f"no connection to {address[0]} port {port} within {seconds:g} s") from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock

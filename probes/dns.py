@@ -17,8 +17,8 @@ import dns.message
 import dns.rcode
 from pydantic import Field, model_validator
 
+from monitor import names
 from monitor.core.model import Reason
-from probes.engine import names
 from probes.engine.inbox import Inbox
 from probes.registry import Metric, Options, Request, Result, failed, ok, probe
 from probes.wire.text import one_line

@@ -13,22 +13,22 @@ import ssl
 import unicodedata
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from monitor import names
 from monitor.core.model import Reason
-from probes.engine import conversation, names
-from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
+from probes.engine import conversation
+from probes.engine.laps import Laps
+from probes.registry import Metric, Options, Request, Result, Secret, failed, ok, probe
 from probes.wire import http, http2, tls
 from probes.wire.text import one_line
 
 PHASE = "probe_http_duration_seconds"
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
-_PHASE_KEYS = {phase: labelled(PHASE, phase=phase) for phase in PHASES}
 MOST_LOCATION = 2048
 PORTS = {"http": 80, "https": 443}
 HEADERS = {"User-Agent": "commune-monitor", "Accept": "*/*", "Accept-Encoding": "gzip"}
@@ -101,27 +101,6 @@ class _Refused(Exception):
         self.result = result
 
 
-@dataclass(slots=True)
-class _Timing:
-    """Seconds by phase, over all redirects."""
-
-    request: Request[HttpOptions]
-    phases: dict[str, float] = field(default_factory=dict)
-    mark: float = 0.0
-    certificate: Mapping[str, float] = field(default_factory=dict)
-
-    def begin(self, doing: str) -> None:
-        """What is waited for from now on; told when the deadline comes."""
-        self.request.doing = doing
-        self.mark = asyncio.get_running_loop().time()
-
-    def lap(self, phase: str) -> None:
-        """The phase that ends now."""
-        now = asyncio.get_running_loop().time()
-        self.phases[phase] = self.phases.get(phase, 0.0) + now - self.mark
-        self.mark = now
-
-
 # -- addresses ---------------------------------------------------------------------------------------------------------
 
 
@@ -170,76 +149,70 @@ def _shown(url: str) -> str:
 # -- the way there -----------------------------------------------------------------------------------------------------
 
 
-async def _connect(
-    parts: SplitResult, request: Request[HttpOptions], timing: _Timing
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _connect(parts: SplitResult, request: Request[HttpOptions], laps: Laps) -> names.Streams:
     """Connect to the inventory's address, or to the first of the name's that accepts; then TLS."""
     port = parts.port or PORTS[parts.scheme]
-    addresses = [request.address]
-    if not request.address:
-        timing.begin(f"the address of {parts.hostname}")
-        addresses = [names.number(each) for _, each in await names.look_up(_host(parts), port)]
-        timing.lap("resolve")
-        request.trace(f"{parts.hostname} is {', '.join(addresses)}")
-    reader, writer = await _first_that_accepts(addresses, port, timing)
+    host, shown = request.address or _host(parts), request.address or parts.hostname
+    request.doing = f"the address of {shown}"
+    addresses = [names.number(each) for _, each in await names.look_up(host, port)]
+    if addresses != [host]:
+        laps.lap("resolve")
+        request.trace(f"{shown} is {', '.join(addresses)}")
+
+    async def opened(address: str) -> names.Streams:
+        request.doing = f"a connection to {address} port {port}"
+        laps.begin()
+        try:
+            found = await asyncio.open_connection(address, port)
+        except OSError as error:
+            if address != addresses[-1]:
+                request.trace(f"{address}: {error.strerror or error}")
+            raise
+        laps.lap("connect")
+        return found
+
+    reader, writer = await names.first(addresses, opened)
     if parts.scheme == "https":
         try:
-            await _start_tls(writer, _host(parts), request, timing)
+            await _start_tls(writer, _host(parts), request, laps)
         except BaseException:
             writer.transport.abort()
             raise
     return reader, writer
 
 
-async def _first_that_accepts(
-    addresses: list[str], port: int, timing: _Timing
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    for address in addresses[:-1]:
-        timing.begin(f"a connection to {address} port {port}")
-        try:
-            connected = await asyncio.open_connection(address, port)
-        except OSError as error:
-            timing.request.trace(f"{address}: {error.strerror or error}")
-        else:
-            timing.lap("connect")
-            return connected
-    timing.begin(f"a connection to {addresses[-1]} port {port}")
-    connected = await asyncio.open_connection(addresses[-1], port)
-    timing.lap("connect")
-    return connected
-
-
-async def _start_tls(writer: asyncio.StreamWriter, name: str, request: Request[HttpOptions], timing: _Timing) -> None:
+async def _start_tls(writer: asyncio.StreamWriter, name: str, request: Request[HttpOptions], laps: Laps) -> None:
     options = request.options
     alpn = ("h2", "http/1.1") if options.http2 else ("http/1.1",)
     context = tls.context(verify=options.verify, ca_pem=options.ca.get_secret_value(), alpn=alpn)
-    timing.begin("the TLS handshake")
+    request.doing = "the TLS handshake"
+    laps.begin()
     try:
         await writer.start_tls(context, server_hostname=name)
     except ssl.SSLCertVerificationError as error:
         raise _Refused(failed(Reason.CERTIFICATE, one_line(tls.why(error)))) from error
-    timing.lap("tls")
+    laps.lap("tls")
     session = writer.get_extra_info("ssl_object")
-    timing.certificate = tls.days_left(session)
+    laps.values |= tls.days_left(session)
     request.trace(f"{session.version()}, {session.cipher()[0]}")
 
 
 # -- the exchange ------------------------------------------------------------------------------------------------------
 
 
-async def _visit(url: str, request: Request[HttpOptions], timing: _Timing) -> tuple[http.Head, bytes]:
+async def _visit(url: str, request: Request[HttpOptions], laps: Laps) -> tuple[http.Head, bytes]:
     """One request and its answer; of a redirect that will be followed, without the body."""
     options, parts = request.options, urlsplit(url)
     request.trace(f"{options.method} {_shown(url)}{f' at {request.address}' if request.address else ''}")
-    reader, writer = await _connect(parts, request, timing)
+    reader, writer = await _connect(parts, request, laps)
     try:
         session = writer.get_extra_info("ssl_object")
         exchange = http2.Http2() if session and session.selected_alpn_protocol() == "h2" else http.Http1()
-        timing.begin("the first line of the answer")
+        request.doing = "the first line of the answer"
         writer.write(exchange.ask(_asked(options, parts)))
         # Left open it would be closed by a task of its own, in a later turn of the loop.
         async with aclosing(conversation.parts(exchange, reader, writer, options.max_bytes)) as found:
-            return await _answer(found, options, timing)
+            return await _answer(found, request, laps)
     finally:
         writer.transport.abort()
 
@@ -254,21 +227,24 @@ def _asked(options: HttpOptions, parts: SplitResult) -> http.Asked:
     )  # fmt: skip
 
 
-async def _answer(parts: AsyncIterator[http.Part], options: HttpOptions, timing: _Timing) -> tuple[http.Head, bytes]:
+async def _answer(
+    parts: AsyncIterator[http.Part], request: Request[HttpOptions], laps: Laps
+) -> tuple[http.Head, bytes]:
+    options = request.options
     head = await anext(parts)
     assert isinstance(head, http.Head)  # a codec gives no other part first
-    timing.lap("processing")
-    timing.request.trace(f"{head.status} {one_line(head.phrase)}")
+    laps.lap("processing")
+    request.trace(f"{head.status} {one_line(head.phrase)}")
     if _leads_on(head, options):
         return head, b""
-    timing.request.doing = "the rest of the page"
+    request.doing = "the rest of the page"
     body = http.Body(head.headers.get("content-encoding", ""), options.max_bytes)
     async for part in parts:
         if isinstance(part, http.End):
             break
         assert isinstance(part, bytes)
         body.add(part)
-    timing.lap("transfer")
+    laps.lap("transfer")
     return head, body.whole()
 
 
@@ -276,10 +252,10 @@ def _leads_on(head: http.Head, options: HttpOptions) -> bool:
     return head.status in REDIRECTS and head.status not in options.status and bool(head.headers.get("location"))
 
 
-async def _follow(request: Request[HttpOptions], timing: _Timing) -> tuple[http.Head, bytes, int]:
+async def _follow(request: Request[HttpOptions], laps: Laps) -> tuple[http.Head, bytes, int]:
     options, url = request.options, request.options.url
     for hops in range(options.max_redirects + 1):
-        head, body = await _visit(url, request, timing)
+        head, body = await _visit(url, request, laps)
         if not _leads_on(head, options):
             return head, body, hops
         url = _next_url(url, head.headers["location"])
@@ -343,10 +319,10 @@ def _tones_apart(text: str) -> str:
 )
 async def run(request: Request[HttpOptions]) -> Result:
     """One visit."""
-    timing = _Timing(request)
+    laps = Laps(PHASE, PHASES)
     start = asyncio.get_running_loop().time()
     try:
-        head, body, hops = await _follow(request, timing)
+        head, body, hops = await _follow(request, laps)
     except _Refused as refused:
         return refused.result
     except http.TooLargeError as error:
@@ -357,20 +333,21 @@ async def run(request: Request[HttpOptions]) -> Result:
         return failed(Reason.PROTOCOL, one_line(f"not HTTP: {error}"))
     except socket.gaierror as error:
         return failed(Reason.NAME, f"the name is not found: {error.strerror}")
-    return _result(request.options, head, body, hops, timing, asyncio.get_running_loop().time() - start)
+    return _result(request.options, head, body, hops, laps.values, asyncio.get_running_loop().time() - start)
 
 
-def _result(options: HttpOptions, head: http.Head, body: bytes, hops: int, timing: _Timing, seconds: float) -> Result:
+def _result(
+    options: HttpOptions, head: http.Head, body: bytes, hops: int, measured: Mapping[str, float], seconds: float
+) -> Result:
     announced = head.headers.get("content-length", "")
     values: dict[str, float] = {
         "probe_http_status_code": head.status,
         "probe_http_content_length": int(announced) if announced.isdecimal() and len(announced) < 16 else -1,
         "probe_http_uncompressed_body_length": len(body),
         "probe_http_redirects": hops,
-        "probe_http_ssl": float(bool(timing.certificate)),
+        "probe_http_ssl": float(tls.EXPIRY in measured),
         "probe_http_version": head.version,
-        **{key: timing.phases.get(phase, 0.0) for phase, key in _PHASE_KEYS.items()},
-        **timing.certificate,
+        **measured,
     }
     phrase = one_line(head.phrase, 40)
     told = f"{options.method} {_shown(options.url)} → {head.status}{phrase and f' {phrase}'} in {seconds:.2f} s"

@@ -11,8 +11,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from monitor import names
 from monitor.core.model import Reason
-from probes.engine import connection, names
+from probes.engine import connection
 from probes.engine.connection import TrustOptions
 from probes.engine.laps import Laps
 from probes.registry import Metric, Request, Result, failed, ok, probe

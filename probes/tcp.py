@@ -9,7 +9,7 @@ import asyncio
 
 from pydantic import Field
 
-from probes.engine import names
+from monitor import names
 from probes.registry import Metric, Options, Request, Result, ok, probe
 
 

@@ -22,8 +22,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from monitor import names
 from monitor.core.model import NOTHING, Outcome, Reason
-from probes.engine import ice, names
+from probes.engine import ice
 from probes.registry import Metric, Options, Request, Result, Secret, failed, labelled, ok, probe
 from probes.wire import tls, xmpp
 from probes.wire.text import one_line

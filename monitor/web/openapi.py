@@ -273,6 +273,11 @@ def _check() -> Json:
     )
 
 
+def _session() -> dict[str, Json]:
+    """What is told of each session of a meeting."""
+    return {"title": TEXT, "importance": _one_of(Importance), "begins": TIME, "ends": TIME}
+
+
 def _meetings() -> Json:
     past: Json = {"type": "boolean", "default": False}
     told = _list("meetings", "Meeting", [_parameter("id", TEXT), {"name": "past", "in": "query", "schema": past}])
@@ -314,10 +319,7 @@ def _language() -> Json:
 def _past_meeting() -> Json:
     return _object(
         id=TEXT,
-        title=TEXT,
-        importance=_one_of(Importance),
-        begins=TIME,
-        ends=TIME,
+        **_session(),
         quality={
             **_object(**{each.value: COUNT for each in Quality}),
             "type": ["object", "null"],
@@ -379,10 +381,7 @@ def _meeting() -> Json:
     counts = _object(**{each.value: COUNT for each in Readiness})
     return _object(
         id=TEXT,
-        title=TEXT,
-        importance=_one_of(Importance),
-        begins=TIME,
-        ends=TIME,
+        **_session(),
         readiness={**counts, "description": "how many of its rooms"},
         servers_readiness={**counts, "description": "how many of what serves all of them"},
     )
@@ -404,10 +403,7 @@ def _room() -> Json:
 def _threat() -> Json:
     return _object(
         meeting={"type": "string", "description": "id of the meeting"},
-        title=TEXT,
-        importance=_one_of(Importance),
-        begins=TIME,
-        ends=TIME,
+        **_session(),
         rooms={**TEXTS, "description": "ids of its rooms that the incident hurts"},
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from probes.engine import names
+from monitor import names
 from probes.registry import Metric, Options, Request, Secret
 from probes.wire import tls
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from probes.engine import names
+from monitor import names
 
 IP_RECVERR, IPV6_RECVERR = 11, 25
 """ip(7), ipv6(7): a socket that is not connected gets ICMP errors only with these."""

@@ -15,8 +15,8 @@ from enum import IntEnum
 
 from pydantic import SecretStr
 
+from monitor import names
 from monitor.core.model import Outcome, Reason
-from probes.engine import names
 from probes.engine.connection import UntrustedError
 from probes.engine.stun import Client, RefusedError, ServerOptions, open_client
 from probes.engine.turn import lent
@@ -36,6 +36,8 @@ METRICS = (
 TYPES: dict[IceKind, str] = {"stun": "srflx", "turn": "relay", "turns": "relay"}
 """Of candidate, by what a server is (RFC 8839 section 5.1)."""
 MOST_SERVERS = 8
+MOST_ADDRESSES = 4
+"""Of a server's name that are asked."""
 MOST_ALTERNATES = 2
 """A TURN server may send us on (RFC 8489 section 10), as one does that shares the load out; libwebrtc goes there too."""
 MOST_EVIDENCE = 300
@@ -102,19 +104,43 @@ class Gathering:
     trace: Callable[[str], None]
 
     async def ask(self, server: IceServer) -> Result:
-        """Whether it gave a candidate; the values are those of its certificate."""
+        """Whether it gave a candidate at one of its addresses, all asked at once; the values are those of its certificate there."""
         if server.wrong:
             return failed(Reason.CONTENT, server.wrong)
+        give_up = asyncio.get_running_loop().time() + self.patience_seconds
+        try:
+            async with asyncio.timeout_at(give_up):
+                addresses = await self._addresses(server)
+        except TimeoutError:
+            return self._silent("its address")
+        except _NotAskedError as error:
+            return failed(Reason.CONTENT, str(error))
+        except OSError as error:
+            return result_of(error)
+        results = []
+        async with asyncio.TaskGroup() as group:
+            asking = [group.create_task(self._ask_at(each, server, give_up)) for each in addresses]
+            for each in asyncio.as_completed(asking):
+                results.append(await each)
+                if results[-1].outcome is Outcome.OK:
+                    for late in asking:
+                        late.cancel()
+                    return results[-1]
+        # One that we could not ask may work.
+        told = next((each for each in results if each.outcome is Outcome.INCONCLUSIVE), results[0])
+        several = f"at none of {len(results)} addresses: " if results[1:] else ""
+        return told._replace(evidence=f"{several}{told.evidence}")
+
+    async def _ask_at(self, address: str, server: IceServer, give_up: float) -> Result:
         options = ServerOptions(
             port=server.port, transport=server.transport, username=server.username, password=SecretStr(server.password),
             server_name=server.host, verify=self.verify, ca=self.ca,
         )  # fmt: skip
-        request = Request(address="", options=options, timeout_seconds=self.patience_seconds)
+        request = Request(address=address, options=options, timeout_seconds=self.patience_seconds)
         request.trace = lambda said: self.trace(f"{server}: {said}")
         values: Mapping[str, float] = {}
         try:
-            async with asyncio.timeout(self.patience_seconds):
-                request.address = await self._address(server)
+            async with asyncio.timeout_at(give_up):
                 for sent_on in range(MOST_ALTERNATES + 1):
                     try:
                         async with open_client(request) as (client, opened):
@@ -124,13 +150,12 @@ class Gathering:
                     except RefusedError as error:
                         if error.alternate is None or server.kind == "stun" or sent_on == MOST_ALTERNATES:
                             raise
-                        address, port = error.alternate
-                        self._may_ask(address, port)
-                        request.address, request.options = address, options.model_copy(update={"port": port})
+                        request.address, port = error.alternate
+                        self._may_ask(request.address, port)
+                        request.options = options.model_copy(update={"port": port})
             return Result(outcome=Outcome.OK, values=values)
         except TimeoutError:
-            waited_for = f", still waited for: {request.doing}" if request.doing else ""
-            reason, evidence = Reason.TIMEOUT, f"no answer within {self.patience_seconds:.1f} s{waited_for}"
+            return self._silent(request.doing)
         except _NotAskedError as error:
             reason, evidence = Reason.CONTENT, str(error)
         except stun.ProtocolError as error:
@@ -145,14 +170,19 @@ class Gathering:
             return result_of(error)
         return failed(reason, evidence, values)
 
-    async def _address(self, server: IceServer) -> str:
-        """Looked up once, so that what was judged is what is asked. Raises _NotAskedError, OSError."""
+    def _silent(self, doing: str) -> Result:
+        waited_for = f", still waited for: {doing}" if doing else ""
+        return failed(Reason.TIMEOUT, f"no answer within {self.patience_seconds:.1f} s{waited_for}")
+
+    async def _addresses(self, server: IceServer) -> list[str]:
+        """Those that may be asked, looked up once, so that what was judged is what is asked. Raises _NotAskedError, OSError."""
         if server.host.lower() == self.host.lower():
-            return self.address
-        (_, peer), *_ = await names.look_up(server.host, server.port, ours=False)
-        address = names.number(peer)
-        self._may_ask(address, server.port)
-        return address
+            return [self.address]
+        found = await names.look_up(server.host, server.port, threads=names.OF_OTHERS)
+        numbers = [names.number(each) for _, each in found]
+        allowed = [each for each in numbers if askable(each, self.address)]
+        self._may_ask((allowed or numbers)[0], server.port)
+        return allowed[:MOST_ADDRESSES]
 
     def _may_ask(self, address: str, port: int) -> None:
         """Raises _NotAskedError."""

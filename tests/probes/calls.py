@@ -83,6 +83,9 @@ class Meet(Server):
             "stopped.example": gone + stopped,
             "half.example": turn + stopped,
             "expired.example": stun + expired,
+            "several.example": "".join(
+                _service(each, self.coturn.port, host="several.example") for each in ("stun", "turn")
+            ),
             "low.example": _service("turn", 25) + _service("turn", 8, transport="sctp") + without,
             "many.example": "".join(_service("stun", self.coturn.port, host=f"127.0.0.{n}") for n in range(1, 21)),
             "empty.example": '{ type = "stuns"; transport = "tcp"; host = "meet.example"; port = 443 }; ',

@@ -12,9 +12,9 @@ import unicodedata
 import pydantic
 import pytest
 
+from monitor import names
 from monitor.core.model import Outcome, Reason
 from probes import http
-from probes.engine import names
 from probes.http import PHASES
 from tests.probes.peers import (
     BOMB_BYTES,
@@ -260,19 +260,20 @@ async def test_ipv6_is_asked_like_ipv4() -> None:
     assert (literal.outcome, named.outcome) == (Outcome.OK, Outcome.OK)
 
 
+@pytest.mark.parametrize(("address", "named"), [("", "xn--mu-95s.example"), ("room.example", "room.example")])
 async def test_of_a_name_with_several_addresses_the_first_that_accepts_is_asked(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, address: str, named: str
 ) -> None:
     # A name server cannot be asked from loopback alone: what it would say is given.
     async with TcpPeer(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as peer:
 
         async def look_up(host: str, port: int) -> list[names.Found]:
-            assert host == "xn--mu-95s.example"
+            assert host == named
             return [(socket.AF_INET, (each, port)) for each in ("127.9.9.9", LOOPBACK)]
 
         monkeypatch.setattr(names, "look_up", look_up)
         told: list[str] = []
-        result = await ask("http", "", url=f"http://mẫu.example:{peer.port}/", told=told)
+        result = await ask("http", address, url=f"http://mẫu.example:{peer.port}/", told=told)
     assert result.outcome is Outcome.OK, result
     assert any("127.9.9.9: " in line for line in told)
 

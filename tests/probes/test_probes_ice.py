@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +14,10 @@ import pytest
 from aiohttp import WSMsgType, web
 from pydantic import SecretStr
 
+from monitor import names
 from monitor.core.judge import Judge
 from monitor.core.model import Observation, Outcome, Reason, State
-from probes.engine import names
-from probes.engine.ice import MOST_ALTERNATES, MOST_SERVERS, Gathering, askable, gather
+from probes.engine.ice import MOST_ADDRESSES, MOST_ALTERNATES, MOST_SERVERS, Gathering, askable, gather
 from probes.registry import Result
 from probes.wire import xmpp
 from probes.wire.stun import Attribute, Method
@@ -109,6 +110,53 @@ async def test_with_the_limits_of_the_example_some_servers_gone_is_degraded_and_
     assert last.new is state
     if state is State.DEGRADED:
         assert f"TURN meet.example:{meet.nobody} over UDP" in last.evidence
+
+
+def tell(monkeypatch: pytest.MonkeyPatch, name: str, *addresses: str) -> None:
+    """A name server cannot be asked from loopback alone: what it would say of a name is given."""
+    real = names.look_up
+
+    async def look_up(host: str, port: int, *args: Any, **options: Any) -> list[names.Found]:
+        if host != name:
+            return await real(host, port, *args, **options)
+        return [(socket.AF_INET, (each, port)) for each in addresses]
+
+    monkeypatch.setattr(names, "look_up", look_up)
+
+
+REFUSE = [f"127.9.9.{each}" for each in range(1, MOST_ADDRESSES + 1)]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "reason", "counts"),
+    [
+        ([*REFUSE[:-2], "0.0.0.0", "127.255.255.255", LOOPBACK], Reason.OK, (2, 0, 1, 1)),  # never asked; forbidden
+        ([*REFUSE, LOOPBACK], Reason.REFUSED, (2, 2, 0, 0)),
+        (["0.0.0.0"], Reason.CONTENT, (2, 2, 0, 0)),
+    ],
+)
+async def test_a_server_works_when_it_does_at_one_of_the_first_addresses_of_its_name(
+    meet: Meet, monkeypatch: pytest.MonkeyPatch, addresses: list[str], reason: Reason, counts: tuple[float, ...]
+) -> None:
+    tell(monkeypatch, "several.example", *addresses)
+    result = await at(meet, "several.example")
+    assert (result.reason, counted(result)) == (reason, counts), result
+    assert (f"over UDP: at none of {MOST_ADDRESSES} addresses: Connection refused" in result.evidence) == (
+        reason is Reason.REFUSED
+    )
+
+
+async def test_an_address_that_is_silent_is_asked_and_not_waited_for_when_another_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tell(monkeypatch, "stun.example", "127.0.0.2", LOOPBACK)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent_one:
+        async with Stub(grant()) as works, asyncio.timeout(20):
+            silent_one.bind(("127.0.0.2", works.port))
+            server = IceServer(kind="stun", host="stun.example", port=works.port, transport="udp")
+            result = await _gathering(LOOPBACK, patience_seconds=60).ask(server)
+        assert silent_one.recv(1500, socket.MSG_DONTWAIT)
+    assert result.outcome is Outcome.OK, result
 
 
 async def test_guests_may_log_in_at_a_domain_of_their_own(meet: Meet) -> None:
@@ -355,7 +403,7 @@ async def test_a_server_cannot_send_us_where_the_service_could_not(host: str, po
         )
         gathering = replace(_gathering("8.8.8.8"), host="")
         with pytest.MonkeyPatch.context() as patch:  # the first one counts as of the internet
-            patch.setattr(Gathering, "_address", lambda *_: asyncio.sleep(0, LOOPBACK))
+            patch.setattr(Gathering, "_addresses", lambda *_: asyncio.sleep(0, [LOOPBACK]))
             result = await gathering.ask(server)
     assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.CONTENT)
     assert told in result.evidence

@@ -6,6 +6,7 @@ import pytest
 
 from lab.certificates import Authority
 from monitor.core.model import Outcome, Reason
+from probes.engine.laps import Laps
 from tests.probes.peers import TcpPeer, ask
 
 
@@ -24,6 +25,14 @@ async def test_starttls_with_a_good_certificate_tells_its_days_left(mail_port: i
     assert result.outcome is Outcome.OK
     assert 89 < result.values["probe_ssl_days_left"] <= 90
     assert 'probe_smtp_duration_seconds{phase="starttls"}' in result.values
+
+
+async def test_a_phase_that_comes_twice_counts_twice() -> None:
+    laps = Laps("seconds", ["never"])
+    laps._mark, laps._clock = 1.0, iter([2.0, 3.0, 5.0]).__next__
+    for phase in ("ehlo", "starttls", "ehlo"):
+        laps.lap(phase)
+    assert laps.values == {'seconds{phase="never"}': 0, 'seconds{phase="ehlo"}': 3, 'seconds{phase="starttls"}': 1}
 
 
 async def test_starttls_for_another_name_is_a_certificate_failure(mail_port: int, authority: Authority) -> None:
