@@ -18,7 +18,7 @@ from monitor.core.ledger import Interval, Span
 from monitor.core.model import Cause, Importance, Incident, Observation, Outcome, Role, Session, State
 from monitor.core.readiness import hurt_by_incident
 from monitor.core.seen import CUT
-from monitor.core.words import CONFERENCE_SERVERS
+from monitor.core.words import CONFERENCE_SERVERS, shown_length
 
 JITTER, MOS = "probe_icmp_jitter_seconds", "probe_media_mos"
 CALLS, CALL_LOSS = "room_calls", "room_loss_ratio"
@@ -167,8 +167,8 @@ class RoomQuality:
 
     @property
     def lasting(self) -> timedelta:
-        """For how long in all."""
-        return timedelta(seconds=self.seconds)
+        """For how long in all, as its times are shown."""
+        return sum((shown_length(*each) for each in self.times), timedelta())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
