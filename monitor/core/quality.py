@@ -7,7 +7,7 @@ Pure: time comes in with each call.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -261,14 +261,14 @@ def with_figures(
     )
 
 
-def alike(rooms: Iterable[RoomQuality]) -> list[list[RoomQuality]]:
-    """Those that were not good, in their order, together those that suffered from the same thing."""
-    found: dict[tuple[Quality, str, str], list[RoomQuality]] = {}
+def alike(rooms: Iterable[RoomQuality], call: Callable[[RoomQuality], Hashable]) -> list[list[RoomQuality]]:
+    """Those that were not good, in their order, together those that suffered from the same thing and whose `call` is the same."""
+    found: dict[tuple[Hashable, ...], list[RoomQuality]] = {}
     for each in rooms:
         if each.quality is not Quality.GOOD:
             cause = each.cause if each.cause in TELLING else None
             of = "" if each.of == each.target and not each.serves else each.of
-            found.setdefault((each.quality, of, cause or ""), []).append(each)
+            found.setdefault((each.quality, of, cause, call(each)), []).append(each)
     return list(found.values())
 
 
