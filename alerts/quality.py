@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from alerts.rooms import Due, concerned
 from alerts.spread import as_csv, local
+from monitor.core.advice import called_after
 from monitor.core.ledger import Span
 from monitor.core.meetings import path_of
 from monitor.core.model import Contact, Inventory, Meeting, Session
@@ -35,8 +37,10 @@ class Group:
     """Of that thing; empty: each from itself."""
     cause: str
     """Of the incident, where the name does not say it; else empty."""
-    provider: str
+    call: str
+    """Whom to call, one line with a number; empty: nobody is known."""
     circuit: str
+    """Which a provider asks for."""
     rooms: tuple[str, ...]
     """Each with its times."""
     more: int
@@ -73,15 +77,14 @@ def told(held: SessionQuality, inventory: Inventory, words: Words) -> dict[str, 
 
 
 def _groups(held: SessionQuality, inventory: Inventory, words: Words) -> Iterator[Group]:
-    for rooms in alike(held.rooms):
-        first = rooms[0]
+    for rooms in alike(held.rooms, partial(called_after, inventory=inventory)):
+        first, (call, circuit) = rooms[0], called_after(rooms[0], inventory)
         of = "" if first.of == first.target and not first.serves else first.of
         thing = inventory.targets.get(of)
-        provider = inventory.providers.get(thing.provider) if thing else None
         yield Group(
             quality=first.quality, name=words.at_place(thing, inventory) if thing else of,
             cause=words.causes[first.cause] if first.cause in TELLING else "",
-            provider=f"{provider.name}: {provider.hotline}" if provider else "", circuit=thing.circuit if thing else "",
+            call=call, circuit=circuit,
             rooms=tuple(_timed(each, inventory, words) for each in rooms[:SHOWN_ROOMS]), more=max(0, len(rooms) - SHOWN_ROOMS),
         )  # fmt: skip
 

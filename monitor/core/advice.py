@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitor.core.model import Inventory, Role, Target
+from monitor.core.model import Cause, Inventory, Role, Target
+from monitor.core.quality import Quality, RoomQuality
 from monitor.core.readiness import Readiness, Room
 from monitor.core.words import Words
+
+ON_SITE = frozenset({Cause.POWER, Cause.LAN})
+"""Causes that only those at the site can do something about, whatever failed first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,7 @@ def advise(room: Room, inventory: Inventory, words: Words) -> Advice:
     served = (f"{room.because}/serves",) if room.serves else ()
     sentence = next((said.because[each] for each in (*served, room.because) if each in said.because), room.because)
     narrower = (of.role.value if of else "", room.reason, room.says)
+    call, circuit = whom_to_call(of or target, inventory) if room.readiness is not Readiness.READY else ("", "")
     keys = (*served, *(f"{room.because}/{each}" for each in narrower), room.because)
     return Advice(
         target=room.target,
@@ -155,8 +160,8 @@ def advise(room: Room, inventory: Inventory, words: Words) -> Advice:
         says=said.readiness[room.readiness],
         why=sentence.format(name=_named(of, target, inventory, words), trouble=words.trouble(room.reason, room.says)),
         todo=next(filter(None, (said.todo.get(each) for each in keys)), ""),
-        call=_call(of, target, inventory) if room.readiness is not Readiness.READY else "",
-        circuit=of.circuit if of else "",
+        call=call,
+        circuit=circuit,
         incident=room.incident,
     )
 
@@ -168,10 +173,19 @@ def _named(of: Target | None, room: Target, inventory: Inventory, words: Words) 
     return words.name(of) if of.site == room.site else f"{words.name(of)} – {inventory.sites[of.site].name}"
 
 
-def _call(of: Target | None, room: Target, inventory: Inventory) -> str:
-    """The provider of a line; else who has the target; else who is at its site. A commune can do nothing about what stands elsewhere."""
-    of = of or room
-    provider = inventory.providers.get(of.provider) if of.role is Role.LINK else None
+def whom_to_call(of: Target, inventory: Inventory, cause: Cause | None = None) -> tuple[str, str]:
+    """Whom to call about a target, one line with a number, and the circuit that a provider asks for; each may be empty.
+
+    The provider of a line; else who has the target; else who is at its site. A commune can do nothing about what stands elsewhere,
+    and a provider nothing about mains power or the local network in front of its line.
+    """
+    provider = inventory.providers.get(of.provider) if of.role is Role.LINK and cause not in ON_SITE else None
     if provider is not None:
-        return f"{provider.name}: {provider.hotline}"
-    return of.contact or inventory.sites[of.site].contact
+        return f"{provider.name}: {provider.hotline}", of.circuit
+    return of.contact or inventory.sites[of.site].contact, ""
+
+
+def called_after(room: RoomQuality, inventory: Inventory) -> tuple[str, str]:
+    """The same about what a room of a meeting suffered from."""
+    of = inventory.targets.get(room.of)
+    return whom_to_call(of, inventory, room.cause) if of and room.quality in (Quality.CUT, Quality.POOR) else ("", "")

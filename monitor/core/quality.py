@@ -7,7 +7,7 @@ Pure: time comes in with each call.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,7 +18,7 @@ from monitor.core.ledger import Interval, Span
 from monitor.core.model import Cause, Importance, Incident, Observation, Outcome, Role, Session, State
 from monitor.core.readiness import hurt_by_incident
 from monitor.core.seen import CUT
-from monitor.core.words import CONFERENCE_SERVERS
+from monitor.core.words import CONFERENCE_SERVERS, shown_length
 
 JITTER, MOS = "probe_icmp_jitter_seconds", "probe_media_mos"
 CALLS, CALL_LOSS = "room_calls", "room_loss_ratio"
@@ -167,8 +167,8 @@ class RoomQuality:
 
     @property
     def lasting(self) -> timedelta:
-        """For how long in all."""
-        return timedelta(seconds=self.seconds)
+        """For how long in all, as its times are shown."""
+        return sum((shown_length(*each) for each in self.times), timedelta())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,14 +261,14 @@ def with_figures(
     )
 
 
-def alike(rooms: Iterable[RoomQuality]) -> list[list[RoomQuality]]:
-    """Those that were not good, in their order, together those that suffered from the same thing."""
-    found: dict[tuple[Quality, str, str], list[RoomQuality]] = {}
+def alike(rooms: Iterable[RoomQuality], call: Callable[[RoomQuality], Hashable]) -> list[list[RoomQuality]]:
+    """Those that were not good, in their order, together those that suffered from the same thing and whose `call` is the same."""
+    found: dict[tuple[Hashable, ...], list[RoomQuality]] = {}
     for each in rooms:
         if each.quality is not Quality.GOOD:
             cause = each.cause if each.cause in TELLING else None
             of = "" if each.of == each.target and not each.serves else each.of
-            found.setdefault((each.quality, of, cause or ""), []).append(each)
+            found.setdefault((each.quality, of, cause, call(each)), []).append(each)
     return list(found.values())
 
 

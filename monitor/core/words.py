@@ -53,6 +53,11 @@ def dialled(text: str) -> str:
     return longest[:20] if len(longest.lstrip("+")) >= _LEAST_DIGITS else ""
 
 
+def shown_length(since: datetime, until: datetime) -> timedelta:
+    """The length between two moments as they are shown, which is to whole seconds, cut off."""
+    return until.replace(microsecond=0) - since.replace(microsecond=0)
+
+
 _VIETNAMESE = str.maketrans(",.", ".,")
 
 
@@ -76,8 +81,8 @@ class Words:
     """Follows the name of what serves all rooms."""
 
     def lasted(self, since: datetime, until: datetime) -> str:
-        """A span in its two largest units, such as `2 giờ 5 phút`; never negative."""
-        return self.span(until - since)
+        """A span in its two largest units, such as `2 giờ 5 phút`; never negative, and what one gets who subtracts the times as printed."""
+        return self.span(shown_length(since, until))
 
     def span(self, length: timedelta) -> str:
         """The same of a length."""

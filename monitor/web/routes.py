@@ -103,7 +103,9 @@ def make_app(
     app.add_routes([*routes.table(), web.get("/events", feed.show)])
     if mail_acts is not None:
         app.add_routes(acts.ActRoutes(mail_acts, routes.show_act).table())
-    if people is not None:
+    if people is None:
+        app.router.add_route("*", "/desk{any:(/.*)?}", routes.no_desk)
+    else:
         app.add_routes(Desk(people.sign_in, people.acts, routes, people.board).table())
     app.on_response_prepare.append(_guard)
     return app
@@ -287,6 +289,10 @@ class _Routes:
         """The silences in force, each with its form."""
         page = self._board.desk_silences(self._view, _words(request), self._clock(), who=who, signs_out=signs_out)
         return _page(page, self._act_policy, 200)
+
+    async def no_desk(self, request: web.Request) -> web.Response:
+        """Why nobody can act here."""
+        return self.refused(request, "desk_off", 404)
 
     def refused(self, request: web.Request, sentence: str, status: int, why: str = "") -> web.Response:
         """Why something was not done."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from alerts.quality import room_name
 from monitor.core import words as plain
-from monitor.core.advice import SENTENCES
+from monitor.core.advice import SENTENCES, called_after
 from monitor.core.lasthour import EVERY
 from monitor.core.ledger import Interval, Span
 from monitor.core.life import Posted
@@ -102,7 +103,7 @@ def page_of(found: SessionQuality, inventory: Inventory, words: Words) -> Page:
     held, measured = (found.so_far or ends) - begins, timedelta(seconds=found.measured_seconds)
     missing = measured < min(held, ends - begins) * _PART - EVERY  # the point of a minute may be to come
     columns = tuple(dict.fromkeys(key for each in rows.values() for key in each.figures))
-    suffered = alike(found.rooms)
+    suffered = alike(found.rooms, partial(called_after, inventory=inventory))
     return Page(
         groups=tuple(_group(each, rows, inventory, words) for each in suffered[:MAX_GROUPS]), more=sum(map(len, suffered[MAX_GROUPS:])),
         rows=tuple(rows.values()) if columns else (), total=len(found.rooms), columns=columns,
@@ -142,14 +143,11 @@ def _figures(had: Figures, words: Words) -> Collection[tuple[str, str]]:
 
 
 def _group(rooms: Sequence[RoomQuality], rows: Mapping[str, Row], inventory: Inventory, words: Words) -> Group:
-    first = rooms[0]
-    thing = inventory.targets.get(first.of)
-    provider = inventory.providers.get(thing.provider) if thing and (first.of != first.target or first.serves) else None
+    first, (call, circuit) = rooms[0], called_after(rooms[0], inventory)
     return Group(
         quality=first.quality, because=because(first, inventory, words),
         incidents=tuple(dict.fromkeys(each.incident for each in rooms if each.incident)),
-        call=f"{provider.name}: {provider.hotline}" if provider else "",
-        circuit=thing.circuit if thing and provider else "", rooms=tuple(rows[each.target] for each in rooms if each.target in rows), total=len(rooms),
+        call=call, circuit=circuit, rooms=tuple(rows[each.target] for each in rooms if each.target in rows), total=len(rooms),
     )  # fmt: skip
 
 

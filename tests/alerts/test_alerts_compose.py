@@ -248,16 +248,20 @@ def test_a_mail_has_a_plain_sentence_for_those_at_the_commune(changes: Mapping[s
 
 
 @pytest.mark.parametrize(
-    ("language", "act"),
+    ("language", "contact", "act"),
     [
-        ("vi", "VIỆC CẦN LÀM: Thiết bị họp chưa đăng ký được: nhờ người tại chỗ khởi động lại"),
-        ("en", "WHAT TO DO: The endpoint is not registered: let somebody on site restart it"),
+        ("vi", "Bà Hoa", "VIỆC CẦN LÀM: Gọi Bà Hoa, nhờ khởi động lại thiết bị họp rồi xem tên và mật khẩu đăng ký.\n"),
+        ("vi", "", "VIỆC CẦN LÀM: Nhờ người tại chỗ khởi động lại thiết bị họp rồi xem tên và mật khẩu đăng ký.\n"),
+        ("en", "Bà Hoa", "WHAT TO DO: Ask Bà Hoa to restart the endpoint, then to look at its registration name and password.\n"),
+        ("en", "", "WHAT TO DO: Ask somebody on site to restart the endpoint, then to look at its registration name and password.\n"),
     ],
-)
-def test_a_mail_of_a_room_that_is_not_registered_sends_nobody_to_its_cables(language: str, act: str) -> None:
+)  # fmt: skip
+def test_a_mail_of_a_room_that_is_not_registered_sends_nobody_to_its_cables(
+    language: str, contact: str, act: str
+) -> None:
     incident = replace(INCIDENT, root="xa-kim-dong/router", cause=Cause.DEVICE, reason=Reason.NOT_REGISTERED)
     told = notification(Happening.OPENED, replace(ON_CALL, language=language), incident)
-    assert act in part(sent(told), "plain")
+    assert act in part(sent(told, inventory(contact=contact)), "plain").replace("\r", "")
 
 
 @pytest.mark.parametrize(

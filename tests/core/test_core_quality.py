@@ -77,6 +77,11 @@ def test_a_blip_of_which_there_was_no_incident_is_told_of_the_room_itself() -> N
     assert found.seconds == pytest.approx(6)
 
 
+def test_for_how_long_it_was_cut_off_agrees_with_the_times_beside_it() -> None:
+    began, ended = T0 + timedelta(seconds=0.9), T0 + timedelta(seconds=7.1)
+    assert RoomQuality(target=ROOM, times=(Span(began, ended),), seconds=6.2).lasting == timedelta(seconds=7)
+
+
 @pytest.mark.parametrize("way", [ROOM, "a/switch", LINE, "pop/router", "centre/core"])
 def test_what_it_cannot_do_without_makes_it_poor_when_it_is_degraded(way: str) -> None:
     found = went({way: was((0, State.UP), (30, State.DEGRADED), (40, State.UP))}, incident(way, Cause.LINK))

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.core.advice import SENTENCES, advise
-from monitor.core.model import Inventory, Maintenance, Meeting, Provider, Reason, Role, Session
+from monitor.core.advice import SENTENCES, advise, called_after
+from monitor.core.model import Cause, Inventory, Maintenance, Meeting, Provider, Reason, Role, Session
+from monitor.core.quality import Quality, RoomQuality
 from monitor.core.readiness import (
     CRITERIA,
     Outlook,
@@ -229,6 +230,26 @@ def test_nobody_at_a_room_is_called_about_what_stands_elsewhere() -> None:
     assert advise(room, replace(inventory, sites=sites), WORDS["vi"]).call == "pop 0912 345 678"
     sites["pop"] = replace(sites["pop"], contact="")
     assert advise(room, replace(inventory, sites=sites), WORDS["vi"]).call == ""
+
+
+@pytest.mark.parametrize(
+    ("of", "cause", "call"),
+    [
+        ("a/tslcd", Cause.LINK, ("VNPT: 1800 1166", "C-1")),
+        ("a/tslcd", None, ("VNPT: 1800 1166", "C-1")),
+        ("a/tslcd", Cause.POWER, ("Chị Hoa 0912 345 678", "")),
+        (ROOM, Cause.DEVICE, ("Chị Hoa 0912 345 678", "")),
+        (ROOM, None, ("Chị Hoa 0912 345 678", "")),
+        ("pop/router", Cause.SHARED, ("", "")),
+        ("gone/tslcd", Cause.LINK, ("", "")),
+    ],
+)
+def test_after_a_meeting_those_are_named_who_can_do_something_about_the_cause(
+    of: str, cause: Cause | None, call: tuple[str, str]
+) -> None:
+    room = RoomQuality(target=ROOM, quality=Quality.CUT, of=of, cause=cause)
+    assert called_after(room, with_calls(province())) == call
+    assert called_after(replace(room, quality=Quality.UNSEEN), with_calls(province())) == ("", "")
 
 
 def test_a_room_that_is_not_registered_has_its_own_advice() -> None:

@@ -89,6 +89,16 @@ def test_what_a_span_says_is_never_longer_than_it_was_nor_much_shorter(seconds: 
     assert seconds - told < size[parts[1]]
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "says"), [(0.9, 16.1, "16 giây"), (0.1, 15.9, "15 giây"), (0.2, 0.8, "0 giây")]
+)
+def test_a_span_agrees_with_the_moments_printed_beside_it(since: float, until: float, says: str) -> None:
+    began, ended = (T0 + timedelta(seconds=each) for each in (since, until))
+    assert VI.moment(began)[6:8] == "00"
+    assert VI.lasted(began, ended) == says
+    assert int(VI.moment(ended)[6:8]) == int(says.split(maxsplit=1)[0])
+
+
 def test_a_moment_is_told_in_the_time_of_viet_nam() -> None:
     assert VI.moment(T0) == "05:30:00 25/11/2026"
 

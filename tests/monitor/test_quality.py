@@ -116,6 +116,8 @@ async def test_a_day_later_or_where_it_is_not_wanted_nobody_is_told(case: Case, 
 
 
 async def test_the_letter_tells_when_a_room_was_cut_off_and_has_the_figures_of_its_line_attached(case: Case) -> None:
+    site = replace(case.inventory.sites["a"], contact="Chị Hoa 0912 345 678")
+    case.inventory = replace(case.inventory, sites={**case.inventory.sites, "a": site})
     reports = case.reports()
     for minute, (seconds, lost) in enumerate(((0.010, 0.0), (0.030, 0.1), (0.020, 0.2))):
         case.now = BEGINS + minute * MINUTE
@@ -132,7 +134,12 @@ async def test_the_letter_tells_when_a_room_was_cut_off_and_has_the_figures_of_i
     vi, en = await case.letters()
     assert vi.subject == "SAU HỌP 13:00 24/11: 1 phòng bị cắt – Giao ban"
     assert en.subject == "AFTER 13:00 24/11: 1 rooms cut off – Giao ban"
-    assert "BỊ CẮT: a (13:20:00–13:27:00; 7 phút)\n  Do:       thiết bị của phòng họp" in vi.text
+    assert (
+        "BỊ CẮT: a (13:20:00–13:27:00; 7 phút)\n  Do:       thiết bị của phòng họp\n  Gọi:      Chị Hoa 0912 345 678\n"
+        in vi.text
+    )
+    assert "  Call:     Chị Hoa 0912 345 678\n" in en.text
+    assert 'href="tel:0912345678"' in vi.html
     assert "2: 1 bị cắt, 0 không ổn định, 1 tốt" in vi.html
     (table,) = vi.attached
     assert table.name == "weekly-2026-11-24-1300.csv"

@@ -102,6 +102,20 @@ async def test_every_answer_has_the_safe_headers(http: aiohttp.ClientSession, pa
     assert "unsafe" not in policy
 
 
+@pytest.mark.parametrize("path", ["/desk", "/desk/", "/desk/silences", "/desk/incidents/x/take"])
+async def test_where_nobody_can_sign_in_the_desk_says_so_and_how_it_is_switched_on(
+    http: aiohttp.ClientSession, path: str
+) -> None:
+    for language, says in (("", "chưa bật đăng nhập"), ("?lang=en", "sign-in is off")):
+        status, page, _ = await _get(http, path + language)
+        assert status == 404
+        assert says in page
+        assert "docs/settings.md" in page
+    async with http.post(path) as answer:
+        assert answer.status == 404
+    assert (await _get(http, "/desks"))[1] == "404: Not Found"
+
+
 async def test_pages_run_our_script_and_nothing_else(http: aiohttp.ClientSession) -> None:
     for path in ("/", "/wall", "/silences", "/monitor", "/meetings", "/sites/phuong-phu-ly", "/sites/none"):
         *_, answer = await _get(http, path)

@@ -68,7 +68,7 @@ def test_the_page_tells_what_each_room_suffered_from_when_and_how_long(province:
     )
     for fact in (
         "10:00–12:00 23/11/2026", "kết thúc <time", ">1 ngày</time> trước", "1 bị cắt", "1 không ổn định", "1 tốt",
-        "8 phút", "10:20:00–10:27:00, 11:00:00–11:01:00", 'href="/incidents/i-1"', "tel:18001260", "C-xa-kim-dong",
+        "tel:0229000018", "8 phút", "10:20:00–10:27:00, 11:00:00–11:01:00", 'href="/incidents/i-1"', "tel:18001260", "C-xa-kim-dong",
         "5 / 100 %", "4 ms / 250 ms", "0,5 ms", "3,1",
         "Mất gói trong cuộc gọi (thiết bị họp tự báo)", "3,1 / 12 %", f'href="{PAGE}/rooms.csv"',
     ):  # fmt: skip
@@ -76,6 +76,22 @@ def test_the_page_tells_what_each_room_suffered_from_when_and_how_long(province:
     english = Board().session(province, went(province), EN, NOW)
     assert "Cut off: TSLCĐ line – Phường Phủ Lý (" in english
     assert f'href="{PAGE}/rooms.csv?lang=en"' in english
+
+
+def test_rooms_that_failed_by_themselves_stand_together_where_the_same_is_to_be_called(province: Province) -> None:
+    made = went(province)
+    cut = tuple(
+        replace(made.rooms[0], target=f"{site}/router", of=f"{site}/router", cause=None)
+        for site in ("phuong-phu-ly", "xa-kim-dong")
+    )
+    page = Board().session(province, replace(made, rooms=cut), VI, NOW)
+    assert "Bị cắt (2): thiết bị của phòng họp" in page
+    assert page.count("tel:0229000018") == 1
+    sites = province.inventory().sites
+    other = replace(sites["xa-kim-dong"], contact="Ông Nam 0912 345 678")
+    province.settings = replace(province.inventory(), sites={**sites, other.id: other})
+    page = Board().session(province, replace(made, rooms=cut), VI, NOW)
+    assert page.index("tel:0229000018") < page.index("tel:0912345678")
 
 
 def test_figures_that_are_missing_are_said_to_be(province: Province) -> None:
