@@ -14,13 +14,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 CHUNK = 65536
+BACKLOG = 128
+"""Connections that wait to be taken: a browser opens six at once, and who finds no room tries again after a second."""
 
 
 def _pour(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
+    """Until the source has said all, which the sink may still answer, or one of them is gone, and the other waits in vain."""
+    try:
         while data := source.recv(CHUNK):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        for each in (source, sink):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
 
 def _joining(reach: Callable[[], socket.socket]) -> type[socketserver.BaseRequestHandler]:
@@ -37,10 +44,12 @@ def _joining(reach: Callable[[], socket.socket]) -> type[socketserver.BaseReques
 
 class _Loopback(socketserver.ThreadingTCPServer):
     daemon_threads = allow_reuse_address = True
+    request_queue_size = BACKLOG
 
 
 class _Path(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
+    request_queue_size = BACKLOG
 
 
 def _serve(server: socketserver.BaseServer) -> None:

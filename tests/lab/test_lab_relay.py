@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 VIEWED = """
-import socket, sys
+import socket, struct, sys
 from pathlib import Path
 from lab import relay
 
@@ -26,6 +26,11 @@ viewers[0].shutdown(socket.SHUT_WR)
 assert not viewers[1].recv(1)
 viewers[1].close()
 assert not viewers[0].recv(1)
+for goes, stays in (viewers[2:4], reversed(viewers[4:6])):  # one is gone without a farewell: the other need not wait
+    stays.settimeout(10)
+    goes.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    goes.close()
+    assert not stays.recv(1)
 """
 
 
