@@ -34,7 +34,10 @@ _ODD = re.compile(r"[-+]?0[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|[0-9]+(_[0-9]+)+")
 """A number to some readers of YAML, to some of them another one than it looks, and a code to whoever wrote it: text to us."""
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _ENDS = ("'", '"', "}", "]")
-_ODD_SPACE = re.compile(r"(?:^[ -]*|:)([\u00a0\u2007\u202f\u3000])", re.MULTILINE)
+_ODD_SPACE = re.compile(r"^[ -]*(?:[^\s:]+:)?([\u00a0\u2007\u202f\u3000])", re.MULTILINE)
+"""Where the space of YAML belongs: before a key or right behind it. In a text it is none of our business."""
+_CURLY = re.compile(r"[“”„][^“”„]*[“”„]?|[‘’][^‘’]*[‘’]?")
+"""A text that is quoted as a whole; one that begins with a quoted name is a text."""
 _NEED_QUOTES = ("%", "@", "`")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -252,7 +255,7 @@ class _Builder:
             self._quoted = event
         if _CONTROL.search(event.value):
             self._wrong(mark, "a control character in the text", "remove it")
-        if not event.style and event.value[:1] in tuple("“”„‘’"):
+        if not event.style and _CURLY.fullmatch(event.value):
             self._wrong(mark, f"{event.value[0]} is no quote to YAML", "write straight ones: ' or \"")
         top = self._stack[-1] if self._stack else None
         if top is None or isinstance(top.value, list) or top.key is not None:

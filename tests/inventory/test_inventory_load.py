@@ -309,6 +309,11 @@ def test_a_secret_from_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
 # -- YAML ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("text", ["“Sao Vàng” là tên nhà văn hóa", "“A” và “B”", "Nhà “Sao Vàng”", "Tổ 1:\u00a0tầng 2"])
+def test_quotes_and_spaces_within_a_text_are_of_the_text(text: str) -> None:
+    assert yamlfile.parse(f"name: {text}".encode(), "f").value == {"name": text}
+
+
 def test_plain_words_stay_what_the_admin_wrote() -> None:
     source = yamlfile.parse(b"[no, on, 1_000, 12:30:45, 0o17, 0x1F, 1e3, .5, ~, true, 010, =, 2026-11-24]", "f")
     assert source.value == [
