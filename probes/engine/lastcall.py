@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.core.words import LOCAL
 from probes.registry import Metric
@@ -68,6 +68,8 @@ class _Course:
 
 @dataclass(slots=True, kw_only=True)
 class _Call:
+    first: float
+    """Its first read on the monotonic clock: the other one may be set while it runs, of a small machine from 1970 on."""
     began: datetime
     ended: datetime
     courses: dict[str, _Course] = field(default_factory=dict)
@@ -77,7 +79,7 @@ class _Call:
     packets: float = 0.0
 
     def note(self, read: Read, seconds: float) -> None:
-        self.ended = read.now
+        self.began, self.ended = read.now - timedelta(seconds=read.at - self.first), read.now
         for name in (LOSS, JITTER):
             if name in read.values:
                 self.courses.setdefault(name, _Course()).note(read.values[name], seconds)
@@ -139,7 +141,7 @@ class Calls:
                 self._last = self._running
             self._running = None
         if in_call:
-            self._running = self._running or _Call(began=read.now, ended=read.now)
+            self._running = self._running or _Call(first=read.at, began=read.now, ended=read.now)
             self._running.note(read, seconds)
 
     def values(self) -> dict[str, float]:

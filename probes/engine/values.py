@@ -302,7 +302,8 @@ def counters(wanted: Mapping[str, ValueOptions], told: Told, metric: str) -> dic
         how = wanted.get(spot.value)
         if how is None or how.metric != metric or not (how.of or how.rest):
             continue
-        if (pair := _part_and_whole(how, numbers)) is not None:
+        pair = _part_and_whole(how, numbers)
+        if pair is not None and pair[0] >= 0:  # more may be free than there is
             found[spot.value, spot.row] = pair
     return found
 

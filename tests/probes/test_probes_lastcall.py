@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from monitor.core.model import Outcome
-from probes.engine.lastcall import CALLS, JITTER, LAST, LOSS, MOST_COUNTERS, MOST_SECONDS, Calls, Counters, Read
+from probes.engine.lastcall import (
+    CALLS,
+    JITTER,
+    LAST,
+    LOSS,
+    MOST_COUNTERS,
+    MOST_SECONDS,
+    SO_FAR,
+    Calls,
+    Counters,
+    Read,
+)
 from probes.wire import mib
 from tests.probes.agent import Agent, Value, number
 from tests.probes.peers import ask
@@ -84,6 +95,15 @@ def test_a_restart_of_the_monitor_in_the_midst_of_a_call_keeps_what_it_reads_fro
     room.read(1, 0.2)
     room.read(1, 0.0, after=0.01)  # asked again at once: hardly weighs, and does no harm
     assert room.read()[TOTAL_LOSS] == pytest.approx(0.1)
+
+
+def test_a_clock_that_is_set_during_a_call_leaves_it_its_length() -> None:
+    calls = Calls()
+    for at, now, running in ((0.0, datetime(1970, 1, 1, tzinfo=UTC), 1), (60.0, BEGINS, 1), (120.0, BEGINS, 0)):
+        calls.note(Read(at=at, now=now, values={CALLS: running, LOSS: 0.1}, counters={}, rebooted=False))
+    told = calls.values()
+    assert told[f"{LAST}_ended_timestamp_seconds"] == BEGINS.timestamp()
+    assert told[f"{LAST}_began_timestamp_seconds"] == BEGINS.timestamp() - 60
 
 
 def test_a_read_that_does_not_tell_whether_there_is_a_call_ends_none() -> None:
@@ -166,3 +186,15 @@ async def test_what_the_inventory_says_of_a_room_that_tells_nothing_is_no_read_o
     assert result.outcome is Outcome.OK
     assert (result.values[LOSS], result.values[TOTAL_LOSS], result.values[WORST_LOSS]) == pytest.approx((0, 0.04, 0.04))
     assert "lost 4 %, at worst 4 %" in result.evidence
+
+
+async def test_a_room_that_has_more_left_than_there_is_tells_no_loss() -> None:
+    memory: dict[str, Any] = {}
+    up: dict[str, Value] = {mib.SYS_UPTIME: number(99900, 0x43)}
+    values = VALUES | {"loss": {"metric": SO_FAR, "object": f"{COLUMN}.3.0", "of": f"{COLUMN}.4.0", "free": True}}
+    async with Agent(up) as agent:
+        for calls in (1, 0):
+            agent.put({**up, f"{COLUMN}.1.0": number(calls), f"{COLUMN}.3.0": number(10), f"{COLUMN}.4.0": number(4)})
+            result = await ask("snmp", community={"file": "c"}, port=agent.port, values=values, memory=memory)
+    assert result.values[CALLS] == 0
+    assert TOTAL_LOSS not in result.values
