@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from typing import Any
 
 from probes.engine import connection
@@ -13,8 +13,8 @@ from probes.registry import Request
 from probes.wire import http
 
 READ_BYTES = 65536
-SLICE_BYTES = 4096
-"""Taken at a time: of a page in chunks of one byte no slice holds up the loop for long."""
+MOST_PARTS = 512
+"""Taken at a time: a page in chunks of one byte does not hold up the loop for long."""
 
 
 async def parts(
@@ -25,10 +25,9 @@ async def parts(
     while True:
         data = await reader.read(READ_BYTES)
         most -= len(data)
-        for start in range(0, len(data) or 1, SLICE_BYTES):
-            for part in exchange.take(data[start : start + SLICE_BYTES]):
-                yield part
-            if start:
+        for number, part in enumerate(exchange.take(data), 1):
+            yield part
+            if number % MOST_PARTS == 0:
                 await asyncio.sleep(0)
         if sent := exchange.more():
             writer.write(sent)
@@ -52,19 +51,25 @@ class Conversation:
         """Of the server's certificate."""
 
     async def ask(self, asked: http.Asked, what: str) -> tuple[http.Head, bytes]:
-        """One question, with `what` it is for; its answer, unpacked."""
-        if self._connection is None or not self._exchange.reusable:
-            await self.close()
-            opened = connection.connect(self._request, self._request.address, self._port, self._trust)
-            self._connection = await self._stack.enter_async_context(opened)
-            self._exchange = http.Http1(once=False)
-            self.values |= self._connection.values
+        """One question, with `what` it is for; its answer, unpacked.
+
+        A server may close what we keep just as we ask (RFC 9112 section 9.3.1): then it is put once more, so ask nothing that must not be.
+        """
+        if self._connection is not None and self._exchange.reusable:
+            with suppress(http.BrokenOffError, ConnectionError):
+                return await self._put(self._connection, asked, what)
+        await self.close()
+        opened = connection.connect(self._request, self._request.address, self._port, self._trust)
+        self._connection = await self._stack.enter_async_context(opened)
+        self._exchange = http.Http1(once=False)
+        self.values |= self._connection.values
+        return await self._put(self._connection, asked, what)
+
+    async def _put(self, way: Connection, asked: http.Asked, what: str) -> tuple[http.Head, bytes]:
         self._request.doing = what
-        self._connection.writer.write(self._exchange.ask(asked))
+        way.writer.write(self._exchange.ask(asked))
         # Left open it would be closed by a task of its own, in a later turn of the loop.
-        async with aclosing(
-            parts(self._exchange, self._connection.reader, self._connection.writer, self._max_bytes)
-        ) as found:
+        async with aclosing(parts(self._exchange, way.reader, way.writer, self._max_bytes)) as found:
             head = await anext(found)
             assert isinstance(head, http.Head)  # a codec gives no other part first
             body = http.Body(head.headers.get("content-encoding", ""), self._max_bytes)

@@ -88,8 +88,13 @@ class Http1:
 
     @property
     def reusable(self) -> bool:
-        """Whether something else can be asked: the last answer is complete, and the server goes on (RFC 9112 section 9.3)."""
-        return self._connection.our_state is h11.DONE and self._connection.their_state is h11.DONE
+        """Whether something else can be asked: the last answer is complete, and the server goes on (RFC 9112 section 9.3).
+
+        Not behind an answer that more came after: it would be read as the next one (section 9.2).
+        """
+        connection = self._connection
+        complete = connection.our_state is h11.DONE and connection.their_state is h11.DONE
+        return complete and not connection.trailing_data[0]
 
     def ask(self, asked: Asked) -> bytes:
         """The request."""
@@ -171,6 +176,8 @@ class Body:
         """Take some; raises ProtocolError when it cannot be unpacked, TooLargeError beyond the limit."""
         room = self._limit - len(self._found)
         if self._unpack is not None:
+            if self._unpack.eof:
+                return  # zlib keeps what comes behind the end, and copies all of it each time
             try:
                 data = self._unpack.decompress(data, room + 1)
             except zlib.error as error:

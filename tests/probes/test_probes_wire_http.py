@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import time
 from itertools import pairwise
 
 import hpack
@@ -94,6 +95,7 @@ def test_an_answer_that_breaks_off_is_told_from_nonsense(version: str, length: i
         (b"HTTP/1.1 204 No Content\r\nSet-Cookie: a=1; Path=/\r\nset-cookie: b=2\r\n\r\n", True),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\n\r\nok", True),
         (b"HTTP/1.1 204 No Content\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\nConnection: close\r\n\r\n", False),
+        (b"HTTP/1.1 204 No Content\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\n\r\nmore", False),
         (b"HTTP/1.0 204 No Content\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2\r\n\r\n", False),
     ],
 )
@@ -157,6 +159,16 @@ def test_a_body_is_held_against_its_limit_after_unpacking(encoding: str) -> None
     assert exact.whole() == b"x" * 1000
     with pytest.raises(http.TooLargeError):
         http.Body(encoding, 999).add(packed)
+
+
+def test_what_comes_behind_a_packed_page_is_not_kept() -> None:
+    body, more = http.Body("gzip", 16 << 20), bytes(65536)
+    body.add(gzip.compress(b"page"))
+    start = time.process_time()
+    for _ in range(256):
+        body.add(more)
+    assert body.whole() == b"page"
+    assert time.process_time() - start < 0.3
 
 
 # -- frames ------------------------------------------------------------------------------------------------------------
