@@ -91,15 +91,18 @@ class _Visit:
         self.api = APIS[request.options.api]
         self.cookies: dict[str, str] | None = request.memory.get("session") or None
         self.left_over = self.cookies is not None
+        options = request.options
+        self._login = (options.port, options.user, options.password.get_secret_value())
+        self._refused: dict[tuple[int, str, str], float] = request.shared.setdefault("refused", {})
+        """When, of a room: it counts the tries of all our checks together."""
 
     def spare_who_refused(self) -> None:
         """Raises _Refused as long as it would be in vain, or worse, to log in again."""
-        refused: float | None = self.request.memory.get("refused")
-        if refused is not None:
-            wait = refused + REFUSED_SECONDS - asyncio.get_running_loop().time()
+        if self._login in self._refused:
+            wait = self._refused[self._login] + REFUSED_SECONDS - asyncio.get_running_loop().time()
             if wait > 0:
                 raise _Refused(Reason.AUTH, f"the room refused the log-in; it is tried again in {wait / 60:.0f} min")
-            del self.request.memory["refused"]
+            del self._refused[self._login]
 
     async def documents(self, wanted: Collection[str]) -> Mapping[str, Branch]:
         """Those that the room gives; raises _Refused when it gives none, or is none of these."""
@@ -133,6 +136,8 @@ class _Visit:
             await self._log_in()
         head, body = await self._tell(question)
         if head.status != 200 and self.left_over:
+            if head.status not in REFUSALS:  # the room may know it all the same
+                await self.log_out()
             self.request.trace("the session of a run that was cut off is over")
             await self._log_in()
             head, body = await self._tell(question)
@@ -152,7 +157,7 @@ class _Visit:
         if good and self.api.logged_in(body):
             raise _Refused(Reason.PROTOCOL, "the log-in is taken, and opens no session: no cookie is set")
         if good or head.status in REFUSALS:
-            self.request.memory["refused"] = asyncio.get_running_loop().time()
+            self._refused[self._login] = asyncio.get_running_loop().time()
             raise _Refused(Reason.AUTH, f"the room refuses the log-in of {one_line(options.user, 40)}")
         raise _Refused(Reason.STATUS, f"the log-in → {head.status} {one_line(head.phrase, 40)}".strip())
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pydantic
@@ -12,7 +15,7 @@ import pytest
 from monitor.core.model import Outcome, Reason
 from probes import room_api
 from probes.engine.told import METRICS, ToldOptions, measure
-from probes.registry import Result
+from probes.registry import Memory, Result
 from probes.wire import roomos
 from tests.probes.peers import LOOPBACK, TcpPeer, ask, eventually
 from tests.probes.telling import PASSWORD, SESSION, SHIPPED, TOKEN, USER, Telling
@@ -151,16 +154,17 @@ async def test_a_room_whose_history_we_may_not_read_tells_the_rest(telling: Tell
 async def test_who_refused_the_log_in_is_left_alone_for_a_while(
     telling: Telling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memory: dict[str, Any] = {}
-    wrong = {"password": {"file": "wrong"}, "memory": memory}
+    shared = Memory()
+    wrong = {"password": {"file": "wrong"}, "shared": shared}
     await room(telling, "cisco.example", **wrong)
     assert telling.asked() == ["POST /xmlapi/session/begin 401"]
     result = await room(telling, "cisco.example", **wrong)
     assert (result.reason, result.evidence) == (Reason.AUTH, "the room refused the log-in; it is tried again in 10 min")
     assert telling.asked() == []
+    assert (await room(telling, "cisco.example", shared=shared)).outcome is Outcome.OK, "the password was mended"
     monkeypatch.setattr(room_api, "REFUSED_SECONDS", 0.0)
-    assert (await room(telling, "cisco.example", memory=memory)).outcome is Outcome.OK
-    assert memory == {}
+    await room(telling, "cisco.example", **wrong)
+    assert telling.asked() == ["POST /xmlapi/session/begin 401"]
 
 
 async def test_a_session_that_was_cut_off_is_used_and_ended_by_the_next_run(telling: Telling) -> None:
@@ -174,6 +178,58 @@ async def test_a_session_that_the_room_forgot_is_opened_anew(telling: Telling) -
     memory: dict[str, Any] = {"session": {"SessionId": "forgotten"}}
     assert (await room(telling, "cisco.example", memory=memory)).outcome is Outcome.OK
     assert telling.asked() == ["GET /getxml?location=/Status 401 with SessionId=forgotten", BEGIN, STATUS, LAST, END]
+
+
+async def test_a_session_that_was_cut_off_is_ended_where_the_room_may_still_know_it(telling: Telling) -> None:
+    memory: dict[str, Any] = {"session": {"SessionId": SESSION}}
+    await room(telling, "away.example", memory=memory)
+    away = STATUS.replace("200", "302")
+    assert telling.asked() == [away, END, BEGIN, away, LAST, END]
+    assert memory == {}
+
+
+@asynccontextmanager
+async def odd_room(telling: Telling, *, behind: bytes, stays: bool) -> AsyncIterator[int]:
+    """Says more than its answers, or hangs up after each without a word; its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*telling.authority.issue("odd", ["cisco.example"]))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(EOFError, OSError):
+            while asked := await reader.readuntil(b"\r\n\r\n"):
+                if b"getxml" in asked:
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n<Status><Calls>1</Calls></Status>")
+                else:
+                    writer.write(b"HTTP/1.1 204 No Content\r\nSet-Cookie: SessionId=1\r\n\r\n")
+                writer.write(behind)
+                if not stays:
+                    break
+        writer.close()
+
+    async with await asyncio.start_server(serve, LOOPBACK, 0, ssl=context) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("behind", "stays"),
+    [
+        (b"", True),
+        (b"", False),
+        (b"\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n<Status><Calls>9</Calls></Status>", True),
+        (b"x" * 9000, True),
+    ],
+    ids=["good", "hangs up", "empty line", "another answer", "long"],
+)
+async def test_what_comes_behind_an_answer_is_none_to_the_next_question(
+    telling: Telling, behind: bytes, stays: bool
+) -> None:
+    memory: dict[str, Any] = {}
+    calls = {"calls": {"metric": "room_calls", "at": "Status/Calls"}}
+    async with odd_room(telling, behind=behind, stays=stays) as port:
+        result = await room(telling, "cisco.example", port=port, values=calls, memory=memory)
+    assert (result.outcome, tells(result)) == (Outcome.OK, {"calls": 1}), result.evidence
+    assert memory == {}
 
 
 async def test_a_session_that_does_not_end_is_kept_for_the_next_run(telling: Telling) -> None:
