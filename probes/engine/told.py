@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from probes.engine.values import MOST_TAKEN_ROWS, MOST_VALUES, Measured, Take, gather, metrics, within
 from probes.registry import Options
-from probes.wire.branch import Branch, Chain, beside, find
+from probes.wire.branch import Branch, Chain, Known, beside, find
 
 RoomMetric = Literal[
     "snmp_alarms", "room_calls", "room_loss_ratio", "room_last_call_loss_ratio", "room_jitter_seconds",
@@ -87,25 +87,26 @@ def measure(wanted: Mapping[str, ToldOptions], documents: Mapping[str, Branch]) 
     read = {name: how for name, how in wanted.items() if how.document in documents}
     rows: dict[str, dict[str, float]] = {}
     counts: dict[str, int] = {}
+    known: Known = {}
     for name, how in read.items():
-        chains = _chains(how, documents[how.document])
+        chains = _chains(how, documents[how.document], known)
         counts[name] = len(chains)
-        numbers = [value for each in chains if (value := _reckon(how, each)) is not None]
+        numbers = [value for each in chains if (value := _reckon(how, each, known)) is not None]
         taken = numbers if how.take else numbers[:1]
         rows[name] = {str(row) if how.take else "": value for row, value in enumerate(taken)}
     return gather(read, rows, counts)
 
 
-def _chains(how: ToldOptions, document: Branch) -> list[Chain]:
+def _chains(how: ToldOptions, document: Branch, known: Known) -> list[Chain]:
     path = how.at.split("/")
     found = islice(find(document, path), MOST_TAKEN_ROWS)
     if how.only is None:
         return list(found)
     only = how.only.at.split("/")
-    return [each for each in found if beside(each, path, only) in how.only.values]
+    return [each for each in found if beside(each, path, only, known) in how.only.values]
 
 
-def _reckon(how: ToldOptions, chain: Chain) -> float | None:
+def _reckon(how: ToldOptions, chain: Chain, known: Known) -> float | None:
     """The measurement that one row makes; None when the device does not know it."""
     text = chain[-1].text
     if how.states:
@@ -114,7 +115,7 @@ def _reckon(how: ToldOptions, chain: Chain) -> float | None:
     if value is None:
         return None
     if other := how.of or how.rest:
-        second = _number(beside(chain, how.at.split("/"), other.split("/")) or "")
+        second = _number(beside(chain, how.at.split("/"), other.split("/"), known) or "")
         if second is None:
             return None
         whole = second if how.of else second + value

@@ -287,6 +287,8 @@ def gather(
     found: dict[tuple[str, str], tuple[float, bool]] = {}
     for name, how in wanted.items():
         for row, value in _taken(how.take, rows.get(name, {}), counts.get(name)).items():
+            if within(how.metric, value) is None:  # a sum may be none where each of its rows is one
+                continue
             found.setdefault((how.metric, (row or name) if MEASURES[how.metric].label else ""), (value, True))
     if found:  # a device that tells none at all is no room in no call
         for name, how in wanted.items():

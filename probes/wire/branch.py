@@ -68,12 +68,21 @@ def _below(branch: Branch, path: Sequence[str], above: tuple[Branch, ...]) -> It
         yield from _below(each, rest, (*above, each))
 
 
-def beside(chain: Chain, path: Sequence[str], other: Sequence[str]) -> str | None:
-    """The value of another path in the same row as the end of `path`; None when there is none."""
+Known = dict[tuple[int, tuple[str, ...]], str | None]
+"""What was looked up in rows of a tree, by `id` of the row: rows share what is above them, and below that there may be thousands."""
+
+
+def beside(chain: Chain, path: Sequence[str], other: Sequence[str], known: Known) -> str | None:
+    """The value of another path in the same row as the end of `path`, or of that end itself; None when there is none."""
+    if path == other:
+        return chain[-1].text
     shared = 0
     while shared < min(len(path), len(other)) - 1 and path[shared] == other[shared]:
         shared += 1
     if not shared:
         return None
-    found = next(_below(chain[shared - 1], other[shared:], ()), None)
-    return found[-1].text if found else None
+    row, rest = chain[shared - 1], tuple(other[shared:])
+    if (id(row), rest) not in known:
+        found = next(_below(row, rest, ()), None)
+        known[id(row), rest] = found[-1].text if found else None
+    return known[id(row), rest]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -313,6 +314,8 @@ def test_a_value_of_a_document_that_a_make_does_not_have_is_told() -> None:
         ({"take": "sum"}, "<A>3</A><A>4</A><A>x</A>", 7.0),
         ({"take": "count"}, "<A>3</A><A>x</A>", 2.0),
         ({"take": "count"}, "", 0.0),
+        ({"metric": "room_loss_ratio", "take": "sum"}, "<A>0.6</A><A>0.7</A>", None),
+        ({"at": "Status/R/A", "only": {"at": "Status/R/A", "values": ["2"]}}, "<R><A>1</A><A>2</A></R>", 2.0),
         ({"scale": 10}, "<A>3</A>", 30.0),
         ({}, "<A>-1</A>", None),
         ({}, "<A>1e9</A>", None),
@@ -335,6 +338,15 @@ def test_a_measurement_is_made_of_what_is_told(options: dict[str, Any], document
         {"calls": how(**options)}, {"Status": roomos.read("Status", f"<Status>{document}</Status>".encode())}
     )
     assert [each.value for each in told] == ([] if value is None else [pytest.approx(value)])
+
+
+def test_what_stands_beside_many_rows_is_looked_up_once() -> None:
+    rows, wide = b"<R><A>1</A><B>2</B></R>" * 256, b"<X/>" * 9000
+    document = roomos.read("Status", b"<Status>" + rows + wide + b"</Status>")
+    beside = {"of": "Status/X/Y", "only": {"at": "Status/*/Z", "values": ["y"]}}
+    start = time.process_time()
+    assert measure({"calls": how(at="Status/R/A", **beside)}, {"Status": document}) == []
+    assert time.process_time() - start < 0.3
 
 
 def test_its_measurements_are_those_that_rooms_tell_by_snmp() -> None:

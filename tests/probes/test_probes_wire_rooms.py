@@ -42,10 +42,10 @@ def test_a_path_finds_all_rows_in_their_order() -> None:
 
 def test_what_stands_beside_a_value_is_of_its_own_row() -> None:
     rows = list(find(roomos.read("Status", XML), LOSS))
-    assert [beside(each, LOSS, DIRECTION.split("/")) for each in rows] == ["Incoming", "Outgoing", "Incoming"]
-    assert [beside(each, LOSS, [*LOSS[:-1], "Packets"]) for each in rows] == ["97", None, None]
-    assert beside(rows[0], LOSS, ["Other"]) is None
-    assert beside(rows[0], LOSS, ["Status", "Empty"]) == ""
+    assert [beside(each, LOSS, DIRECTION.split("/"), {}) for each in rows] == ["Incoming", "Outgoing", "Incoming"]
+    assert [beside(each, LOSS, [*LOSS[:-1], "Packets"], {}) for each in rows] == ["97", None, None]
+    assert beside(rows[0], LOSS, ["Other"], {}) is None
+    assert beside(rows[0], LOSS, ["Status", "Empty"], {}) == ""
 
 
 def test_a_document_in_json_has_the_name_that_it_is_given() -> None:
