@@ -186,11 +186,11 @@ class Composer:
             subject, text, html = f"commune-monitor: {name}", "\n".join(told) + "\n", ""
         return Letter(id=id_, contact=contact, subject=subject, text=text, html=html, attached=attached)
 
-    def post(self, letter: Letter, now: datetime, answers: str = "") -> EmailMessage:
-        """A letter as it is sent; `answers` is the id of one before."""
+    def post(self, letter: Letter, now: datetime) -> EmailMessage:
+        """A letter as it is sent."""
         message = self._envelope(letter.id, letter.contact, letter.subject, now)
-        if answers:
-            message["In-Reply-To"] = message["References"] = self._message_id(answers)
+        if letter.answers:
+            message["In-Reply-To"] = message["References"] = self._message_id(letter.answers)
         _fill(message, letter.text, letter.html)
         for each in letter.attached:
             major, minor, params = _KINDS[Path(each.name).suffix]

@@ -26,7 +26,18 @@ from monitor.core.quality import Quality, RoomQuality, SessionQuality
 from monitor.core.readiness import Outlook, Readiness, Room
 from monitor.core.words import CONFERENCE_SERVERS, ROOM, Words
 
-LETTERS = ("unwritten", "written", "heartbeat", "missed", "test", "daily", "monthly", "readiness", "quality")
+LETTERS = (
+    "unwritten",
+    "written",
+    "heartbeat",
+    "missed",
+    "test",
+    "daily",
+    "monthly",
+    "readiness",
+    "rooms-changed",
+    "quality",
+)
 """Names of their templates."""
 HURT = 5
 """So many of each role were hurt, each twice as long as the one before."""
@@ -58,16 +69,24 @@ def letters(inventory: Inventory, now: datetime, words: Words, board: str) -> Ma
         "daily": daily.told(day, inventory, words, board),
         "monthly": monthly.told(a_month(inventory, now), inventory, words),
         "readiness": rooms.told(an_outlook(inventory, now), inventory, words, now),
+        "rooms-changed": rooms.told_changes(
+            an_outlook(inventory, now, timedelta(minutes=8)),
+            _before(inventory, now),
+            now - timedelta(minutes=7),
+            inventory,
+            words,
+            now,
+        ),
         "quality": quality.told(a_meeting_held(inventory, now), inventory, words),
     }
 
 
-def an_outlook(inventory: Inventory, now: datetime) -> Outlook:
-    """How ready the rooms of this inventory could be in an hour: a line is cut, one is lossy, one room is off."""
+def an_outlook(inventory: Inventory, now: datetime, ahead: timedelta = timedelta(hours=1)) -> Outlook:
+    """How ready the rooms of this inventory could be for a meeting so far ahead: a line is cut, one is lossy, one room is off."""
     targets = inventory.targets.values()
     places = tuple(each.id for each in targets if each.kind == ROOM) or tuple(each.id for each in targets)[:1]
     lines = {each.site: each for each in reversed(tuple(targets)) if each.role is Role.LINK}  # the first of each
-    begins = now + timedelta(hours=1)
+    begins = now + ahead
     session = Session(begins, begins + timedelta(hours=2), "giao-ban-tuan")
     meeting = Meeting(id=session.meeting, title="Giao ban trực tuyến", rooms=places, sessions=(session,))
     hurt = {
@@ -83,6 +102,12 @@ def an_outlook(inventory: Inventory, now: datetime) -> Outlook:
     served = next((each.id for each in targets if each.kind in CONFERENCE_SERVERS), None)
     servers = (Room(target=served, serves=True),) if served else ()
     return Outlook(meeting=meeting, session=session, rooms=tuple(made), servers=servers)
+
+
+def _before(inventory: Inventory, now: datetime) -> Mapping[str, str]:
+    """What could have been told of them before: the last was off, of the others the line alone was known to be cut."""
+    rooms_known = an_outlook(inventory, now).rooms
+    return {each.target: Readiness.NOT_READY.value for each in (*rooms_known[:1], *rooms_known[3:][-1:])}
 
 
 def a_meeting_held(inventory: Inventory, now: datetime) -> SessionQuality:

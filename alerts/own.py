@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alerts.compose import Composer
@@ -131,7 +131,7 @@ class Emergency:
         first = f"{thread}.0.{told.contact.id}"
         id_ = f"{thread}.{told.mails}.{told.contact.id}"
         letter = self._composer.letter(name, told.contact, id_, given)
-        message = self._composer.post(letter, self._clock(), answers="" if id_ == first else first)
+        message = self._composer.post(replace(letter, answers="" if id_ == first else first), self._clock())
         outcome = await self._mailer.send(message, told.contact.email)
         if outcome.delivery is not Delivery.SENT:
             told.tried = now

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from monitor.core.advice import Advice, advise
+from monitor.core.meetings import IMMINENT
 from monitor.core.model import Contact, Inventory, Meeting, Session
 from monitor.core.readiness import Outlook, Readiness
 from monitor.core.words import LOCAL, Words
 
-LETTER = "readiness"
-"""Name of its template."""
+LETTER, CHANGED = "readiness", "rooms-changed"
+"""Names of the templates: of a report, and of what has changed since the last one before a session."""
+CHANGES_APART = timedelta(minutes=5)
+"""Between two letters about what has changed: rooms that come and go fill nobody's inbox."""
+AFTER_REPORT = timedelta(minutes=1)
+"""No such letter comes sooner after a report."""
+MOST_CHANGES = IMMINENT // CHANGES_APART
+"""Such letters about one session, whatever clocks do."""
+MINUTE = timedelta(minutes=1)
 SHOWN_GROUPS = 25
 SHOWN_NAMES = 12
 """Rooms that are named for one reason; the rest are counted, so that a mail for a whole nation stays one."""
@@ -56,10 +64,25 @@ def due(meeting: Meeting, session: Session, on_duty: Iterable[Contact], now: dat
     before = moment_of(meeting, session, now)
     if before is None:
         return
-    minutes = round(before.total_seconds() / 60)
     for contact in concerned(meeting, on_duty):
-        id_ = f"{LETTER}-{meeting.id}-{session.begins:%Y%m%d%H%M}-{minutes}.{contact.id}"
-        yield Due(id=id_, session=session, contact=contact)
+        yield Due(id=_id(LETTER, session, round(before / MINUTE), contact), session=session, contact=contact)
+
+
+def last_report(meeting: Meeting, session: Session, now: datetime) -> Due | None:
+    """The last report before a session to the owner, when it is time to tell him of what has changed since; else None."""
+    before = min(meeting.reports, default=None)
+    if before is None or meeting.owner is None or not session.begins - min(before, IMMINENT) <= now < session.begins:
+        return None
+    return Due(id=_id(LETTER, session, round(before / MINUTE), meeting.owner), session=session, contact=meeting.owner)
+
+
+def change_ids(report: Due) -> list[str]:
+    """Those of all letters about what has changed since a report, in their order."""
+    return [_id(CHANGED, report.session, number + 1, report.contact) for number in range(MOST_CHANGES)]
+
+
+def _id(name: str, session: Session, number: int, contact: Contact) -> str:
+    return f"{name}-{session.meeting}-{session.begins:%Y%m%d%H%M}-{number}.{contact.id}"
 
 
 def concerned(meeting: Meeting, on_duty: Iterable[Contact]) -> Iterable[Contact]:
@@ -70,9 +93,43 @@ def concerned(meeting: Meeting, on_duty: Iterable[Contact]) -> Iterable[Contact]
     return told.values()
 
 
+def unready(outlook: Outlook) -> dict[str, str]:
+    """How ready each is that is not, by target: what a later letter needs to know of this one."""
+    needed = (*outlook.servers, *outlook.rooms)
+    return {each.target: each.readiness.value for each in needed if each.readiness is not Readiness.READY}
+
+
+def changed(outlook: Outlook, said: Mapping[str, str]) -> Outlook:
+    """The same with those alone of which a letter said something else."""
+    servers, rooms = (
+        tuple(each for each in those if each.readiness != said.get(each.target, Readiness.READY))
+        for those in (outlook.servers, outlook.rooms)
+    )
+    return replace(outlook, servers=servers, rooms=rooms)
+
+
+def told_changes(
+    outlook: Outlook, said: Mapping[str, str], since: datetime, inventory: Inventory, words: Words, now: datetime
+) -> dict[str, object]:
+    """What the template of changes is given: all of a report, but the groups of what has changed since one that said this."""
+    anew = changed(outlook, said)
+    names: dict[Readiness, list[str]] = {each: [] for each in Readiness}
+    for each in (*anew.servers, *anew.rooms):
+        target = inventory.targets[each.target]
+        names[each.readiness].append(words.hurt_room(target, inventory.sites[target.site], each.target))
+    return {
+        **told(outlook, inventory, words, now),
+        **_shown(anew, inventory, words),
+        "since": f"{since.astimezone(LOCAL):%H:%M}",
+        "now_not_ready": tuple(names[Readiness.NOT_READY]),
+        "now_at_risk": tuple(names[Readiness.AT_RISK]),
+        "now_ready": tuple(names[Readiness.READY]),
+        "shown": SHOWN_NAMES,
+    }
+
+
 def told(outlook: Outlook, inventory: Inventory, words: Words, now: datetime) -> dict[str, object]:
     """What the template is given."""
-    groups = tuple(_groups(outlook, inventory, words))
     begins, counts = outlook.session.begins.astimezone(LOCAL), outlook.counts()
     servers = {each: tuple(_names(outlook, each, inventory, words)) for each in Readiness}
     today = begins.date() == now.astimezone(LOCAL).date()
@@ -90,9 +147,14 @@ def told(outlook: Outlook, inventory: Inventory, words: Words, now: datetime) ->
         "servers_not_ready": servers[Readiness.NOT_READY],
         "servers_at_risk": servers[Readiness.AT_RISK],
         "servers_ready": servers[Readiness.READY],
-        "groups": groups[:SHOWN_GROUPS],
-        "more": sum(len(each.names) + each.more for each in groups[SHOWN_GROUPS:]),
+        **_shown(outlook, inventory, words),
     }
+
+
+def _shown(outlook: Outlook, inventory: Inventory, words: Words) -> dict[str, object]:
+    groups = tuple(_groups(outlook, inventory, words))
+    more = sum(len(each.names) + each.more for each in groups[SHOWN_GROUPS:])
+    return {"groups": groups[:SHOWN_GROUPS], "more": more}
 
 
 def _names(outlook: Outlook, readiness: Readiness, inventory: Inventory, words: Words) -> Iterator[str]:

@@ -47,11 +47,12 @@ def life_of(connection: sa.Connection, incident: str) -> Life | None:
 def posted(connection: sa.Connection, meeting: str, begins: datetime) -> tuple[Posted, ...]:
     """The mails about a session of a meeting, oldest first."""
     head = f"{meeting}-{begins.astimezone(UTC):%Y%m%d%H%M}"
-    before, after = f"{rooms.LETTER}-{head}-", f"{quality.LETTER}-{head}."
-    ours = sa.or_(*(OUTBOX.c.id.startswith(each, autoescape=True) for each in (before, after)))
+    before, changed = f"{rooms.LETTER}-{head}-", f"{rooms.CHANGED}-{head}-"
+    beginnings = (before, changed, f"{quality.LETTER}-{head}.")
+    ours = sa.or_(*(OUTBOX.c.id.startswith(each, autoescape=True) for each in beginnings))
     letters = sa.select(OUTBOX).where(OUTBOX.c.thread == "", ours)  # about no incident
     rows = connection.execute(letters.order_by(OUTBOX.c.seq).limit(MAX_HISTORY)).mappings()
-    return tuple(_posted(row, before) for row in rows)
+    return tuple(replace(_posted(row, before), changed=row["id"].startswith(changed)) for row in rows)
 
 
 def _posted(row: Any, before: str) -> Posted:

@@ -210,6 +210,14 @@ class MailQueue:
         query = sa.select(OUTBOX.c.id).where(OUTBOX.c.id.in_(ids))
         return set(await self._database.run("told", lambda connection: connection.scalars(query).all()))
 
+    async def letters(self, ids: Collection[str]) -> Sequence[tuple[datetime, Letter]]:
+        """Those of these letters that were written, in that order, and when."""
+        query = sa.select(OUTBOX.c.queued_at, OUTBOX.c.body).where(OUTBOX.c.thread == LETTERS, OUTBOX.c.id.in_(ids))
+        rows = await self._database.run(
+            "told", lambda connection: connection.execute(query.order_by(OUTBOX.c.seq)).all()
+        )
+        return [(datetime.fromisoformat(at), letter_json.validate_json(body)) for at, body in rows]
+
     async def last(self, every: str, contact: str) -> datetime | None:
         """When the last daily or monthly summary of a contact was written."""
         mine = OUTBOX.c.id.startswith(f"{every}-", autoescape=True)

@@ -7,12 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, partial
+from typing import Protocol
 
 from alerts.compose import Composer
-from alerts.rooms import LETTER, Due, due, told
+from alerts.rooms import (
+    AFTER_REPORT,
+    CHANGED,
+    CHANGES_APART,
+    LETTER,
+    Due,
+    change_ids,
+    changed,
+    due,
+    last_report,
+    told,
+    told_changes,
+    unready,
+)
 from monitor.core.graph import Graph
 from monitor.core.meetings import Calendar
 from monitor.core.model import Check, Contact, Held, Incident, Inventory, Letter, Meeting, Session
@@ -139,6 +154,27 @@ def soon(found: Iterable[Outlook], now: datetime) -> dict[str, Outlook]:
     return first
 
 
+class KeptLetters(Letters, Protocol):
+    """Where they can be read again."""
+
+    async def letters(self, ids: Collection[str]) -> Sequence[tuple[datetime, Letter]]:
+        """Those of these that were written, in that order, and when."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The last that the owner of a meeting was told of its rooms before a session."""
+
+    at: datetime
+    unready: Mapping[str, str]
+    changes: int
+    """Letters about what has changed; 0: it was the report itself."""
+
+    def waits(self, now: datetime) -> bool:
+        """Whether it is too early for another; one from a clock that was ahead keeps nothing back."""
+        return timedelta(0) <= now - self.at < (CHANGES_APART if self.changes else AFTER_REPORT)
+
+
 class ReadinessReports:
     """Looks which meetings come, has their rooms asked, and writes the reports."""
 
@@ -148,7 +184,7 @@ class ReadinessReports:
         outlooks: Outlooks,
         inventory: Callable[[], Inventory],
         graph: Callable[[], Graph],
-        letters: Letters,
+        letters: KeptLetters,
         composer: Composer,
         on_duty: Callable[[], Sequence[Contact]],
         recheck: Callable[[str], None],
@@ -159,6 +195,9 @@ class ReadinessReports:
         """`recheck` asks a check anew, and has those wait for each other that load the line; `written` is told of what is to be sent."""
         self._outlooks, self._inventory, self._graph = outlooks, inventory, graph
         self._once, self._composer, self._on_duty = Once(letters, written), composer, on_duty
+        self._letters, self._written = letters, written
+        self._said: dict[str, _Said] = {}
+        """By the id of the last report before a session; what is not here is in the database."""
         self._recheck, self._loads_the_line, self._clock = recheck, loads_the_line, clock
         self._asked: set[tuple[Session, timedelta]] = set()
         """Sessions and moments for which the rooms were asked."""
@@ -189,6 +228,7 @@ class ReadinessReports:
             self._plan(session, now)
         try:
             await self._tell(sessions, now)
+            await self._tell_changes(sessions, now)
         except StoreError as error:
             log.error("reports before meetings could not be written, tried again soon: %s", error)  # noqa: TRY400
         except Exception:
@@ -261,4 +301,36 @@ class ReadinessReports:
 
     def _letter(self, wanted: Due, found: Outlook, inventory: Inventory, now: datetime) -> Letter:
         given = told(found, inventory, WORDS[wanted.contact.language], now)
-        return self._composer.letter(LETTER, wanted.contact, wanted.id, given)
+        return replace(self._composer.letter(LETTER, wanted.contact, wanted.id, given), said=unready(found))
+
+    async def _tell_changes(self, sessions: Sequence[Session], now: datetime) -> None:
+        """Tell owners what has changed since the last report, or since they were told of that."""
+        inventory = self._inventory()
+        reports = [each for one in sessions if (each := last_report(inventory.meetings[one.meeting], one, now))]
+        self._said = {each.id: said for each in reports if (said := await self._last_said(each)) is not None}
+        open_ = [each for each in reports if each.id in self._said and not self._said[each.id].waits(now)]
+        found = await self._outlooks.look([each.session for each in open_]) if open_ else ()
+        for report, look in zip(open_, found, strict=True):
+            said, ids = self._said[report.id], change_ids(report)
+            anew = changed(look, said.unready)
+            if (anew.servers or anew.rooms) and said.changes < len(ids):
+                wanted = replace(report, id=ids[said.changes])
+                letter = await asyncio.to_thread(self._change, wanted, report.id, said, look, inventory, now)
+                await self._letters.write([letter], now)
+                self._said[report.id] = _Said(now, letter.said, said.changes + 1)
+                log.info("written: %s", letter.id)
+                self._written()
+
+    async def _last_said(self, report: Due) -> _Said | None:
+        """None: the report was never written."""
+        if report.id in self._said:
+            return self._said[report.id]
+        found = await self._letters.letters([report.id, *change_ids(report)])
+        return _Said(found[-1][0], found[-1][1].said, len(found) - 1) if found and found[0][1].id == report.id else None
+
+    def _change(
+        self, wanted: Due, answers: str, said: _Said, found: Outlook, inventory: Inventory, now: datetime
+    ) -> Letter:
+        given = told_changes(found, said.unready, said.at, inventory, WORDS[wanted.contact.language], now)
+        letter = self._composer.letter(CHANGED, wanted.contact, wanted.id, given)
+        return replace(letter, answers=answers, said=unready(found))

@@ -151,7 +151,6 @@ def advise(room: Room, inventory: Inventory, words: Words) -> Advice:
     served = (f"{room.because}/serves",) if room.serves else ()
     sentence = next((said.because[each] for each in (*served, room.because) if each in said.because), room.because)
     narrower = (of.role.value if of else "", room.reason, room.says)
-    call, circuit = whom_to_call(of or target, inventory) if room.readiness is not Readiness.READY else ("", "")
     keys = (*served, *(f"{room.because}/{each}" for each in narrower), room.because)
     return Advice(
         target=room.target,
@@ -160,8 +159,8 @@ def advise(room: Room, inventory: Inventory, words: Words) -> Advice:
         says=said.readiness[room.readiness],
         why=sentence.format(name=_named(of, target, inventory, words), trouble=words.trouble(room.reason, room.says)),
         todo=next(filter(None, (said.todo.get(each) for each in keys)), ""),
-        call=call,
-        circuit=circuit,
+        call=whom_to_call(of or target, inventory)[0] if room.readiness is not Readiness.READY else "",
+        circuit=of.circuit if of else "",
         incident=room.incident,
     )
 

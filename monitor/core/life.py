@@ -32,10 +32,12 @@ class Posted:
 
     to: str
     before: timedelta | None
-    """How long before the session it told of its rooms; None: how it went, after it."""
+    """How long before the session it told of its rooms; None: what had changed since then, or how it went, after it."""
     at: datetime
     status: str
     sent: datetime | None = None
+    changed: bool = False
+    """It told what had changed since the last report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -660,3 +660,7 @@ class Letter:
     html: str
     """Empty: it has none."""
     attached: tuple[Attached, ...] = ()
+    answers: str = ""
+    """Id of the letter in whose thread it stands; empty: it begins one."""
+    said: Mapping[str, str] = field(default_factory=dict)
+    """Of a letter about rooms: how ready each target is that is not, so that a later one can tell what has changed."""

@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -90,23 +91,36 @@ LETTERS = {State.DEGRADED: "!", State.DOWN: "×", State.UNREACHABLE: "–", Stat
 """What stands in the shapes of the map."""
 
 
+@cache
+def _compiled() -> Environment:
+    """The templates, all compiled: the first view of a page would hold up the event loop for that, 0.1 s of a large one.
+
+    They stay so while the files change: those of a newer version want newer code.
+    """
+    made = Environment(
+        loader=PackageLoader("monitor.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters.update(
+        clip=clip, short=short_name, dialled=dialled, unbroken=unbroken, machine=machine_time, fitting=fitting
+    )
+    made.globals["periods"] = tuple(PERIODS)
+    for name in made.list_templates():
+        made.get_template(name)
+    return made
+
+
 class Board:
     """Renders the pages."""
 
     def __init__(self, grafana: str = "", *, desk: bool = False) -> None:
         """`grafana` is the address of Grafana, or empty; `desk`: people can sign in and act, and pages lead there."""
         self._grafana, self._desk = grafana.rstrip("/"), desk
-        self._pages = Environment(
-            loader=PackageLoader("monitor.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._pages.filters.update(
-            clip=clip, short=short_name, dialled=dialled, unbroken=unbroken, machine=machine_time, fitting=fitting
-        )
-        self._pages.globals["periods"] = tuple(PERIODS)
+        self._pages = _compiled()
         styles = [self._pages.get_template(name).render() for name in ("style.css", "wall.css", "pages.css")]
         self.style_hashes = [_sha256(each) for each in styles]
         """For the content security policy: these style sheets and no other."""

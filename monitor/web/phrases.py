@@ -116,6 +116,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "all_meetings": "Tất cả cuộc họp",
         "session_mails": "Thư về buổi họp này",
         "mail_before": "Phòng họp sẵn sàng chưa, {span} trước giờ họp",
+        "mail_changed": "Thay đổi từ báo cáo cuối trước giờ họp",
         "mail_after": "Kết quả sau họp",
     },
     "en": {
@@ -226,6 +227,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
         "all_meetings": "All meetings",
         "session_mails": "Mails about this session",
         "mail_before": "Which rooms are ready, {span} before it",
+        "mail_changed": "What changed since the last report before it",
         "mail_after": "How it went",
     },
 }

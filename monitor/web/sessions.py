@@ -165,17 +165,12 @@ def because(room: RoomQuality, inventory: Inventory, words: plain.Words) -> str:
 
 def mails_of(mails: Sequence[Posted], words: Words) -> list[tuple[datetime, str, tuple[str, ...]]]:
     """What was mailed when, and to whom it came; mails of the same moment are one."""
-    phrases, together = PHRASES[words.language], dict[tuple[datetime, timedelta | None], list[Posted]]()
+    phrases, together = PHRASES[words.language], dict[tuple[datetime, str], list[Posted]]()
     for each in mails:
-        together.setdefault((each.at, each.before), []).append(each)
-    return [
-        (
-            at,
-            phrases["mail_after"] if before is None else phrases["mail_before"].format(span=words.span(before)),
-            tuple(delivered(those, words)),
-        )
-        for (at, before), those in together.items()
-    ]
+        key = "mail_changed" if each.changed else "mail_after" if each.before is None else "mail_before"
+        said = phrases[key].format(span=words.span(each.before or timedelta()))
+        together.setdefault((each.at, said), []).append(each)
+    return [(at, said, tuple(delivered(those, words))) for (at, said), those in together.items()]
 
 
 # -- the API ---------------------------------------------------------------------------------------------------------------

@@ -118,10 +118,12 @@ async def test_the_mails_about_a_session_are_found_and_no_others(store: Store, a
     ids = [
         f"readiness-weekly-{stamp}-60.hai", f"quality-weekly-{stamp}.hai", f"quality-weekly-2-{stamp}.hai",
         "quality-weekly-202001010000.hai", f"readiness-weekl-{stamp}-60.hai",
+        f"rooms-changed-weekly-{stamp}-1.hai", f"rooms-changed-weekly-2-{stamp}-1.hai",
     ]  # fmt: skip
     await store.mails.write([replace(LETTER, id=each) for each in ids], NOW)
     await store.mails.sent(ids[1], NOW + HOUR, "taken")
     assert await archive.posted("weekly", FOUND.session.begins.astimezone(LOCAL)) == (
         Posted(to=ON_CALL.name, before=HOUR, at=NOW, status="queued"),
         Posted(to=ON_CALL.name, before=None, at=NOW, status="sent", sent=NOW + HOUR),
+        Posted(to=ON_CALL.name, before=None, at=NOW, status="queued", changed=True),
     )

@@ -153,6 +153,127 @@ async def test_the_mail_says_what_is_not_ready_first_why_and_what_to_do(case: Ca
     assert '/meetings"' in vi.html
 
 
+CHANGED = [f"rooms-changed-weekly-202611251100-{number}.owner.weekly" for number in range(1, 13)]
+
+
+def changes(file: Path) -> list[object]:
+    return [each for each in written(file) if str(each).startswith("rooms-changed")]
+
+
+async def at(case: Case, before: timedelta, reports: ReadinessReports | None = None) -> None:
+    case.now = BEGINS - before
+    await (reports or case.reports()).look()
+
+
+async def test_the_owner_is_told_in_the_thread_of_the_last_report_what_has_changed_since(case: Case) -> None:
+    case.turn(State.DOWN, "b/vc-endpoint")
+    await at(case, HOUR)
+    report = (await letters(case))[0]
+    case.turn(State.UP, "b/vc-endpoint")
+    case.turn(State.DOWN, "a/vc-endpoint")
+    await at(case, 40 * MINUTE)
+    await case.store.mails.sent(report.id, case.now, "250")
+    await case.store.mails.sent(report.id.replace("owner.weekly", "hai"), case.now, "250")
+    (told,) = await letters(case)
+    assert (told.id, told.contact.id, told.answers) == (CHANGED[0], OWNER.id, report.id)
+    assert told.subject == "HỌP 18:00: 1 chưa sẵn sàng, 1 đã sẵn sàng – Giao ban"
+    assert "Thay đổi từ thư lúc 17:00, còn 40 phút đến giờ họp:\n\nĐÃ SẴN SÀNG: b\n" in told.text
+    assert "CHƯA SẴN SÀNG: a\n  Lý do:    phòng họp không kết nối được" in told.text
+    assert "Phòng họp:  2: hiện 1 chưa sẵn sàng, 0 có nguy cơ, 1 sẵn sàng" in told.text
+    assert '/meetings" class="link"' in told.html
+    mail = composer().post(told, case.now)
+    assert mail["In-Reply-To"] == mail["References"] == composer().post(report, case.now)["Message-ID"]
+
+
+async def test_what_changes_is_told_once_over_restarts_and_not_what_was_known(case: Case, file: Path) -> None:
+    case.turn(State.DOWN, "b/vc-endpoint")
+    await at(case, HOUR)
+    reports = case.reports()
+    await at(case, 50 * MINUTE, reports)
+    assert changes(file) == [], "as it was told"
+    case.turn(State.UP, "b/vc-endpoint")
+    for minutes in (40, 40, 39, 30):
+        await at(case, minutes * MINUTE, reports)
+        await at(case, minutes * MINUTE)
+    assert changes(file) == CHANGED[:1]
+    case.turn(State.DEGRADED, "b/vc-endpoint")
+    await at(case, 20 * MINUTE)
+    await at(case, 10 * MINUTE, reports)
+    assert changes(file) == CHANGED[:2]
+    case.turn(State.UP, "b/vc-endpoint")
+    await at(case, timedelta())
+    assert changes(file) == CHANGED[:2], "it has begun"
+
+
+async def test_rooms_that_come_and_go_are_one_mail_in_five_minutes_and_none_right_after_the_report(
+    case: Case, file: Path
+) -> None:
+    reports, seen = case.reports(), list[float]()
+    for seconds in range(0, 1200, 15):
+        case.turn(State.UP if seconds % 30 else State.DOWN, "b/vc-endpoint")
+        before = len(changes(file))
+        await at(case, HOUR - seconds * timedelta(seconds=1), reports)
+        seen += [seconds] * (len(changes(file)) - before)
+    assert seen == [75, 390, 705, 1020], "a quarter of a minute later where it was as told just then"
+
+
+async def test_what_was_there_and_gone_between_two_mails_is_not_told(case: Case, file: Path) -> None:
+    await at(case, HOUR)
+    case.turn(State.DOWN, "b/vc-endpoint")
+    await at(case, HOUR - timedelta(seconds=30))
+    case.turn(State.UP, "b/vc-endpoint")
+    await at(case, HOUR - 2 * MINUTE)
+    assert changes(file) == []
+
+
+async def test_a_report_of_the_day_before_is_brought_up_to_date_in_the_last_hour_and_only_for_the_owner(
+    case: Case, file: Path
+) -> None:
+    case.inventory = replace(case.inventory, meetings={"weekly": meeting(reports=[24 * HOUR])})
+    await at(case, 24 * HOUR)
+    case.turn(State.DOWN, "b/vc-endpoint")
+    await at(case, HOUR + MINUTE)
+    assert changes(file) == []
+    await at(case, HOUR)
+    assert changes(file) == CHANGED[:1]
+    for minutes in range(59, 0, -1):
+        case.turn(State.UP if minutes % 2 else State.DOWN, "b/vc-endpoint")
+        await at(case, minutes * MINUTE)
+    assert 5 < len(changes(file)) <= len(CHANGED)
+
+
+async def test_a_clock_that_was_ahead_keeps_no_change_back(case: Case, file: Path) -> None:
+    await at(case, timedelta(seconds=5))
+    case.turn(State.DOWN, "b/vc-endpoint")
+    await at(case, 50 * MINUTE)
+    await at(case, 40 * MINUTE)
+    assert changes(file) == CHANGED[:1]
+    assert rows(file, f"SELECT body FROM outbox WHERE id = '{CHANGED[0]}'")[0][0].count(
+        "HỌP 18:00: b chưa sẵn sàng – Giao ban"
+    )
+
+
+async def test_a_meeting_without_owner_has_nobody_to_be_told_of_changes(case: Case, file: Path) -> None:
+    case.inventory = replace(case.inventory, meetings={"weekly": replace(meeting(), owner=None)})
+    await at(case, HOUR)
+    case.turn(State.DOWN, "b/vc-endpoint")
+    await at(case, 40 * MINUTE)
+    assert changes(file) == []
+
+
+async def test_when_a_change_cannot_be_written_it_is_told_as_soon_as_it_can(case: Case, file: Path) -> None:
+    reports = case.reports()
+    await at(case, HOUR, reports)
+    case.turn(State.DOWN, "b/vc-endpoint")
+    case.store.close()
+    await at(case, 40 * MINUTE, reports)
+    assert changes(file) == []
+    case.store = Store(str(file))
+    await at(case, 40 * MINUTE)
+    assert changes(file) == CHANGED[:1]
+    case.store.close()
+
+
 async def test_the_mail_names_the_circuit_that_the_provider_asks_for(case: Case) -> None:
     case.now, line = BEGINS - HOUR, replace(case.inventory.targets["b/tslcd"], circuit="NB-7")
     case.inventory = checked(replace(case.inventory, targets={**case.inventory.targets, line.id: line}))

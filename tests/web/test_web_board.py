@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import aiohttp
+import jinja2
 import pytest
 
 from monitor.core.life import Life
@@ -501,3 +502,16 @@ async def test_who_has_it_is_on_the_wall_the_site_and_the_incident(
     async with http.get(f"/api/v1/incidents/{case.id}") as response:
         found = (await response.json())["acknowledged"]
     assert found == {"by": "Hoa (root)", "at": "2026-11-24T05:00:00Z", "note": "Đã gọi <VNPT>"}
+
+
+def test_no_page_compiles_a_template_when_it_is_looked_at(province: Province, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Board()
+
+    def compiles(*_: object, **__: object) -> None:
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(jinja2.Environment, "compile", compiles)
+    assert board.overview(province, VI, NOW)
+    assert board.wall(province, VI, NOW)
+    assert board.site(province, "phuong-phu-ly", VI, NOW)
+    assert board.missing(province, "no_page", VI, NOW)

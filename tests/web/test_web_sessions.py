@@ -196,11 +196,13 @@ async def test_the_mails_about_it_are_told_with_what_became_of_them(
     province.mails = [
         Posted(to="Văn phòng", before=HOUR, at=at, status="sent", sent=at + MINUTE),
         Posted(to=EVIL, before=HOUR, at=at, status="failed"),
+        Posted(to="Văn phòng", before=None, at=at + 5 * MINUTE, status="queued", changed=True),
         Posted(to="Văn phòng", before=None, at=SESSION.ends + 3 * MINUTE, status="deferred"),
     ]
     page = await text(http, f"{PAGE}?lang=en")
     for fact in (
         "Which rooms are ready, 1 h before it",
+        "What changed since the last report before it",
         "sent: Văn phòng 09:01:00",
         "How it went",
         "could not be delivered: &lt;script",
