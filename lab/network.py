@@ -78,6 +78,11 @@ def raise_network(names: Path) -> None:
     run("ip", "-n", "gw", "link", "add", "wan0", "type", "veth", "peer", "name", "gw0", "netns", "field")
     for port in ("wan1", "lan1", "uplink1"):  # what the agents tell of
         run("ip", "-n", "field", "link", "add", port, "type", "veth", "peer", "name", f"far-{port}")
+        # It looks for a router each 5 s for ever (RFC 4861 section 6.3.7): a port that carries nothing has no error ratio.
+        _sysctl(
+            "field",
+            *(f"net.ipv6.conf.{port}.router_solicitation{each}" for each in ("s=-1", "_interval=5", "_max_interval=5")),
+        )
         run("ip", "-n", "field", "link", "set", port, "up")
         run("ip", "-n", "field", "link", "set", f"far-{port}", "up")
     run("ip", "addr", "add", f"{MONITOR}/24", "dev", "up0")
