@@ -231,19 +231,13 @@ async def _answer(
     parts: AsyncIterator[http.Part], request: Request[HttpOptions], laps: Laps
 ) -> tuple[http.Head, bytes]:
     options = request.options
-    head = await anext(parts)
-    assert isinstance(head, http.Head)  # a codec gives no other part first
+    head = await conversation.head_of(parts)
     laps.lap("processing")
     request.trace(f"{head.status} {one_line(head.phrase)}")
     if _leads_on(head, options):
         return head, b""
     request.doing = "the rest of the page"
-    body = http.Body(head.headers.get("content-encoding", ""), options.max_bytes)
-    async for part in parts:
-        if isinstance(part, http.End):
-            break
-        assert isinstance(part, bytes)
-        body.add(part)
+    body = await conversation.body_of(parts, head, options.max_bytes)
     laps.lap("transfer")
     return head, body.whole()
 

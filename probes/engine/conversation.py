@@ -35,6 +35,24 @@ async def parts(
             raise http.TooLargeError(f"more than {2 * max_bytes + http.MAX_HEAD_BYTES} bytes and still no end")
 
 
+async def head_of(found: AsyncIterator[http.Part]) -> http.Head:
+    """The first part."""
+    head = await anext(found)
+    assert isinstance(head, http.Head)  # a codec gives no other part first
+    return head
+
+
+async def body_of(found: AsyncIterator[http.Part], head: http.Head, max_bytes: int) -> http.Body:
+    """All that comes behind the head. Raises http.ProtocolError, http.TooLargeError."""
+    body = http.Body(head.headers.get("content-encoding", ""), max_bytes)
+    async for part in found:
+        if isinstance(part, http.End):
+            break
+        assert isinstance(part, bytes)
+        body.add(part)
+    return body
+
+
 class Conversation:
     """Questions to one server, one after the other, over one connection for as long as the server keeps it.
 
@@ -70,14 +88,8 @@ class Conversation:
         way.writer.write(self._exchange.ask(asked))
         # Left open it would be closed by a task of its own, in a later turn of the loop.
         async with aclosing(parts(self._exchange, way.reader, way.writer, self._max_bytes)) as found:
-            head = await anext(found)
-            assert isinstance(head, http.Head)  # a codec gives no other part first
-            body = http.Body(head.headers.get("content-encoding", ""), self._max_bytes)
-            async for part in found:
-                if isinstance(part, http.End):
-                    break
-                assert isinstance(part, bytes)
-                body.add(part)
+            head = await head_of(found)
+            body = await body_of(found, head, self._max_bytes)
         return head, body.whole()
 
     async def close(self) -> None:
