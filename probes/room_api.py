@@ -20,6 +20,7 @@ from monitor.core.model import Reason
 from probes.engine import connection, told
 from probes.engine.connection import TrustOptions, UntrustedError
 from probes.engine.conversation import Conversation, conversation
+from probes.engine.values import sayings
 from probes.registry import Request, Result, Secret, failed, ok, probe
 from probes.wire import branch, http, roomos, videoos
 from probes.wire.branch import Branch
@@ -239,5 +240,4 @@ async def _visit(request: Request[RoomApiOptions], talk: Conversation) -> Result
     values = talk.values | {each.key: each.value for each in measured}
     if not measured:
         return failed(Reason.CONTENT, one_line(f"the room tells none of {', '.join(options.values)}"), values)
-    sayings = [str(each) for each in measured if each.metric != "snmp_alarms" or each.value]
-    return ok(one_line("; ".join(sayings), 300), **values)
+    return ok(one_line("; ".join(sayings(measured)), 300), **values)

@@ -409,7 +409,7 @@ def _measure_values(
     """What the inventory named into `measured`, and of a room its last call; as sayings, that first, for pages cut what is long."""
     own = {each.key: each.value for each in told}
     measured |= own
-    sayings = [str(each) for each in told if each.metric != "snmp_alarms" or each.value]
+    sayings = vendor.sayings(told)
     if all(each.metric != lastcall.CALLS for each in request.options.values.values()):
         return sayings
     calls: lastcall.Calls = request.memory.setdefault("calls", lastcall.Calls())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from itertools import islice
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -17,7 +17,7 @@ RoomMetric = Literal[
     "snmp_alarms", "room_calls", "room_loss_ratio", "room_last_call_loss_ratio", "room_jitter_seconds",
     "room_camera_faults", "room_microphone_faults", "room_muted", "room_unregistered",
 ]  # fmt: skip
-METRICS = metrics(RoomMetric.__args__)  # type: ignore[attr-defined]
+METRICS = metrics(get_args(RoomMetric))
 _PATH = re.compile(r"[A-Za-z_][\w.-]*(/([A-Za-z_][\w.-]*|\*))*")
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,17})?", re.ASCII)
 

@@ -73,12 +73,11 @@ MEASURES: Mapping[str, _Measure] = {
 """Which measurements a value can be."""
 MetricName = Literal[
     "snmp_cpu_ratio", "snmp_memory_ratio", "snmp_disk_ratio", "snmp_temperature_celsius", "snmp_supply_ratio",
-    "snmp_poe_ratio", "snmp_wireless_clients", "snmp_alarms", "room_calls", "room_loss_ratio",
-    "room_call_loss_ratio", "room_last_call_loss_ratio", "room_jitter_seconds",
-    "room_camera_faults", "room_microphone_faults",
-    "room_muted", "room_unregistered", "snmp_bridge_ports_ratio", "upsOnBattery", "upsBatteryLow",
-    "upsReplaceBattery", "upsBatteryTemperature", "upsEstimatedMinutesRemaining", "upsEstimatedChargeRemaining",
-    "upsOutputPercentLoad", "snmp_value",
+    "snmp_poe_ratio", "snmp_wireless_clients", "snmp_alarms", "room_calls", "room_loss_ratio", "room_call_loss_ratio",
+    "room_last_call_loss_ratio", "room_jitter_seconds", "room_camera_faults", "room_microphone_faults", "room_muted",
+    "room_unregistered", "snmp_bridge_ports_ratio", "upsOnBattery", "upsBatteryLow", "upsReplaceBattery",
+    "upsBatteryTemperature", "upsEstimatedMinutesRemaining", "upsEstimatedChargeRemaining", "upsOutputPercentLoad",
+    "snmp_value",
 ]  # fmt: skip
 
 
@@ -295,6 +294,11 @@ def gather(
             if how.none is not None:
                 found.setdefault((how.metric, name if MEASURES[how.metric].label else ""), (how.none, False))
     return [Measured(metric, part, *value) for (metric, part), value in found.items()]
+
+
+def sayings(measured: Iterable[Measured]) -> list[str]:
+    """What evidence tells of them: of parts in trouble only that there are some."""
+    return [str(each) for each in measured if each.metric != "snmp_alarms" or each.value]
 
 
 def counters(wanted: Mapping[str, ValueOptions], told: Told, metric: str) -> dict[tuple[str, str], tuple[float, float]]:
