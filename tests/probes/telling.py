@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lab.certificates import Authority
 from monitor.yamlfile import read
-from tests.probes.peers import LOOPBACK, Server, accepts, free_port, program
+from tests.probes.peers import GIVE_UP_SECONDS, LOOPBACK, Server, accepts, free_port, program
 
 USER, PASSWORD, SESSION, TOKEN = "monitor", "mật-khẩu/1", "c0ffee-1", "x1/y2=="
 PROFILES: Any = read(Path(__file__).parent.parent.parent / "config" / "examples" / "telling-rooms.yaml").value
@@ -174,6 +175,8 @@ class Telling(Server):
 
     def asked(self) -> list[str]:
         """What was asked since the last call, each with its status."""
+        # Its one worker logs an answer when that was sent, and before it takes the next question.
+        urllib.request.urlopen(f"http://{LOOPBACK}:{self.backend}/nothing", timeout=GIVE_UP_SECONDS).close()
         lines = self._asked.read_text(encoding="utf-8").splitlines()
         found, self._seen = lines[self._seen :], len(lines)
         return found
