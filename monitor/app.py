@@ -186,7 +186,7 @@ class App:
             composer=composer, started=self._started, clock=utc_now,
         )  # fmt: skip
         heartbeat = self._make_heartbeat(composer)
-        now = Incidents(self.pipeline.correlator.incidents, lambda: self._live.unready() is None)
+        now = Incidents(self.pipeline.correlator.incidents, self._live.ready)
         acts = Acts(self.pipeline, store, utc_now, lambda: self._routing.contacts)
         door = self._make_door(signer, acts)
         await door.open(listener)
@@ -204,11 +204,11 @@ class App:
             "heartbeat": heartbeat.run(heartbeat.missed(before.last_beat, self._started, before.open, now)),
             "watchdog": self._systemd.watch(self._health.stalled),
             "last hour": self._look_at_all(),
-            "collector": spare_collector(lambda: self._inventory, lambda: self._live.unready() is None),
+            "collector": spare_collector(lambda: self._inventory, self._live.ready),
             "reloads": self._reload_when_asked(),
             "after meetings": quality.run(),
             "outlooks": outlooks.renew(),
-            "meetings": self._readiness.run(lambda: self._live.unready() is None),
+            "meetings": self._readiness.run(self._live.ready),
             "stop": stop.wait(),
         }
         if self._traps is not None:

@@ -223,6 +223,10 @@ class Live:
         checks, seen = len(self._pipeline.judge.checks) - self._scheduler.patient, len(self._pipeline.last)
         return (seen, checks) if seen < READY_RATIO * checks else None
 
+    def ready(self) -> bool:
+        """Whether nearly every check was observed once."""
+        return self.unready() is None
+
     def health(self) -> Mapping[str, object]:
         """The daemon's own figures for the foot of the board."""
         return {
