@@ -178,7 +178,7 @@ def calls() -> list[Builder[model.Panel]]:
 
 
 def own_calls() -> list[Builder[model.Panel]]:
-    """What rooms say themselves of the calls that they are or were in, where their profile asks them by SNMP."""
+    """What rooms say themselves of the calls that they are or were in, where their profile asks them (SNMP or HTTPS)."""
     # Kept in the picture for a day while the monitor, started anew, knows of no call yet.
     last = named(f"topk(10, max by (site) (last_over_time(room_last_call_loss_ratio{{{ENDPOINT}}}[24h])) {CHOSEN})")
     now = f"max(room_loss_ratio{{{ENDPOINT}}} and on (site, target) room_calls > 0 {CHOSEN})"
@@ -187,8 +187,8 @@ def own_calls() -> list[Builder[model.Panel]]:
             bars(
                 Text("Mất gói trong cuộc gọi gần nhất", "Loss in the last call"),
                 Text(
-                    "Mười phòng bị mất gói nhiều nhất trong cuộc gọi gần nhất, theo thiết bị họp tự báo qua SNMP",
-                    "The ten rooms that lost most in their last call, as their endpoints say by SNMP",
+                    "Mười phòng bị mất gói nhiều nhất trong cuộc gọi gần nhất, theo thiết bị họp tự báo",
+                    "The ten rooms that lost most in their last call, as their endpoints say",
                 ),
                 "percentunit", colours((None, WELL), (LOSS_HURTS, DOWN)), query(or_none(last, "name"), "{{name}}", instant=True),
             ),
@@ -197,8 +197,8 @@ def own_calls() -> list[Builder[model.Panel]]:
         lines(
             Text("Mất gói của phòng đang gọi: phòng kém nhất", "Loss of rooms in a call: the worst room"),
             Text(
-                "Tỷ lệ mất gói của phòng kém nhất trong các phòng đang có cuộc gọi, theo thiết bị họp tự báo qua SNMP",
-                "Loss of the worst of the rooms that are in a call, as their endpoints say by SNMP",
+                "Tỷ lệ mất gói của phòng kém nhất trong các phòng đang có cuộc gọi, theo thiết bị họp tự báo",
+                "Loss of the worst of the rooms that are in a call, as their endpoints say",
             ),
             "percentunit", query(or_none(now), Text("Mất gói", "Loss")), hurts_from=LOSS_HURTS,
         ).span(12),
