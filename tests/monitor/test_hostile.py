@@ -104,7 +104,7 @@ PAGE = """
   page:
     kind: website
     checks:
-      page: {{probe: http, interval: 2s, timeout: 1s, confirm: 1, options: {{url: "http://127.0.0.1:{port}/"}}}}
+      page: {{probe: http, interval: 2s, timeout: 2s, confirm: 1, options: {{url: "http://127.0.0.1:{port}/"}}}}
 """
 
 
