@@ -330,7 +330,7 @@ class Composer:
             "meetings": meetings_of(incident, inventory, words, notification.event.at),
             "shown_sites": SHOWN_SITES,
             "shown_targets": SHOWN_TARGETS,
-            "evidence": incident.evidence[:SHOWN_EVIDENCE],
+            "evidence": tuple(map(words.seen, incident.evidence[:SHOWN_EVIDENCE])),
             "board": self._page(notification),
             "grafana": page_of(self._grafana, incident, root, site, words.language),
             "chart": self._chart(notification, series),

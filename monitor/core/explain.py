@@ -314,7 +314,7 @@ def _around(because: Explanation, said: Sentences, words: Words) -> Iterator[str
 def _held(held: Held, said: Sentences, words: Words) -> str:
     since = said.since.format(since=words.moment(held.since))
     trouble = "" if held.reason.value == "ok" else f" ({words.trouble(held.reason, held.says)})"
-    evidence = f": {held.evidence}" if held.evidence else ""
+    evidence = f": {words.seen(held.evidence)}" if held.evidence else ""
     return f"{held.target}: {words.states[held.state]} {since}{trouble}{evidence}"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Literal
 
+from monitor.core.evidence import in_vietnamese
 from monitor.core.model import Cause, Incident, Inventory, Reason, Shared, Site, Target
 
 Language = Literal["vi", "en"]
@@ -172,6 +173,10 @@ class Words:
     def evidence(self, shared: Shared) -> str:
         """How strong the evidence for a common cause is."""
         return self.counted.format(hurt=shared.hurt, of=shared.of, elsewhere=shared.elsewhere, others=shared.others)
+
+    def seen(self, evidence: str) -> str:
+        """What a check has seen, or a line of it that an incident keeps."""
+        return in_vietnamese(evidence) if self.language == "vi" else evidence
 
     def trouble(self, reason: Reason, says: str) -> str:
         """What is seen, in a few words: the broken limit where there is one, else the reason."""

@@ -276,7 +276,7 @@ class Board:
             hurt=hurt[:MAX_IMPACT],
             hurt_sites=sites,
             hurt_total=len(hurt),
-            evidence=incident.evidence[:MAX_EVIDENCE],
+            evidence=[words.seen(each) for each in incident.evidence[:MAX_EVIDENCE]],
             weighed=explain_severity(incident, words),
             meetings=[(each, rooms_shown(each.rooms, inventory, words)) for each in incident.meetings],
             path_of=path_of,

@@ -161,7 +161,7 @@ def _row(
     drawn = drawn if drawn is not None and len(drawn.points) >= LEAST_POINTS else None
     return Row(
         member=member,
-        why=why_held(held),
+        why=clip(words.seen(why_held(held))),
         checks=tuple(_check(each, target, held.checks.get(each.name), words) for each in target.checks),
         bands={key: _band(known, period, words, now) for key, period in PERIODS.items()} if known else {},
         times=tuple(troubles[:MAX_PAST]),
@@ -224,7 +224,7 @@ def _check(check: Check, target: Target, seen: Observation | None, words: Words)
             state, says = State.DOWN, words.trouble(seen.reason, "")
         case Outcome.INCONCLUSIVE:
             state, says = State.UNKNOWN, f"{phrases['inconclusive']}: {words.trouble(seen.reason, '')}"
-    return CheckLine(name=name, state=state, says=says, at=seen.at, evidence=clip(seen.evidence, 200))
+    return CheckLine(name=name, state=state, says=says, at=seen.at, evidence=clip(words.seen(seen.evidence), 200))
 
 
 def _battery(held: TargetView, words: Words) -> str:

@@ -455,6 +455,21 @@ def test_html_shows_names_and_evidence_and_never_runs_them(name: str, evidence: 
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        ("vi", "xa-kim-dong/tslcd: kết nối bị ngắt giữa chừng; trang không có “<b>”"),
+        ("en", "xa-kim-dong/tslcd: the connection was broken off; the page does not hold “<b>”"),
+    ],
+)
+@pytest.mark.parametrize("what", [Happening.OPENED, Happening.RECOVERED, Happening.ESCALATED])
+def test_evidence_is_told_in_the_language_of_the_mail(what: Happening, language: str, says: str) -> None:
+    seen = "xa-kim-dong/tslcd: the connection was broken off; the page does not hold “<b>”"
+    mail = sent(notification(what, replace(ON_CALL, language=language), replace(INCIDENT, evidence=(seen,))))
+    assert f"- {says}" in part(mail, "plain").splitlines()
+    assert f">{html.escape(says)}<" in part(mail, "html")
+
+
 def test_long_evidence_and_a_long_impact_are_cut() -> None:
     known = inventory()
     extra = {

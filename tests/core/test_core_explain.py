@@ -49,6 +49,16 @@ def test_a_cut_line_says_what_was_known_and_which_rules_were_looked_at_in_order(
     assert {"pop/router", "a/router"} <= set(because.asked), "in front, and one step behind"
 
 
+def test_evidence_is_explained_in_the_language_of_the_rest() -> None:
+    event = cut_line().events[0]
+    assert event.because is not None
+    assert event.because.problem is not None
+    silent = replace(event.because.problem, evidence="no echo from 10.0.0.1 within 1 s")
+    event = replace(event, because=replace(event.because, problem=silent))
+    assert ": 10.0.0.1 không trả lời ping trong 1 s" in explain_all([event], WORDS["vi"])
+    assert ": no echo from 10.0.0.1 within 1 s" in explain_all([event], WORDS["en"])
+
+
 def test_an_incident_that_could_have_owned_it_is_named_with_what_speaks_against_it() -> None:
     replay = cut_line()
     replay.down("b/website")

@@ -25,7 +25,7 @@ from monitor.web.overview import case_of, one_site
 from monitor.web.phrases import PHRASES, PROBES
 from monitor.web.sitepage import LONGEST, MAX_PAST, MAX_TARGETS, call_of, page_of, past_span, until_now, why_held
 from monitor.web.view import TargetView
-from monitor.web.words import EN, VI
+from monitor.web.words import EN, VI, Words
 from probes import registry
 from tests.web.province import NOW, Province
 from tests.web.test_web_board import HOSTILE, Page
@@ -106,6 +106,20 @@ def test_the_provider_is_called_else_who_has_it_else_who_is_there(
 
 
 @pytest.mark.parametrize(
+    ("words", "says"), [(VI, "không trả lời ping trong 1 s"), (EN, "no echo from 10.0.0.1 within 1 s")]
+)
+def test_evidence_is_told_in_the_language_of_the_page(words: Words, says: str, province: Province) -> None:
+    case = province.cut(SITE, evidence="no echo from 10.0.0.1 within 1 s")
+    province.held[LINE] = replace(province.held[LINE], evidence="no echo from 10.0.0.1 within 1 s; silence")
+    incident = Board().incident(province, case.id, words, NOW)
+    assert incident is not None
+    for page in (site_page(province, words), incident):
+        assert f"{says}</code>" in page
+        assert ("no echo" in page) == (words is EN)
+    assert "<p><code>" in site_page(province, words), "what it was down for, beside what is seen now"
+
+
+@pytest.mark.parametrize(
     ("state", "held", "said", "why"),
     [
         (State.DOWN, "no echo within 1 s", "no echo within 1.5 s", ""),
@@ -124,8 +138,8 @@ def test_what_a_check_says_again_with_other_figures_is_told_once(
     assert why_held(view) == why
     province.held[LINE] = view
     page = site_page(province)
-    assert (f"<p><code>{why}</code></p>" in page) == bool(why)
-    assert page.count(f'<code class="dim">{said}</code>') == bool(said)
+    assert (f"<p><code>{VI.seen(why)}</code></p>" in page) == bool(why)
+    assert page.count(f'<code class="dim">{VI.seen(said)}</code>') == bool(said)
 
 
 @pytest.mark.parametrize(
