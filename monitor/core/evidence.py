@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from string import Formatter
 from typing import NamedTuple
 
@@ -91,6 +91,7 @@ def in_vietnamese(text: str) -> str:
     return _told(text[:LONGEST], DEEPEST) + text[LONGEST:]
 
 
+@lru_cache(2048)  # a page shows the same to all who look, each minute anew
 def _told(text: str, deeper: int) -> str:
     """From the left: what is one sentence up to the end, or up to a semicolon; else what stands before the next mark."""
     told = ""
