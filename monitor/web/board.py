@@ -57,7 +57,7 @@ from monitor.web.phrases import PHRASES
 from monitor.web.quiet import told_silence, told_work
 from monitor.web.sessions import Page as Told
 from monitor.web.sessions import page_of as page_of_session
-from monitor.web.sitepage import Past, call_of, page_of
+from monitor.web.sitepage import Past, page_of
 from monitor.web.story import story
 from monitor.web.view import TargetView, View
 from monitor.web.ways import SMALL_LETTER, fitting, ways
@@ -240,7 +240,7 @@ class Board:
             known=past is not None,
             session=session,
             went={each.target: each for each in session.rooms} if session else {},
-            cases=[(each, call_of(each)) for each in touching[:MAX_CARDS]],
+            cases=touching[:MAX_CARDS],
             level=level,
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
             marks_of=lambda member: marks(member, words),
@@ -266,7 +266,6 @@ class Board:
             now,
             view=view,
             case=case,
-            called=call_of(case),
             todo=view.what_to_do(incident, words.language),
             level=level(case),
             ways=ways(incident, inventory, states, words),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import fmean
 
+from monitor.core.advice import called_about
 from monitor.core.life import Life
 from monitor.core.model import Incident, Inventory, Provider, Role, Site, State, Target
 from monitor.core.severity import RANK as SEVERITY_RANK
@@ -103,6 +104,10 @@ class Case:
     provider: Provider | None
     communes: int
     """Communes among the hurt, that of the root included."""
+    call: str
+    """Whom to call, one line with a number; empty: nobody is known."""
+    circuit: str
+    """Which a provider asks for; else empty."""
 
 
 def short_name(name: str) -> str:
@@ -267,15 +272,19 @@ def case_of(incident: Incident, inventory: Inventory) -> Case:
     """An incident with what the inventory knows about its root."""
     target, site = inventory.targets.get(incident.root), inventory.sites.get(site_of(incident.root))
     if incident.shared is not None and target is not None and site is not None:  # no single one is what it is about
-        target = replace(target, label={}, address="", contact="", circuit="")
+        provider = dict(incident.shared.by).get("provider", "")
+        target = replace(target, label={}, address="", contact="", circuit="", provider=provider)
         site = replace(site, name=VI.place(incident.shared, inventory), contact="")
     hurt = {site_of(each) for each in (incident.root, *incident.impact)}
+    call, circuit = called_about(incident, inventory)
     return Case(
         incident=incident,
         site=site,
         target=target,
         provider=inventory.providers.get(target.provider) if target else None,
         communes=sum(1 for site in hurt if site in inventory.sites and inventory.sites[site].kind == COMMUNE),
+        call=call,
+        circuit=circuit,
     )
 
 
