@@ -53,7 +53,7 @@ from monitor.web.overview import (
     site_views,
     view_of,
 )
-from monitor.web.phrases import PHRASES
+from monitor.web.phrases import PHRASES, STREAMS, TRAPS
 from monitor.web.quiet import told_silence, told_work
 from monitor.web.sessions import Page as Told
 from monitor.web.sessions import page_of as page_of_session
@@ -214,6 +214,7 @@ class Board:
             "monitor.html", words, now, here="/monitor", view=view, of=found, targets=len(view.inventory().targets),
             waiting=found.unsent, late=found.oldest_mail_seconds > MAIL_LATE_SECONDS, max_lines=MAX_LINES,
             signs_well=all(result == "sent" for result, _ in found.signs.values()), lag_well=LAG_WELL_SECONDS,
+            counted=STREAMS[words.language], traps=TRAPS[words.language],
         )  # fmt: skip
 
     def site(
