@@ -329,6 +329,8 @@ def test_a_value_of_a_document_that_a_make_does_not_have_is_told() -> None:
         ({"at": "Status/R/A", "of": "Status/R/B"}, "<R><A>1</A><B>4</B></R>", 0.25),
         ({"at": "Status/R/A", "rest": "Status/R/B"}, "<R><A>1</A><B>3</B></R>", 0.25),
         ({"at": "Status/R/A", "rest": "Status/R/B"}, "<R><A>0</A><B>0</B></R>", None),
+        ({"at": "Status/R/A", "rest": "Status/R/B"}, "<R><A>100</A><B>-1</B></R>", None),
+        ({"at": "Status/R/A", "of": "Status/R/B"}, "<R><A>-1</A><B>-4</B></R>", None),
         ({"at": "Status/R/A", "of": "Status/R/B"}, "<R><A>1</A></R><R><B>4</B></R>", None),
         ({"at": "Status/R/A", "only": {"at": "Status/R/B", "values": ["y"]}}, "<R><A>1</A><B>n</B></R><R><A>2</A><B>y</B></R>", 2.0),
     ],
