@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from monitor.core.model import Cause, Incident, Inventory, Role, Target
+from monitor.core.model import Cause, Incident, Inventory, Role, Site, Target
 from monitor.core.quality import Quality, RoomQuality
 from monitor.core.readiness import Readiness, Room
 from monitor.core.words import Words
@@ -183,6 +183,20 @@ def whom_to_call(of: Target, inventory: Inventory, cause: Cause | None = None) -
         return _of_provider(of.provider, inventory), of.circuit
     at_site = inventory.sites[of.site].contact
     return (at_site or of.contact if cause in ON_SITE else of.contact or at_site), ""
+
+
+def about(incident: Incident, inventory: Inventory, words: Words) -> tuple[Target | None, Site | None]:
+    """What an incident is about, and where; of what failed together only what all of it has in common. None: it is gone."""
+    root = inventory.targets.get(incident.root)
+    site = inventory.sites[root.site] if root else None
+    if incident.shared is None or root is None or site is None:
+        return root, site
+    provider = dict(incident.shared.by).get("provider", "")
+    place = words.place(incident.shared, inventory)
+    return (
+        replace(root, label={}, address="", contact="", circuit="", provider=provider),
+        replace(site, name=place, contact=""),
+    )
 
 
 def called_about(incident: Incident, inventory: Inventory) -> tuple[str, str]:

@@ -14,13 +14,14 @@ import aiohttp
 import pytest
 
 from monitor.core import advice, explain
+from monitor.core.model import Shared
 from monitor.traps import Outcome
 from monitor.web.phrases import PHRASES, PROBES, STREAMS, TRAPS
 from monitor.web.words import WORDS
 from probes.engine.echo import HAPPENINGS
 from tests.browser.conftest import Links, served, signed_in
 from tests.browser.pictures import PAGES_OF_TROUBLE
-from tests.browser.scenes import pop_failure
+from tests.browser.scenes import POP, pop_failure
 from tests.web.desk import Done
 from tests.web.province import Province
 
@@ -126,6 +127,8 @@ def test_no_text_has_a_word_of_the_other_language(language: str) -> None:
 @pytest.mark.parametrize("language", list(WORDS))
 async def test_no_page_has_a_word_of_the_other_language(language: str, tmp_path: Path) -> None:
     province, found = pop_failure(tmp_path), {}
+    in_front = Shared(kind="tslcd", by=(("behind", POP),), hurt=6, of=6, elsewhere=0, others=9)
+    province.cases.append(replace(province.cases[0], id="i-common", shared=in_front, why="in-common"))
     counts = dict.fromkeys(HAPPENINGS, 1)
     province.inside = replace(
         province.inside, traps=dict.fromkeys(get_args(Outcome), 1),
@@ -136,7 +139,7 @@ async def test_no_page_has_a_word_of_the_other_language(language: str, tmp_path:
         served(province, people=signed_in(Done()), mail_acts=Links(province)) as address,
         aiohttp.ClientSession(address) as http,
     ):
-        for path in PAGES_OF_TROUBLE.values():
+        for path in (*PAGES_OF_TROUBLE.values(), "/incidents/i-common"):
             async with http.get(path, params={"lang": language}) as answer:
                 page = shown(await answer.text())
             assert len(page.split()) > 10, path
