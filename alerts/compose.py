@@ -35,6 +35,7 @@ from alerts.subject import fit
 from alerts.summary import circuits_of, lines
 from alerts.threatened import meetings_of
 from alerts.tidy import LONGEST, MAX_TEXT, line, tidy
+from monitor.core.advice import about, called_about
 from monitor.core.chart import LEAST_POINTS, facts
 from monitor.core.lasthour import Series
 from monitor.core.ledger import Cost
@@ -295,14 +296,11 @@ class Composer:
         incident = notification.event.incident
         words = WORDS[notification.contact.language]
         called = dict(notification.event.called).get(words.language, "")
-        root = inventory.targets.get(incident.root)
-        site = inventory.sites.get(root.site) if root else None
-        if incident.shared is not None and root is not None and site is not None:  # no single one is what it is about
-            circuits = ", ".join(each.id for each in circuits_of(incident, inventory) if each.id)
-            provider = dict(incident.shared.by).get("provider", "")
-            root = replace(root, label={}, address="", contact="", circuit=circuits, provider=provider)
-            site = replace(site, name=words.place(incident.shared, inventory), contact="")
+        root, site = about(incident, inventory, words)
+        if incident.shared is not None and root is not None:
+            root = replace(root, circuit=", ".join(each.id for each in circuits_of(incident, inventory) if each.id))
         hurt = tuple(_hurt(incident, inventory, words))
+        call, circuit = called_about(incident, inventory)
         things = [inventory.targets[each] for each in _hurt_targets(incident) if each in inventory.targets]
         return {
             "incident": incident,
@@ -317,6 +315,8 @@ class Composer:
             "serves": bool(root and root.kind in CONFERENCE_SERVERS and incident.shared is None),
             "shared": bool(root and site and root.role is Role.SERVICE and site.kind != "commune"),
             "provider": inventory.providers.get(root.provider) if root else None,
+            "call": call,
+            "circuit": circuit,
             "trouble": words.trouble(incident.reason, incident.says),
             "rose_from": incident.weight.rose_from if incident.weight else None,
             "heaviest": _heaviest(incident, inventory, words),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grafana_foundation_sdk.builders import dashboard as boards
-from grafana_foundation_sdk.builders import stat
+from grafana_foundation_sdk.builders import stat, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.common import BigValueTextMode
@@ -19,14 +19,15 @@ OURS = "* on (instance, job) monitor_build_info"
 NEVER = Text("Chưa có", "None yet")
 
 
-def happened(counter: str, by: str, selector: str = "") -> str:
-    """How often a second, by labels; where none has happened yet, a zero."""
-    return or_none(f"sum by ({by}) (rate({counter}{selector}[$__rate_interval]))", *by.split(", "))
-
-
 def or_never(panel: Named) -> Named:
     """With words for what has not happened yet, by one label or two."""
     return renamed(panel, {NOTHING: NEVER, f"{NOTHING} {NOTHING}": NEVER})
+
+
+def tally(title: Text, about: Text, counter: str, *by: str, selector: str = "") -> timeseries.Panel:
+    """How often a second, a line for each of these labels; where none has happened yet, words for that."""
+    often = or_none(f"sum by ({', '.join(by)}) (rate({counter}{selector}[$__rate_interval]))", *by)
+    return or_never(lines(title, about, "cps", query(often, " ".join(f"{{{{{each}}}}}" for each in by))))
 
 
 def reload_ended() -> stat.Panel:
@@ -173,25 +174,21 @@ def looking() -> list[Builder[model.Panel]]:
             Text("Trung vị và phân vị 99 % của trễ vòng lặp", "Loop lag, median and 99th percentile"), "s",
             query(f"histogram_quantile(0.5, {lag})", "50 %"), query(f"histogram_quantile(0.99, {lag})", "99 %", "B"),
         ),
-        or_never(
-            lines(
-                Text("Gói trả lời lạ, trễ, bị bỏ", "Replies: foreign, late, dropped"),
-                Text(
-                    "Điều bất thường với gói thử: trễ (late), trùng (duplicate), lạ (foreign), bị bỏ do bộ đệm đầy (overflow)",
-                    "What befell echoes: late, duplicate, foreign, dropped by a full buffer (overflow)",
-                ),
-                "cps", query(happened("monitor_stream_happenings_total", "what", '{what!="sent"}'), "{{what}}"),
-            )
+        tally(
+            Text("Gói trả lời lạ, trễ, bị bỏ", "Replies: foreign, late, dropped"),
+            Text(
+                "Điều bất thường với gói thử: trễ (late), trùng (duplicate), lạ (foreign), bị bỏ do bộ đệm đầy (overflow)",
+                "What befell echoes: late, duplicate, foreign, dropped by a full buffer (overflow)",
+            ),
+            "monitor_stream_happenings_total", "what", selector='{what!="sent"}',
         ).span(12),
-        or_never(
-            lines(
-                Text("Bẫy SNMP (trap)", "SNMP traps"),
-                Text(
-                    "Bẫy SNMP theo cách đã xử lý; overflow: bộ đệm của trạm đã đầy",
-                    "SNMP traps by what became of them; overflow: our buffer was full",
-                ), "cps",
-                query(happened("monitor_traps_total", "outcome"), "{{outcome}}"),
-            )
+        tally(
+            Text("Bẫy SNMP (trap)", "SNMP traps"),
+            Text(
+                "Bẫy SNMP theo cách đã xử lý; overflow: bộ đệm của trạm đã đầy",
+                "SNMP traps by what became of them; overflow: our buffer was full",
+            ),
+            "monitor_traps_total", "outcome",
         ).span(12),
     ]  # fmt: skip
 
@@ -207,19 +204,15 @@ def mailing() -> list[Builder[model.Panel]]:
             ), "short",
             query('sum by (status) (monitor_outbox_mails{status!~"sent|superseded"})', "{{status}}"),
         ),
-        or_never(
-            lines(
-                Text("Lượt gửi theo kết quả", "Tries by result"),
-                Text("Số lượt gửi thư mỗi giây, theo kết quả", "Tries to deliver a second, by result"), "cps",
-                query(happened("monitor_mails_total", "result"), "{{result}}"),
-            )
+        tally(
+            Text("Lượt gửi theo kết quả", "Tries by result"),
+            Text("Số lượt gửi thư mỗi giây, theo kết quả", "Tries to deliver a second, by result"),
+            "monitor_mails_total", "result",
         ),
-        or_never(
-            lines(
-                Text("Lượt gửi theo máy chủ thư", "Tries by relay"),
-                Text("Mỗi máy chủ thư đã xử lý thư ra sao, mỗi giây", "What each relay made of the mails, a second"), "cps",
-                query(happened("monitor_relay_tries_total", "relay, result"), "{{relay}} {{result}}"),
-            )
+        tally(
+            Text("Lượt gửi theo máy chủ thư", "Tries by relay"),
+            Text("Mỗi máy chủ thư đã xử lý thư ra sao, mỗi giây", "What each relay made of the mails, a second"),
+            "monitor_relay_tries_total", "relay", "result",
         ),
         or_never(
             timeline(
@@ -231,22 +224,18 @@ def mailing() -> list[Builder[model.Panel]]:
                 query(or_none("max by (relay) (monitor_relay_failing)", "relay"), "{{relay}}"),
             )
         ).span(8),
-        or_never(
-            lines(
-                Text("Tín hiệu còn sống", "Signs of life"),
-                Text(
-                    "Số tín hiệu còn sống mỗi giây; withheld: giữ lại vì có điều chưa ổn",
-                    "Signs of life a second; withheld: because all is not well",
-                ), "cps",
-                query(happened("monitor_heartbeats_total", "way, result"), "{{way}} {{result}}"),
-            )
+        tally(
+            Text("Tín hiệu còn sống", "Signs of life"),
+            Text(
+                "Số tín hiệu còn sống mỗi giây; withheld: giữ lại vì có điều chưa ổn",
+                "Signs of life a second; withheld: because all is not well",
+            ),
+            "monitor_heartbeats_total", "way", "result",
         ),
-        or_never(
-            lines(
-                Text("Báo Alertmanager", "Alertmanager told"),
-                Text("Số lần báo cho Alertmanager mỗi giây", "Times that an Alertmanager was told, a second"), "cps",
-                query(happened("monitor_alertmanager_posts_total", "peer, result"), "{{peer}} {{result}}"),
-            )
+        tally(
+            Text("Báo Alertmanager", "Alertmanager told"),
+            Text("Số lần báo cho Alertmanager mỗi giây", "Times that an Alertmanager was told, a second"),
+            "monitor_alertmanager_posts_total", "peer", "result",
         ),
         lines(
             Text("Diễn biến sự cố", "Life of the incidents"),

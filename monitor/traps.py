@@ -52,6 +52,8 @@ ENGINES = 1000
 """Senders of version 3 whose keys are kept: they are made of the passwords for each engine that sends."""
 
 UNREAD = "unread"
+Outcome = Literal["looked", "deferred", "limited", "counted", "unknown", "refused", "dropped", "overflow"]
+"""What became of a trap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +192,7 @@ class TrapListener:
         self._waiting: deque[tuple[bytes, Any, _Source]] = deque()
         self._news = asyncio.Event()
         self._rest: asyncio.TimerHandle | None = None
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[tuple[str, Outcome]] = Counter()
         """Traps by kind and outcome."""
 
     def adopt(self, inventory: Inventory) -> None:
@@ -285,13 +287,13 @@ class TrapListener:
                 self.counts[UNREAD, "refused"] += 1
             return
         kind = mib.trap_kind(oid)
-        outcome = "counted" if kind == mib.AUTHENTICATION_FAILURE else self._look(source, now)
+        outcome: Outcome = "counted" if kind == mib.AUTHENTICATION_FAILURE else self._look(source, now)
         self.counts[kind, outcome] += 1
         log.info("trap %s from %s (%s): %s", kind if kind != "other" else oid, sender[0], source.name, outcome)
 
-    def _look(self, source: _Source, now: float) -> str:
+    def _look(self, source: _Source, now: float) -> Outcome:
         """Have the device's checks run; returns what became of the trap."""
-        outcome = "deferred"
+        outcome: Outcome = "deferred"
         if now - source.looked >= PAUSE_SECONDS:
             if not self._looks.take(now):
                 return "limited"

@@ -32,6 +32,9 @@ MOST_BYTES = 512 * 1024
 REFUSED_SECONDS = 600.0
 """Who refused our log-in is not asked to for so long: a room may lock a user out who tries too often."""
 REFUSALS = (401, 403)
+LOCKED = (423, 429)
+"""The account is locked (RFC 4918 section 11.3), or there were too many tries (RFC 6585 section 4): the last to try more."""
+NOT_ENDED = "the session is not ended"
 _CONFERENCE = re.compile(r"\d{1,9}", re.ASCII)
 
 
@@ -89,6 +92,7 @@ class _Visit:
 
     def __init__(self, request: Request[RoomApiOptions], talk: Conversation) -> None:
         self.request, self.talk = request, talk
+        self._deadline = asyncio.get_running_loop().time() + request.timeout_seconds
         self.api = APIS[request.options.api]
         self.cookies: dict[str, str] | None = request.memory.get("session") or None
         self.left_over = self.cookies is not None
@@ -157,19 +161,24 @@ class _Visit:
         del self.request.memory["session"]
         if good and self.api.logged_in(body):
             raise _Refused(Reason.PROTOCOL, "the log-in is taken, and opens no session: no cookie is set")
-        if good or head.status in REFUSALS:
+        if good or head.status in (*REFUSALS, *LOCKED):
             self._refused[self._login] = asyncio.get_running_loop().time()
-            raise _Refused(Reason.AUTH, f"the room refuses the log-in of {one_line(options.user, 40)}")
+            why = f": {head.status} {one_line(head.phrase, 40)}".rstrip() if head.status in LOCKED else ""
+            raise _Refused(Reason.AUTH, f"the room refuses the log-in of {one_line(options.user, 40)}{why}")
         raise _Refused(Reason.STATUS, f"the log-in → {head.status} {one_line(head.phrase, 40)}".strip())
 
     async def log_out(self) -> None:
-        """End the session, so that the next one finds room; one that does not end is used by the next run."""
+        """End the session, so that the next one finds room; one that does not end is used by the next run.
+
+        Waited for is half of the time that is left: what the room told before is not lost for a farewell.
+        """
         if self.cookies is None:
             return
         try:
-            head, _ = await self._tell(self.api.log_out)
-        except (OSError, http.ProtocolError, http.TooLargeError) as error:
-            self.request.trace(one_line(f"the session is not ended: {error}"))
+            async with asyncio.timeout((self._deadline - asyncio.get_running_loop().time()) / 2):
+                head, _ = await self._tell(self.api.log_out)
+        except (OSError, http.ProtocolError, http.TooLargeError) as error:  # TimeoutError is an OSError
+            self.request.trace(one_line(f"{NOT_ENDED}: {error}" if str(error) else f"{NOT_ENDED}: no answer in time"))
             return
         if head.status < 300 or head.status in REFUSALS:
             self.request.memory.pop("session", None)
@@ -240,4 +249,5 @@ async def _visit(request: Request[RoomApiOptions], talk: Conversation) -> Result
     values = talk.values | {each.key: each.value for each in measured}
     if not measured:
         return failed(Reason.CONTENT, one_line(f"the room tells none of {', '.join(options.values)}"), values)
-    return ok(one_line("; ".join(sayings(measured)), 300), **values)
+    told_of_end = [NOT_ENDED] if "session" in request.memory else []
+    return ok(one_line("; ".join([*sayings(measured), *told_of_end]), 300), **values)

@@ -1,17 +1,17 @@
-"""What people are told of a room: why it is not ready, what to do, and whom to call; for mails, pages and commands alike."""
+"""What people are told of a room: why it is not ready, what to do; and whom to call about anything; for mails, pages and commands alike."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from monitor.core.model import Cause, Inventory, Role, Target
+from monitor.core.model import Cause, Incident, Inventory, Role, Site, Target
 from monitor.core.quality import Quality, RoomQuality
 from monitor.core.readiness import Readiness, Room
 from monitor.core.words import Words
 
-ON_SITE = frozenset({Cause.POWER, Cause.LAN})
-"""Causes that only those at the site can do something about, whatever failed first."""
+ON_SITE = frozenset({Cause.POWER, Cause.LAN, Cause.DEVICE})
+"""Causes of which those at the site see most (mains, lights, cables), and a provider nothing, whatever failed first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,13 +175,44 @@ def _named(of: Target | None, room: Target, inventory: Inventory, words: Words) 
 def whom_to_call(of: Target, inventory: Inventory, cause: Cause | None = None) -> tuple[str, str]:
     """Whom to call about a target, one line with a number, and the circuit that a provider asks for; each may be empty.
 
-    The provider of a line; else who has the target; else who is at its site. A commune can do nothing about what stands elsewhere,
-    and a provider nothing about mains power or the local network in front of its line.
+    The provider of a line; else who has the target; else who is at its site, who comes first where a look at the thing tells most.
+    A commune can do nothing about what stands elsewhere, and a provider nothing about mains power or the local network in front of
+    its line.
     """
-    provider = inventory.providers.get(of.provider) if of.role is Role.LINK and cause not in ON_SITE else None
-    if provider is not None:
-        return f"{provider.name}: {provider.hotline}", of.circuit
-    return of.contact or inventory.sites[of.site].contact, ""
+    if of.role is Role.LINK and of.provider in inventory.providers and cause not in ON_SITE:
+        return _of_provider(of.provider, inventory), of.circuit
+    at_site = inventory.sites[of.site].contact
+    return (at_site or of.contact if cause in ON_SITE else of.contact or at_site), ""
+
+
+def about(incident: Incident, inventory: Inventory, words: Words) -> tuple[Target | None, Site | None]:
+    """What an incident is about, and where; of what failed together only what all of it has in common. None: it is gone."""
+    root = inventory.targets.get(incident.root)
+    site = inventory.sites[root.site] if root else None
+    if incident.shared is None or root is None or site is None:
+        return root, site
+    provider = dict(incident.shared.by).get("provider", "")
+    place = words.place(incident.shared, inventory)
+    return (
+        replace(root, label={}, address="", contact="", circuit="", provider=provider),
+        replace(site, name=place, contact=""),
+    )
+
+
+def called_about(incident: Incident, inventory: Inventory) -> tuple[str, str]:
+    """The same about an incident: in mails and on pages alike.
+
+    Of what failed together, the provider that all of it has; of ourselves nobody, for who reads it is who can do something.
+    """
+    if incident.shared is not None:
+        return _of_provider(dict(incident.shared.by).get("provider", ""), inventory), ""
+    of = inventory.targets.get(incident.root)
+    return whom_to_call(of, inventory, incident.cause) if of and incident.cause is not Cause.VANTAGE else ("", "")
+
+
+def _of_provider(id_: str, inventory: Inventory) -> str:
+    known = inventory.providers.get(id_)
+    return f"{known.name}: {known.hotline}" if known else ""
 
 
 def called_after(room: RoomQuality, inventory: Inventory) -> tuple[str, str]:

@@ -53,11 +53,11 @@ from monitor.web.overview import (
     site_views,
     view_of,
 )
-from monitor.web.phrases import PHRASES
+from monitor.web.phrases import PHRASES, STREAMS, TRAPS
 from monitor.web.quiet import told_silence, told_work
 from monitor.web.sessions import Page as Told
 from monitor.web.sessions import page_of as page_of_session
-from monitor.web.sitepage import Past, call_of, page_of
+from monitor.web.sitepage import Past, page_of
 from monitor.web.story import story
 from monitor.web.view import TargetView, View
 from monitor.web.ways import SMALL_LETTER, fitting, ways
@@ -133,8 +133,8 @@ class Board:
         sites = site_views(inventory, states)
         ours = communes(sites.values())
         incidents = view.incidents()
-        cases = open_cases(incidents, inventory)
-        closed = [case_of(incident, inventory) for incident in incidents if incident.closed is not None]
+        cases = open_cases(incidents, inventory, words)
+        closed = [case_of(incident, inventory, words) for incident in incidents if incident.closed is not None]
         return self._render(
             "overview.html",
             words,
@@ -163,7 +163,7 @@ class Board:
         """The same for a screen that is read from five metres."""
         inventory, states = view.inventory(), dict(view.states())
         sites = site_views(inventory, states)
-        ours, cases = communes(sites.values()), open_cases(view.incidents(), inventory)
+        ours, cases = communes(sites.values()), open_cases(view.incidents(), inventory, words)
         severities = Counter(case.incident.severity for case in cases)
         outlooks = [(each, level_of(each)) for each in view.meetings()]
         closed = [each for each in view.incidents() if each.closed is not None and len(cases) <= MAX_WALL_LINES]
@@ -182,7 +182,7 @@ class Board:
             severities={
                 each: severities[each] for each in sorted(Severity, key=SEVERITY_RANK.__getitem__, reverse=True)
             },
-            closed=[case_of(each, inventory) for each in closed[:MAX_CLOSED]],
+            closed=[case_of(each, inventory, words) for each in closed[:MAX_CLOSED]],
             works=[
                 (each, told_work(each, inventory, words)) for each in going_on[: max(0, MAX_WALL_LINES - len(cases))]
             ],
@@ -214,6 +214,7 @@ class Board:
             "monitor.html", words, now, here="/monitor", view=view, of=found, targets=len(view.inventory().targets),
             waiting=found.unsent, late=found.oldest_mail_seconds > MAIL_LATE_SECONDS, max_lines=MAX_LINES,
             signs_well=all(result == "sent" for result, _ in found.signs.values()), lag_well=LAG_WELL_SECONDS,
+            counted=STREAMS[words.language], traps=TRAPS[words.language],
         )  # fmt: skip
 
     def site(
@@ -226,7 +227,7 @@ class Board:
         if found is None:
             return None
         touching = [
-            case_of(incident, inventory)
+            case_of(incident, inventory, words)
             for incident in view.incidents()
             if incident.closed is None and _touches(incident, site_id)
         ]
@@ -240,7 +241,7 @@ class Board:
             known=past is not None,
             session=session,
             went={each.target: each for each in session.rooms} if session else {},
-            cases=[(each, call_of(each)) for each in touching[:MAX_CARDS]],
+            cases=touching[:MAX_CARDS],
             level=level,
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
             marks_of=lambda member: marks(member, words),
@@ -259,14 +260,13 @@ class Board:
         inventory, states = view.inventory(), view.states()
         hurt = [(target, inventory.targets.get(target), view_of(states, target)) for target in incident.impact]
         sites = {target: inventory.sites.get(site_of(target)) for target, *_ in hurt[:MAX_IMPACT]}
-        case = case_of(incident, inventory)
+        case = case_of(incident, inventory, words)
         return self._render(
             "incident.html",
             words,
             now,
             view=view,
             case=case,
-            called=call_of(case),
             todo=view.what_to_do(incident, words.language),
             level=level(case),
             ways=ways(incident, inventory, states, words),
@@ -327,7 +327,7 @@ class Board:
             }  # fmt: skip
         else:
             kind = "ack" if offer.act is Act.ACKNOWLEDGE else "silence"
-            case = case_of(offer.incident, view.inventory())
+            case = case_of(offer.incident, view.inventory(), words)
             by, until = clip(offer.by, 200), words.moment(offer.until) if offer.until else ""
             sentence = page["done_until" if until else "done_by"] if done else page[f"means_{kind}"]
             given = {
@@ -345,7 +345,7 @@ class Board:
         found = [each for each in view.incidents() if each.id == incident_id and each.closed is None]
         if not found:
             return None
-        case = case_of(found[0], view.inventory())
+        case = case_of(found[0], view.inventory(), words)
         place = case.site.name if case.site else found[0].root
         return self._render(
             "desk.html", words, now, view=view, case=case, who=who, signs_out=signs_out, back=f"/incidents/{found[0].id}",

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import fmean
 
+from monitor.core.advice import about, called_about
 from monitor.core.life import Life
 from monitor.core.model import Incident, Inventory, Provider, Role, Site, State, Target
 from monitor.core.severity import RANK as SEVERITY_RANK
-from monitor.core.words import VI
+from monitor.core.words import VI, Words
 from monitor.web.view import UNSEEN, TargetView, View
 
 COMMUNE = "commune"
@@ -103,6 +104,10 @@ class Case:
     provider: Provider | None
     communes: int
     """Communes among the hurt, that of the root included."""
+    call: str
+    """Whom to call, one line with a number; empty: nobody is known."""
+    circuit: str
+    """Which a provider asks for; else empty."""
 
 
 def short_name(name: str) -> str:
@@ -263,19 +268,19 @@ def known_incident(view: View, incident: str, life: Life | None) -> Incident | N
     return now or (life.incident if life is not None else None)
 
 
-def case_of(incident: Incident, inventory: Inventory) -> Case:
+def case_of(incident: Incident, inventory: Inventory, words: Words = VI) -> Case:
     """An incident with what the inventory knows about its root."""
-    target, site = inventory.targets.get(incident.root), inventory.sites.get(site_of(incident.root))
-    if incident.shared is not None and target is not None and site is not None:  # no single one is what it is about
-        target = replace(target, label={}, address="", contact="", circuit="")
-        site = replace(site, name=VI.place(incident.shared, inventory), contact="")
+    target, site = about(incident, inventory, words)
     hurt = {site_of(each) for each in (incident.root, *incident.impact)}
+    call, circuit = called_about(incident, inventory)
     return Case(
         incident=incident,
-        site=site,
+        site=site or inventory.sites.get(site_of(incident.root)),
         target=target,
         provider=inventory.providers.get(target.provider) if target else None,
         communes=sum(1 for site in hurt if site in inventory.sites and inventory.sites[site].kind == COMMUNE),
+        call=call,
+        circuit=circuit,
     )
 
 
@@ -284,9 +289,9 @@ def site_of(target: str) -> str:
     return target.partition("/")[0]
 
 
-def open_cases(incidents: Sequence[Incident], inventory: Inventory) -> list[Case]:
+def open_cases(incidents: Sequence[Incident], inventory: Inventory, words: Words = VI) -> list[Case]:
     """Open incidents: by severity and state, what all share before single communes, then by impact, then the newest."""
-    cases = [case_of(incident, inventory) for incident in incidents if incident.closed is None]
+    cases = [case_of(incident, inventory, words) for incident in incidents if incident.closed is None]
     return sorted(
         cases,
         key=lambda case: (

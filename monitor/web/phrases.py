@@ -236,6 +236,7 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
 PROBES: Mapping[str, Mapping[str, str]] = {
     "vi": {
         "dns": "Phân giải tên miền (DNS)",
+        "h323": "Báo hiệu họp trực tuyến (H.323)",
         "http": "Trang web",
         "icmp": "Trả lời ping",
         "media": "Đường truyền cho cuộc gọi (gói như gọi thật)",
@@ -244,12 +245,15 @@ PROBES: Mapping[str, Mapping[str, str]] = {
         "sip": "Báo hiệu họp trực tuyến (SIP)",
         "smtp": "Máy chủ thư (SMTP)",
         "snmp": "Thông số thiết bị (SNMP)",
+        "stun": "Địa chỉ nhìn từ bên ngoài (STUN)",
         "tcp": "Cổng kết nối (TCP)",
         "tls": "Kết nối mã hoá (TLS)",
+        "turn": "Trung chuyển cuộc gọi (TURN)",
         "webrtc-room": "Phòng họp trên trình duyệt (WebRTC)",
     },
     "en": {
         "dns": "Name look-up (DNS)",
+        "h323": "Video-conference signalling (H.323)",
         "http": "Web page",
         "icmp": "Ping",
         "media": "The way for a call (a stream like one)",
@@ -258,9 +262,61 @@ PROBES: Mapping[str, Mapping[str, str]] = {
         "sip": "Video-conference signalling (SIP)",
         "smtp": "Mail server (SMTP)",
         "snmp": "Figures of the device (SNMP)",
+        "stun": "Address as seen from outside (STUN)",
         "tcp": "Port (TCP)",
         "tls": "Encryption (TLS)",
+        "turn": "Relay for calls (TURN)",
         "webrtc-room": "Meeting room in the browser (WebRTC)",
     },
 }
 """What our own kinds of probes look at, by language; one of somebody else is called by its kind."""
+
+STREAMS: Mapping[str, Mapping[str, str]] = {
+    "vi": {
+        "sent": "đã gửi",
+        "late": "trả lời muộn",
+        "duplicate": "trả lời trùng",
+        "foreign": "trả lời lạ",
+        "refused": "báo không tới được",
+        "send-error": "không gửi được",
+        "turn-missed": "lỡ lượt",
+        "overflow": "mất do tràn bộ đệm của trạm",
+        "suspended": "bỏ vì máy trạm ngủ",
+    },
+    "en": {
+        "sent": "sent",
+        "late": "answered late",
+        "duplicate": "answered twice",
+        "foreign": "answers to no question of ours",
+        "refused": "told to be unreachable",
+        "send-error": "could not be sent",
+        "turn-missed": "turns missed",
+        "overflow": "lost, our buffer was full",
+        "suspended": "left out, our host slept",
+    },
+}
+"""What the engine of echoes counts, by language; what that of somebody else does stands under its own name."""
+
+TRAPS: Mapping[str, Mapping[str, str]] = {
+    "vi": {
+        "looked": "đã kiểm tra thiết bị ngay",
+        "deferred": "kiểm tra sau ít giây",
+        "limited": "không kiểm tra vì quá nhiều thiết bị báo cùng lúc",
+        "counted": "chỉ đếm: có người hỏi thiết bị bằng mật khẩu sai",
+        "unknown": "từ thiết bị không có trong danh mục",
+        "refused": "sai mật khẩu hoặc không đọc được",
+        "dropped": "không đọc vì đến quá nhiều",
+        "overflow": "mất do tràn bộ đệm của trạm",
+    },
+    "en": {
+        "looked": "the device was looked at at once",
+        "deferred": "the device is looked at some seconds later",
+        "limited": "not looked at, too many devices sent some",
+        "counted": "only counted: somebody asked a device with a wrong password",
+        "unknown": "from what is not in the inventory",
+        "refused": "with a wrong password, or not readable",
+        "dropped": "not read, too many came",
+        "overflow": "lost, our buffer was full",
+    },
+}
+"""What became of traps, by language."""

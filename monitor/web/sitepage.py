@@ -16,7 +16,7 @@ from monitor.core.model import Check, Inventory, Observation, Outcome, Role, Sta
 from monitor.core.readiness import Outlook
 from monitor.core.words import ROOM
 from monitor.web.drawing import PERIODS, Chart, Period, band, chart
-from monitor.web.overview import HURT, WORST_FIRST, Case, Member, SiteView
+from monitor.web.overview import HURT, WORST_FIRST, Member, SiteView
 from monitor.web.phrases import PHRASES, PROBES
 from monitor.web.view import TargetView, View
 from monitor.web.words import Words, clip
@@ -33,17 +33,6 @@ LONGEST = max(PERIODS.values(), key=lambda each: each.length)
 
 Past = Mapping[str, Sequence[Interval]]
 """Intervals by target."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """Whom to call about something: never empty."""
-
-    name: str
-    number: str
-    """The text that holds the number."""
-    circuit: str = ""
-    """What the provider asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,15 +114,6 @@ def page_of(found: SiteView, view: View, words: Words, now: datetime, past: Past
         marks={key: period.marks(now) for key, period in PERIODS.items()},
         left_out=max(0, len(found.members) - MAX_TARGETS),
     )
-
-
-def call_of(case: Case) -> Call | None:
-    """Whom to call about an incident: the provider of a line, else who has the root, else who is at its site."""
-    if case.provider is not None and case.target is not None:
-        return Call(name=case.provider.name, number=case.provider.hotline, circuit=case.target.circuit)
-    if case.target is not None and case.target.contact:
-        return Call(name="", number=case.target.contact)
-    return Call(name="", number=case.site.contact) if case.site is not None and case.site.contact else None
 
 
 def _section(target: Target) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from monitor import names
 from probes.registry import Metric, Options, Request, Secret
@@ -21,10 +22,24 @@ METRICS = (
 )
 
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9._:-]*")
+
+
+def _host_name(value: str) -> str:
+    """As TLS and HTTP write it: in ASCII (IDNA, RFC 3490)."""
+    with contextlib.suppress(UnicodeError):
+        name = value.encode("idna").decode("ascii")
+        if _HOST_NAME.fullmatch(name):
+            return name
+    raise ValueError(f"`{value}` is no name of a host")
+
+
 class TrustOptions(Options):
     """Whom to trust over TLS."""
 
-    server_name: str = Field("", description="name to ask for and to verify over TLS; empty: the address")
+    server_name: Annotated[str, AfterValidator(_host_name)] = Field(
+        "", max_length=253, description="name to ask for and to verify over TLS; empty: the address"
+    )
     verify: bool = Field(True, description="whether the certificate must be good")
     ca: Secret = Field(SecretStr(""), description="where the PEM of the CA is; none: those of the system")
 

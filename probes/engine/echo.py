@@ -60,6 +60,8 @@ SUSPENDED_SECONDS = 0.5
 """The host slept when its clock with and its clock without sleep moved apart by this much."""
 SET_SECONDS = 0.001
 """The wall clock was set when it and the monotonic clock moved apart by this much; slewing moves both."""
+HAPPENINGS = ("sent", "late", "duplicate", "foreign", "refused", "send-error", "turn-missed", "overflow", "suspended")
+"""What is counted."""
 
 
 @dataclass(slots=True)
@@ -133,9 +135,7 @@ class EchoStream:
         """Those that are overdue, by time-out, in the same order."""
         self._next_number = 1
         self._changed = asyncio.Event()
-        self.counters = dict.fromkeys(
-            ("sent", "late", "duplicate", "foreign", "refused", "send-error", "turn-missed", "overflow", "suspended"), 0
-        )
+        self.counters = dict.fromkeys(HAPPENINGS, 0)
         """Happenings since the start."""
 
     # -- what is watched ---------------------------------------------------------------------------------------------

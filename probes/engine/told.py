@@ -9,7 +9,17 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from probes.engine.values import MOST_TAKEN_ROWS, MOST_VALUES, Measured, Take, gather, metrics, within
+from probes.engine.values import (
+    MOST_TAKEN_ROWS,
+    MOST_VALUES,
+    MadeOptions,
+    Measured,
+    Take,
+    gather,
+    metrics,
+    part_and_whole,
+    within,
+)
 from probes.registry import Options
 from probes.wire.branch import Branch, Chain, Known, beside, find
 
@@ -38,31 +48,20 @@ class OnlyWhere(Options):
     values: list[str] = Field(min_length=1, max_length=32, description="what stands there in the rows that count")
 
 
-class ToldOptions(Options):
+class ToldOptions(MadeOptions[Path, str]):
     """Where a value is, and how a measurement is made of it."""
 
     metric: RoomMetric = Field(description="which measurement it is")
     at: Path = Field(description="path to it, from the name of its document on; * is any name")
-    of: Path | None = Field(None, description="path of the whole that it is a part of; makes it a ratio")
-    rest: Path | None = Field(None, description="path of the other part of that whole, where the whole is not told")
-    scale: float = Field(1.0, description="it is multiplied by this: 0.01 makes a ratio of percent")
-    states: list[str] = Field([], max_length=32, description="the measurement is 1 when it is one of these, else 0")
     only: OnlyWhere | None = Field(None, description="which rows of a list; default: all")
     take: Take | None = Field(None, description="one number of all rows; default: the first one")
-    none: float | None = Field(
-        None, description="the measurement while nothing is told of it, such as the loss of a room that is in no call"
-    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> ToldOptions:
-        if self.of and self.rest:
-            raise ValueError("write `of` or `rest`, not both")
         if self.states and (self.of or self.rest or self.scale != 1.0):
             raise ValueError("of `states` there is no ratio and no scale: the measurement is 0 or 1")
         if len({each.partition("/")[0] for each in self.paths}) > 1:
             raise ValueError("all paths of a value lead into the same document")
-        if self.none is not None and within(self.metric, self.none) is None:
-            raise ValueError(f"{self.metric} is never {self.none:g}")
         return self
 
     @property
@@ -116,12 +115,10 @@ def _reckon(how: ToldOptions, chain: Chain, known: Known) -> float | None:
         return None
     if other := how.of or how.rest:
         second = _number(beside(chain, how.at.split("/"), other.split("/"), known) or "")
-        if second is None:
+        pair = part_and_whole([value], second, is_rest=how.rest is not None)
+        if pair is None:
             return None
-        whole = second if how.of else second + value
-        if value < 0 or whole <= 0:
-            return None
-        value /= whole
+        value = pair[0] / pair[1]
     return within(how.metric, value * how.scale)
 
 

@@ -7,10 +7,11 @@ from then on exact GETs ask for them together.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Generic, Literal, NamedTuple, Protocol, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -95,6 +96,31 @@ METRICS = metrics(MEASURES)
 Take = Literal["max", "min", "mean", "sum", "count"]
 
 
+_Place = TypeVar("_Place")
+_State = TypeVar("_State", int, str)
+
+
+class MadeOptions(Options, Generic[_Place, _State]):
+    """How a measurement is made of what a device tells, wherever that stands."""
+
+    metric: MetricName
+    of: _Place | None = Field(None, description="where the whole is that it is a part of; makes it a ratio")
+    rest: _Place | None = Field(None, description="where the other part of that whole is, when the whole is not told")
+    scale: float = Field(1.0, description="it is multiplied by this: 0.01 makes a ratio of percent")
+    states: list[_State] = Field([], max_length=32, description="the measurement is 1 when it is one of these, else 0")
+    none: float | None = Field(
+        None, description="the measurement while nothing is told of it, such as the loss of a room that is in no call"
+    )
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        if self.of and self.rest:
+            raise ValueError("write `of` or `rest`, not both")
+        if self.none is not None and within(self.metric, self.none) is None:
+            raise ValueError(f"{self.metric} is never {self.none:g}")
+        return self
+
+
 class OnlyRows(Options):
     """Which rows of a table."""
 
@@ -102,24 +128,17 @@ class OnlyRows(Options):
     values: list[int | str] = Field(min_length=1, max_length=16, description="what stands in it in the rows that count")
 
 
-class ValueOptions(Options):
+class ValueOptions(MadeOptions[ObjectId, int]):
     """Where a value is, and how a measurement is made of it."""
 
     metric: MetricName = Field("snmp_value", description="which measurement it is")
     object: ObjectId | None = Field(None, description="OID of one object with its instance; most end in .0")
     column: ObjectId | None = Field(None, description="OID of a column of a table, without an instance")
     plus: list[ObjectId] = Field([], max_length=4, description="OIDs of others that are added to it")
-    of: ObjectId | None = Field(None, description="OID of the whole that it is a part of; makes it a ratio")
-    rest: ObjectId | None = Field(None, description="OID of the other part of that whole, where the whole is not told")
     free: bool = Field(False, description="it is the part that is free, so the rest of the ratio is in use")
-    scale: float = Field(1.0, description="it is multiplied by this: 0.01 makes a ratio of percent")
-    states: list[int] = Field([], max_length=16, description="the measurement is 1 when it is one of these, else 0")
     only: OnlyRows | None = Field(None, description="which rows of the table; default: all")
     take: Take | None = Field(None, description="one number of all rows; default: each row is a measurement of its own")
     names: ObjectId | None = Field(None, description="OID of the column with the names of the rows; default: by number")
-    none: float | None = Field(
-        None, description="the measurement while nothing is told of it, such as the loss of a room that is in no call"
-    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> ValueOptions:
@@ -133,10 +152,6 @@ class ValueOptions(Options):
             raise ValueError("where one number is taken of all rows, no `names` of rows are needed")
         if self.none is not None and self.column is not None and not self.take:
             raise ValueError("what is when there is no row needs one number of all rows: write which to `take`")
-        if self.none is not None and not MEASURES[self.metric].least <= self.none <= MEASURES[self.metric].most:
-            raise ValueError(f"{self.metric} is never {self.none:g}")
-        if self.of and self.rest:
-            raise ValueError("write `of` or `rest`, not both")
         if self.free and not (self.of or self.rest):
             raise ValueError("`free` needs `of` or `rest`: the whole that a part of is free")
         return self
@@ -346,17 +361,28 @@ def within(metric: MetricName, value: float) -> float | None:
 
 def _part_and_whole(how: ValueOptions, numbers: Sequence[float | None]) -> tuple[float, float] | None:
     """The two that make a ratio; of a value that is none, the value and 1. None: the device does not know it."""
-    parts, second = (numbers[:-1], numbers[-1]) if how.of or how.rest else (numbers, 1.0)
-    first, *others = parts
-    if first is None or second is None:
+    is_ratio = bool(how.of or how.rest)
+    first, *others = numbers[:-1] if is_ratio else numbers
+    if first is None:
         return None
-    part = first + sum(each for each in others if each is not None)
-    if not (how.of or how.rest):
-        return part, 1.0
-    whole = second + part if how.rest else second
-    if part < 0 or second < 0 or whole == 0:
+    parts = [first, *(each for each in others if each is not None)]
+    if not is_ratio:
+        return sum(parts), 1.0
+    pair = part_and_whole(parts, numbers[-1], is_rest=how.rest is not None)
+    return (pair[1] - pair[0], pair[1]) if pair and how.free else pair
+
+
+def part_and_whole(parts: Iterable[float], other: float | None, *, is_rest: bool) -> tuple[float, float] | None:
+    """The sum of the parts and the whole, which is `other`, or has it as its rest; None where they make no ratio.
+
+    None of them is below zero: devices write -1 for what they do not know, and a counter past 2³¹ so, where they take it for
+    signed. One such number makes the others worth nothing, even where the ratio looks right. Of nothing there is no part.
+    """
+    counts = [*parts, math.nan if other is None else other]
+    if not all(each >= 0 for each in counts):
         return None
-    return (whole - part if how.free else part), whole
+    whole = sum(counts) if is_rest else counts[-1]
+    return (sum(counts[:-1]), whole) if whole else None
 
 
 def _number(value: object) -> float | None:

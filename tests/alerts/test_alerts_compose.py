@@ -81,7 +81,7 @@ def test_what_lines_have_in_common_is_named_with_its_evidence_and_all_their_circ
     mail = sent(notification(incident=COMMON))
     assert mail["Subject"] == "NGỪNG: TSLCĐ – VNPT Ninh Bình (2 nơi cùng lúc)"
     text = part(mail, "plain")
-    assert "Gọi VNPT Ninh Bình, 0229 000 8001: 2 kênh cùng ngừng" in text
+    assert "Gọi VNPT Ninh Bình: 0229 000 8001: 2 kênh cùng ngừng" in text
     assert "C-1, C-1" in text
     assert "2/2 đối tượng có chung điểm này cùng hỏng một lúc, các đối tượng cùng loại khác: 0/7" in text
     assert "Xã Kim Đông, Phường Phủ Lý" in text
@@ -121,7 +121,7 @@ def test_a_line_that_is_cut_says_whom_to_call_and_what_is_hurt() -> None:
     mail = sent(notification())
     assert mail["Subject"] == "NGỪNG: Đường TSLCĐ – Xã Kim Đông"
     text = part(mail, "plain")
-    assert "Gọi VNPT Ninh Bình, 0229 000 8001, báo mã kênh C-1." in text
+    assert "Gọi VNPT Ninh Bình: 0229 000 8001, báo mã kênh C-1." in text
     assert "Ảnh hưởng:          Bộ định tuyến, Trang thông tin điện tử – Xã Kim Đông" in text
     assert "Nguyên nhân có thể: đường truyền\n" in text.replace("\r", "")
     assert "12:00:00 24/11/2026" in text, "times are those of Viet Nam"

@@ -117,6 +117,7 @@ ROOMS: Mapping[str, Mapping[str, str]] = {
         ("bare.example", "<EmptyResult/>", "<EmptyResult/>"),
         ("closes.example", cisco(), history()), ("reads.example", cisco(), history()), ("away.example", cisco(), history()),
         ("keeps.example", cisco(), history()), ("old.example", cisco(), history()), ("slow.example", cisco() + " " * 200_000, history()), ("silent-cookie.example", cisco(), history()),
+        ("locked.example", cisco(), history()), ("busy.example", cisco(), history()),
     ]
 } | {
     name: {path: json.dumps(each) for path, each in told.items()}
@@ -207,7 +208,7 @@ class Telling(Server):
     """
             + (_POLY if name.startswith("poly") else _CISCO).format(
                 users=users, backend=backend, docs=self.folder / "docs" / name, name=name, folder=self.folder, token=TOKEN,
-                begin={"old.example": "moved", "silent-cookie.example": "nothing"}.get(name, "begin"),
+                begin={"old.example": "moved", "silent-cookie.example": "nothing", "locked.example": "locked", "busy.example": "busy"}.get(name, "begin"),
                 end="return 503;" if name == "keeps.example" else "return 204;",
                 away={"away.example": "return 302 https://elsewhere.example/getxml;", "slow.example": "limit_rate 1;"}.get(name, ""),
                 reads="return 403;" if name == "reads.example" else "",
@@ -237,6 +238,8 @@ http {{
     location = /begin {{ add_header Set-Cookie "SessionId={SESSION}; Path=/; Secure; HttpOnly"; return 204; }}
     location = /nothing {{ return 204; }}
     location = /moved {{ return 302 /login; }}
+    location = /locked {{ return 423; }}
+    location = /busy {{ return 429; }}
     location = /poly {{
       default_type application/json;
       add_header Set-Cookie "session_id={SESSION}; Path=/; Secure; HttpOnly"; add_header Set-Cookie "XSRF-TOKEN={TOKEN}; Path=/";

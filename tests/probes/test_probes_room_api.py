@@ -123,6 +123,8 @@ async def test_a_poly_room_does_not_choose_what_it_is_asked(telling: Telling) ->
     [
         ("cisco.example", {"password": {"file": "wrong"}}, Reason.AUTH, "the room refuses the log-in of monitor"),
         ("poly-refuses.example", {}, Reason.AUTH, "the room refuses the log-in of monitor"),
+        ("locked.example", {}, Reason.AUTH, "the room refuses the log-in of monitor: 423"),
+        ("busy.example", {}, Reason.AUTH, "the room refuses the log-in of monitor: 429 Too Many Requests"),
         ("old.example", {}, Reason.STATUS, "the log-in → 302 Moved Temporarily"),
         ("silent-cookie.example", {}, Reason.PROTOCOL, "the log-in is taken, and opens no session: no cookie is set"),
         ("page.example", {}, Reason.PROTOCOL, "GET /getxml?location=/Status: it has a DTD, which may hold entities"),
@@ -168,6 +170,14 @@ async def test_who_refused_the_log_in_is_left_alone_for_a_while(
     assert telling.asked() == ["POST /xmlapi/session/begin 401"]
 
 
+@pytest.mark.parametrize(("name", "status"), [("locked.example", 423), ("busy.example", 429)])
+async def test_a_room_that_locked_the_account_is_left_alone_too(telling: Telling, name: str, status: int) -> None:
+    shared = Memory()
+    for _ in range(2):
+        assert (await room(telling, name, shared=shared)).reason is Reason.AUTH
+        assert telling.asked() == [f"POST /xmlapi/session/begin {status}"] * (not _)
+
+
 async def test_a_session_that_was_cut_off_is_used_and_ended_by_the_next_run(telling: Telling) -> None:
     memory: dict[str, Any] = {"session": {"SessionId": SESSION}}
     assert (await room(telling, "cisco.example", memory=memory)).outcome is Outcome.OK
@@ -189,15 +199,22 @@ async def test_a_session_that_was_cut_off_is_ended_where_the_room_may_still_know
     assert memory == {}
 
 
+CALLS = {"calls": {"metric": "room_calls", "at": "Status/Calls"}}
+
+
 @asynccontextmanager
-async def odd_room(telling: Telling, *, behind: bytes, stays: bool) -> AsyncIterator[int]:
-    """Says more than its answers, or hangs up after each without a word; its port."""
+async def odd_room(
+    telling: Telling, *, behind: bytes = b"", stays: bool = True, silent: bytes = b"nothing"
+) -> AsyncIterator[int]:
+    """Says more than its answers, hangs up after each without a word, or does not answer what is `silent`; its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*telling.authority.issue("odd", ["cisco.example"]))
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(EOFError, OSError):
             while asked := await reader.readuntil(b"\r\n\r\n"):
+                if silent in asked:
+                    continue
                 if b"getxml" in asked:
                     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n<Status><Calls>1</Calls></Status>")
                 else:
@@ -226,11 +243,21 @@ async def test_what_comes_behind_an_answer_is_none_to_the_next_question(
     telling: Telling, behind: bytes, stays: bool
 ) -> None:
     memory: dict[str, Any] = {}
-    calls = {"calls": {"metric": "room_calls", "at": "Status/Calls"}}
     async with odd_room(telling, behind=behind, stays=stays) as port:
-        result = await room(telling, "cisco.example", port=port, values=calls, memory=memory)
+        result = await room(telling, "cisco.example", port=port, values=CALLS, memory=memory)
     assert (result.outcome, tells(result)) == (Outcome.OK, {"calls": 1}), result.evidence
     assert memory == {}
+
+
+async def test_a_log_out_that_hangs_loses_nothing_that_was_told(telling: Telling) -> None:
+    memory: dict[str, Any] = {}
+    told: list[str] = []
+    async with odd_room(telling, silent=b"session/end") as port:
+        result = await room(telling, "cisco.example", port=port, values=CALLS, memory=memory, timeout=1.0, told=told)
+    assert (result.outcome, tells(result)) == (Outcome.OK, {"calls": 1}), result.evidence
+    assert result.evidence == "room calls 1; the session is not ended"
+    assert told[-1] == "the session is not ended: no answer in time"
+    assert memory == {"session": {"SessionId": "1"}}, "the next run uses it"
 
 
 async def test_a_session_that_does_not_end_is_kept_for_the_next_run(telling: Telling) -> None:
@@ -329,6 +356,8 @@ def test_a_value_of_a_document_that_a_make_does_not_have_is_told() -> None:
         ({"at": "Status/R/A", "of": "Status/R/B"}, "<R><A>1</A><B>4</B></R>", 0.25),
         ({"at": "Status/R/A", "rest": "Status/R/B"}, "<R><A>1</A><B>3</B></R>", 0.25),
         ({"at": "Status/R/A", "rest": "Status/R/B"}, "<R><A>0</A><B>0</B></R>", None),
+        ({"at": "Status/R/A", "rest": "Status/R/B"}, "<R><A>100</A><B>-1</B></R>", None),
+        ({"at": "Status/R/A", "of": "Status/R/B"}, "<R><A>-1</A><B>-4</B></R>", None),
         ({"at": "Status/R/A", "of": "Status/R/B"}, "<R><A>1</A></R><R><B>4</B></R>", None),
         ({"at": "Status/R/A", "only": {"at": "Status/R/B", "values": ["y"]}}, "<R><A>1</A><B>n</B></R><R><A>2</A><B>y</B></R>", 2.0),
     ],

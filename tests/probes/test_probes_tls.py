@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.model import Outcome, Reason
+from probes.tls import TlsOptions
 from probes.wire import tls
 from tests.probes.peers import Nginx, TcpPeer, ask, eventually
 
@@ -85,3 +86,16 @@ def test_checks_that_trust_the_same_share_a_context(nginx: Nginx) -> None:
     assert tls.context(verify=True, ca_pem=ca) is tls.context(verify=True, ca_pem=ca)
     assert tls.context(verify=True, ca_pem=ca) is not tls.context(verify=False, ca_pem=ca)
     assert tls.context(verify=True, ca_pem=ca) is not tls.context(verify=True, ca_pem=ca, alpn=("h2",))
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("hà-nội.example", "xn--h-ni-0na4517b.example"),
+        ("Good.example", "Good.example"),
+        ("10.0.0.9", "10.0.0.9"),
+        ("", ""),
+    ],
+)
+def test_a_name_in_vietnamese_is_asked_for_as_tls_writes_it(written: str, asked: str) -> None:
+    assert TlsOptions.model_validate({"server_name": written}).server_name == asked

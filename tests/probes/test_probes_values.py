@@ -44,6 +44,8 @@ def test_every_measurement_is_declared_and_can_be_chosen() -> None:
         ({"of": PRIVATE}, [25.0, 100.0], 0.25),
         ({"of": PRIVATE, "free": True}, [25.0, 100.0], 0.75),
         ({"rest": PRIVATE}, [25.0, 75.0], 0.25),
+        ({"rest": PRIVATE, "plus": [PRIVATE]}, [-1.0, 26.0, 75.0], None),
+        ({"rest": PRIVATE, "scale": 0.5}, [100.0, -1.0], None),
         ({"rest": PRIVATE, "free": True}, [25.0, 75.0], 0.75),
         ({"plus": [PRIVATE], "of": PRIVATE, "free": True}, [10.0, 20.0, 100.0], 0.7),
         ({"of": PRIVATE}, [25.0, 0.0], None),

@@ -89,7 +89,7 @@ def test_a_cut_line_is_one_card_with_whom_to_call(province: Province) -> None:
     assert page.count('class="card down"') == 1
     for fact in ("Phường Phủ Lý – Đường TSLCĐ", "12 phút 5 giây", "11:47:55 24/11/2026", "2 đối tượng, 1 xã, phường"):
         assert fact in page
-    assert unbroken("VNPT Ninh Bình 1800 1260 (24/7) · C-phuong-phu-ly") in page
+    assert unbroken("VNPT Ninh Bình: 1800 1260 (24/7) · C-phuong-phu-ly") in page
     assert VI.page["nobody"].capitalize() in page
     english = _overview(province, "en")
     assert "1</span>/3 communes hurt" in english
@@ -225,7 +225,7 @@ def test_the_incident_page_shows_facts_evidence_and_impact(province: Province) -
         "Phường Phủ Lý – UPS",
         "Vẫn đang mở, ảnh hưởng 2 đối tượng",
         unbroken(
-            '<a href="tel:18001260">☎ Gọi VNPT Ninh Bình 1800 1260 (24/7)</a> <span>Mã kênh <code>C-phuong-phu-ly</code>'
+            '<a href="tel:18001260">☎ Gọi VNPT Ninh Bình: 1800 1260 (24/7)</a> <span>Mã kênh <code>C-phuong-phu-ly</code>'
         ),
         unbroken('<a href="tel:0229000018">Bà Hoa, ĐT 0229 000 018</a>'),
         VI.page["nobody"].capitalize(),
@@ -242,7 +242,7 @@ def test_the_incident_page_says_what_to_do_while_it_is_open(province: Province) 
     province.cases = [case]
     page = Board().incident(province, case.id, VI, NOW)
     assert page is not None
-    assert "<strong>Cần làm:</strong> Gọi VNPT Ninh Bình, 1800 1260 (24/7), báo mã kênh C-phuong-phu-ly." in page
+    assert "<strong>Cần làm:</strong> Gọi VNPT Ninh Bình: 1800 1260 (24/7), báo mã kênh C-phuong-phu-ly." in page
     page = Board().incident(province, case.id, EN, NOW)
     assert page is not None
     assert "<strong>To do:</strong> Call VNPT Ninh Bình" in page

@@ -10,6 +10,7 @@ import pytest
 from monitor.core.model import Silence, State, Window
 from monitor.core.planned import Work
 from monitor.web.board import LAG_WELL_SECONDS, MAX_WALL_CASES, Board
+from monitor.web.phrases import TRAPS
 from monitor.web.quiet import MAX_THINGS, told_silence, told_work
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
@@ -84,7 +85,14 @@ def test_the_page_of_silences_tells_who_until_why_and_what_comes(language: str, 
 def test_the_page_of_the_monitor_tells_what_goes_on_and_what_is_wrong(language: str, province: Province) -> None:
     words, board = WORDS[language], Board()
     page = board.monitor(province, words, NOW)
-    for fact in ("1.2.3", "icmp", "mail.example:25", "timeout at data", "looked", words.page["monitor_well"]):
+    for fact in (
+        "1.2.3",
+        "icmp",
+        "mail.example:25",
+        "timeout at data",
+        TRAPS[language]["looked"],
+        words.page["monitor_well"],
+    ):
         assert fact in page
     assert page.count('<h2 class="down"') == 0
     assert page.count('<h2 class="degraded"') == 1, "a relay failed last time"

@@ -15,19 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts import samples
 from monitor.core.lasthour import EVERY, POINTS, Point, Series
 from monitor.core.ledger import Excuse, Interval, Span
-from monitor.core.model import Meeting, Observation, Outcome, Reason, Role, Session, State, Target
+from monitor.core.model import Cause, Meeting, Observation, Outcome, Reason, Role, Session, State, Target
 from monitor.core.readiness import Outlook, Readiness, Room
 from monitor.web.board import Board
 from monitor.web.drawing import HEIGHT, PERIODS, REACH, SLOTS, band, chart
 from monitor.web.overview import case_of, one_site
 from monitor.web.phrases import PHRASES, PROBES
-from monitor.web.sitepage import LONGEST, MAX_PAST, MAX_TARGETS, call_of, page_of, past_span, until_now, why_held
+from monitor.web.sitepage import LONGEST, MAX_PAST, MAX_TARGETS, page_of, past_span, until_now, why_held
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, Words
 from probes import registry
-from tests.web.province import NOW, Province
+from tests.web.province import COMPOSER, NOW, Province
 from tests.web.test_web_board import HOSTILE, Page
 
 SITE = "phuong-phu-ly"
@@ -54,7 +55,7 @@ def test_first_comes_what_is_wrong_and_the_number_to_call(province: Province) ->
     head = re.sub(r"</?time[^>]*>", "", site_page(province).partition("</section>")[0]).replace("\u00a0", " ")
     told = [
         "Ngừng</span></h1>", "Từ 11:47:55 24/11/2026, đã 12 phút 5 giây", "không trả lời trong thời hạn",
-        "đường truyền</strong>", '<a href="tel:18001260">☎ Gọi VNPT Ninh Bình 1800 1260 (24/7)</a>', "<code>C-phuong-phu-ly</code>",
+        "đường truyền</strong>", '<a href="tel:18001260">☎ Gọi VNPT Ninh Bình: 1800 1260 (24/7)</a>', "<code>C-phuong-phu-ly</code>",
         '<a href="tel:0229000018">Bà Hoa, ĐT 0229 000 018</a>',
     ]  # fmt: skip
     places = [head.index(each) for each in told]
@@ -79,27 +80,52 @@ def test_a_cause_elsewhere_is_named_with_its_place(province: Province) -> None:
     assert "Bộ định tuyến – Trung tâm dữ liệu</a></h2>" in site_page(province)
 
 
-@pytest.mark.parametrize(
-    ("provider", "contact", "at_site", "number"),
-    [
-        ("vnpt", "Tổ mạng 0229 1", "Bà Hoa 0229 2", "1800 1260 (24/7)"),
-        ("", "Tổ mạng 0229 1", "Bà Hoa 0229 2", "Tổ mạng 0229 1"),
-        ("", "", "Bà Hoa 0229 2", "Bà Hoa 0229 2"),
-        ("", "", "", None),
-    ],
-)
-def test_the_provider_is_called_else_who_has_it_else_who_is_there(
-    provider: str, contact: str, at_site: str, number: str | None, province: Province
+PROVIDER, IN_CHARGE, AT_SITE = "Sample: 0000", "Tổ mạng, ĐT 0229 1", "Bà Hoa, ĐT 0229 2"
+AREA = (("area", "Huyện Mẫu"),)
+
+
+def called(text: str) -> str:
+    """Who is named first."""
+    named = [each for each in (PROVIDER, IN_CHARGE, AT_SITE) if each in text]
+    return min(named, key=text.index, default="")
+
+
+@pytest.mark.parametrize("words", [VI, EN], ids=["vi", "en"])
+@pytest.mark.parametrize(("in_charge", "at_site"), [("", ""), (IN_CHARGE, ""), ("", AT_SITE), (IN_CHARGE, AT_SITE)])
+def test_mail_and_pages_name_the_same_one_to_call_whatever_the_cause(
+    in_charge: str, at_site: str, words: Words
 ) -> None:
+    known, incidents = samples.province()
+    known = replace(
+        known,
+        targets={each.id: replace(each, contact=in_charge) for each in known.targets.values()},
+        sites={each.id: replace(each, contact=at_site) for each in known.sites.values()},
+    )
+    incidents += [replace(each, root="sample/tslcd") for each in incidents]
+    incidents += [replace(each, shared=replace(each.shared, by=AREA)) for each in incidents if each.shared]
+    found: dict[Cause, set[str]] = {}
+    for incident in (replace(each, closed=None, impact=("sample/website",)) for each in incidents):
+        province, board = Province(known, cases=[incident]), Board()
+        act = COMPOSER.what_to_do(incident, known, words.language)[0]
+        found.setdefault(incident.cause, set()).add(called(act))
+        for page in (board.incident(province, incident.id, words, NOW), board.site(province, "sample", words, NOW)):
+            button = "".join(re.findall("☎ [^<]*<", page or "")).replace("\u00a0", " ")
+            assert called(button) == called(act), (incident, act)
+            assert ("<code>C-1</code></span></p>" in (page or "")) == (PROVIDER in button and not incident.shared)
+    assert found.pop(Cause.LINK) == {PROVIDER}
+    assert PROVIDER in found.pop(Cause.SERVICE) & found.pop(Cause.SHARED)
+    assert found.pop(Cause.VANTAGE) == {""}
+    assert found.pop(Cause.DEVICE) == {"", at_site or in_charge}, "also what left the inventory"
+    assert found == {Cause.POWER: {at_site or in_charge}, Cause.LAN: {at_site or in_charge}}
+
+
+def test_a_line_without_a_known_provider_has_who_has_it_called(province: Province) -> None:
     case = province.cut(SITE)
-    line = replace(province.settings.targets[LINE], provider=provider, contact=contact)
-    site = replace(province.settings.sites[SITE], contact=at_site)
-    inventory = replace(
-        province.settings,
-        targets={**province.settings.targets, LINE: line}, sites={**province.settings.sites, SITE: site},
-    )  # fmt: skip
-    found = call_of(case_of(case, inventory))
-    assert (found.number if found else None) == number
+    line = replace(province.settings.targets[LINE], provider="")
+    for contact in ("Tổ mạng 0229 100", ""):
+        targets = {**province.settings.targets, LINE: replace(line, contact=contact)}
+        found = case_of(case, replace(province.settings, targets=targets))
+        assert (found.call, found.circuit) == (contact or "Bà Hoa, ĐT 0229 000 018", "")
 
 
 # -- checks -------------------------------------------------------------------------------------------------------------
@@ -181,7 +207,8 @@ def test_a_probe_of_somebody_else_is_called_by_its_kind(province: Province) -> N
     foreign = replace(line, checks=(replace(line.checks[0], probe="call"),))
     province.settings = replace(province.settings, targets={**province.settings.targets, LINE: foreign})
     assert "</span> call: chưa đo lần nào" in site_page(province)
-    assert PROBES["vi"].keys() == PROBES["en"].keys() <= registry.load().keys()
+    ours = {name for name, kind in registry.load().items() if kind.module.startswith("probes.")}
+    assert PROBES["vi"].keys() == PROBES["en"].keys() == ours
 
 
 def test_a_ups_tells_how_long_it_lasts(province: Province) -> None:
