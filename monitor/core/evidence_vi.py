@@ -269,6 +269,7 @@ SENTENCES: Mapping[str, str] = {
     "the room refuses the log-in of {user:as-is}": "thiết bị họp từ chối đăng nhập của {user}",
     "the log-in is taken, and opens no session: no cookie is set":
         "thiết bị họp nhận đăng nhập nhưng không mở phiên: không đặt cookie",
+    "the session is not ended": "phiên đăng nhập chưa đóng được",
     "the log-in → {status:as-is}": "đăng nhập → {status}",
     "the room ended the connection": "thiết bị họp ngắt kết nối",
     "the answer to {question}": "câu trả lời cho {question}",

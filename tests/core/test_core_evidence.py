@@ -32,6 +32,7 @@ THEIRS = {"channel", "example", "free", "garbage", "guest", "meet", "monitor", "
 
 NO_EVIDENCE: Mapping[str, tuple[str, ...]] = {
     # Said to who writes the inventory, or starts a reflector.
+    "probes/engine/connection.py": ("`7` is no name of a host",),
     "probes/engine/reflector.py": ("a reflector without a key answers only networks that are named",),
     "probes/engine/stamp_sender.py": ("a key has at least 7 characters: openssl rand -hex 32",),
     "probes/engine/told.py": ("`7` is no path: write names with / between them, such as Status/Audio/Volume",),
