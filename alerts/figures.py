@@ -33,17 +33,18 @@ class Row:
     """How long it was down or cut off."""
 
 
-def row_of(key: str, totals: Totals, inventory: Inventory, words: Words) -> Row:
-    """The row of a sum; what has left the inventory has its id as name."""
+def row_of(key: str, totals: Totals, inventory: Inventory, words: Words, by: str | None = None) -> Row:
+    """The row of a sum; what has left the inventory has its id as name. `by`: the provider that delivered it then, if not today's."""
     target, site = inventory.targets.get(key), inventory.sites.get(key)
-    provider = inventory.providers.get(target.provider if target else key)
-    ratio = promised(key, inventory)
+    by = (target.provider if target else "") if by is None else by
+    named, provider = inventory.providers.get(key), inventory.providers.get(by)
+    ratio = promised(key, by, inventory)
     held = verdict(totals, ratio)
     return Row(
         key=key,
-        name=words.at_place(target, inventory) if target else site.name if site else provider.name if provider else key,
-        provider=provider.name if provider and target else "",
-        circuit=target.circuit if target else "",
+        name=words.at_place(target, inventory) if target else site.name if site else named.name if named else key,
+        provider=provider.name if provider else by,
+        circuit=target.circuit if target and target.provider == by else "",
         percent=words.percent(totals.availability),
         net=words.percent(totals.availability_net),
         promised="" if ratio is None else words.percent(ratio),

@@ -18,7 +18,7 @@ from monitor.core.words import LOCAL, Words
 
 SHOWN = 20
 """So many of each list are shown; the rest are counted, and all are in the report that is attached."""
-SUMMED = (By.LINK, By.PROVIDER, By.COMMUNE, By.SERVICE)
+SUMMED = (By.PROVIDER, By.COMMUNE, By.SERVICE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,10 @@ class Outage:
 def told(account: Account, inventory: Inventory, words: Words) -> dict[str, object]:
     """What the template of a monthly summary is given; what is worst comes first."""
     rows = {by: tuple(_rows(account.report(by), inventory, words)) for by in SUMMED}
-    hurt = {by: tuple(row for row in rows[by] if row.down or row.below) for by in SUMMED}
+    rows[By.LINK] = tuple(
+        row_of(each.target, each.totals, inventory, words, each.provider) for each in account.deliveries()
+    )
+    hurt = {by: tuple(row for row in some if row.down or row.below) for by, some in rows.items()}
     return {
         "month": f"{account.span.since.astimezone(LOCAL):%m/%Y}",
         "lead": tuple(lead(account, words)),

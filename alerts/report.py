@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from functools import cached_property
 
 from alerts.tidy import line
-from monitor.core.account import Account, Outage, Verdict, failures, promised, verdict
+from monitor.core.account import Account, Delivery, Outage, Verdict, failures, promised, verdict
 from monitor.core.ledger import ZERO, By, Totals
 from monitor.core.model import Inventory
 from monitor.core.words import LOCAL, Words
@@ -238,6 +237,11 @@ class _Maker:
         self._reports = {by: account.report(by) for by in (By.PROVIDER, *_ROWS_OF.values())}
         self._outages = {by: account.outages(by) for by in self._reports}
         self._since = {by: account.since(by) for by in self._reports}
+        self._deliveries = account.deliveries()
+        self._promised = [promised(each.target, each.provider, inventory) for each in self._deliveries]
+        self._verdicts = [
+            verdict(each.totals, ratio) for each, ratio in zip(self._deliveries, self._promised, strict=True)
+        ]
 
     def paper(self, only: Sequence[str]) -> Paper:
         lines = self._table("lines", self._lines())
@@ -284,7 +288,7 @@ class _Maker:
                 yield Figure(
                     label=self._says(f"all-{key}", n=number), value=self._words.percent(sums.availability), below=net
                 )
-        held = [each for each in self._verdicts.values() if each is not None]
+        held = [found for _, found in self._contracts()]
         if held:
             met = sum(each.met for each in held)
             below = self._says("contracts-below")
@@ -300,37 +304,27 @@ class _Maker:
 
     # -- tables ----------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _verdicts(self) -> Mapping[str, Verdict | None]:
-        """Of the lines that something is promised of."""
-        return {
-            key: verdict(totals, ratio)
-            for key, totals in self._reports[By.LINK].totals.items()
-            if (ratio := promised(key, self._inventory)) is not None
-        }
-
     def _lines(self) -> Iterator[dict[str, Value]]:
-        for key, totals in self._reports[By.LINK].totals.items():
-            row = self._line(key) | self._sums(totals)
-            yield row | self._held(key) | self._failures(By.LINK, key) | self._times(By.LINK, key, totals)
+        """A line that changed its provider has a row with each: neither answers for what the other delivered."""
+        for each, ratio, held in zip(self._deliveries, self._promised, self._verdicts, strict=True):
+            row = self._line(each.target, each.provider) | self._sums(each.totals) | self._held(ratio, held)
+            late = each.since if each.since > self._account.span.since else None
+            yield row | self._failures(each.outages) | self._times(each.totals, late)
 
-    def _line(self, key: str) -> dict[str, Value]:
-        """What a target is called, and where it is; what has left the inventory has its id as name."""
-        target = self._inventory.targets.get(key)
-        if target is None:
-            return {"id": key, "site": "", "name": line(key), "provider": "", "circuit": ""}
-        provider = self._inventory.providers.get(target.provider)
+    def _line(self, key: str, by: str = "") -> dict[str, Value]:
+        """What a target is called, and where it is; what has left the inventory has its id as name. `by`: who delivered it."""
+        target, provider = self._inventory.targets.get(key), self._inventory.providers.get(by)
+        site = self._inventory.sites.get(key.partition("/")[0])
         texts = {
-            "site": self._inventory.sites[target.site].name,
-            "name": self._words.name(target),
-            "provider": provider.name if provider else "",
-            "circuit": target.circuit,
+            "site": site.name if site else "",
+            "name": self._words.name(target) if target else key,
+            "provider": provider.name if provider else by,
+            "circuit": target.circuit if target and target.provider == by else "",
         }
         return {"id": key, **{name: line(text) for name, text in texts.items()}}
 
-    def _held(self, key: str) -> dict[str, Value]:
+    def _held(self, ratio: float | None, found: Verdict | None) -> dict[str, Value]:
         """A line against its contract; empty where nothing is promised."""
-        ratio, found = promised(key, self._inventory), self._verdicts.get(key)
         says = "" if ratio is None else self._says("no-data" if found is None else "met" if found.met else "missed")
         return {
             "promised": ratio,
@@ -343,11 +337,13 @@ class _Maker:
     def _sums(totals: Totals) -> dict[str, Value]:
         return {"availability": totals.availability, "availability_net": totals.availability_net}
 
-    def _failures(self, by: By, key: str) -> dict[str, Value]:
-        told = failures(self._outages[by].get(key, ()))
+    @staticmethod
+    def _failures(outages: Sequence[Outage]) -> dict[str, Value]:
+        told = failures(outages)
         return {"outages": told.number, "longest": told.longest, "repair": told.mean}
 
-    def _times(self, by: By, key: str, totals: Totals) -> dict[str, Value]:
+    @staticmethod
+    def _times(totals: Totals, since: datetime | None) -> dict[str, Value]:
         return {
             "lost": totals.down + totals.unreachable,
             "unknown": totals.unknown,
@@ -357,25 +353,29 @@ class _Maker:
             "degraded": totals.degraded,
             "down": totals.down,
             "unreachable": totals.unreachable,
-            "watched_since": self._since[by].get(key),
+            "watched_since": since,
         }
 
     def _providers(self) -> Iterator[dict[str, Value]]:
-        of: dict[str, set[str]] = {}
-        for each in self._account.entries:
-            if each.member.provider:
-                of.setdefault(each.member.provider, set()).add(each.member.target)
         for key, totals in self._reports[By.PROVIDER].totals.items():
             provider = self._inventory.providers.get(key)
-            held = [found for each in of[key] if (found := self._verdicts.get(each)) is not None]
+            held = [found for each, found in self._contracts() if each.provider == key]
             over = sum((-each.spare for each in held if not each.met), ZERO)
             percent = provider.promised_percent if provider else None
             row: dict[str, Value] = {
-                "id": key, "name": line(provider.name if provider else key), "lines": len(of[key]), **self._sums(totals),
+                "id": key, "name": line(provider.name if provider else key),
+                "lines": sum(each.provider == key for each in self._deliveries), **self._sums(totals),
                 "promised": None if percent is None else percent / 100, "met": sum(each.met for each in held) if held else None,
                 "missed": sum(not each.met for each in held) if held else None, "over": over or None,
             }  # fmt: skip
-            yield row | self._failures(By.PROVIDER, key) | self._times(By.PROVIDER, key, totals)
+            outages = self._failures(self._outages[By.PROVIDER].get(key, ()))
+            yield row | outages | self._times(totals, self._since[By.PROVIDER].get(key))
+
+    def _contracts(self) -> Iterator[tuple[Delivery, Verdict]]:
+        """What could be held against a contract."""
+        for each, found in zip(self._deliveries, self._verdicts, strict=True):
+            if found is not None:
+                yield each, found
 
     def _plain(self, by: By, *, counted: bool) -> Iterator[dict[str, Value]]:
         """Communes or services; of a commune outages are not counted: one of its line is one of all behind it."""
@@ -386,15 +386,15 @@ class _Maker:
                 if by is By.COMMUNE
                 else {name: each for name, each in self._line(key).items() if name in ("id", "site", "name")}
             )
-            row |= self._sums(totals) | (self._failures(by, key) if counted else {})
-            yield row | self._times(by, key, totals)
+            row |= self._sums(totals) | (self._failures(self._outages[by].get(key, ())) if counted else {})
+            yield row | self._times(totals, self._since[by].get(key))
 
     def _outage_rows(self) -> Iterator[dict[str, Value]]:
         """Of lines and services, the longest first."""
-        shown = (By.LINK, By.SERVICE)
-        found = [each for by in shown for some in self._outages[by].values() for each in some]
-        for each in sorted(found, key=lambda each: (-each.lasted, each.since, each.target)):
-            yield self._line(each.target) | {
+        found = [(one, each.provider) for each in self._deliveries for one in each.outages]
+        found += [(one, "") for some in self._outages[By.SERVICE].values() for one in some]
+        for each, by in sorted(found, key=lambda one: (-one[0].lasted, one[0].since, one[0].target)):
+            yield self._line(each.target, by) | {
                 "began": each.since,
                 "ended": each.until,
                 "lasted": each.lasted,

@@ -11,8 +11,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from monitor.core.ledger import ZERO, By, Interval, Member, Records, Report, Span, Totals, merged, shares, total
-from monitor.core.model import Incident, Inventory, State
+from monitor.core.ledger import (
+    ZERO,
+    By,
+    Interval,
+    Member,
+    Records,
+    Report,
+    Span,
+    Totals,
+    joined,
+    merged,
+    rank,
+    shares,
+    total,
+)
+from monitor.core.model import Incident, Inventory, Role, State
 from monitor.core.seen import CUT, GRACE
 
 GOOD = (State.UP, State.DEGRADED)
@@ -40,6 +54,11 @@ class Outage:
     def lasted(self) -> timedelta:
         """Its length in the span."""
         return self.until - self.since
+
+    @property
+    def counted(self) -> timedelta:
+        """What of it nothing excuses."""
+        return self.lasted - self.power - self.maintenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +92,24 @@ class Verdict(NamedTuple):
     def met(self) -> bool:
         """Whether it was as available as promised."""
         return self.spare >= ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A line while one provider delivered it."""
+
+    target: str
+    provider: str
+    """Its id; may be empty."""
+    since: datetime
+    totals: Totals
+    outages: tuple[Outage, ...]
+    """Oldest first."""
+
+    @property
+    def elsewhere(self) -> timedelta:
+        """What counts against its contract though the root of its incident is something else: a device in front, not the line."""
+        return sum((each.counted for each in self.outages if each.incident and each.incident.root != self.target), ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +152,22 @@ class Account:
             if key := each.member.key(by):
                 found[key] = min(found.get(key, each.member.since), each.member.since)
         return {key: at for key, at in found.items() if at > self.span.since}
+
+    def deliveries(self) -> list[Delivery]:
+        """Each line with each provider that delivered it: of each its own part of the span. Worst first."""
+        found: dict[tuple[str, str], list[Entry]] = {}
+        for each in self.entries:
+            if each.member.role is Role.LINK:
+                found.setdefault((each.member.target, each.member.provider), []).append(each)
+        made = [
+            Delivery(
+                target=target, provider=provider, since=min(each.member.since for each in parts),
+                totals=joined(each.totals for each in parts),
+                outages=tuple(sorted((one for each in parts for one in each.outages), key=lambda one: one.since)),
+            )
+            for (target, provider), parts in found.items()
+        ]  # fmt: skip
+        return sorted(made, key=lambda each: (rank(each.totals), each.target, each.since))
 
     def only(self, wanted: Callable[[Member], bool]) -> Account:
         """The same of some targets."""
@@ -183,14 +236,15 @@ def failures(outages: Sequence[Outage]) -> Failures:
     )
 
 
-def promised(target: str, inventory: Inventory) -> float | None:
-    """What the contract of a line promises as a ratio: its own, else its provider's; None: it is not known."""
-    known = inventory.targets.get(target)
-    if known is None:
-        return None
-    provider, percent = inventory.providers.get(known.provider), known.promised_percent
-    if percent is None and provider is not None:
-        percent = provider.promised_percent
+def promised(target: str, provider: str, inventory: Inventory) -> float | None:
+    """What the contract of a line with a provider promises as a ratio: its own, else the provider's; None: it is not known.
+
+    What has left the inventory, or is delivered by another one now, has what is promised of all lines of that provider.
+    """
+    known, of_all = inventory.targets.get(target), inventory.providers.get(provider)
+    percent = known.promised_percent if known is not None and known.provider == provider else None
+    if percent is None and of_all is not None:
+        percent = of_all.promised_percent
     return None if percent is None else percent / 100
 
 

@@ -385,6 +385,14 @@ def total(found: Iterable[Interval]) -> Totals:
     return made
 
 
+def joined(parts: Iterable[Totals]) -> Totals:
+    """What some sums are together."""
+    made = Totals()
+    for each in parts:
+        made.join(each)
+    return made
+
+
 def report(records: Records, by: By, span: Span) -> Report:
     """Sums of a span, worst first."""
     return merged(by, span, [sums(records, by, span)])
@@ -396,7 +404,7 @@ def merged(by: By, span: Span, parts: Iterable[Mapping[str, Totals]]) -> Report:
     for part in parts:
         for key, each in part.items():
             totals.setdefault(key, Totals()).join(each)
-    worst = sorted(totals.items(), key=lambda item: (_rank(item[1]), item[0]))
+    worst = sorted(totals.items(), key=lambda item: (rank(item[1]), item[0]))
     return Report(by=by, span=span, totals=dict(worst))
 
 
@@ -428,7 +436,8 @@ def _within(found: Iterable[Interval], stay: Span) -> Iterator[Interval]:
             yield Interval(*part, *each[2:])
 
 
-def _rank(totals: Totals) -> tuple[bool, float]:
+def rank(totals: Totals) -> tuple[bool, float]:
+    """What is less available is less; without any known time it is the most."""
     availability = totals.availability
     return availability is None, availability or 0.0
 

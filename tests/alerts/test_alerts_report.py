@@ -125,6 +125,32 @@ def test_lines_are_held_against_their_contracts_and_providers_by_their_lines() -
     assert picked(made.table("providers"), "over") == [(hurt[1]["over"],)]
 
 
+def test_each_provider_answers_for_the_time_in_which_it_delivered_a_line_and_no_other() -> None:
+    """Charged to both, a line that changed hands would be claimed twice, and be no claim any more."""
+    first = entry("xa-kim-dong/tslcd", CUT)
+    later = replace(
+        first, member=replace(first.member, provider="viettel", since=NOON), totals=Totals(up=HOUR), outages=()
+    )
+    found = known()
+    viettel = replace(found.providers["vnpt"], id="viettel", name="Viettel", promised_percent=99.0)
+    found = replace(found, providers={**found.providers, "viettel": viettel})
+    made = paper(account(first, later), found, EN)
+    assert picked(made.table("lines"), "provider", "circuit", "promised", "verdict", "watched_since") == [
+        ("VNPT Ninh Bình", "C-1", 0.995, "Missed", None), ("Viettel", "", 0.99, "Met", NOON),
+    ]  # fmt: skip
+    assert picked(made.table("providers"), "id", "lines", "met", "missed") == [("vnpt", 1, 0, 1), ("viettel", 1, 1, 0)]
+    assert [row[0] for row in picked(made.table("outages"), "provider")] == ["VNPT Ninh Bình"]
+    alone = paper(account(first, later).only(lambda member: member.provider == "vnpt"), found, EN)
+    assert alone.table("lines").rows[0] == made.table("lines").rows[0], "the report of one says the same of it"
+
+
+def test_what_left_the_inventory_is_still_held_against_the_contract_of_its_provider() -> None:
+    made = paper(account(entry("xa-moi/tslcd", outage("xa-moi/tslcd", 5 * HOUR))), known(), EN)
+    assert picked(made.table("lines"), "name", "provider", "promised", "verdict") == [
+        ("xa-moi/tslcd", "VNPT Ninh Bình", 0.995, "Missed")
+    ]
+
+
 def test_what_nothing_is_promised_or_known_of_is_neither_met_nor_missed() -> None:
     assert {each["verdict"] for each in rows(paper(SAMPLE, known(None), EN).table("lines"))} == {""}
     nothing = account(entry("center/tslcd", unknown=WHOLE))

@@ -123,10 +123,40 @@ def test_a_contract_of_a_line_goes_before_that_of_its_provider() -> None:
     def known(target: Target, *providers: Provider) -> Inventory:
         return Inventory(sites={}, targets={target.id: target}, providers={each.id: each for each in providers})
 
-    assert promised(line.id, known(line, vnpt)) == 0.995
-    assert promised(line.id, known(replace(line, promised_percent=99.0), vnpt)) == 0.99
-    assert promised(line.id, known(line)) is None
-    assert promised("no/longer", known(line, vnpt)) is None
+    own = replace(line, promised_percent=99.0)
+    assert promised(line.id, "vnpt", known(line, vnpt)) == 0.995
+    assert promised(line.id, "vnpt", known(own, vnpt)) == 0.99
+    assert promised(line.id, "viettel", known(own, vnpt)) is None, "what is promised now bound not the one before"
+    assert promised(line.id, "vnpt", known(line)) is None
+    assert promised("no/longer", "vnpt", known(line, vnpt)) == 0.995, "it was promised while it was there"
+    assert promised("xa/router", "", known(line, vnpt)) is None
+
+
+def test_a_line_is_held_against_each_of_its_providers_for_the_time_in_which_it_delivered_it() -> None:
+    stays = [
+        replace(LINE, until=at(50)),
+        replace(LINE, provider="viettel", since=at(50), until=at(70)),
+        replace(LINE, since=at(70)),
+        replace(LINE, target="xa/router", role=Role.DEVICE, provider=""),
+    ]
+    found = account((UP, 0, 0), (DOWN, 40, 41), (UP, 60, 60), (DOWN, 80, 81), members=stays).deliveries()
+    assert [(each.provider, each.since, each.totals.down.total_seconds()) for each in found] == [
+        ("viettel", at(50), 10),
+        ("vnpt", at(0), 30),
+    ]
+    assert [(each.since, each.until) for each in found[1].outages] == [(at(40), at(50)), (at(80), at(100))]
+
+
+def test_what_counts_against_a_line_through_something_else_is_known() -> None:
+    front = replace(CUT, root="pop/router", impact=(LINE.target,))
+    own = replace(CUT, id="own", began=at(60), closed=at(65))
+    power = replace(front, id="power", cause=Cause.POWER, began=at(35), closed=None)
+    (found,) = account(
+        (UP, 0, 0), (UNREACHABLE, 20, 22), (UP, 40, 41), (DOWN, 60, 62), (UP, 65, 65), incidents=[front, own, power]
+    ).deliveries()
+    assert (found.totals.down + found.totals.unreachable, found.elsewhere) == (
+        timedelta(seconds=25), timedelta(seconds=15)
+    )  # fmt: skip
 
 
 # -- properties --------------------------------------------------------------------------------------------------------
