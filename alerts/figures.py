@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,6 +10,12 @@ from monitor.core.account import promised, verdict
 from monitor.core.ledger import Totals
 from monitor.core.model import Inventory
 from monitor.core.words import Words
+
+
+def hours(length: timedelta) -> str:
+    """A length as it stands in tables, `26:22:07`, rounded up: a blink is not nothing; empty where there is none."""
+    seconds = math.ceil(length.total_seconds())
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}" if seconds else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alerts.conclusion import conclusion, contracts
 from alerts.figures import Row, row_of
 from alerts.report import lead
 from monitor.core.account import Account
@@ -37,13 +38,15 @@ class Outage:
 def told(account: Account, inventory: Inventory, words: Words) -> dict[str, object]:
     """What the template of a monthly summary is given; what is worst comes first."""
     rows = {by: tuple(_rows(account.report(by), inventory, words)) for by in SUMMED}
+    held = contracts(account, inventory)
     rows[By.LINK] = tuple(
-        row_of(each.target, each.totals, inventory, words, each.provider) for each in account.deliveries()
+        row_of(each.delivery.target, each.delivery.totals, inventory, words, each.delivery.provider) for each in held
     )
     hurt = {by: tuple(row for row in some if row.down or row.below) for by, some in rows.items()}
     return {
         "month": f"{account.span.since.astimezone(LOCAL):%m/%Y}",
         "lead": tuple(lead(account, words)),
+        "said": conclusion(account, held, inventory, words),
         "lines": tuple(sorted(hurt[By.LINK], key=lambda row: not row.below)),
         "promised": sum(bool(row.promised) for row in rows[By.LINK]),
         "providers": rows[By.PROVIDER],

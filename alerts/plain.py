@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from textwrap import wrap
 
+from alerts.figures import hours
 from alerts.report import Column, Form, Paper, Room, Table, Value
 from alerts.spread import as_csv
 from monitor.core.words import LOCAL, Words
@@ -23,7 +23,7 @@ def shown(form: Form, value: Value, words: Words) -> str:
         case None:
             return "–" if form is Form.RATIO else ""
         case timedelta():
-            return _hours(value)
+            return hours(value)
         case datetime():
             return value.astimezone(LOCAL).strftime("%H:%M:%S %d/%m")
         case float():
@@ -34,16 +34,11 @@ def shown(form: Form, value: Value, words: Words) -> str:
             return value
 
 
-def _hours(length: timedelta) -> str:
-    seconds = math.ceil(length.total_seconds())  # a blink is not nothing
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}" if seconds else ""
-
-
 def text(paper: Paper, words: Words) -> str:
     """What the first page says, and the worst of each table."""
     width = max((len(each.label) for each in paper.figures), default=0)
     figures = [f"{each.label:<{width}}  {each.value:>12}  {each.below}" for each in paper.figures]
-    parts = ["\n".join([paper.title.upper(), *paper.lead]), "\n".join(figures)]
+    parts = ["\n".join([paper.title.upper(), *paper.lead]), "\n".join(paper.said), "\n".join(figures)]
     parts += [_table(each.within(Room.TERMINAL), words) for each in paper.tables if each.rows]
     return "\n\n".join([*(each for each in parts if each), paper.foot]) + "\n"
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
+from alerts.conclusion import Contract, conclusion, contracts
 from alerts.tidy import line
-from monitor.core.account import Account, Delivery, Outage, Verdict, failures, promised, verdict
+from monitor.core.account import Account, Outage, failures
 from monitor.core.ledger import ZERO, By, Totals
 from monitor.core.model import Inventory
 from monitor.core.words import LOCAL, Words
 
 TABLES = ("providers", "lines", "communes", "services", "outages")
-WORST = 10
-"""So many lines are on the first page."""
+WORST = 12
+"""So many rows there are on the first page: the providers, and then the worst lines."""
 
 
 class Form(StrEnum):
@@ -86,6 +87,8 @@ class Paper:
     title: str
     lead: tuple[str, ...]
     """What it is about: which time, since when it was watched, what is not known."""
+    said: tuple[str, ...]
+    """What it comes to, and what there is to do."""
     figures: tuple[Figure, ...]
     worst: Table
     tables: tuple[Table, ...]
@@ -122,6 +125,8 @@ _COLUMNS: Mapping[str, tuple[tuple[str, str], Form, Room]] = {
     "met": (("Đạt", "Met"), Form.COUNT, Room.TERMINAL),
     "missed": (("Không đạt", "Missed"), Form.COUNT, Room.TERMINAL),
     "over": (("Ngừng quá mức", "Down too long by"), Form.SPAN, Room.TERMINAL),
+    "least": (("Quá mức ít nhất", "Too long by at least"), Form.SPAN, Room.SHEET),
+    "elsewhere": (("Do phía trước ngừng", "By what is in front"), Form.SPAN, Room.SHEET),
     "spare": (("Còn được ngừng", "Could still be down"), Form.SPAN, Room.SHEET),
     "outages": (("Số lần ngừng", "Outages"), Form.COUNT, Room.TERMINAL),
     "longest": (("Lâu nhất", "Longest"), Form.SPAN, Room.PAPER),
@@ -180,9 +185,11 @@ _SAID: Mapping[str, tuple[str, str]] = {
     "repair-below": ("mỗi lần ngừng đã khắc phục", "of each outage that is over"),
     "foot": (
         "Khả dụng = (bình thường + suy giảm) / thời gian biết rõ. Cam kết được so với số đã trừ mất điện và bảo trì có báo trước. "
-        "Thời gian: giờ:phút:giây. Một lần ngừng gồm cả thời gian bị cắt theo phía trước.",
+        "Thời gian: giờ:phút:giây. Một lần ngừng gồm cả thời gian bị cắt theo phía trước. "
+        "Chắc chắn: so với cả tháng, coi mọi lúc không rõ là hoạt động, không tính lúc thiết bị phía trước ngừng.",
         "Available = (up + degraded) / known time. A promise is held against the figure without power cuts and announced works. "
-        "Lengths: hours:minutes:seconds. An outage includes the time in which something in front was down.",
+        "Lengths: hours:minutes:seconds. An outage includes the time in which something in front was down. "
+        "Sure: held against the whole month, with all that is unknown taken as up, and without what was down in front of the line.",
     ),
 }  # fmt: skip
 _ROWS_OF = {"lines": By.LINK, "communes": By.COMMUNE, "services": By.SERVICE}
@@ -237,11 +244,7 @@ class _Maker:
         self._reports = {by: account.report(by) for by in (By.PROVIDER, *_ROWS_OF.values())}
         self._outages = {by: account.outages(by) for by in self._reports}
         self._since = {by: account.since(by) for by in self._reports}
-        self._deliveries = account.deliveries()
-        self._promised = [promised(each.target, each.provider, inventory) for each in self._deliveries]
-        self._verdicts = [
-            verdict(each.totals, ratio) for each, ratio in zip(self._deliveries, self._promised, strict=True)
-        ]
+        self._contracts = contracts(account, inventory)
 
     def paper(self, only: Sequence[str]) -> Paper:
         lines = self._table("lines", self._lines())
@@ -252,11 +255,16 @@ class _Maker:
             self._table("services", self._plain(By.SERVICE, counted=True)),
             self._table("outages", self._outage_rows()),
         )
-        hurt = [dict(zip((each.key for each in lines.columns), row, strict=True)) for row in lines.rows]
-        worst = [each for each in hurt if each["lost"]][:WORST]
+        hurt = sorted(
+            ((each.delivery.counted, row) for each, row in zip(self._contracts, lines.rows, strict=True)),
+            key=lambda one: -one[0],
+        )
+        keys = [each.key for each in lines.columns]
+        worst = [dict(zip(keys, row, strict=True)) for lasted, row in hurt if lasted][: WORST - len(tables[0].rows)]
         return Paper(
             title=self._says("title", month=f"{self._account.asked.since.astimezone(LOCAL):%m/%Y}"),
             lead=tuple(lead(self._account, self._words, only)),
+            said=conclusion(self._account, self._contracts, self._inventory, self._words),
             figures=tuple(self._figures()),
             worst=self._table("worst", worst),
             tables=tables,
@@ -288,7 +296,7 @@ class _Maker:
                 yield Figure(
                     label=self._says(f"all-{key}", n=number), value=self._words.percent(sums.availability), below=net
                 )
-        held = [found for _, found in self._contracts()]
+        held = [each.verdict for each in self._contracts if each.verdict is not None]
         if held:
             met = sum(each.met for each in held)
             below = self._says("contracts-below")
@@ -306,10 +314,11 @@ class _Maker:
 
     def _lines(self) -> Iterator[dict[str, Value]]:
         """A line that changed its provider has a row with each: neither answers for what the other delivered."""
-        for each, ratio, held in zip(self._deliveries, self._promised, self._verdicts, strict=True):
-            row = self._line(each.target, each.provider) | self._sums(each.totals) | self._held(ratio, held)
-            late = each.since if each.since > self._account.span.since else None
-            yield row | self._failures(each.outages) | self._times(each.totals, late)
+        for each in self._contracts:
+            line = each.delivery
+            row = self._line(line.target, line.provider) | self._sums(line.totals) | self._held(each)
+            late = line.since if line.since > self._account.span.since else None
+            yield row | self._failures(line.outages) | self._times(line.totals, late)
 
     def _line(self, key: str, by: str = "") -> dict[str, Value]:
         """What a target is called, and where it is; what has left the inventory has its id as name. `by`: who delivered it."""
@@ -323,13 +332,16 @@ class _Maker:
         }
         return {"id": key, **{name: line(text) for name, text in texts.items()}}
 
-    def _held(self, ratio: float | None, found: Verdict | None) -> dict[str, Value]:
+    def _held(self, contract: Contract) -> dict[str, Value]:
         """A line against its contract; empty where nothing is promised."""
+        ratio, found = contract.promised, contract.verdict
         says = "" if ratio is None else self._says("no-data" if found is None else "met" if found.met else "missed")
         return {
             "promised": ratio,
             "verdict": says,
             "over": -found.spare if found and not found.met else None,
+            "least": contract.least or None,
+            "elsewhere": contract.delivery.elsewhere or None,
             "spare": found.spare if found and found.met else None,
         }
 
@@ -359,23 +371,20 @@ class _Maker:
     def _providers(self) -> Iterator[dict[str, Value]]:
         for key, totals in self._reports[By.PROVIDER].totals.items():
             provider = self._inventory.providers.get(key)
-            held = [found for each, found in self._contracts() if each.provider == key]
+            mine = [each for each in self._contracts if each.delivery.provider == key]
+            held = [each.verdict for each in mine if each.verdict is not None]
             over = sum((-each.spare for each in held if not each.met), ZERO)
+            sure = sum((each.least for each in mine), ZERO)
             percent = provider.promised_percent if provider else None
             row: dict[str, Value] = {
                 "id": key, "name": line(provider.name if provider else key),
-                "lines": sum(each.provider == key for each in self._deliveries), **self._sums(totals),
+                "lines": len(mine), **self._sums(totals),
                 "promised": None if percent is None else percent / 100, "met": sum(each.met for each in held) if held else None,
-                "missed": sum(not each.met for each in held) if held else None, "over": over or None,
+                "missed": sum(not each.met for each in held) if held else None,
+                "over": over or None, "least": sure or None,
             }  # fmt: skip
             outages = self._failures(self._outages[By.PROVIDER].get(key, ()))
             yield row | outages | self._times(totals, self._since[By.PROVIDER].get(key))
-
-    def _contracts(self) -> Iterator[tuple[Delivery, Verdict]]:
-        """What could be held against a contract."""
-        for each, found in zip(self._deliveries, self._verdicts, strict=True):
-            if found is not None:
-                yield each, found
 
     def _plain(self, by: By, *, counted: bool) -> Iterator[dict[str, Value]]:
         """Communes or services; of a commune outages are not counted: one of its line is one of all behind it."""
@@ -391,7 +400,8 @@ class _Maker:
 
     def _outage_rows(self) -> Iterator[dict[str, Value]]:
         """Of lines and services, the longest first."""
-        found = [(one, each.provider) for each in self._deliveries for one in each.outages]
+        lines = [each.delivery for each in self._contracts]
+        found = [(one, each.provider) for each in lines for one in each.outages]
         found += [(one, "") for some in self._outages[By.SERVICE].values() for one in some]
         for each, by in sorted(found, key=lambda one: (-one[0].lasted, one[0].since, one[0].target)):
             yield self._line(each.target, by) | {

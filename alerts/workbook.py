@@ -48,9 +48,10 @@ def _write_summary(sheet: Any, paper: Paper) -> None:
         sheet.column_dimensions[letter].width = width
     _on_paper(sheet)
     sheet.append([_text(sheet, paper.title, Font(bold=True, size=14))])
-    for said in paper.lead:
-        sheet.append([_text(sheet, said)])
-    sheet.append([])
+    for paragraph in (paper.lead, paper.said):
+        for said in paragraph:
+            sheet.append([_text(sheet, said)])
+        sheet.append([])
     for each in paper.figures:
         sheet.append([_text(sheet, each.label), _text(sheet, each.value, Font(bold=True)), _text(sheet, each.below)])
     sheet.append([])

@@ -107,6 +107,11 @@ class Delivery:
     """Oldest first."""
 
     @property
+    def counted(self) -> timedelta:
+        """How long it was down or cut off and nothing excuses it."""
+        return self.totals.down + self.totals.unreachable - self.totals.power - self.totals.maintenance
+
+    @property
     def elsewhere(self) -> timedelta:
         """What counts against its contract though the root of its incident is something else: a device in front, not the line."""
         return sum((each.counted for each in self.outages if each.incident and each.incident.root != self.target), ZERO)
@@ -255,3 +260,11 @@ def verdict(totals: Totals, ratio: float | None) -> Verdict | None:
     if ratio is None or not good + lost:
         return None
     return Verdict(ratio, (good + lost) * (1 - ratio) - lost)
+
+
+def too_long_at_least(line: Delivery, ratio: float, month: timedelta) -> timedelta:
+    """How much too long a line was down, whatever is said against it; zero: perhaps not at all.
+
+    All that is not known of the month, or is still to come, is taken as up, and what was down in front of the line is not counted.
+    """
+    return max(line.counted - line.elsewhere - month * (1 - ratio), ZERO)

@@ -175,8 +175,43 @@ def test_the_first_page_has_the_worst_lines_that_were_down() -> None:
     many = [
         entry(f"xa-{number}/tslcd", outage(f"xa-{number}/tslcd", number * HOUR)) for number in range(1, WORST + 3)
     ]  # fmt: skip
-    made = paper(account(*many, entry("center/tslcd")), known(), EN).worst
-    assert [row[0] for row in made.rows] == [f"xa-{number}/tslcd" for number in range(WORST + 2, 2, -1)]
+    made = paper(account(*many, entry("center/tslcd"), entry("phuong-phu-ly/tslcd", DARK)), known(), EN).worst
+    assert [row[0] for row in made.rows] == [f"xa-{number}/tslcd" for number in range(WORST + 2, 3, -1)], (
+        "with one row for the provider there are WORST; what was without power is not worse for that"
+    )
+
+
+def test_the_first_page_says_what_it_comes_to_and_what_is_to_be_done() -> None:
+    front = outage("center/tslcd", 9 * HOUR, incident=replace(INCIDENT, root="center/router"))
+    late = outage("center/website", HOUR, MONTH.until - HOUR, ended=False)
+    made = account(*SAMPLE.entries[:2], entry("center/tslcd", front), entry("center/website", late))
+    assert paper(made, known(), EN).said == (
+        "2 of 3 lines with a promise missed it.",
+        "VNPT Ninh Bình: 2 of 3 down too long, by 6:51:00 together – to be claimed by contract. Sure of: 1, 1:24:00.",
+        "The worst: TSLCĐ line – Trung tâm dữ liệu (VNPT Ninh Bình), down 9 h (outages: 1; power cuts and works not counted).",
+        "Sites whose lines were out for want of power: 1, longest Phường Phủ Lý (9 h) – look after UPS and generators.",
+        "Not over: Web site – Trung tâm dữ liệu.",
+    )
+    table = rows(paper(made, known(), EN).table("lines"))
+    assert [(each["least"], each["elsewhere"]) for each in table if each["over"]] == [
+        (None, 9 * HOUR), (CUT.lasted - WHOLE * 0.005, None),
+    ]  # fmt: skip
+
+
+def test_a_month_that_is_not_over_claims_nothing_and_one_without_promises_says_that_there_are_none() -> None:
+    part = account(
+        entry("xa-kim-dong/tslcd", outage("xa-kim-dong/tslcd", HOUR), unknown=WHOLE - 9 * HOUR),
+        span=Span(MONTH.since, NOON),
+    )
+    assert paper(part, known(), VI).said[:2] == (
+        "1 trong 1 đường truyền có cam kết không đạt.",
+        "VNPT Ninh Bình: đến nay 1/1 đường ngừng quá mức cam kết, tổng 0:57:18; tháng chưa hết. Chưa đường nào chắc chắn.",
+    )
+    assert (
+        paper(SAMPLE, known(None), EN).said[0]
+        == "Lines without a promise in the inventory: 3; there is nothing to hold them against."
+    )
+    assert paper(account(entry("center/tslcd")), known(), VI).said == ("Mọi đường truyền có cam kết (1) đều đạt.",)
 
 
 hours = some.integers(0, 40)
