@@ -13,8 +13,8 @@ from monitor.core.words import Words
 
 
 def hours(length: timedelta) -> str:
-    """A length as it stands in tables, `26:22:07`, rounded up: a blink is not nothing; empty where there is none."""
-    seconds = math.ceil(length.total_seconds())
+    """A length as it stands in tables, `26:22:07`, to the nearest second as spreadsheets have it, but a blink is not nothing; empty where there is none."""
+    seconds = max(math.floor(length.total_seconds() + 0.5), 1) if length else 0
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}" if seconds else ""
 
 

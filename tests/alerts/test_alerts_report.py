@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from openpyxl import load_workbook
 
+from alerts.figures import hours
 from alerts.plain import SHOWN, table_csv, text
 from alerts.printed import MAX_ROWS, page
 from alerts.report import TABLES, WORST, Form, Paper, Room, Table, Value, paper
@@ -214,10 +215,10 @@ def test_a_month_that_is_not_over_claims_nothing_and_one_without_promises_says_t
     assert paper(account(entry("center/tslcd")), known(), VI).said == ("Mọi đường truyền có cam kết (1) đều đạt.",)
 
 
-hours = some.integers(0, 40)
+lengths_of = some.integers(0, 40)
 
 
-@given(some.lists(some.tuples(hours, hours, some.booleans()), min_size=1, max_size=6))
+@given(some.lists(some.tuples(lengths_of, lengths_of, some.booleans()), min_size=1, max_size=6))
 def test_the_tables_of_a_report_agree_to_the_second(lines: list[tuple[int, int, bool]]) -> None:
     found = [
         entry(
@@ -259,12 +260,22 @@ def test_the_workbook_has_values_that_a_spreadsheet_can_reckon_with() -> None:
     heads = {cell.value: cell.column_letter for cell in sheet[1]}
     line = {head: sheet[f"{letter}3"] for head, letter in heads.items()}
     assert (line["Khả dụng"].value, line["Khả dụng"].number_format) == (0.99295, "0.000%"), "cut off, not rounded"
-    assert (line["Tổng thời gian ngừng"].value, line["Tổng thời gian ngừng"].number_format) == (5 * HOUR, "[h]:mm:ss")
+    assert (line["Tổng thời gian ngừng"].value, line["Tổng thời gian ngừng"].number_format) == (
+        5 * HOUR, '[>=0.0000058][h]:mm:ss;[=0]0:00:00;"0:00:01"'
+    )  # fmt: skip
     assert (line["Số lần ngừng"].value, line["Kết quả"].value, line["Do mất điện"].value) == (1, "Không đạt", ZERO)
     assert sheet[f"{heads['Theo dõi từ']}4"].value == datetime(2026, 11, 9, 12, 0)  # noqa: DTZ001  as Excel has it
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("D2", f"A1:{sheet.dimensions.split(':')[1]}")
     assert (sheet.page_setup.orientation, sheet.print_title_rows) == ("landscape", "$1:$1")
     assert str(sheet.page_setup.paperSize) == sheet.PAPERSIZE_A4
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"),
+    [(0, ""), (0.001, "0:00:01"), (1.4, "0:00:01"), (1171.013, "0:19:31"), (90059.5, "25:01:00")],
+)
+def test_a_length_is_written_as_a_spreadsheet_shows_it_but_a_blink_is_not_nothing(seconds: float, written: str) -> None:
+    assert hours(timedelta(seconds=seconds)) == written
 
 
 @pytest.mark.parametrize("words", [VI, EN])
