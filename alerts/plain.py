@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import zip_longest
@@ -90,6 +91,6 @@ def _number(value: Value) -> str | int | float | None:
         case datetime():
             return value.astimezone(LOCAL).isoformat(timespec="seconds")
         case float():
-            return round(value * 100, 6)
+            return math.floor(round(value * 1e8, 3)) / 1e6  # cut off, or a blink of a provider's would be 100
         case _:
             return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ from monitor.core.account import Account
 from monitor.core.ledger import Maintenance, Span, announced, read_span
 from monitor.core.model import Inventory
 from monitor.core.words import EN, WORDS, Words
+from monitor.exchange.places import fold
 from monitor.inventory.load import load_inventory
 from monitor.settings import load_settings, named_files
 from monitor.yamlfile import ConfigError
@@ -38,8 +39,8 @@ class Format(StrEnum):
 @click.command()
 @SETTINGS
 @click.option("--month", help="A calendar month of Viet Nam, such as 2026-11; without it, the last that is over.")
-@click.option("--provider", help="Only the lines of this provider (id).")
-@click.option("--site", help="Only what is at this site (id).")
+@click.option("--provider", help="Only the lines of this provider (id or name).")
+@click.option("--site", help="Only what is at this site (id or name).")
 @click.option(
     "--format", "form", type=click.Choice([each.value for each in Format]),
     help="For the terminal, to be printed, for Excel, or one table for programs; without it, by the ending of FILE, else text.",
@@ -84,20 +85,32 @@ def _narrowed(
     """What was asked for, and what it is called; ends the command when there is no such thing in the month."""
     account, names = whole, []
     if provider:
-        _must_be("provider", provider, {each.member.provider for each in whole.entries} - {""})
-        account = account.only(lambda member: member.provider == provider)
-        names.append(inventory.providers[provider].name if provider in inventory.providers else provider)
+        called = {each.member.provider: "" for each in whole.entries if each.member.provider}
+        called |= {id_: each.name for id_, each in inventory.providers.items() if id_ in called}
+        chosen = _chosen("provider", provider, called)
+        account = account.only(lambda member: member.provider == chosen)
+        names.append(called[chosen] or chosen)
     if site:
-        _must_be("site", site, {each.member.site for each in account.entries})
-        account = account.only(lambda member: member.site == site)
-        names.append(inventory.sites[site].name if site in inventory.sites else site)
+        called = {each.member.site: "" for each in account.entries}
+        called |= {id_: each.name for id_, each in inventory.sites.items() if id_ in called}
+        where = _chosen("site", site, called)
+        account = account.only(lambda member: member.site == where)
+        names.append(called[where] or where)
     return account, names
 
 
-def _must_be(what: str, wanted: str, known: Collection[str]) -> None:
-    if wanted not in known:
-        near = sorted(each for each in known if wanted in each) or sorted(known)
+def _chosen(what: str, wanted: str, called: Mapping[str, str]) -> str:
+    """The id that is meant by an id or a name, typed with diacritics or without; `called` are the names by id. Ends the command when it is none."""
+    if wanted in called:
+        return wanted
+    plain = fold(wanted)
+    found = [id_ for id_, name in called.items() if plain in {fold(id_), fold(name)} - {""}]
+    if len(found) > 1:
+        fail(f"{what} {wanted!r} may be any of: {', '.join(sorted(found))}")
+    if not found:
+        near = sorted(id_ for id_, name in called.items() if plain in fold(f"{id_} {name}")) or sorted(called)
         fail(f"nothing of {what} {wanted!r} was watched in this month; there was: {', '.join(near[:8])}")
+    return found[0]
 
 
 def _format_of(out: Path | None) -> Format:

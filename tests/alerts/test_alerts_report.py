@@ -278,6 +278,27 @@ def test_a_length_is_written_as_a_spreadsheet_shows_it_but_a_blink_is_not_nothin
     assert hours(timedelta(seconds=seconds)) == written
 
 
+def test_what_was_out_for_a_blink_is_not_100_percent_anywhere() -> None:
+    made = paper(account(entry("center/tslcd", outage("center/tslcd", timedelta(milliseconds=1)))), known(99.95), EN)
+    (row,) = csv.DictReader(io.StringIO(table_csv(made.table("lines"))))
+    assert (row["availability_percent"], row["promised_percent"], row["lost_seconds"]) == (
+        "99.999999",
+        "99.95",
+        "0.001",
+    )
+    assert re.search(r"99\.999 %  99\.999 %  99\.950 %  Met +1  0:00:01", text(made, EN))
+    sheet = load_workbook(io.BytesIO(workbook(made, EN)))["Lines"]
+    assert sheet["F2"].value == 0.99999
+
+
+@pytest.mark.parametrize("promised", [99.95, 99.9, 99.99, 99.995, 99.002, 95.0])
+def test_a_promise_is_shown_as_it_was_written(promised: float) -> None:
+    (row,) = csv.DictReader(
+        io.StringIO(table_csv(paper(account(entry("center/tslcd")), known(promised), EN).table("lines")))
+    )
+    assert float(row["promised_percent"]) == promised
+
+
 @pytest.mark.parametrize("words", [VI, EN])
 def test_nothing_in_a_name_becomes_more_than_text(words: Words) -> None:
     made = made_of(HOSTILE, words)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
 
+from monitor.commands.reporting import _chosen
 from tests.monitor.daemon import Daemon, run
 
 MONTH = ("report", "--month", "2026-11")
@@ -51,6 +53,7 @@ def test_what_is_reported_can_be_narrowed_to_a_provider_and_a_site(ledger: Daemo
     assert ids() == ["xa-b/tslcd", "xa-a/tslcd"]
     assert ids("--provider", "vnpt") == ["xa-a/tslcd"]
     assert ids("--site", "xa-b") == ["xa-b/tslcd"]
+    assert ids("--site", "Xa  B") == ["xa-b/tslcd"]
     both = run(*MONTH, "--lang", "en", "--provider", "viettel", "--site", "xa-b", files=ledger)
     assert "Only of: viettel, xa-b." in both.stdout
 
@@ -104,3 +107,19 @@ def test_the_ending_of_the_file_says_what_is_written(ledger: Daemon, tmp_path: P
 def test_a_report_without_a_database_says_so(files: Daemon) -> None:
     said = run(*MONTH, files=files)
     assert (said.exit_code, said.stderr) == (1, f"{files.database}: there is no database yet; the daemon makes it\n")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("vt", "vt"), ("Viễn Thông", "vt"), ("vien thong", "vt"), (unicodedata.normalize("NFD", "VIỄN THÔNG"), "vt"),
+        ("xa-đồng", "xa-dong"),
+        ("hòa bình", "may be any of: hoa-binh-2, hoa-binh-3"), ("thong", "there was: vt"), ("", "there was: hoa-binh-2"),
+    ],
+)  # fmt: skip
+def test_a_name_may_be_typed_as_it_comes(wanted: str, found: str, capsys: pytest.CaptureFixture[str]) -> None:
+    called = {"vt": "Viễn Thông", "xa-dong": "", "hoa-binh-2": "Hoà Bình", "hoa-binh-3": "Hòa Bình"}
+    try:
+        assert _chosen("provider", wanted, called) == found
+    except SystemExit:
+        assert found in capsys.readouterr().err
