@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from monitor import pastsessions
 from monitor.core import ledger
-from monitor.core.account import Account, entries
+from monitor.core.account import Account, entries, hurting
 from monitor.core.ledger import By, Cost, Interval, Maintenance, Member, Records, Report, Span, Turn
 from monitor.core.life import Life, Posted
 from monitor.core.model import Happening, Incident, Role, State
@@ -81,8 +81,9 @@ class Archive:
     async def account(self, span: Span, now: datetime, maintenance: Sequence[Maintenance] = ()) -> Account:
         """What all targets were in the part of a span that is over, with their outages; raises ArchiveError."""
         incidents, watched = await self.incidents(span), await self.watched_since()
+        of_target = hurting(incidents)
         past, parts = await self._in_parts(
-            span, now, maintenance, lambda _: True, lambda known, past: entries(known, past, incidents)
+            span, now, maintenance, lambda _: True, lambda known, past: entries(known, past, of_target)
         )
         return Account(
             asked=span, span=past, entries=[each for part in parts for each in part], incidents=incidents,
@@ -102,13 +103,16 @@ class Archive:
         Some targets at a time: with a whole province in memory Python's collector would stop the loop for 0.2 s.
         """
         past, known = await self._run(lambda connection: _frame(connection, span, now, None, maintenance))
-        targets = list(dict.fromkeys(each.target for each in known.members if wanted(each)))
+        of: dict[str, list[Member]] = {}
+        for member in known.members:
+            of.setdefault(member.target, []).append(member)
+        targets = [target for target, stays in of.items() if any(map(wanted, stays))]
         parts = []
         for first in range(0, len(targets), TARGETS_AT_ONCE):
-            some = frozenset(targets[first : first + TARGETS_AT_ONCE])
+            some = targets[first : first + TARGETS_AT_ONCE]
 
             def work(connection: sa.Connection, some: Collection[str] = some) -> T:
-                members = [each for each in known.members if each.target in some]
+                members = [each for target in some for each in of[target]]
                 return made(_with_turns(connection, replace(known, members=members), past), past)
 
             parts.append(await self._run(work))

@@ -6,7 +6,7 @@ with the outages and with the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -182,12 +182,17 @@ class Account:
         return replace(self, entries=entries, incidents=incidents)
 
 
-def entries(records: Records, span: Span, incidents: Iterable[Incident] = ()) -> list[Entry]:
-    """An entry of each member; `incidents` are those that may explain outages."""
+def hurting(incidents: Iterable[Incident]) -> dict[str, list[Incident]]:
+    """By target, those that hurt it."""
     of_target: dict[str, list[Incident]] = {}
     for incident in incidents:
         for target in {incident.root, *incident.impact}:
             of_target.setdefault(target, []).append(incident)
+    return of_target
+
+
+def entries(records: Records, span: Span, of_target: Mapping[str, Sequence[Incident]]) -> list[Entry]:
+    """An entry of each member; `of_target` are the incidents that may explain its outages."""
     return [
         Entry(
             member=member,

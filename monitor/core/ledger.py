@@ -449,13 +449,14 @@ def _stay(member: Member) -> Span:
 def _excuses(records: Records) -> dict[str, list[tuple[Excuse, Span]]]:
     """By target. What comes back after a power cut has as long as the correlator gives it to be asked again."""
     found: dict[str, list[tuple[Excuse, Span]]] = {}
+    known = {each.target for each in records.members}
     for work in records.maintenance:
-        for target in work.targets:
+        for target in known.intersection(work.targets):
             found.setdefault(target, []).append((Excuse.MAINTENANCE, work.span))
     for each in records.incidents:
         if each.cause is Cause.POWER:
             until = FOREVER if each.closed is None else each.closed + GRACE
-            for target in (each.root, *each.impact):
+            for target in known.intersection((each.root, *each.impact)):
                 found.setdefault(target, []).append((Excuse.POWER, Span(each.began, until)))
     return found
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from monitor.core import ledger
-from monitor.core.account import Account, Failures, Verdict, entries, failures, promised, verdict
+from monitor.core.account import Account, Failures, Verdict, entries, failures, hurting, promised, verdict
 from monitor.core.ledger import ZERO, By, Maintenance, Member, Records, Span, Totals, Turn
 from monitor.core.model import Cause, Incident, Inventory, Provider, Reason, Role, State, Target
 
@@ -44,7 +44,7 @@ def account(*turns: tuple[State, float, float], incidents: Sequence[Incident] = 
 
 
 def whole(records: Records, asked: Span) -> Account:
-    found = entries(records, asked, records.incidents)
+    found = entries(records, asked, hurting(records.incidents))
     return Account(asked=asked, span=asked, entries=found, incidents=records.incidents, watched=None)
 
 

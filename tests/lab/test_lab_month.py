@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.faults import BEGIN, Drawer, Effect, Plan
 from lab.month import Month, write
-from monitor.core.account import Entry, Outage, entries
+from monitor.core.account import Entry, Outage, entries, hurting
 from monitor.core.graph import Graph
 from monitor.core.ledger import Records, Span, Turn, members
 from monitor.core.model import Inventory, Role
@@ -62,7 +62,7 @@ def observed(inventory: Inventory, plan: Plan, days: float) -> list[Entry]:
     known = Records(
         runs=[span], members=members(inventory, BEGIN), turns=turns, incidents=tuple(incidents.values())
     )  # fmt: skip
-    return entries(known, span, known.incidents)
+    return entries(known, span, hurting(known.incidents))
 
 
 def hurts(inventory: Inventory, plan: Plan, line: str, *effects: Effect) -> Iterator[Span]:
