@@ -230,7 +230,7 @@ def _frame(
     if targets is not None:
         stays = stays.where(_member.c.target.in_(targets))
     cuts = sa.select(_incident.c.body).where(
-        _incident.c.body.contains('"cause":"power"'),
+        _incident.c.body.contains('"cause":"power"') | _incident.c.body.contains('"dark":[['),
         _incident.c.closed.is_(None) | (_incident.c.closed >= written(past.since - GRACE)),
     )
     return past, Records(

@@ -26,6 +26,7 @@ from monitor.core.model import (
     IncidentEvent,
     Inventory,
     Look,
+    PowerCut,
     Role,
     Session,
     State,
@@ -313,8 +314,10 @@ class Correlator:
             again = yes("reopened", "came-back", before.times + 1, seconds(entry.settle))
             because = replace(because, looks=(*because.looks, again))
             entry.incident = replace(
-                incident, id=before.id, opened=before.opened, began=before.began, times=before.times + 1
-            )
+                incident, id=before.id, opened=before.opened, began=before.began, times=before.times + 1,
+                dark=before.dark,
+                dark_since=incident.began if incident.cause is Cause.POWER else None,
+            )  # fmt: skip
         for each in members:
             self.seen.due.pop(each, None)
         self.open[entry.incident.id] = entry
@@ -365,7 +368,7 @@ class Correlator:
             self._close(part, now, Happening.WITHDRAWN, decision, into)
 
     def _close(self, entry: Ongoing, at: datetime, what: Happening, decision: Decision, because: Explanation) -> None:
-        incident = entry.incident = replace(entry.incident, closed=at)
+        incident = entry.incident = replace(entry.incident, closed=at, dark=_power_cuts(entry, at))
         del self.open[incident.id]
         if what is Happening.RECOVERED:
             self._closed[incident.root] = entry
@@ -426,10 +429,12 @@ class Correlator:
             because = explanation(
                 self.seen, root, now, [yes("ups-on-battery", "says-battery", root.target)], incidents=self.incidents()
             )
+            entry.incident = replace(incident, dark_since=root.since if root.at is None else root.at)
             self._take_over([entry], Found(root.target, Cause.POWER, "ups-on-battery"), now, decision, because)
         elif root is not None and self._is_back_on_mains(entry, root, now):
             looks: list[Look] = []
             found = Found(root.target, *kind_of(self.seen, root.target, looks))
+            entry.incident = replace(incident, dark_since=None, dark=_power_cuts(entry, now))
             entry.members, entry.settle = {root.target}, longer(entry.settle)
             for each in ill:  # had they lost power only, they would be back soon
                 self.seen.due[each], self.seen.hold[each] = now + GRACE, (now, "root-well")
@@ -459,3 +464,12 @@ class Correlator:
 
     def _is_line(self, target: str) -> bool:
         return target in self.graph.targets and self.graph.targets[target].role is Role.LINK
+
+
+def _power_cuts(entry: Ongoing, until: datetime) -> tuple[PowerCut, ...]:
+    """Those of an incident when it is over, or for another cause from now on, with all that ever was a part of it."""
+    incident = entry.incident
+    if incident.cause is not Cause.POWER:
+        return incident.dark
+    hurt = sorted({incident.root, *incident.impact, *entry.members})
+    return (*incident.dark, PowerCut(incident.dark_since or incident.began, until, tuple(hurt)))

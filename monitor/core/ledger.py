@@ -25,7 +25,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from monitor.core.graph import Graph
-from monitor.core.model import Cause, Incident, Inventory, Role, State
+from monitor.core.model import Cause, Incident, Inventory, PowerCut, Role, State
 from monitor.core.seen import CUT, GRACE
 from monitor.core.words import LOCAL
 
@@ -454,10 +454,16 @@ def _excuses(records: Records) -> dict[str, list[tuple[Excuse, Span]]]:
         for target in known.intersection(work.targets):
             found.setdefault(target, []).append((Excuse.MAINTENANCE, work.span))
     for each in records.incidents:
+        cuts = list(each.dark)
         if each.cause is Cause.POWER:
-            until = FOREVER if each.closed is None else each.closed + GRACE
-            for target in known.intersection((each.root, *each.impact)):
-                found.setdefault(target, []).append((Excuse.POWER, Span(each.began, until)))
+            until = FOREVER - GRACE if each.closed is None else each.closed
+            since = (
+                each.began if each.dark_since is None else each.dark_since - GRACE
+            )  # lines may go before the UPS is asked
+            cuts.append(PowerCut(since, until, (each.root, *each.impact)))
+        for cut in cuts:
+            for target in known.intersection(cut.targets):
+                found.setdefault(target, []).append((Excuse.POWER, Span(cut.since, cut.until + GRACE)))
     return found
 
 

@@ -473,6 +473,15 @@ class Weight:
     """What was told before, where that it rose is all that changed last."""
 
 
+class PowerCut(NamedTuple):
+    """Time without power that was a part of an incident, which went on for another cause."""
+
+    since: datetime
+    until: datetime
+    targets: tuple[str, ...]
+    """What was hurt by it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """One cause, from opening to recovery, with all targets that it hurts."""
@@ -506,6 +515,10 @@ class Incident:
     """Why it is so severe; None: of a version that did not weigh it."""
     meetings: tuple[Threat, ...] = ()
     """Sessions of meetings that it threatens, the first begin first, and those that ran while it was open."""
+    dark_since: datetime | None = None
+    """When the mains failed, where it was open for another cause before that: an old battery; None: with its beginning, if at all."""
+    dark: tuple[PowerCut, ...] = ()
+    """Power cuts in it that are over, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,10 @@ class Ongoing:
         """The wall clock was set by `step`: it began as long ago as before."""
         incident = self.incident
         closed = None if incident.closed is None else incident.closed + step
-        self.incident = replace(incident, began=incident.began + step, opened=incident.opened + step, closed=closed)
+        dark = None if incident.dark_since is None else incident.dark_since + step
+        self.incident = replace(
+            incident, began=incident.began + step, opened=incident.opened + step, closed=closed, dark_since=dark
+        )
         if self.well_since is not None:
             self.well_since += step
         if self.rose is not None:

@@ -71,8 +71,9 @@ def incident_as(incident: Incident, names: Names) -> Incident:
     meetings = tuple(
         replace(each, rooms=tuple(names.get(room, room) for room in each.rooms)) for each in incident.meetings
     )
+    dark = tuple(each._replace(targets=tuple(names.get(one, one) for one in each.targets)) for each in incident.dark)
     return replace(
-        incident, root=names.get(incident.root, incident.root),
+        incident, root=names.get(incident.root, incident.root), dark=dark,
         impact=tuple(names.get(each, each) for each in incident.impact), shared=shared, weight=weight, meetings=meetings,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from monitor.core.model import (
     State,
 )
 from monitor.core.ongoing import SETTLE, SETTLE_LONGEST
+from monitor.core.rename import incident_as
 from monitor.core.root import POWER_MEMORY
 from monitor.core.seen import GRACE, HOLD_DOWN
 from tests.core.correlating import CHANGED, OPENED, RECOVERED, WITHDRAWN, Replay, cut, province, target
@@ -231,6 +232,50 @@ def test_an_old_battery_neither_hides_a_power_cut_nor_makes_one_of_what_comes_af
     cut(replay, "a/tslcd")
     replay.wait(10)
     assert replay.told[3:] == [(OPENED, "a/tslcd", Cause.LINK)]
+
+
+def test_a_power_cut_is_known_to_the_ledger_from_its_begin_to_its_end_whatever_the_ups_has_before_and_after() -> None:
+    """An old battery is an incident of weeks: neither are all its lines excused for that long, nor is the power cut forgotten."""
+    replay = Replay()
+    replay.degraded("a/ups", says="replace-battery")
+    replay.wait(3600)
+    replay.degraded("a/ups", says="on-battery")
+    failed = replay.now
+    replay.wait(5)
+    assert replay.the_only().dark_since == failed
+    cut(replay, "a/tslcd", every=0.5)
+    replay.down("a/internet")
+    replay.wait(120)
+    replay.up("a/tslcd", "a/internet", *replay.behind("a/tslcd"))
+    replay.degraded("a/ups", says="replace-battery")
+    replay.wait(SETTLE + timedelta(seconds=5))
+    found = replay.the_only()
+    ((since, until, targets),) = found.dark
+    assert (found.cause, found.dark_since, since) == (Cause.DEVICE, None, failed)
+    assert failed + timedelta(seconds=120) < until <= replay.now
+    assert {"a/ups", "a/tslcd", "a/internet"} <= set(targets)
+
+
+def test_a_power_cut_that_comes_back_keeps_what_the_one_before_hurt() -> None:
+    replay = Replay()
+    replay.degraded("a/ups", says="on-battery")
+    replay.wait(30)
+    cut(replay, "a/tslcd", every=0.5)
+    replay.down("a/internet")
+    replay.wait(60)
+    replay.up("a/tslcd", "a/internet", "a/ups", *replay.behind("a/tslcd"))
+    replay.wait(120)
+    replay.degraded("a/ups", says="on-battery")
+    again = replay.now
+    replay.wait(60)
+    found = replay.the_only()
+    ((since, until, targets),) = found.dark
+    assert incident_as(found, {"a/tslcd": "a/line"}).dark[0].targets == tuple(
+        "a/line" if each == "a/tslcd" else each for each in targets
+    )
+    assert (found.times, found.impact, found.dark_since) == (2, (), again)
+    assert since == found.began < until < again
+    assert {"a/ups", "a/tslcd", "a/internet"} <= set(targets)
 
 
 def test_mains_that_flutter_at_an_old_battery_are_told_of_twice_and_when_they_are_calm() -> None:

@@ -32,7 +32,7 @@ from monitor.core.ledger import (
     report,
     within,
 )
-from monitor.core.model import Cause, Incident, Inventory, Reason, Role, State, Target
+from monitor.core.model import Cause, Incident, Inventory, PowerCut, Reason, Role, State, Target
 from monitor.core.model import Maintenance as PlannedWork
 from monitor.core.seen import GRACE
 
@@ -184,6 +184,18 @@ def test_an_open_power_cut_goes_on_and_a_closed_one_ends_after_the_grace() -> No
     silent = replace(RECORDS, turns={"xa/tslcd": turns((UP, 0, 0), (DOWN, 40, 42))})
     assert line(replace(silent, incidents=[CUT]), 900).power == at(70) + GRACE - at(40)
     assert line(replace(silent, incidents=[replace(CUT, closed=None)]), 900).power == timedelta(seconds=860)
+
+
+def test_a_power_cut_that_was_a_part_of_an_incident_counts_for_that_part() -> None:
+    silent = replace(RECORDS, turns={"xa/tslcd": turns((UP, 0, 0), (DOWN, 40, 42))})
+    old = replace(CUT, cause=Cause.DEVICE, began=at(-1000), impact=())
+    over = replace(old, dark=(PowerCut(at(45), at(50), ("xa/tslcd",)), PowerCut(at(300), at(310), ("xb/tslcd",))))
+    assert line(replace(silent, incidents=[over]), 900).power == at(50) + GRACE - at(45)
+    again = replace(over, cause=Cause.POWER, impact=("xa/tslcd",), dark_since=at(600), closed=at(700))
+    assert (
+        line(replace(silent, incidents=[again]), 900).power
+        == GRACE + timedelta(seconds=5) + GRACE + at(700) - at(600) + GRACE
+    )
 
 
 def test_announced_work_is_found_in_the_inventory_and_explains_what_it_cuts_off() -> None:

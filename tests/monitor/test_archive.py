@@ -11,7 +11,7 @@ import pytest
 
 from monitor.archive import ALIVE, Archive, ArchiveError
 from monitor.core.ledger import By, Cost, Excuse, Maintenance, Member, Span, Totals
-from monitor.core.model import Cause, Happening, Held, Role, Silence, State
+from monitor.core.model import Cause, Happening, Held, PowerCut, Role, Silence, State
 from monitor.life import MAX_HISTORY
 from monitor.store import Store
 from tests.alerts.sample import INCIDENT, NOW, ON_CALL, event, notification
@@ -143,6 +143,18 @@ async def test_a_power_cut_is_looked_up_when_it_is_read(store: Store, archive: A
     work = Maintenance(targets=[LINE.target], span=span(90, 100))
     found = (await archive.history([LINE.target], span(0, 100), NOW + LATER, [work]))[LINE.target]
     assert [each.excuse for each in found] == [None, Excuse.POWER, Excuse.MAINTENANCE]
+
+
+async def test_a_power_cut_is_found_in_an_incident_that_went_on_for_another_cause(
+    store: Store, archive: Archive
+) -> None:
+    await store.begin(at(0))
+    await write(store, 100, held(State.UP, 0), held(State.DOWN, 40, 43), members=[LINE])
+    cut = PowerCut(at(50), at(60), (LINE.target,))
+    incident = replace(INCIDENT, root="xa/ups", cause=Cause.DEVICE, began=at(40), impact=(), dark=(cut,))
+    await store.record([], [event(incident=incident)], [], at(100))
+    report = await archive.availability(By.TARGET, span(0, 100), NOW + LATER)
+    assert report.totals[LINE.target].power == timedelta(seconds=50)
 
 
 async def test_sums_of_a_running_daemon_end_at_its_last_sign_of_life_and_of_a_dead_one_now(
