@@ -90,6 +90,8 @@ class Live:
         self._reloaded, self._reload_wrong = started, ""
         self._signs: dict[str, tuple[str, datetime]] = {}
         self._pace = Pace()
+        self._dues: tuple[Inventory, Mapping[str, int], Mapping[str, float]] | None = None
+        """Checks and runs a second by kind, of an inventory."""
 
     async def watch_pace(self) -> None:
         """Note how many checks have ended, until cancelled."""
@@ -129,6 +131,10 @@ class Live:
             )  # fmt: skip
 
         return _Views(self._pipeline.correlator.held, view)
+
+    def judged(self) -> Mapping[str, Held]:
+        """Every judged target as it is held now."""
+        return self._pipeline.correlator.held
 
     def incidents(self) -> Sequence[Incident]:
         """Open ones first, then those closed lately, also before the last restart."""
@@ -205,10 +211,10 @@ class Live:
         )  # fmt: skip
 
     def _kinds(self) -> dict[str, Kind]:
-        checks, due = Counter[str](), dict[str, float]()
-        for each in self._pipeline.inventory.checks().values():
-            checks[each.probe] += 1
-            due[each.probe] = due.get(each.probe, 0.0) + 1 / each.interval_seconds
+        inventory = self._pipeline.inventory
+        if self._dues is None or self._dues[0] is not inventory:
+            self._dues = inventory, *_dues(inventory)
+        _, checks, due = self._dues
         paces = self._pace.per_second()
         return {
             kind: Kind(
@@ -228,15 +234,8 @@ class Live:
         return self.unready() is None
 
     def health(self) -> Mapping[str, object]:
-        """The daemon's own figures for the foot of the board."""
+        """What the board's warnings are made of; each page asks, so nothing here is counted among all targets."""
         return {
-            "version": version("commune-monitor"),
-            "started": self._started,
-            "targets": len(self._pipeline.inventory.targets),
-            "checks": len(self._pipeline.inventory.checks()),
-            "observations": self._metrics.observations_total(),
-            "unknown": sum(held.state is State.UNKNOWN for held in self._pipeline.correlator.held.values()),
-            "outbox": self._health.standing.unsent,
             "outbox_oldest_seconds": self._health.standing.longest_seconds(self._clock()),
             "outbox_waits": self._health.standing.waits or None,
             "outbox_failed": "; ".join(self._health.standing.failed) or None,
@@ -284,6 +283,15 @@ class Live:
             maintenance=self._pipeline.correlator.planned.known(self._clock()),
             meetings=soon(self._outlooks.all(), self._clock()),
         )
+
+
+def _dues(inventory: Inventory) -> tuple[Mapping[str, int], Mapping[str, float]]:
+    checks, due = Counter[str](), dict[str, float]()
+    for target in inventory.targets.values():
+        for each in target.checks:
+            checks[each.probe] += 1
+            due[each.probe] = due.get(each.probe, 0.0) + 1 / each.interval_seconds
+    return checks, due
 
 
 def _by_outcome(traps: Mapping[tuple[str, str], int]) -> dict[str, int]:

@@ -24,6 +24,7 @@ from monitor.core.explain import explain_all, explain_severity
 from monitor.core.life import Life, Posted
 from monitor.core.meetings import path_of
 from monitor.core.model import Incident, Inventory, Severity, State
+from monitor.core.planned import Work
 from monitor.core.quality import SessionQuality, Went
 from monitor.core.readiness import Outlook
 from monitor.core.severity import RANK as SEVERITY_RANK
@@ -32,25 +33,19 @@ from monitor.web import sessions
 from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.desk import LASTING
 from monitor.web.drawing import CHART_SIZE, HEIGHT, PERIODS, REACH, SLOTS
+from monitor.web.glance import Atlas, Glance, area_of, atlas_of, glance
 from monitor.web.meetings import LEVELS, advices, alike, level_of
 from monitor.web.overview import (
     HURT,
     RANK,
     WORST_FIRST,
     Case,
-    backbone,
-    by_area,
     case_of,
-    central_services,
-    communes,
-    count_states,
-    draw_map,
     known_incident,
-    one_site,
+    one_of,
     open_cases,
     short_name,
     site_of,
-    site_views,
     view_of,
 )
 from monitor.web.phrases import PHRASES, STREAMS, TRAPS
@@ -60,7 +55,7 @@ from monitor.web.sessions import page_of as page_of_session
 from monitor.web.sitepage import Past, page_of
 from monitor.web.story import story
 from monitor.web.view import TargetView, View
-from monitor.web.ways import SMALL_LETTER, fitting, ways
+from monitor.web.ways import SMALL_LETTER, Ways, fitting, ways
 from monitor.web.words import VI, WORDS, Words, clip, machine_time
 
 REFRESH_SECONDS = 10
@@ -121,52 +116,61 @@ class Board:
         """`grafana` is the address of Grafana, or empty; `desk`: people can sign in and act, and pages lead there."""
         self._grafana, self._desk = grafana.rstrip("/"), desk
         self._pages = _compiled()
+        self._atlas: Atlas | None = None
         styles = [self._pages.get_template(name).render() for name in ("style.css", "wall.css", "pages.css")]
         self.style_hashes = [_sha256(each) for each in styles]
         """For the content security policy: these style sheets and no other."""
         self.script = self._pages.get_template("live.js").render()
         self._script_hash = _sha256(self.script)
 
-    def overview(self, view: View, words: Words, now: datetime) -> str:
-        """The province at a glance."""
-        inventory, states = view.inventory(), dict(view.states())
-        sites = site_views(inventory, states)
-        ours = communes(sites.values())
-        incidents = view.incidents()
-        cases = open_cases(incidents, inventory, words)
-        closed = [case_of(incident, inventory, words) for incident in incidents if incident.closed is not None]
+    def atlas(self, inventory: Inventory) -> Atlas:
+        """Of the settings in force, kept; made it takes a nation 0.1 s, which is not for the event loop."""
+        known = self._atlas
+        if known is None or known.inventory is not inventory:
+            known = self._atlas = atlas_of(inventory)
+        return known
+
+    def knows(self, inventory: Inventory) -> bool:
+        """Whether its atlas is made."""
+        return self._atlas is not None and self._atlas.inventory is inventory
+
+    def overview(self, view: View, words: Words, now: datetime, seen: Glance | None = None) -> str:
+        """The province at a glance; `seen` where that was made beside the event loop."""
+        inventory, states, incidents = view.inventory(), view.states(), view.incidents()
+        seen = seen or glance(self.atlas(inventory), view.judged())
+        closed = [each for each in incidents if each.closed is not None]
         return self._render(
             "overview.html",
             words,
             now,
             here="/",
             view=view,
-            counts=count_states(ours),
-            hurt=sum(1 for site in ours if site.state in HURT),
-            communes=len(ours),
-            cases=cases[:MAX_CARDS],
-            open=len(cases),
-            closed=closed[:MAX_CLOSED],
+            seen=seen,
+            hurt=sum(seen.counts[each] for each in HURT),
+            cases=open_cases(incidents, inventory, words, MAX_CARDS),
+            open=len(incidents) - len(closed),
+            closed=[case_of(each, inventory, words) for each in closed[:MAX_CLOSED]],
             meetings=[(each, level_of(each)) for each in view.meetings()[:MAX_MEETINGS]],
             readiness=SENTENCES[words.language].readiness,
             levels=LEVELS,
-            map=draw_map(sites.values()),
-            areas=by_area(ours),
-            services=central_services(sites.values()),
-            backbone=backbone(sites.values()),
             level=level,
-            works=works(states, words),
+            works=works(view.works(), words, now),
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
         )
 
-    def wall(self, view: View, words: Words, now: datetime, theme: str = "dark") -> str:
+    def area(self, view: View, name: str, words: Words, now: datetime) -> str | None:
+        """All communes of an area; None when there is none."""
+        found = area_of(self.atlas(view.inventory()), view.judged(), name)
+        return self._render("area.html", words, now, view=view, area=found) if found else None
+
+    def wall(self, view: View, words: Words, now: datetime, seen: Glance | None = None, *, theme: str = "dark") -> str:
         """The same for a screen that is read from five metres."""
-        inventory, states = view.inventory(), dict(view.states())
-        sites = site_views(inventory, states)
-        ours, cases = communes(sites.values()), open_cases(view.incidents(), inventory, words)
-        severities = Counter(case.incident.severity for case in cases)
+        inventory, incidents = view.inventory(), view.incidents()
+        seen = seen or glance(self.atlas(inventory), view.judged())
+        severities = Counter(each.severity for each in incidents if each.closed is None)
+        count = severities.total()
         outlooks = [(each, level_of(each)) for each in view.meetings()]
-        closed = [each for each in view.incidents() if each.closed is not None and len(cases) <= MAX_WALL_LINES]
+        closed = [each for each in incidents if each.closed is not None and count <= MAX_WALL_LINES]
         going_on = [each for each in view.works() if each.window.begins <= now]
         return self._render(
             "wall.html",
@@ -174,26 +178,22 @@ class Board:
             now,
             view=view,
             theme=theme,
-            counts=count_states(ours),
-            hurt=sum(1 for site in ours if site.state in HURT),
-            communes=len(ours),
-            cases=[(case, level(case)) for case in cases[:MAX_WALL_CASES]],
-            open=len(cases),
+            seen=seen,
+            hurt=sum(seen.counts[each] for each in HURT),
+            cases=[(case, level(case)) for case in open_cases(incidents, inventory, words, MAX_WALL_CASES)],
+            open=count,
             severities={
                 each: severities[each] for each in sorted(Severity, key=SEVERITY_RANK.__getitem__, reverse=True)
             },
             closed=[case_of(each, inventory, words) for each in closed[:MAX_CLOSED]],
-            works=[
-                (each, told_work(each, inventory, words)) for each in going_on[: max(0, MAX_WALL_LINES - len(cases))]
-            ],
+            works=[(each, told_work(each, inventory, words)) for each in going_on[: max(0, MAX_WALL_LINES - count)]],
             meetings=outlooks,
             threatened=[(each, level) for each, level in outlooks if level != State.UP.value],
             most_meetings=MAX_WALL_LINES,
             most_services=MAX_WALL_LINES,
             readiness=SENTENCES[words.language].readiness,
             levels=LEVELS,
-            map=draw_map(sites.values()),
-            services=sorted(central_services(sites.values()), key=lambda member: RANK[member.view.state]),
+            services=sorted(seen.services, key=lambda member: RANK[member.view.state]),
         )
 
     def silences(self, view: View, words: Words, now: datetime) -> str:
@@ -223,13 +223,15 @@ class Board:
     ) -> str | None:  # fmt: skip
         """One site with all its targets and, when it is known, their past and the last session in its rooms; None when there is none."""
         inventory, states = view.inventory(), view.states()
-        found = one_site(inventory, states, site_id)
-        if found is None:
+        site = inventory.sites.get(site_id)
+        if site is None:
             return None
+        targets = self.atlas(inventory).members[site_id]
+        found, theirs = one_of(site, targets, states, inventory.providers), {each.id for each in targets}
         touching = [
             case_of(incident, inventory, words)
             for incident in view.incidents()
-            if incident.closed is None and _touches(incident, site_id)
+            if incident.closed is None and (site_of(incident.root) == site_id or not theirs.isdisjoint(incident.impact))
         ]
         return self._render(
             "site.html",
@@ -251,15 +253,27 @@ class Board:
         )
 
     def incident(
-        self, view: View, incident_id: str, words: Words, now: datetime, life: Life | None = None
+        self,
+        view: View,
+        incident_id: str,
+        words: Words,
+        now: datetime,
+        life: Life | None = None,
+        drawn: Ways | None = None,
+        todo: Sequence[str] | None = None,
     ) -> str | None:
-        """One incident with its life, evidence and impact, also one that only the database knows; None when there is none."""
+        """One incident with its life, evidence and impact, also one that only the database knows; None when there is none.
+
+        `drawn`, `todo`: its ways, and what to do, where they were made beside the event loop.
+        """
         incident = known_incident(view, incident_id, life)
         if incident is None:
             return None
         inventory, states = view.inventory(), view.states()
-        hurt = [(target, inventory.targets.get(target), view_of(states, target)) for target in incident.impact]
-        sites = {target: inventory.sites.get(site_of(target)) for target, *_ in hurt[:MAX_IMPACT]}
+        hurt = [
+            (target, inventory.targets.get(target), view_of(states, target)) for target in incident.impact[:MAX_IMPACT]
+        ]
+        sites = {target: inventory.sites.get(site_of(target)) for target, *_ in hurt}
         case = case_of(incident, inventory, words)
         return self._render(
             "incident.html",
@@ -267,15 +281,15 @@ class Board:
             now,
             view=view,
             case=case,
-            todo=view.what_to_do(incident, words.language),
+            todo=view.what_to_do(incident, words.language) if todo is None else todo,
             level=level(case),
-            ways=ways(incident, inventory, states, words),
+            ways=drawn or ways(incident, inventory, states, words),
             small=SMALL_LETTER,
             story=story(incident, life, inventory, words, now),
             written=life is not None,
-            hurt=hurt[:MAX_IMPACT],
+            hurt=hurt,
             hurt_sites=sites,
-            hurt_total=len(hurt),
+            hurt_total=len(incident.impact),
             evidence=[words.seen(each) for each in incident.evidence[:MAX_EVIDENCE]],
             weighed=explain_severity(incident, words),
             meetings=[(each, rooms_shown(each.rooms, inventory, words)) for each in incident.meetings],
@@ -436,13 +450,13 @@ def marks(view: TargetView, words: Words, incident: Incident | None = None) -> l
     return said
 
 
-def works(states: Mapping[str, TargetView], words: Words) -> dict[str, int]:
+def works(planned: Sequence[Work], words: Words, now: datetime) -> dict[str, int]:
     """The work that is going on now, and how many targets it is about."""
     found: dict[str, int] = {}
-    for view in states.values():
-        if view.maintenance is not None:
-            (text,) = marks(TargetView(state=view.state, maintenance=view.maintenance), words)
-            found[text] = found.get(text, 0) + 1
+    for each in planned:
+        if each.window.begins <= now:
+            (text,) = marks(TargetView(state=State.UP, maintenance=each.window), words)
+            found[text] = found.get(text, 0) + len(each.targets)
     return found
 
 
@@ -478,10 +492,6 @@ def warnings(view: View, health: Mapping[str, object], words: Words) -> list[str
 
 def _because(text: str, why: object) -> str:
     return f"{text}: {clip(why)}" if isinstance(why, str) else text
-
-
-def _touches(incident: Incident, site_id: str) -> bool:
-    return any(site_of(target) == site_id for target in (incident.root, *incident.impact))
 
 
 def _sha256(text: str) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from statistics import fmean
+from typing import overload
 
 from monitor.core.advice import about, called_about
 from monitor.core.life import Life
 from monitor.core.model import Incident, Inventory, Provider, Role, Site, State, Target
 from monitor.core.severity import RANK as SEVERITY_RANK
 from monitor.core.words import VI, Words
-from monitor.web.view import UNSEEN, TargetView, View
+from monitor.web.view import UNSEEN, Stated, TargetView, View
 
 COMMUNE = "commune"
 WORST_FIRST = (State.DOWN, State.UNREACHABLE, State.DEGRADED, State.UNKNOWN, State.UP)
@@ -35,6 +36,11 @@ NUDGES = sorted(
 """Where an area's name may go from the middle, the nearest first."""
 MAX_LOOKS = 10_000
 """Areas times places (a province: 2,838 in 8 ms, once); with more there is no room, and no time to look for it."""
+MANY_PLACES = 600
+"""More are not drawn one by one: a nation of 3,321 would be a blot of 370 kB, …"""
+MAX_PLACES = 200
+"""… but only so many that are not well."""
+DOT_GRID = 3
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
@@ -92,6 +98,18 @@ class Map:
     height: float
     places: tuple[Place, ...]
     labels: tuple[Label, ...] = ()
+    dots: Mapping[State, str] = field(default_factory=dict)
+    """Path data of what is one of too many to be a place; drawn below."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Where sites are on the map, whatever their state."""
+
+    height: float
+    at: Mapping[str, tuple[float, float]]
+    """By site."""
+    labels: tuple[Label, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +135,15 @@ def short_name(name: str) -> str:
     return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
 
 
-def view_of(states: Mapping[str, TargetView], target: str) -> TargetView:
+@overload
+def view_of(states: Mapping[str, TargetView], target: str) -> TargetView: ...
+
+
+@overload
+def view_of(states: Mapping[str, Stated], target: str) -> Stated: ...
+
+
+def view_of(states: Mapping[str, Stated], target: str) -> Stated:
     """How a target is held; unknown when the daemon says nothing about it."""
     return states.get(target, UNSEEN)
 
@@ -133,11 +159,25 @@ def site_views(inventory: Inventory, states: Mapping[str, TargetView]) -> dict[s
 
 def one_site(inventory: Inventory, states: Mapping[str, TargetView], site: str) -> SiteView | None:
     """One site; None when there is none."""
-    if site not in inventory.sites:
-        return None
-    targets = {target.id: target for target in inventory.targets.values() if target.site == site}
-    alone = replace(inventory, sites={site: inventory.sites[site]}, targets=targets)
-    return site_views(alone, states)[site]
+    known = inventory.sites.get(site)
+    targets = [each for each in inventory.targets.values() if each.site == site]
+    return one_of(known, targets, states, inventory.providers) if known else None
+
+
+def one_of(
+    site: Site, targets: Sequence[Target], held: Mapping[str, Stated], providers: Mapping[str, Provider]
+) -> SiteView:
+    """A site with these targets; of those of which only the state is given, no more is known."""
+    members = [
+        Member(target=each, view=_seen(held.get(each.id)), provider=providers.get(each.provider)) for each in targets
+    ]
+    return _site_view(site, members)
+
+
+def _seen(held: Stated | None) -> TargetView:
+    if held is None:
+        return UNSEEN
+    return held if isinstance(held, TargetView) else TargetView(state=held.state)
 
 
 def _site_view(site: Site, members: list[Member]) -> SiteView:
@@ -189,17 +229,17 @@ def backbone(sites: Iterable[SiteView]) -> list[SiteView]:
     return found
 
 
-def draw_map(sites: Iterable[SiteView]) -> Map:
-    """Places in an equirectangular projection, true to scale at the middle latitude; empty when nothing has a place."""
+def ground_of(sites: Iterable[Site]) -> Ground:
+    """An equirectangular projection, true to scale at the middle latitude; empty when nothing has a place."""
     placed = [
         (site, latitude, longitude)
         for site in sites
-        if _on_earth(latitude := site.site.latitude, longitude := site.site.longitude)
+        if _on_earth(latitude := site.latitude, longitude := site.longitude)
         and latitude is not None
         and longitude is not None
     ]
     if not placed:
-        return Map(width=MAP_WIDTH, height=0.0, places=())
+        return Ground(height=0.0, at={}, labels=())
     north, south = max(lat for _, lat, _ in placed), min(lat for _, lat, _ in placed)
     west, east = min(lon for *_, lon in placed), max(lon for *_, lon in placed)
     squeeze = math.cos(math.radians((north + south) / 2))
@@ -207,22 +247,45 @@ def draw_map(sites: Iterable[SiteView]) -> Map:
     scale = min(
         inside / max((east - west) * squeeze, 1e-3), (MAP_MAX_HEIGHT - 2 * MAP_MARGIN) / max(north - south, 1e-3)
     )
-    places = [
-        Place(
-            site=site,
-            x=round(MAP_WIDTH / 2 + (lon - (east + west) / 2) * squeeze * scale, 1),
-            y=round(MAP_MARGIN + (north - lat) * scale, 1),
+    at = {
+        site.id: (
+            round(MAP_WIDTH / 2 + (lon - (east + west) / 2) * squeeze * scale, 1),
+            round(MAP_MARGIN + (north - lat) * scale, 1),
         )
         for site, lat, lon in placed
-    ]
-    places.sort(key=lambda place: -RANK[place.site.state])
-    height = round((north - south) * scale + 2 * MAP_MARGIN, 1)
-    return Map(width=MAP_WIDTH, height=height, places=tuple(places), labels=_labels(places))
+    }
+    # A name stands in the middle of its communes, or as near to it as it covers no place and no other name.
+    labels = _labels_of(tuple(sorted((site.area, *at[site.id]) for site, *_ in placed)))
+    return Ground(height=round((north - south) * scale + 2 * MAP_MARGIN, 1), at=at, labels=labels)
 
 
-def _labels(places: Sequence[Place]) -> tuple[Label, ...]:
-    """The name of each area in the middle of its communes, or as near to it as it covers no place and no other name."""
-    return _labels_of(tuple(sorted((place.site.site.area, place.x, place.y) for place in places)))
+def draw_map(sites: Iterable[SiteView], ground: Ground | None = None) -> Map:
+    """Places, and of too many the worst that are not well, while the others are dots; `ground` is known, or found."""
+    sites = list(sites)
+    ground = ground or ground_of(each.site for each in sites)
+    shown = [each for each in sites if each.site.id in ground.at]
+    shown.sort(key=lambda each: RANK[each.state])
+    rest: list[SiteView] = []
+    if len(shown) > MANY_PLACES:
+        ill = sum(each.state is not State.UP for each in shown)
+        shown, rest = shown[: min(ill, MAX_PLACES)], shown[min(ill, MAX_PLACES) :]
+    places = [Place(site=each, x=x, y=y) for each in reversed(shown) for x, y in [ground.at[each.site.id]]]
+    return Map(
+        width=MAP_WIDTH, height=ground.height, places=tuple(places), labels=ground.labels, dots=_dots(rest, ground)
+    )
+
+
+def _dots(sites: Iterable[SiteView], ground: Ground) -> dict[State, str]:
+    """One path a state, the worst last: lines without length and with ends; dots that would cover each other are one."""
+    found: dict[State, set[tuple[int, int]]] = {}
+    for each in sites:
+        x, y = ground.at[each.site.id]
+        found.setdefault(each.state, set()).add((round(x / DOT_GRID) * DOT_GRID, round(y / DOT_GRID) * DOT_GRID))
+    return {
+        state: "".join(f"M{x} {y}h0" for x, y in sorted(found[state]))
+        for state in reversed(WORST_FIRST)
+        if state in found
+    }
 
 
 @lru_cache(maxsize=8)
@@ -271,7 +334,7 @@ def known_incident(view: View, incident: str, life: Life | None) -> Incident | N
 def case_of(incident: Incident, inventory: Inventory, words: Words = VI) -> Case:
     """An incident with what the inventory knows about its root."""
     target, site = about(incident, inventory, words)
-    hurt = {site_of(each) for each in (incident.root, *incident.impact)}
+    hurt = _sites_of(incident.impact) | {site_of(incident.root)}
     call, circuit = called_about(incident, inventory)
     return Case(
         incident=incident,
@@ -289,16 +352,24 @@ def site_of(target: str) -> str:
     return target.partition("/")[0]
 
 
-def open_cases(incidents: Sequence[Incident], inventory: Inventory, words: Words = VI) -> list[Case]:
+@lru_cache(maxsize=64)
+def _sites_of(targets: tuple[str, ...]) -> frozenset[str]:
+    """Kept: an incident that hurts a nation's 66,000 targets is looked at with each page."""
+    return frozenset(map(site_of, targets))
+
+
+def open_cases(incidents: Sequence[Incident], inventory: Inventory, words: Words, most: int) -> list[Case]:
     """Open incidents: by severity and state, what all share before single communes, then by impact, then the newest."""
-    cases = [case_of(incident, inventory, words) for incident in incidents if incident.closed is None]
-    return sorted(
-        cases,
-        key=lambda case: (
-            -SEVERITY_RANK[case.incident.severity],
-            RANK[case.incident.state],
-            case.site is not None and case.site.kind == COMMUNE,
-            -len(case.incident.impact),
-            -case.incident.opened.timestamp(),
-        ),
-    )
+
+    def order(incident: Incident) -> tuple[object, ...]:
+        site = inventory.sites.get(site_of(incident.root))
+        return (
+            -SEVERITY_RANK[incident.severity],
+            RANK[incident.state],
+            site is not None and site.kind == COMMUNE,
+            -len(incident.impact),
+            -incident.opened.timestamp(),
+        )
+
+    found = sorted((each for each in incidents if each.closed is None), key=order)
+    return [case_of(each, inventory, words) for each in found[:most]]

@@ -17,6 +17,13 @@ from monitor.core.quality import SessionQuality, Went
 from monitor.core.readiness import Outlook
 
 
+class Stated(Protocol):
+    """What has a state."""
+
+    @property
+    def state(self) -> State: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetView:
     """One target as it is held now."""
@@ -112,6 +119,10 @@ class View(Protocol):
     def states(self) -> Mapping[str, TargetView]:
         """By target id; a missing target counts as unknown."""
 
+    def judged(self) -> Mapping[str, Stated]:
+        """The same, of each no more than its state: for pages of all, where putting together all views takes a second; never
+        changed by who asks, to be copied for another thread."""
+
     def incidents(self) -> Sequence[Incident]:
         """Open ones first, then those closed lately."""
 
@@ -119,7 +130,7 @@ class View(Protocol):
         """What was written of an incident, also of one that was over long ago; None when there is none, or it cannot be read now."""
 
     def what_to_do(self, incident: Incident, language: str) -> Sequence[str]:
-        """What people are told to do about it, as the mails say it, line by line; nothing when it is over."""
+        """What people are told to do about it, as the mails say it, line by line; nothing when it is over. For any thread."""
 
     def series(self, target: str) -> Series | None:
         """What was measured of a line or service in the last hour; None when nothing is kept of it."""
@@ -149,7 +160,7 @@ class View(Protocol):
         """How many of how many checks were observed so far; None when nearly all were."""
 
     def health(self) -> Mapping[str, object]:
-        """The daemon's own figures, by the names of `HEALTH` in `words.py`; others are shown under their own name."""
+        """What warnings of the monitor's own trouble are made of."""
 
     async def availability(self, by: By, span: Span) -> Report | None:
         """Sums from the ledger of the part of the span that is over; None when it cannot be read now."""

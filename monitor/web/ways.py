@@ -14,7 +14,7 @@ from enum import StrEnum
 from monitor.core.model import Incident, Inventory, State, Target
 from monitor.web.overview import COMMUNE, RANK, WORST_FIRST, site_of, view_of
 from monitor.web.phrases import PHRASES
-from monitor.web.view import TargetView
+from monitor.web.view import Stated
 from monitor.web.words import Words, clip
 
 MAX_ROWS = 16
@@ -106,7 +106,7 @@ class _Sight:
 
     incident: Incident
     inventory: Inventory
-    states: Mapping[str, TargetView]
+    states: Mapping[str, Stated]
     words: Words
     cut: frozenset[str] = field(init=False)
     """Root and impact."""
@@ -129,7 +129,7 @@ class _Sight:
         return view_of(self.states, id_).state
 
 
-def ways(incident: Incident, inventory: Inventory, states: Mapping[str, TargetView], words: Words) -> Ways:
+def ways(incident: Incident, inventory: Inventory, states: Mapping[str, Stated], words: Words) -> Ways:
     """The drawing of an incident. Of one that is over only what the inventory says today is known, not what was held then."""
     sight = _Sight(incident, inventory, states, words)
     nodes = {each.key: each for each in (*_fronts(sight), _root(sight), *_hurt(sight), *_others(sight))}

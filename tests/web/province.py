@@ -153,6 +153,9 @@ class Province:
     def states(self) -> Mapping[str, TargetView]:
         return self.held
 
+    def judged(self) -> Mapping[str, TargetView]:
+        return self.held
+
     def incidents(self) -> Sequence[Incident]:
         return sorted(self.cases, key=lambda case: case.closed is not None)
 

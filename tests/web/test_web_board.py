@@ -30,6 +30,7 @@ from monitor.core.model import (
     Weight,
     Window,
 )
+from monitor.core.planned import Work
 from monitor.core.words import dialled, unbroken
 from monitor.inventory.load import load_inventory
 from monitor.web.board import MAX_CARDS, Board
@@ -458,6 +459,7 @@ async def test_planned_work_is_on_the_wall_the_site_and_the_incident(
     window = Window(begins=NOW - timedelta(hours=1), ends=NOW + timedelta(hours=1), reason="Thay <tủ> mạng")
     for target in (case.root, "xa-kim-dong/ups"):
         province.held[target] = replace(province.held[target], maintenance=window)
+    province.planned = [Work(window=window, targets=frozenset({case.root, "xa-kim-dong/ups"}))]
     mark = f"{said} 13:00:00 24/11/2026: Thay &lt;tủ&gt; mạng"
     for page, times in (("/", 2), ("/sites/xa-kim-dong", 3), (f"/incidents/{case.id}", 1), ("/sites/phuong-phu-ly", 0)):
         async with http.get(f"{page}?lang={language}") as response:
