@@ -67,6 +67,7 @@ MAX_CARDS = 12
 MAX_CLOSED = 5
 MAX_IMPACT = 500
 MAX_EVIDENCE = 50
+MAX_SILENCES = 200
 MAX_ROOMS = 12
 MAX_OPEN = 24
 """Longer lists of rooms are folded."""
@@ -186,7 +187,10 @@ class Board:
                 each: severities[each] for each in sorted(Severity, key=SEVERITY_RANK.__getitem__, reverse=True)
             },
             closed=[case_of(each, inventory, words) for each in closed[:MAX_CLOSED]],
-            works=[(each, told_work(each, inventory, words)) for each in going_on[: max(0, MAX_WALL_LINES - count)]],
+            works=[
+                (each, told_work(each, self.atlas(inventory), words))
+                for each in going_on[: max(0, MAX_WALL_LINES - count)]
+            ],
             meetings=outlooks,
             threatened=[(each, level) for each, level in outlooks if level != State.UP.value],
             most_meetings=MAX_WALL_LINES,
@@ -198,11 +202,11 @@ class Board:
 
     def silences(self, view: View, words: Words, now: datetime) -> str:
         """Of what nobody is mailed, and what work is planned."""
-        inventory, works = view.inventory(), view.works()
-        told = [(each, told_work(each, inventory, words)) for each in works]
+        inventory, works, silences = view.inventory(), view.works(), view.silences()
+        told = [(each, told_work(each, self.atlas(inventory), words)) for each in works]
         return self._render(
             "silences.html", words, now, here="/silences", view=view,
-            silences=[(each, told_silence(each, inventory, words)) for each in view.silences()],
+            silences=[(each, told_silence(each, inventory, words)) for each in silences[:MAX_SILENCES]], silences_total=len(silences),
             now_works=[each for each in told if each[0].window.begins <= now],
             coming_works=[each for each in told if each[0].window.begins > now],
         )  # fmt: skip

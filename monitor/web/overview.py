@@ -300,12 +300,17 @@ def _labels_of(places: tuple[tuple[str, float, float], ...]) -> tuple[Label, ...
     outside = [(low, low, high, 0), (low, bottom, high, high), (low, low, 0, high), (MAP_WIDTH, low, high, high)]
     taken = [*outside, *((x - DOT, y - DOT, x + DOT, y + DOT) for _, x, y in places)]
     labels = []
-    nudges = NUDGES if len(areas) * len(places) <= MAX_LOOKS else ()
+    nudges: Sequence[tuple[int, int]] = NUDGES
+    if len(areas) * len(places) > MAX_LOOKS:
+        taken, nudges = outside, [(0, 0)]  # names may stand on places, but those on each other nobody can read
     for area, those in areas.items():
         x, y = (fmean(each) for each in zip(*those, strict=True))
         spots = ((x + across, y + down) for across, down in nudges)
         free = (spot for spot in spots if not _covers(_box(short_name(area), *spot), taken))
-        x, y = next(free, (x, y))
+        spot = next(free, (x, y) if nudges is NUDGES else None)
+        if spot is None:
+            continue
+        x, y = spot
         taken.append(_box(short_name(area), x, y))
         labels.append(Label(area=area, x=round(x, 1), y=round(y, 1)))
     return tuple(labels)

@@ -92,9 +92,9 @@ class Pages:
     async def _make(self, path: str, words: Words, now: datetime) -> Page:
         inventory = self._view.inventory()
         if not self._board.knows(inventory):
-            await self._apart(self._board.atlas, inventory)
+            await self.apart(self._board.atlas, inventory)
         if path in self._seen:
-            seen = await self._apart(glance, self._board.atlas(inventory), dict(self._view.judged()))
+            seen = await self.apart(glance, self._board.atlas(inventory), dict(self._view.judged()))
             return Page(200, self._seen[path](self._view, words, now, seen), now)
         if path == "/meetings":
             return Page(200, self._board.meetings(self._view, words, now, await self._view.past_sessions()), now)
@@ -107,7 +107,7 @@ class Pages:
             return Page(404, self._board.missing(self._view, sentence, words, now), now)
         return Page(200, text, now)
 
-    async def _apart(self, make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def apart(self, make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Made beside the event loop, from what does not change meanwhile."""
         async with self._beside:
             return await asyncio.to_thread(make, *args, **kwargs)
@@ -136,8 +136,8 @@ class Pages:
         life = await self._view.life(id_)
         incident, drawn, todo = known_incident(self._view, id_, life), None, None
         if incident is not None:  # one that hurts a nation takes half a second
-            todo = await self._apart(self._view.what_to_do, incident, words.language)
-            drawn = await self._apart(ways, incident, self._view.inventory(), dict(self._view.judged()), words)
+            todo = await self.apart(self._view.what_to_do, incident, words.language)
+            drawn = await self.apart(ways, incident, self._view.inventory(), dict(self._view.judged()), words)
         return self._board.incident(self._view, id_, words, now, life, drawn, todo)
 
     async def _meeting(self, id_: str, words: Words, now: datetime) -> str | None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from monitor.core.model import Inventory, Silence
 from monitor.core.planned import Work
 from monitor.web.api import Json, Query, page
+from monitor.web.glance import Atlas
 from monitor.web.overview import site_of
 from monitor.web.view import View
 from monitor.web.words import Words, machine_time
@@ -44,8 +45,9 @@ def told_silence(silence: Silence, inventory: Inventory, words: Words) -> Things
     return Things(shown=[Thing(name=name, path=path)], more=0)
 
 
-def told_work(work: Work, inventory: Inventory, words: Words) -> Things:
+def told_work(work: Work, atlas: Atlas, words: Words) -> Things:
     """What it is about: a site with all its targets is told once, and so are many targets of one kind."""
+    inventory = atlas.inventory
     known = [inventory.targets[each] for each in work.targets if each in inventory.targets]
     if len(work.targets) > MAX_THINGS and len({each.kind for each in known}) == 1:
         name = f"{words.name(known[0])}: {words.many(len(work.targets), 'thing')}"
@@ -53,14 +55,10 @@ def told_work(work: Work, inventory: Inventory, words: Words) -> Things:
     by_site: dict[str, set[str]] = {}
     for target in work.targets:
         by_site.setdefault(site_of(target), set()).add(target)
-    whole: dict[str, set[str]] = {site: set() for site in by_site}
-    for each in inventory.targets.values():
-        if each.site in whole:
-            whole[each.site].add(each.id)
     things = []
     for site, targets in sorted(by_site.items()):
         path = f"/sites/{quote(site)}" if site in inventory.sites else "/"
-        if site in inventory.sites and targets >= whole[site]:
+        if site in inventory.sites and targets.issuperset(each.id for each in atlas.members[site]):
             things.append(Thing(name=inventory.sites[site].name, path=path))
         else:
             things += [Thing(name=_target(id_, inventory, words), path=path) for id_ in sorted(targets)]

@@ -195,7 +195,11 @@ class _Routes:
         return web.Response(text=RELOAD_SENTENCE, status=403)
 
     async def _targets(self, request: web.Request) -> web.Response:
-        return _json(lambda: api.targets(self._view, list(request.query.items())))
+        try:
+            make = api.targets(self._view, list(request.query.items()))
+        except api.BadQueryError as error:
+            return _answer({"error": str(error)}, status=400)
+        return await self._pages.apart(lambda: _answer(make()))
 
     async def _incidents(self, request: web.Request) -> web.Response:
         return _json(lambda: api.incidents(self._view, list(request.query.items())))

@@ -82,7 +82,7 @@ async def test_a_long_list_comes_in_pages(http: aiohttp.ClientSession) -> None:
 
 def test_no_answer_lists_more_than_the_bound(province: Province) -> None:
     province.settings = inventory_of(*(commune(f"xa-{number}", f"Xã {number}", 20.0, 106.0) for number in range(2000)))
-    body = api.targets(province, [])
+    body = api.targets(province, [])()
     assert isinstance(body["targets"], list)
     assert len(body["targets"]) == api.MAX_ITEMS
     assert body["total"] == 6002

@@ -10,6 +10,7 @@ import pytest
 from monitor.core.model import Silence, State, Window
 from monitor.core.planned import Work
 from monitor.web.board import LAG_WELL_SECONDS, MAX_WALL_CASES, Board
+from monitor.web.glance import atlas_of
 from monitor.web.phrases import TRAPS
 from monitor.web.quiet import MAX_THINGS, told_silence, told_work
 from monitor.web.view import TargetView
@@ -48,13 +49,13 @@ def test_a_silence_is_told_by_what_it_is_about(about: dict[str, str], name: str,
 
 def test_work_at_a_whole_site_is_told_once_and_what_does_not_fit_is_counted(province: Province) -> None:
     whole = [each for each in province.settings.targets if each.startswith("xa-kim-dong/")]
-    told = told_work(work(*whole, "phuong-phu-ly/ups", "gone/ups"), province.settings, VI)
+    told = told_work(work(*whole, "phuong-phu-ly/ups", "gone/ups"), atlas_of(province.settings), VI)
     assert [each.name for each in told.shown] == ["gone/ups", "UPS – Phường Phủ Lý", "Xã Kim Đông"]
     many = inventory_of(*(commune(f"xa-{n:02}", f"Xã {n}", 20, 105) for n in range(MAX_THINGS + 3)))
     ups = [each for each in many.targets if each.endswith("/ups")]
-    assert [each.name for each in told_work(work(*ups), many, VI).shown] == [f"UPS: {len(ups)} đối tượng"]
+    assert [each.name for each in told_work(work(*ups), atlas_of(many), VI).shown] == [f"UPS: {len(ups)} đối tượng"]
     routers = [each for each in many.targets if each.endswith("/router")][:2]
-    told = told_work(work(*ups, *routers), many, VI)
+    told = told_work(work(*ups, *routers), atlas_of(many), VI)
     assert (len(told.shown), told.more) == (MAX_THINGS, 5)
 
 
