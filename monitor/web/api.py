@@ -78,13 +78,17 @@ def targets(view: View, pairs: Collection[tuple[str, str]]) -> Callable[[], Json
     query = Query(pairs, ("site", "state", "kind", "limit", "offset"))
     sites, kinds, wanted = query.values("site"), query.values("kind"), query.choice("state", State)
     inventory, states, judged = view.inventory(), view.states(), view.judged()
-    found = [
-        target
-        for target in inventory.targets.values()
-        if (not sites or target.site in sites)
-        and (not kinds or target.kind in kinds)
-        and (not wanted or view_of(judged, target.id).state.value in wanted)
-    ]
+    found = (
+        list(inventory.targets.values())
+        if not (sites or kinds or wanted)
+        else [
+            target
+            for target in inventory.targets.values()
+            if (not sites or target.site in sites)
+            and (not kinds or target.kind in kinds)
+            and (not wanted or view_of(judged, target.id).state.value in wanted)
+        ]
+    )
     shown, rest = page(found, query)
     told = [(target, view_of(states, target.id)) for target in shown]
     return lambda: {"targets": [target_json(*each, inventory) for each in told], **rest}
