@@ -53,9 +53,13 @@ class _Doorkeeper(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let it in, or not."""
         assert isinstance(transport, asyncio.Transport)
-        transports = [each.transport for each in self._server.connections if each.transport]
+        connections = self._server.connections
+        if len(connections) - len(self._lasting) >= MOST_CONNECTIONS:  # a flood is not worth a look at each of them
+            transport.abort()
+            return
+        transports = [each.transport for each in connections if each.transport]
         standing = [_address(each) for each in transports if each not in self._lasting]
-        if len(standing) >= MOST_CONNECTIONS or standing.count(_address(transport)) >= MOST_OF_ONE:
+        if standing.count(_address(transport)) >= MOST_OF_ONE:
             transport.abort()
             return
         served = self._server()
