@@ -39,7 +39,7 @@ MAX_LOOKS = 10_000
 MANY_PLACES = 600
 """More are not drawn one by one: a nation of 3,321 would be a blot of 370 kB, …"""
 MAX_PLACES = 200
-"""… but only so many that are not well."""
+"""… but only those that are not well, while there are no more than this."""
 DOT_GRID = 3
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
@@ -260,7 +260,7 @@ def ground_of(sites: Iterable[Site]) -> Ground:
 
 
 def draw_map(sites: Iterable[SiteView], ground: Ground | None = None) -> Map:
-    """Places, and of too many the worst that are not well, while the others are dots; `ground` is known, or found."""
+    """Places, and of too many those that are not well, while the others are dots; `ground` is known, or found."""
     sites = list(sites)
     ground = ground or ground_of(each.site for each in sites)
     shown = [each for each in sites if each.site.id in ground.at]
@@ -268,7 +268,8 @@ def draw_map(sites: Iterable[SiteView], ground: Ground | None = None) -> Map:
     rest: list[SiteView] = []
     if len(shown) > MANY_PLACES:
         ill = sum(each.state is not State.UP for each in shown)
-        shown, rest = shown[: min(ill, MAX_PLACES)], shown[min(ill, MAX_PLACES) :]
+        single = ill if ill <= MAX_PLACES else 0  # some of them alone would look as if they were all
+        shown, rest = shown[:single], shown[single:]
     places = [Place(site=each, x=x, y=y) for each in reversed(shown) for x, y in [ground.at[each.site.id]]]
     return Map(
         width=MAP_WIDTH, height=ground.height, places=tuple(places), labels=ground.labels, dots=_dots(rest, ground)

@@ -80,12 +80,16 @@ def test_no_page_looks_at_each_target(page: str, province: Nation) -> None:
 
 def test_the_first_view_is_small_however_many_there_are(province: Nation) -> None:
     assert len(Board().overview(province, VI, NOW).encode()) < QUIET_BYTES
-    for site in range(0, COMMUNES, 2):
+    for site in range(0, MAX_PLACES * 2, 2):
+        province.cut(f"xa-{site}")
+    assert Board().overview(province, VI, NOW).count("<use ") == MAX_PLACES
+    for site in range(MAX_PLACES * 2, COMMUNES, 2):
         province.cut(f"xa-{site}")
     page = Board().overview(province, VI, NOW)
     assert len(page.encode()) < WORST_BYTES
     assert f'<span class="big">{(COMMUNES + 1) // 2}</span>/{COMMUNES}' in page
-    assert page.count("<use ") == MAX_PLACES
+    assert page.count("<use ") == 0
+    assert page.count('class="dots') == 2
     assert page.count('title="Xã Số') == AREAS * MAX_TILES // 2  # the areas of even numbers
     assert len(Board().wall(province, VI, NOW).encode()) < QUIET_BYTES * 2
 

@@ -154,6 +154,17 @@ async def test_the_desk_shows_what_can_be_done_and_the_board_leads_there(proxied
             assert (answer.status, sentence("act_over") in await answer.text()) == (404, True)
 
 
+async def test_nobody_is_shown_what_was_made_for_who_is_signed_in(proxied: Board) -> None:
+    signed_in = {"X-Remote-User": "an"}
+    async with aiohttp.ClientSession() as http:
+        for path in ("/", "/silences", f"/incidents/{CASE}", "/desk/silences", f"/desk/incidents/{CASE}"):
+            for headers in (signed_in, {}):
+                async with http.get(proxied.address + path, headers=headers, allow_redirects=False) as answer:
+                    theirs = path.startswith("/desk") and headers is signed_in
+                    assert ("<strong>an</strong>" in await answer.text()) == theirs, path
+                    assert answer.headers["Cache-Control"] == "no-store"
+
+
 @pytest.mark.parametrize("path", [path for path, *_ in FORMS])
 async def test_a_form_of_another_site_or_of_nobody_does_nothing(path: str, proxied: Board) -> None:
     refused = [
