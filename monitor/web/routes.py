@@ -46,6 +46,8 @@ class People:
     """How they reach it, such as https://monitor.example.org."""
 
 
+FORM_BYTES = 4096
+"""What a form may have: its longest text is 300 letters, and a Vietnamese one is sent as nine bytes (`%E1%BA%BF`)."""
 WRITE_SECONDS = 30.0
 GZIP_PIECE = 1 << 18
 """Bytes that are packed at a time, outside the event loop."""
@@ -94,7 +96,7 @@ def make_app(
             await turns.mine()
         return await _sent(request, await handler(request))
 
-    app = web.Application(client_max_size=1024, middlewares=[in_turn])
+    app = web.Application(client_max_size=FORM_BYTES, middlewares=[in_turn])
     app[LASTING] = set()
     board = Board(grafana, desk=people is not None)
     pages = Pages(view, board, clock)

@@ -18,6 +18,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from monitor.core.model import Silence
 from monitor.web import forms
+from monitor.web.routes import FORM_BYTES
 from monitor.web.signin import (
     BEGUN,
     HOST_ONLY,
@@ -90,6 +91,7 @@ FORMS = [
     (f"/desk/incidents/{CASE}/take", {"note": "đang gọi VNPT"}, ("take", CASE, "đang gọi VNPT", "an"), f"/incidents/{CASE}"),
     (f"/desk/incidents/{CASE}/give-back", {}, ("give-back", CASE, "an"), f"/incidents/{CASE}"),
     (f"/desk/incidents/{CASE}/silence", {"for": "1h", "reason": "x"}, ("silence", CASE, "1h", "x", "an"), f"/incidents/{CASE}"),
+    (f"/desk/incidents/{CASE}/silence", {"for": "1h", "reason": "ế" * 300}, ("silence", CASE, "1h", "ế" * 300, "an"), f"/incidents/{CASE}"),
     ("/desk/silences/3/lift", {}, ("lift", "3", "an"), "/desk/silences"),
 ]  # fmt: skip
 
@@ -198,7 +200,9 @@ async def test_what_is_no_form_is_an_empty_one(kind: str, body: bytes, proxied: 
     async with aiohttp.ClientSession(headers=headers) as http:
         async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=body) as answer:
             assert answer.status == 200
-        async with http.post(f"{proxied.address}/desk/incidents/{CASE}/take", data=b"note=" + b"x" * 2000) as answer:
+        async with http.post(
+            f"{proxied.address}/desk/incidents/{CASE}/take", data=b"note=" + b"x" * FORM_BYTES
+        ) as answer:
             assert answer.status == 413
     assert proxied.done.acts == [("take", CASE, "", "an")]
 
