@@ -46,6 +46,8 @@ class People:
     """How they reach it, such as https://monitor.example.org."""
 
 
+ELSEWHERE = "/{elsewhere:(?!api/|-/).*}"
+"""Where people get who mistype an address; programs are answered in a line."""
 FORM_BYTES = 4096
 """What a form may have: its longest text is 300 letters, and a Vietnamese one is sent as nine bytes (`%E1%BA%BF`)."""
 WRITE_SECONDS = 30.0
@@ -111,6 +113,7 @@ def make_app(
         app.router.add_route("*", "/desk{any:(/.*)?}", routes.no_desk)
     else:
         app.add_routes(Desk(people.sign_in, people.acts, routes, people.board).table())
+    app.router.add_get(ELSEWHERE, routes.show_page)
     app.on_response_prepare.append(_guard)
     return app
 
@@ -169,7 +172,7 @@ class _Routes:
             web.get("/api/v1/availability", self._availability),
             web.get("/api/v1/openapi.json", self._description),
             web.get("/live.js", self._script),
-            *(web.get(path, self._page) for path in PATHS),
+            *(web.get(path, self.show_page) for path in PATHS),
         ]
 
     async def _show_metrics(self, request: web.Request) -> web.StreamResponse:
@@ -275,7 +278,8 @@ class _Routes:
         headers = {hdrs.CACHE_CONTROL: "public, max-age=31536000, immutable"}
         return web.Response(text=self._board.script, content_type="text/javascript", headers=headers)
 
-    async def _page(self, request: web.Request) -> web.Response:
+    async def show_page(self, request: web.Request) -> web.Response:
+        """The page at a path, or the one that says that there is none."""
         found = await self._pages.page(request.path, _words(request))
         return _page(found.text, self._page_policy, found.status)
 

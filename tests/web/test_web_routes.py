@@ -18,7 +18,7 @@ from monitor.core.model import State
 from monitor.web import api, routes
 from monitor.web.pages import Page, Pages
 from monitor.web.view import View
-from monitor.web.words import Words
+from monitor.web.words import VI, WORDS, Words
 from tests.web.conftest import FILLER_LINES
 from tests.web.province import Clock, Province
 
@@ -102,6 +102,15 @@ async def test_every_answer_has_the_safe_headers(http: aiohttp.ClientSession, pa
     assert "unsafe" not in policy
 
 
+async def test_who_mistypes_an_address_is_told_so_and_finds_back(http: aiohttp.ClientSession) -> None:
+    for path in ("/nowhere", "/wall/", "/sites", "/metrics/x"):
+        for language, words in WORDS.items():
+            status, page, _ = await _get(http, f"{path}?lang={language}")
+            assert (status, words.page["not_found"] in page, 'href="/' in page) == (404, True, True), path
+    for path in ("/api/v1/nowhere", "/-/nowhere"):
+        assert (await _get(http, path))[:2] == (404, "404: Not Found")
+
+
 @pytest.mark.parametrize("path", ["/desk", "/desk/", "/desk/silences", "/desk/incidents/x/take"])
 async def test_where_nobody_can_sign_in_the_desk_says_so_and_how_it_is_switched_on(
     http: aiohttp.ClientSession, path: str
@@ -113,7 +122,7 @@ async def test_where_nobody_can_sign_in_the_desk_says_so_and_how_it_is_switched_
         assert "docs/settings.md" in page
     async with http.post(path) as answer:
         assert answer.status == 404
-    assert (await _get(http, "/desks"))[1] == "404: Not Found"
+    assert VI.page["no_page"] in (await _get(http, "/desks"))[1]
 
 
 async def test_pages_run_our_script_and_nothing_else(http: aiohttp.ClientSession) -> None:
