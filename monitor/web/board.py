@@ -23,7 +23,7 @@ from monitor.core.advice import SENTENCES
 from monitor.core.explain import explain_all, explain_severity
 from monitor.core.life import Life, Posted
 from monitor.core.meetings import path_of
-from monitor.core.model import Incident, Inventory, Severity, State
+from monitor.core.model import Cause, Incident, Inventory, Severity, State
 from monitor.core.planned import Work
 from monitor.core.quality import SessionQuality, Went
 from monitor.core.readiness import Outlook
@@ -148,6 +148,7 @@ class Board:
             view=view,
             seen=seen,
             hurt=sum(seen.counts[each] for each in HURT),
+            blind=any(each.closed is None and each.cause is Cause.VANTAGE for each in incidents),
             cases=open_cases(incidents, inventory, words, MAX_CARDS),
             open=len(incidents) - len(closed),
             closed=[case_of(each, inventory, words) for each in closed[:MAX_CLOSED]],
@@ -181,6 +182,7 @@ class Board:
             theme=theme,
             seen=seen,
             hurt=sum(seen.counts[each] for each in HURT),
+            blind=any(each.closed is None and each.cause is Cause.VANTAGE for each in incidents),
             cases=[(case, level(case)) for case in open_cases(incidents, inventory, words, MAX_WALL_CASES)],
             open=count,
             severities={

@@ -135,10 +135,26 @@ def test_our_own_blindness_blames_nobody(province: Province) -> None:
     line = province.cut("phuong-phu-ly")
     province.cases = [replace(line, root="centre/gateway", cause=Cause.VANTAGE)]
     province.set_all(State.UNKNOWN)
-    page = _overview(province)
+    page, wall = _overview(province), Board().wall(province, VI, NOW)
     assert 'class="card unknown"' in page
-    assert VI.page["nothing_known"] in page
-    assert "đang bị ảnh hưởng" not in page
+    assert "Không nhìn thấy: 2 đối tượng" in page
+    for each in (page, wall):
+        assert VI.page["blind"] in each
+        assert VI.page["nothing_known"] not in each, "it was known, and will be again"
+        assert "ảnh hưởng" not in each.lower()
+    one = Board().incident(province, line.id, VI, NOW)
+    assert one is not None
+    assert "Không nhìn thấy: 2 đối tượng" in one
+
+
+def test_a_monitor_that_knows_little_does_not_say_that_nothing_is_wrong(province: Province) -> None:
+    province.set_all(State.UP)
+    seen = {target: view for target, view in province.held.items() if target.startswith("xa-kim-dong/")}
+    for known, says in (({}, "none_known"), (seen, "none_seen")):
+        province.held = known
+        for page in (_overview(province), Board().wall(province, VI, NOW)):
+            assert VI.page[says] in page
+            assert VI.page["none_open"] not in page
 
 
 @pytest.mark.parametrize("state", list(State))
