@@ -64,6 +64,8 @@ MAIL_LATE_SECONDS = 300.0
 LAG_WELL_SECONDS = 0.1
 """What the event loop may be late: more, and round trips and time-outs are no longer those of the targets alone."""
 MAX_CARDS = 12
+MAX_LISTED = 60
+"""Of the open incidents that are no cards, each a line."""
 MAX_CLOSED = 5
 MAX_IMPACT = 500
 MAX_EVIDENCE = 50
@@ -140,6 +142,7 @@ class Board:
         inventory, states, incidents = view.inventory(), view.states(), view.incidents()
         seen = seen or glance(self.atlas(inventory), view.judged())
         closed = [each for each in incidents if each.closed is not None]
+        cases = open_cases(incidents, inventory, words, MAX_CARDS + MAX_LISTED)
         return self._render(
             "overview.html",
             words,
@@ -149,7 +152,8 @@ class Board:
             seen=seen,
             hurt=sum(seen.counts[each] for each in HURT),
             blind=any(each.closed is None and each.cause is Cause.VANTAGE for each in incidents),
-            cases=open_cases(incidents, inventory, words, MAX_CARDS),
+            cases=cases[:MAX_CARDS],
+            rest=cases[MAX_CARDS:],
             open=len(incidents) - len(closed),
             closed=[case_of(each, inventory, words) for each in closed[:MAX_CLOSED]],
             meetings=[(each, level_of(each)) for each in view.meetings()[:MAX_MEETINGS]],

@@ -20,6 +20,7 @@ from monitor.core.model import (
     Cause,
     Explanation,
     Happening,
+    Importance,
     IncidentEvent,
     Look,
     Provider,
@@ -27,13 +28,14 @@ from monitor.core.model import (
     Severity,
     Silence,
     State,
+    Threat,
     Weight,
     Window,
 )
 from monitor.core.planned import Work
 from monitor.core.words import dialled, unbroken
 from monitor.inventory.load import load_inventory
-from monitor.web.board import MAX_CARDS, Board
+from monitor.web.board import MAX_CARDS, MAX_LISTED, Board
 from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
@@ -105,6 +107,21 @@ def test_the_map_and_the_tiles_show_state_by_shape_and_not_by_colour_alone(provi
     assert '<use href="#down"' in page
     assert "■</span> Phủ Lý" in page
     assert "<h3>Khác</h3>" in page
+
+
+def test_a_card_tells_of_the_meeting_that_it_disturbs_until_that_is_over(province: Province) -> None:
+    case, hour = province.cut("phuong-phu-ly"), timedelta(hours=1)
+    held = Threat(
+        meeting="m", title="Giao ban", importance=Importance.HIGH, begins=NOW - hour, ends=NOW + hour, rooms=()
+    )
+    for threat, told in (
+        (held, "Cuộc họp: Giao ban, 11:00–13:00 24/11/2026 (đang họp)"),
+        (replace(held, begins=NOW + hour, ends=NOW + 2 * hour), "Cuộc họp: Giao ban, 13:00–14:00 24/11/2026<"),
+    ):
+        province.cases = [replace(case, meetings=(threat,))]
+        assert told in _overview(province)
+    province.cases = [replace(case, meetings=(replace(held, ends=NOW),))]
+    assert "Giao ban" not in _overview(province)
 
 
 def test_what_everybody_shares_stands_first(province: Province) -> None:
@@ -335,7 +352,9 @@ def test_the_first_view_of_129_communes_all_hurt_is_under_100_kb(province: Provi
     for each in (page, board.wall(province, EN, NOW)):
         assert len(each.encode()) + len(board.script.encode()) < FIRST_VIEW_BYTES
     assert page.count('class="card down"') == MAX_CARDS
-    assert "117 more incidents are open" in page
+    assert page.count('class="listed card down"') == MAX_LISTED
+    assert "And 117 more incidents" in page
+    assert "57 more incidents are open" in page
 
 
 def test_one_incident_that_hurts_all_stays_a_page(province: Province) -> None:
