@@ -34,11 +34,11 @@ def advices(rooms: Iterable[Room], inventory: Inventory, words: Words) -> list[A
 
 
 def alike(rooms: Iterable[Advice]) -> list[tuple[Advice, ...]]:
-    """The rooms that are not ready, together those of which the same is to be said: one dead router is one thing to do."""
+    """The rooms that are not ready, together those of which the same is to be said: one dead router is one thing to do, whoever is called."""
     found: dict[tuple[str, ...], list[Advice]] = {}
     for each in rooms:
         if each.readiness is not Readiness.READY:
-            found.setdefault((each.readiness, each.why, each.todo, each.call, each.incident), []).append(each)
+            found.setdefault((each.readiness, each.why, each.todo, each.incident), []).append(each)
     return [tuple(each) for each in found.values()]
 
 

@@ -71,8 +71,26 @@ def test_rooms_that_one_thing_cuts_off_are_told_of_once(province: Province) -> N
     province.outlooks[:] = [replace(found, rooms=(cut, replace(cut, target=second), replace(cut, target=third)))]
     page = meeting_page(province, "giao-ban", EN)
     assert page.count('class="card down"') == 1
-    assert "Not ready (3):" in page
+    assert "Not ready (3)" in page
+    assert page.count("Call: ") == 1
     assert all(f'href="/sites/{each.partition("/")[0]}?lang=en"' in page for each in (first, second, third))
+
+
+def test_rooms_that_call_for_the_same_at_many_places_are_told_of_once_with_whom_to_call_at_each(
+    province: Province,
+) -> None:
+    found = held(province)
+    for number, each in enumerate(found.rooms):
+        site = province.settings.sites[each.target.partition("/")[0]]
+        contact = replace(site, contact=f"Bà Hoa, 0229 000 0{number}")
+        province.settings = replace(province.settings, sites={**province.settings.sites, site.id: contact})
+    unknown = [
+        Room(target=each.target, readiness=Readiness.AT_RISK, because="unknown", of=each.target) for each in found.rooms
+    ]
+    province.outlooks[:] = [replace(found, rooms=tuple(unknown))]
+    page = meeting_page(province, "giao-ban", EN)
+    assert page.count('class="card degraded"') == 1
+    assert [page.count(f"tel:02290000{number}") for number in range(3)] == [1, 1, 1]
 
 
 async def test_what_serves_all_rooms_stands_apart_from_them_and_makes_the_meeting_as_bad_as_it_is(
