@@ -222,7 +222,7 @@ class Board:
         found = view.workings()
         return self._render(
             "monitor.html", words, now, here="/monitor", view=view, of=found, targets=len(view.inventory().targets),
-            waiting=found.unsent, late=found.oldest_mail_seconds > MAIL_LATE_SECONDS, max_lines=MAX_LINES,
+            starting=view.unready() is not None, waiting=found.unsent, late=found.oldest_mail_seconds > MAIL_LATE_SECONDS, max_lines=MAX_LINES,
             signs_well=all(result == "sent" for result, _ in found.signs.values()), lag_well=LAG_WELL_SECONDS,
             counted=STREAMS[words.language], traps=TRAPS[words.language],
         )  # fmt: skip
@@ -238,6 +238,8 @@ class Board:
             return None
         targets = self.atlas(inventory).members[site_id]
         found, theirs = one_of(site, targets, states, inventory.providers), {each.id for each in targets}
+        told = [marks(each.view, words) for each in found.members]
+        of_all = [mark for mark in told[0] if all(mark in each for each in told)] if len(told) > 1 else []
         touching = [
             case_of(incident, inventory, words)
             for incident in view.incidents()
@@ -256,7 +258,8 @@ class Board:
             cases=touching[:MAX_CARDS],
             level=level,
             marks=lambda incident: marks(view_of(states, incident.root), words, incident),
-            marks_of=lambda member: marks(member, words),
+            of_all=of_all,
+            marks_of=lambda member: [mark for mark in marks(member, words) if mark not in of_all],
             reach=REACH,
             size=CHART_SIZE,
             **_quality(words),

@@ -505,6 +505,16 @@ async def test_planned_work_is_on_the_wall_the_site_and_the_incident(
     assert found == {"xa-kim-dong/tslcd": work, "xa-kim-dong/router": None, "xa-kim-dong/ups": work}
 
 
+def test_work_at_a_whole_site_is_said_once_at_its_head(province: Province) -> None:
+    window = Window(begins=NOW, ends=NOW + timedelta(hours=1), reason="Thay tủ mạng")
+    for target in ("tslcd", "router", "ups"):
+        province.held[f"xa-kim-dong/{target}"] = TargetView(state=State.UP, maintenance=window)
+    page = Board().site(province, "xa-kim-dong", VI, NOW)
+    assert page is not None
+    assert page.count("Thay tủ mạng") == 1
+    assert page.index("Thay tủ mạng") < page.index("<fieldset")
+
+
 @pytest.mark.parametrize(("language", "said"), [("vi", "Tạm tắt thư báo đến"), ("en", "Silenced until")])
 async def test_a_silence_is_on_the_wall_the_site_and_the_incident(
     language: str, said: str, http: aiohttp.ClientSession, province: Province

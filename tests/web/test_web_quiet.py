@@ -122,6 +122,18 @@ def test_a_late_loop_and_a_monitor_without_signs_of_life_are_not_called_well(pro
     assert VI.page["no_signs"] in page
 
 
+def test_a_monitor_that_has_just_started_is_not_in_trouble(province: Province) -> None:
+    province.left = 0, 2580
+    province.inside = replace(province.inside, kinds={}, traps={})
+    page = Board().monitor(province, VI, NOW)
+    assert f"{VI.page['own']}: {VI.page['monitor_starts']}" in page
+    assert '<section class="box degraded">' in page
+    assert "<table" not in page
+    assert VI.page["none_yet"] in page
+    province.figures["store_ok"] = False
+    assert f"{VI.page['own']}: {VI.page['monitor_trouble']}" in Board().monitor(province, VI, NOW)
+
+
 def test_the_wall_counts_what_does_not_fit_and_tells_who_has_what(province: Province) -> None:
     case = province.cut("phuong-phu-ly")
     province.cases += [replace(case, id=f"i-{number}") for number in range(MAX_WALL_CASES + 6)]
