@@ -26,10 +26,10 @@ from monitor.core.meetings import path_of
 from monitor.core.model import Cause, Incident, Inventory, Severity, State
 from monitor.core.planned import Work
 from monitor.core.quality import SessionQuality, Went
-from monitor.core.readiness import Outlook
+from monitor.core.readiness import Outlook, Readiness
 from monitor.core.severity import RANK as SEVERITY_RANK
 from monitor.core.words import dialled, unbroken
-from monitor.web import sessions
+from monitor.web import sessions, wall
 from monitor.web.acts import MAX_NAME, Offer, Refusal
 from monitor.web.desk import LASTING
 from monitor.web.drawing import CHART_SIZE, HEIGHT, PERIODS, REACH, SLOTS
@@ -79,8 +79,7 @@ MAX_LINES = 10
 MAX_MEETINGS = 3
 MAX_WALL_CASES = 6
 MAX_WALL_LINES = 3
-"""Systems, and meetings: what fits a wall beside the map, whatever its size, for letters grow with the screen. With so few open
-incidents there is room for those that have recovered, and for work that goes on."""
+"""Systems, meetings, and rooms of one: what fits a wall beside the map, whatever its size, for letters grow with the screen."""
 
 SIGNS = {State.UP: "●", State.DEGRADED: "▲", State.DOWN: "■", State.UNREACHABLE: "◆", State.UNKNOWN: "○"}
 """A shape for each state, so that nothing depends on telling red from green."""
@@ -176,8 +175,6 @@ class Board:
         severities = Counter(each.severity for each in incidents if each.closed is None)
         count = severities.total()
         outlooks = [(each, level_of(each)) for each in view.meetings()]
-        closed = [each for each in incidents if each.closed is not None and count <= MAX_WALL_LINES]
-        going_on = [each for each in view.works() if each.window.begins <= now]
         return self._render(
             "wall.html",
             words,
@@ -188,22 +185,26 @@ class Board:
             hurt=sum(seen.counts[each] for each in HURT),
             blind=any(each.closed is None and each.cause is Cause.VANTAGE for each in incidents),
             cases=[(case, level(case)) for case in open_cases(incidents, inventory, words, MAX_WALL_CASES)],
+            few=count <= wall.MAX_FEW,
             open=count,
             severities={
                 each: severities[each] for each in sorted(Severity, key=SEVERITY_RANK.__getitem__, reverse=True)
             },
-            closed=[case_of(each, inventory, words) for each in closed[:MAX_CLOSED]],
-            works=[
-                (each, told_work(each, self.atlas(inventory), words))
-                for each in going_on[: max(0, MAX_WALL_LINES - count)]
-            ],
+            notes=wall.notes(view, self.atlas(inventory), count, words, now),
+            quiet_since=wall.quiet_since(view),
+            hour=lambda at: wall.hour(at, words, now),
+            hurt_rooms=lambda found: hurt_rooms(found, inventory, words),
             meetings=outlooks,
             threatened=[(each, level) for each, level in outlooks if level != State.UP.value],
             most_meetings=MAX_WALL_LINES,
             most_services=MAX_WALL_LINES,
             readiness=SENTENCES[words.language].readiness,
             levels=LEVELS,
-            services=sorted(seen.services, key=lambda member: RANK[member.view.state]),
+            services=len(seen.services),
+            bad_services=sorted(
+                (each for each in seen.services if each.view.state is not State.UP),
+                key=lambda member: RANK[member.view.state],
+            ),
         )
 
     def silences(self, view: View, words: Words, now: datetime) -> str:
@@ -443,6 +444,12 @@ def rooms_shown(rooms: Sequence[str], inventory: Inventory, words: Words) -> str
     names = [words.hurt_room(target, inventory.sites.get(site_of(each)), each) for each, target in known]
     more = f", {words.page['and_more'].lower()}: {len(rooms) - MAX_ROOMS}" if len(rooms) > MAX_ROOMS else ""
     return ", ".join(names) + more
+
+
+def hurt_rooms(found: Outlook, inventory: Inventory, words: Words) -> str:
+    """Places of the rooms of a meeting that are not ready; nothing when they are more than fit."""
+    hurt = [each.target for each in found.rooms if each.readiness is not Readiness.READY]
+    return rooms_shown(hurt, inventory, words) if len(hurt) <= MAX_WALL_LINES else ""
 
 
 def marks(view: TargetView, words: Words, incident: Incident | None = None) -> list[str]:

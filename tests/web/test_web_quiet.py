@@ -163,7 +163,10 @@ def test_a_wall_with_room_tells_what_has_recovered_and_what_goes_on(province: Pr
     window = Window(begins=NOW, ends=NOW + timedelta(hours=1), reason="Thay UPS")
     province.planned = [Work(window=window, targets=frozenset({"xa-kim-dong/ups"}))]
     calm = Board().wall(province, VI, NOW)
-    for told in ("11:59 24/11 Phường Phủ Lý", "đến 13:00 24/11, Thay UPS", VI.page["no_meetings"]):
+    for told in ("11:59 Phường Phủ Lý", "đến 13:00, Thay UPS", VI.page["no_meetings"]):
         assert told in calm
     province.cases += [replace(province.cases[0], id=f"i-{number}", closed=None) for number in range(3)]
+    assert "Thay UPS" in Board().wall(province, VI, NOW), "one line fits"
+    assert "11:59 Phường Phủ Lý" not in Board().wall(province, VI, NOW)
+    province.cases.append(replace(province.cases[0], id="i-3", closed=None))
     assert "Thay UPS" not in Board().wall(province, VI, NOW)
