@@ -18,7 +18,8 @@ from monitor.web import feed as feed_module
 from monitor.web.words import VI
 from tests.browser.chromium import Tab, chromium
 from tests.browser.conftest import Links, served, signed_in
-from tests.browser.scenes import COMMUNE, POP, SESSION, pop_failure, quiet
+from tests.browser.pictures import PAGES_OF
+from tests.browser.scenes import COMMUNE, POP, SESSION, case_id, pop_failure, quiet
 from tests.web.desk import Done
 from tests.web.province import Province, commune, inventory_of
 
@@ -50,6 +51,7 @@ TOO_WIDE = """[...document.querySelectorAll("body *")].filter(each => each.check
   .filter(each => each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML.slice(0, 120))"""
 CUT_OFF = """[...document.querySelectorAll("article, .line, .more, .map svg, h1, .counts")]
   .filter(each => each.checkVisibility()).filter(each => each.getBoundingClientRect().bottom > innerHeight + 1
+    || each.matches("article") && each.scrollHeight > each.clientHeight + 1
     || each.getBoundingClientRect().bottom > each.closest("section, main").getBoundingClientRect().bottom + 1)
   .map(each => each.outerHTML.slice(0, 120))"""
 
@@ -82,13 +84,28 @@ async def test_no_page_has_barriers(scene: Scene, dark: bool, axe: str, tmp_path
     async with served(scene(tmp_path)) as address, chromium() as tab:
         for width, height in ((1920, 1080), (390, 844)):
             await tab.screen(width, height, dark=dark)
-            for page in (*PAGES, f"/incidents/i-{POP}"):
+            for page in (*PAGES, f"/incidents/{case_id(POP)}"):
                 await tab.go(address + page)
                 await tab.run(axe)
                 found += [f"{page} {width}: {each}" for each in await tab.run(BARRIERS)]
         await tab.run("document.querySelector('main').append(new Image())")
         assert [each.partition(":")[0] for each in await tab.run(BARRIERS)] == ["image-alt"], "it does look"
     assert found == []
+
+
+@pytest.mark.parametrize("scene", [scene for scene in PAGES_OF if scene not in SCENES])
+async def test_what_is_rare_has_no_barriers_either(scene: Scene, axe: str, tmp_path: Path) -> None:
+    found = []
+    async with served(scene(tmp_path)) as address, chromium() as tab:
+        for width, height, dark in ((1920, 1080, True), (390, 844, False)):
+            await tab.screen(width, height, dark=dark)
+            for page in PAGES_OF[scene].values():
+                await tab.go(address + page)
+                await tab.run(axe)
+                fingers = [TOO_SMALL] if width == 390 and page != "/wall" else []
+                for look in (BARRIERS, TOO_WIDE, *fingers):
+                    found += [f"{page} {width}: {each}" for each in await tab.run(look)]
+    assert (found, [each for each in tab.complaints if "status of 404" not in each]) == ([], [])
 
 
 FORMS = (
@@ -131,7 +148,7 @@ async def test_no_form_has_barriers_nor_what_it_leads_to(dark: bool, axe: str, t
 async def test_a_phone_needs_no_scrolling_sideways_and_no_pointed_finger(scene: Scene, tmp_path: Path) -> None:
     async with served(scene(tmp_path)) as address, chromium() as tab:
         await tab.screen(390, 844)
-        for page in (*PAGES, f"/incidents/i-{POP}"):
+        for page in (*PAGES, f"/incidents/{case_id(POP)}"):
             await tab.go(address + page)
             assert await tab.run("document.documentElement.scrollWidth") <= 390, page
             assert await tab.run(TOO_WIDE) == [], page
@@ -145,19 +162,27 @@ async def test_a_phone_needs_no_scrolling_sideways_and_no_pointed_finger(scene: 
         assert tops[0] < 844 / 4
 
 
-@pytest.mark.parametrize("size", [(1920, 1080), (3840, 2160), (1366, 768), (1080, 1920)])
-@pytest.mark.parametrize("scene", SCENES)
-async def test_the_wall_shows_all_it_has_without_scrolling(scene: Scene, size: tuple[int, int], tmp_path: Path) -> None:
-    async with served(scene(tmp_path)) as address, chromium() as tab:
-        await tab.screen(*size)
-        await tab.go(f"{address}/wall")
-        assert await tab.run(
-            "document.documentElement.scrollHeight <= innerHeight && document.body.scrollHeight <= innerHeight"
-        )
-        assert await tab.run(CUT_OFF) == []
+@pytest.mark.parametrize("scene", PAGES_OF)
+async def test_the_wall_shows_all_it_has_without_scrolling(scene: Scene, tmp_path: Path) -> None:
+    async with served(crowded(scene(tmp_path))) as address, chromium() as tab:
+        for size in ((1920, 1080), (3840, 2160), (1366, 768), (1080, 1920)):
+            await tab.screen(*size)
+            await tab.go(f"{address}/wall")
+            assert await tab.run(
+                "document.documentElement.scrollHeight <= innerHeight && document.body.scrollHeight <= innerHeight"
+            ), size
+            assert await tab.run(CUT_OFF) == [], size
         if scene is pop_failure:
             assert await tab.run("document.querySelectorAll('article').length") == 6
             assert await tab.run("document.querySelector('.open .more').textContent") == "và 5 sự cố khác"
+
+
+def crowded(province: Province) -> Province:
+    """With more of what is told below the incidents than fits, and a banner above them."""
+    province.left, province.quiet, province.planned = (1212, 2580), province.quiet * 3, province.planned * 3
+    closed = [each for each in province.cases if each.closed is not None]
+    province.cases += [replace(each, id=f"{each.id}-{n}") for each in closed for n in range(3)]
+    return province
 
 
 async def test_an_update_takes_neither_focus_nor_place_nor_folds(province: Province) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import get_args
@@ -20,7 +20,7 @@ from monitor.web.phrases import PHRASES, PROBES, STREAMS, TRAPS
 from monitor.web.words import WORDS
 from probes.engine.echo import HAPPENINGS
 from tests.browser.conftest import Links, served, signed_in
-from tests.browser.pictures import PAGES_OF_TROUBLE
+from tests.browser.pictures import PAGES_OF
 from tests.browser.scenes import POP, pop_failure
 from tests.web.desk import Done
 from tests.web.province import Province
@@ -30,9 +30,9 @@ TECHNICAL = frozenset({
 })  # fmt: skip
 """Words that Vietnamese uses as they are."""
 COMMANDS = re.compile(
-    r"commune-monitor check|\back, silence\b|lệnh silence\b|sign_in|docs/settings\.md, phần Sign-in|\{\w*\}"
+    r"commune-monitor check|\back, silence\b|lệnh silence\b|sign_in|docs/settings\.md, phần Sign-in|\{\w*\}|\w+…"
 )
-"""What is typed, and where texts leave room."""
+"""What is typed, where texts leave room, and words that were cut."""
 
 OTHER = re.compile(r"<(script|style|pre)\b.*?</\1>|<a [^>]* lang=.*?</a>|<head>.*?</head>|<!--.*?-->", re.DOTALL)
 """What no reader reads, and the link that names the other language."""
@@ -139,12 +139,27 @@ async def test_no_page_has_a_word_of_the_other_language(language: str, tmp_path:
         served(province, people=signed_in(Done()), mail_acts=Links(province)) as address,
         aiohttp.ClientSession(address) as http,
     ):
-        for path in (*PAGES_OF_TROUBLE.values(), "/incidents/i-common"):
+        for path in (*PAGES_OF[pop_failure].values(), "/incidents/i-common"):
             async with http.get(path, params={"lang": language}) as answer:
                 page = shown(await answer.text())
             assert len(page.split()) > 10, path
             if words := set(foreign(page, language)) - known:
                 found[path] = words
+    assert found == {}
+
+
+@pytest.mark.parametrize("language", list(WORDS))
+@pytest.mark.parametrize("scene", [scene for scene in PAGES_OF if scene is not pop_failure])
+async def test_no_page_of_what_is_rare_has_one_either(
+    scene: Callable[[Path], Province], language: str, tmp_path: Path
+) -> None:
+    province = scene(tmp_path)
+    known, found = written_by_people(province) | written_by_machines(province), {}
+    async with served(province, people=signed_in(Done())) as address, aiohttp.ClientSession(address) as http:
+        for path in PAGES_OF[scene].values():
+            async with http.get(path, params={"lang": language}) as answer:
+                if words := set(foreign(shown(await answer.text()), language)) - known:
+                    found[path] = words
     assert found == {}
 
 
