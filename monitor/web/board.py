@@ -389,11 +389,11 @@ class Board:
             heading=words.page["silenced_now"], silences=silences,
         )  # fmt: skip
 
-    def refused(self, view: View, sentence: str, why: str, words: Words, now: datetime) -> str:
-        """Why something was not done; `sentence` is a key of the words."""
+    def refused(self, view: View, sentence: str, why: str, back: str, words: Words, now: datetime) -> str:
+        """Why something was not done; `sentence` is a key of the words, `back` the path that leads on."""
         return self._render(
-            "refused.html", words, now, view=view, heading=words.page["not_done"], sentence=sentence, why=why
-        )
+            "refused.html", words, now, view=view, heading=words.page["not_done"], sentence=sentence, why=why, back=back
+        )  # fmt: skip
 
     def missing(self, view: View, sentence: str, words: Words, now: datetime) -> str:
         """The page for what does not exist; `sentence` is a key of the words."""

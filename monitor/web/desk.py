@@ -16,6 +16,7 @@ from aiohttp import web
 
 from monitor.web.forms import Form, form_of
 from monitor.web.signin import CALLBACK, BySession, SignIn, SignInError, from_ourselves, see
+from monitor.web.words import LANGUAGES
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +60,8 @@ class DeskPages(Protocol):
     def desk_silences(self, request: web.Request, who: str, *, signs_out: bool) -> web.Response:
         """The silences in force, each with its form."""
 
-    def refused(self, request: web.Request, sentence: str, status: int, why: str = "") -> web.Response:
-        """Why something was not done: a key of the words, and what was wrong in plain words."""
+    def refused(self, request: web.Request, sentence: str, status: int, why: str = "", back: str = "/") -> web.Response:
+        """Why something was not done: a key of the words, what was wrong in plain words, and where to go from there."""
 
 
 class Desk:
@@ -117,6 +118,7 @@ class Desk:
     def _form(self, act: Callable[[str, Form, str], Awaitable[None]], then: str) -> Handler:
         async def handler(request: web.Request) -> web.Response:
             who, id_ = self._sign_in.who(request), request.match_info["id"]
+            there = then.format(quote(id_))
             if not from_ourselves(request, self._board):
                 return self._pages.refused(request, "signin_forged", 403)
             if not who:
@@ -124,8 +126,9 @@ class Desk:
             try:
                 await act(id_, await _fields(request), who)
             except RefusedActError as error:
-                return self._pages.refused(request, "act_refused", 422, str(error))
-            return see(then.format(quote(id_)))
+                return self._pages.refused(request, "act_refused", 422, str(error), there)
+            language = request.query.get("lang", "")
+            return see(f"{there}?lang={language}" if language in LANGUAGES else there)
 
         return handler
 

@@ -306,9 +306,9 @@ class _Routes:
         """Why nobody can act here."""
         return self.refused(request, "desk_off", 404)
 
-    def refused(self, request: web.Request, sentence: str, status: int, why: str = "") -> web.Response:
+    def refused(self, request: web.Request, sentence: str, status: int, why: str = "", back: str = "/") -> web.Response:
         """Why something was not done."""
-        page = self._board.refused(self._view, sentence, why, _words(request), self._clock())
+        page = self._board.refused(self._view, sentence, why, back, _words(request), self._clock())
         return _page(page, self._act_policy, status)
 
 

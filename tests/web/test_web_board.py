@@ -37,6 +37,7 @@ from monitor.core.words import dialled, unbroken
 from monitor.inventory.load import load_inventory
 from monitor.web.board import MAX_CARDS, MAX_LISTED, Board
 from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
+from monitor.web.phrases import PHRASES
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
 from tests.web.province import NOW, Province, commune, inventory_of
@@ -162,6 +163,9 @@ def test_our_own_blindness_blames_nobody(province: Province) -> None:
     one = Board().incident(province, line.id, VI, NOW)
     assert one is not None
     assert "Không nhìn thấy: 2 đối tượng" in one
+    site = Board().site(province, "phuong-phu-ly", VI, NOW)
+    assert site is not None
+    assert f"<p>{PHRASES['vi']['nothing_seen']}</p>" not in site, "it was, until then"
 
 
 def test_a_monitor_that_knows_little_does_not_say_that_nothing_is_wrong(province: Province) -> None:

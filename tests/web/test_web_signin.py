@@ -127,7 +127,8 @@ async def test_a_form_of_ours_acts_for_who_is_signed_in_and_shows_what_came_of_i
         assert proxied.done.acts == [act]
         proxied.done.refuses = "no <open> incident"
         async with http.post(proxied.address + path, data=form) as answer:
-            assert (answer.status, "no &lt;open&gt; incident" in await answer.text()) == (422, True)
+            page = await answer.text()
+            assert (answer.status, "no &lt;open&gt; incident" in page, f'href="{then}"' in page) == (422, True, True)
         async with http.get(proxied.address + path) as answer:
             assert answer.status in (404, 405), "a link changes nothing"
 
@@ -142,7 +143,9 @@ async def test_the_desk_shows_what_can_be_done_and_the_board_leads_there(proxied
         assert "form-action 'self'" in policy
         assert "script-src" not in policy
         actions = re.findall(r'action="([^"]+)"', page)
-        assert actions == [f"/desk/incidents/{CASE}/take", f"/desk/incidents/{CASE}/silence"]
+        assert actions == [f"/desk/incidents/{CASE}/take?lang=en", f"/desk/incidents/{CASE}/silence?lang=en"]
+        async with http.post(proxied.address + actions[0], headers={"Sec-Fetch-Site": "same-origin"}) as answer:
+            assert str(answer.url) == f"{proxied.address}/incidents/{CASE}?lang=en"
         assert re.findall(r'<option value="(\w+)">(.*?)</option>', page)[0] == ("1h", "1 h")
         async with http.get(f"{proxied.address}/desk/silences") as answer:
             page = await answer.text()
