@@ -369,7 +369,7 @@ EN = Words(
         "no_page": "There is no page at this address.",
         "monitor_well": "well",
         "monitor_trouble": "in trouble",
-        "monitor_starts": "seeing everything for the first time",
+        "monitor_starts": "gathering its first figures",
         "version": "Version",
         "running": "Running since",
         "watched": "Watched",
