@@ -12,6 +12,7 @@ import pytest
 from alerts.compose import WITHOUT_PICTURE
 from lab.certificates import Authority
 from monitor.core.model import SUMMARIES, Happening
+from monitor.core.words import VI
 from tests.alerts.conftest import MakeSink
 from tests.monitor.daemon import Daemon, daemon
 
@@ -70,7 +71,7 @@ def test_a_real_incident_can_be_shown_and_a_made_up_one_cannot(files: Daemon) ->
     code, said, _ = files.run("mail", "preview", "opened", "--incident", incident["id"])
     assert code == 0
     assert f"X-Commune-Monitor-Incident: {incident['id']}\n" in said
-    assert incident["evidence"][0] in said
+    assert VI.seen(incident["evidence"][0]) in said
     assert "ĐÃ CÓ NGƯỜI NHẬN" not in said
     code, said, _ = files.run("mail", "preview", "withdrawn", "--incident", incident["id"])
     assert (code, "Subject: ĐÃ GỘP: " in said) == (0, True)

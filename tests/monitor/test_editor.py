@@ -87,7 +87,7 @@ word-in-a-network word-of-a-template not-an-address timeout-longer-than-interval
 profile-like-itself profile-like-nothing unknown-profile unknown-provider unknown-template unreadable-secret
 duplicate-code no-code-to-fill-in calendar-missing meeting-ends-before-it-starts meeting-except-without-repeat meeting-for-and-end meeting-no-recurrence
 meeting-not-held-then meeting-on-another-day meeting-owner-without-address meeting-report-too-early meeting-room-of-nothing
-meeting-too-long meeting-twice meeting-unknown-room
+meeting-too-long meeting-twice meeting-unknown-room server-name-of-no-host
 """
 """Mistakes that only the whole inventory, the profile of a target or reckoning can tell: `check` does."""
 

@@ -77,7 +77,7 @@ def test_a_line_that_the_gateway_refuses_is_the_same_and_names_the_hop(lab: Any)
     lab.refuse(f"{REFUSED}/tslcd")
     incident = opened(lab, f"{REFUSED}/tslcd")
     assert incident["cause"] == "link"
-    assert "10.69.0.1 says about" in lab.thread(incident["id"])[0]["text"]
+    assert "10.69.0.1 cho biết về" in lab.thread(incident["id"])[0]["text"]
 
 
 def test_a_cut_core_is_one_incident_and_one_mail(lab: Any) -> None:
