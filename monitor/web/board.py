@@ -23,7 +23,7 @@ from monitor.core.advice import SENTENCES
 from monitor.core.explain import explain_all, explain_severity
 from monitor.core.life import Life, Posted
 from monitor.core.meetings import path_of
-from monitor.core.model import Cause, Incident, Inventory, Severity, State
+from monitor.core.model import Incident, Inventory, Severity, State
 from monitor.core.planned import Work
 from monitor.core.quality import SessionQuality, Went
 from monitor.core.readiness import Outlook, Readiness
@@ -36,11 +36,11 @@ from monitor.web.drawing import CHART_SIZE, HEIGHT, PERIODS, REACH, SLOTS
 from monitor.web.glance import Atlas, Glance, area_of, atlas_of, glance
 from monitor.web.meetings import LEVELS, advices, alike, level_of
 from monitor.web.overview import (
-    HURT,
     RANK,
     WORST_FIRST,
     Case,
     case_of,
+    is_blind,
     known_incident,
     one_of,
     open_cases,
@@ -149,8 +149,7 @@ class Board:
             here="/",
             view=view,
             seen=seen,
-            hurt=sum(seen.counts[each] for each in HURT),
-            blind=any(each.closed is None and each.cause is Cause.VANTAGE for each in incidents),
+            blind=is_blind(incidents),
             cases=cases[:MAX_CARDS],
             rest=cases[MAX_CARDS:],
             open=len(incidents) - len(closed),
@@ -182,8 +181,7 @@ class Board:
             view=view,
             theme=theme,
             seen=seen,
-            hurt=sum(seen.counts[each] for each in HURT),
-            blind=any(each.closed is None and each.cause is Cause.VANTAGE for each in incidents),
+            blind=is_blind(incidents),
             cases=[(case, level(case)) for case in open_cases(incidents, inventory, words, MAX_WALL_CASES)],
             few=count <= wall.MAX_FEW,
             open=count,

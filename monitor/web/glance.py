@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from monitor.core.model import Inventory, Site, State, Target
 from monitor.web.overview import (
     COMMUNE,
+    HURT,
     RANK,
     WORST_FIRST,
     Ground,
@@ -66,6 +67,11 @@ class Glance:
     map: Map
     services: Sequence[Member]
     backbone: Sequence[SiteView]
+
+    @property
+    def hurt(self) -> int:
+        """Communes that are down, cut off or degraded."""
+        return sum(self.counts[each] for each in HURT)
 
 
 def atlas_of(inventory: Inventory) -> Atlas:

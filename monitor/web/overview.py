@@ -12,7 +12,7 @@ from typing import overload
 
 from monitor.core.advice import about, called_about
 from monitor.core.life import Life
-from monitor.core.model import Incident, Inventory, Provider, Role, Site, State, Target
+from monitor.core.model import Cause, Incident, Inventory, Provider, Role, Site, State, Target
 from monitor.core.severity import RANK as SEVERITY_RANK
 from monitor.core.words import VI, Words
 from monitor.web.view import UNSEEN, Stated, TargetView, View
@@ -362,6 +362,11 @@ def site_of(target: str) -> str:
 def _sites_of(targets: tuple[str, ...]) -> frozenset[str]:
     """Kept: an incident that hurts a nation's 66,000 targets is looked at with each page."""
     return frozenset(map(site_of, targets))
+
+
+def is_blind(incidents: Iterable[Incident]) -> bool:
+    """Whether our own way out is gone, so that nothing is known of anybody."""
+    return any(each.closed is None and each.cause is Cause.VANTAGE for each in incidents)
 
 
 def open_cases(incidents: Sequence[Incident], inventory: Inventory, words: Words, most: int) -> list[Case]:
