@@ -191,7 +191,7 @@ def about(incident: Incident, inventory: Inventory, words: Words) -> tuple[Targe
     site = inventory.sites[root.site] if root else None
     if incident.shared is None or root is None or site is None:
         return root, site
-    provider = dict(incident.shared.by).get("provider", "")
+    provider = incident.shared.trait("provider")
     place = words.place(incident.shared, inventory)
     return (
         replace(root, label={}, address="", contact="", circuit="", provider=provider),
@@ -205,7 +205,7 @@ def called_about(incident: Incident, inventory: Inventory) -> tuple[str, str]:
     Of what failed together, the provider that all of it has; of ourselves nobody, for who reads it is who can do something.
     """
     if incident.shared is not None:
-        return _of_provider(dict(incident.shared.by).get("provider", ""), inventory), ""
+        return _of_provider(incident.shared.trait("provider"), inventory), ""
     of = inventory.targets.get(incident.root)
     return whom_to_call(of, inventory, incident.cause) if of and incident.cause is not Cause.VANTAGE else ("", "")
 

@@ -447,6 +447,10 @@ class Shared:
     others: int
     """… of how many."""
 
+    def trait(self, name: str) -> str:
+        """Its value; empty where they do not share it."""
+        return dict(self.by).get(name, "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:

@@ -163,9 +163,9 @@ class Words:
 
     def place(self, shared: Shared, inventory: Inventory) -> str:
         """What targets have in common, such as `VNPT, Huyện Hải Hậu`."""
-        provider = inventory.providers.get(dict(shared.by).get("provider", ""))
+        provider = inventory.providers.get(shared.trait("provider"))
         named = {"provider": provider.name if provider else "", "behind": ""}
-        front = inventory.targets.get(dict(shared.by).get("behind", ""))
+        front = inventory.targets.get(shared.trait("behind"))
         if front is not None:
             named["behind"] = self.name(front)
         return ", ".join(named.get(trait) or value for trait, value in shared.by)
