@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from alerts.figures import hours
+from alerts.figures import hours, in_language
 from alerts.tidy import line
 from monitor.core.account import Account, Delivery, Verdict, promised, too_long_at_least, verdict
 from monitor.core.ledger import ZERO, By
@@ -93,7 +93,7 @@ class _Teller:
         yield from self._still()
 
     def _says(self, key: str, **given: object) -> str:
-        return _SAID[key][0 if self._words.language == "vi" else 1].format(**given)
+        return in_language(_SAID[key], self._words).format(**given)
 
     def _name(self, target: str) -> str:
         known = self._inventory.targets.get(target)
@@ -127,12 +127,12 @@ class _Teller:
             yield self._says("more-claims", n=len(of) - NAMED)
 
     def _worst(self) -> Iterator[str]:
-        worst = max(self._contracts, key=lambda each: each.delivery.counted, default=None)
-        if worst is not None and worst.delivery.counted:
+        worst = max(self._contracts, key=lambda each: each.delivery.totals.counted, default=None)
+        if worst is not None and worst.delivery.totals.counted:
             known = self._inventory.providers.get(worst.delivery.provider)
             yield self._says(
                 "worst", name=self._name(worst.delivery.target), provider=f" ({line(known.name)})" if known else "",
-                lost=self._words.span(worst.delivery.counted), outages=sum(bool(one.counted) for one in worst.delivery.outages),
+                lost=self._words.span(worst.delivery.totals.counted), outages=sum(bool(one.counted) for one in worst.delivery.outages),
             )  # fmt: skip
 
     def _power(self) -> Iterator[str]:

@@ -18,6 +18,11 @@ def hours(length: timedelta) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}" if seconds else ""
 
 
+def in_language(texts: tuple[str, str], words: Words) -> str:
+    """Of a text in Vietnamese and in English that of the reader."""
+    return texts[0 if words.language == "vi" else 1]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """How available something was."""

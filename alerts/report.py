@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from alerts.conclusion import Contract, conclusion, contracts
+from alerts.figures import in_language
 from alerts.tidy import line
 from monitor.core.account import Account, Outage, failures
-from monitor.core.ledger import ZERO, By, Totals
+from monitor.core.ledger import ZERO, By, Totals, joined
 from monitor.core.model import Inventory
 from monitor.core.words import LOCAL, Words
 
@@ -220,19 +221,11 @@ def lead(account: Account, words: Words, only: Sequence[str] = ()) -> Iterator[s
 
 
 def _said(words: Words, key: str, **given: object) -> str:
-    return _SAID[key][_index(words)].format(**given)
-
-
-def _index(words: Words) -> int:
-    return 0 if words.language == "vi" else 1
+    return in_language(_SAID[key], words).format(**given)
 
 
 def _total(account: Account, by: By) -> Totals:
-    found = Totals()
-    for each in account.entries:
-        if each.member.key(by):
-            found.join(each.totals)
-    return found
+    return joined(each.totals for each in account.entries if each.member.key(by))
 
 
 class _Maker:
@@ -240,7 +233,6 @@ class _Maker:
 
     def __init__(self, account: Account, inventory: Inventory, words: Words) -> None:
         self._account, self._inventory, self._words = account, inventory, words
-        self._in = _index(words)
         self._reports = {by: account.report(by) for by in (By.PROVIDER, *_ROWS_OF.values())}
         self._outages = {by: account.outages(by) for by in self._reports}
         self._since = {by: account.since(by) for by in self._reports}
@@ -256,7 +248,7 @@ class _Maker:
             self._table("outages", self._outage_rows()),
         )
         hurt = sorted(
-            ((each.delivery.counted, row) for each, row in zip(self._contracts, lines.rows, strict=True)),
+            ((each.delivery.totals.counted, row) for each, row in zip(self._contracts, lines.rows, strict=True)),
             key=lambda one: -one[0],
         )
         keys = [each.key for each in lines.columns]
@@ -278,12 +270,15 @@ class _Maker:
         """Its columns are the keys of its rows."""
         rows = list(rows)
         columns = tuple(
-            Column(key=name, heading=headings[self._in], form=form, room=room)
+            Column(key=name, heading=in_language(headings, self._words), form=form, room=room)
             for name in (rows[0] if rows else ())
             for headings, form, room in (_COLUMNS[name],)
         )
         return Table(
-            key=key, title=_TITLES[key][self._in], columns=columns, rows=tuple(tuple(each.values()) for each in rows)
+            key=key,
+            title=in_language(_TITLES[key], self._words),
+            columns=columns,
+            rows=tuple(tuple(each.values()) for each in rows),
         )
 
     # -- first page ----------------------------------------------------------------------------------------------------

@@ -107,11 +107,6 @@ class Delivery:
     """Oldest first."""
 
     @property
-    def counted(self) -> timedelta:
-        """How long it was down or cut off and nothing excuses it."""
-        return self.totals.down + self.totals.unreachable - self.totals.power - self.totals.maintenance
-
-    @property
     def elsewhere(self) -> timedelta:
         """What counts against its contract though the root of its incident is something else: a device in front, not the line."""
         return sum((each.counted for each in self.outages if each.incident and each.incident.root != self.target), ZERO)
@@ -261,7 +256,7 @@ def promised(target: str, provider: str, inventory: Inventory) -> float | None:
 def verdict(totals: Totals, ratio: float | None) -> Verdict | None:
     """A line held against its contract; None where nothing is promised, or nothing is known."""
     good = totals.up + totals.degraded
-    lost = totals.down + totals.unreachable - totals.power - totals.maintenance
+    lost = totals.counted
     if ratio is None or not good + lost:
         return None
     return Verdict(ratio, (good + lost) * (1 - ratio) - lost)
@@ -272,4 +267,4 @@ def too_long_at_least(line: Delivery, ratio: float, month: timedelta) -> timedel
 
     All that is not known of the month, or is still to come, is taken as up, and what was down in front of the line is not counted.
     """
-    return max(line.counted - line.elsewhere - month * (1 - ratio), ZERO)
+    return max(line.totals.counted - line.elsewhere - month * (1 - ratio), ZERO)

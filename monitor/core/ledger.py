@@ -189,7 +189,12 @@ class Totals:
     def availability_net(self) -> float | None:
         """The same without power cuts and maintenance; None when nothing else is known."""
         good = self.up + self.degraded
-        return _ratio(good, good + self.down + self.unreachable - self.power - self.maintenance)
+        return _ratio(good, good + self.counted)
+
+    @property
+    def counted(self) -> timedelta:
+        """How long it was down or cut off and nothing excuses it."""
+        return self.down + self.unreachable - self.power - self.maintenance
 
 
 def _ratio(part: timedelta, whole: timedelta) -> float | None:
