@@ -18,6 +18,7 @@ from monitor.web.overview import (
     backbone,
     by_area,
     central_services,
+    communes,
     count_states,
     draw_map,
     ground_of,
@@ -89,7 +90,7 @@ def atlas_of(inventory: Inventory) -> Atlas:
 def glance(atlas: Atlas, held: Mapping[str, Stated]) -> Glance:
     """All sites as they are held; of communes nothing but their state is looked at."""
     sites = list(_sites(atlas, held))
-    ours = [each for each in sites if each.site.kind == COMMUNE]
+    ours = communes(sites)
     many = len(ours) > MANY
     return Glance(
         counts=count_states(ours),

@@ -148,22 +148,6 @@ def view_of(states: Mapping[str, Stated], target: str) -> Stated:
     return states.get(target, UNSEEN)
 
 
-def site_views(inventory: Inventory, states: Mapping[str, TargetView]) -> dict[str, SiteView]:
-    """All sites by id. A site without targets is unknown."""
-    members: dict[str, list[Member]] = {site: [] for site in inventory.sites}
-    for target in inventory.targets.values():
-        provider = inventory.providers.get(target.provider)
-        members[target.site].append(Member(target=target, view=view_of(states, target.id), provider=provider))
-    return {site.id: _site_view(site, members[site.id]) for site in inventory.sites.values()}
-
-
-def one_site(inventory: Inventory, states: Mapping[str, TargetView], site: str) -> SiteView | None:
-    """One site; None when there is none."""
-    known = inventory.sites.get(site)
-    targets = [each for each in inventory.targets.values() if each.site == site]
-    return one_of(known, targets, states, inventory.providers) if known else None
-
-
 def one_of(
     site: Site, targets: Sequence[Target], held: Mapping[str, Stated], providers: Mapping[str, Provider]
 ) -> SiteView:

@@ -28,10 +28,18 @@ from monitor.core.model import (
 from monitor.core.planned import Work
 from monitor.core.quality import SessionQuality, Went
 from monitor.core.readiness import Outlook
+from monitor.web.glance import atlas_of
+from monitor.web.overview import SiteView, one_of
 from monitor.web.view import Kind, TargetView, Workings
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 SECRET = "hunter2-secret"
+
+
+def site_views(inventory: Inventory, held: Mapping[str, TargetView]) -> dict[str, SiteView]:
+    """All sites with all their targets, by id."""
+    members = atlas_of(inventory).members
+    return {site.id: one_of(site, members[site.id], held, inventory.providers) for site in inventory.sites.values()}
 
 
 def _target(site: str, name: str, role: Role, kind: str, *behind: str, provider: str = "", circuit: str = "") -> Target:

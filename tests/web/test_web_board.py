@@ -36,11 +36,11 @@ from monitor.core.planned import Work
 from monitor.core.words import dialled, unbroken
 from monitor.inventory.load import load_inventory
 from monitor.web.board import MAX_CARDS, MAX_LISTED, Board
-from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name, site_views
+from monitor.web.overview import WORST_FIRST, _box, _covers, draw_map, short_name
 from monitor.web.phrases import PHRASES
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, WORDS
-from tests.web.province import NOW, Province, commune, inventory_of
+from tests.web.province import NOW, Province, commune, inventory_of, site_views
 
 CONFIG = Path(__file__).parents[2] / "config"
 HOSTILE = """"><script>alert(1)</script><img src=x onerror='x'>{{ 7*7 }}&amp;"""

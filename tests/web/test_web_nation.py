@@ -12,10 +12,10 @@ import pytest
 from monitor.core.model import State
 from monitor.web.board import Board
 from monitor.web.glance import MAX_TILES, atlas_of, glance
-from monitor.web.overview import MAX_PLACES, communes, count_states, site_views
+from monitor.web.overview import MAX_PLACES, communes, count_states
 from monitor.web.view import TargetView
 from monitor.web.words import VI, WORDS
-from tests.web.province import NOW, Province, commune, inventory_of
+from tests.web.province import NOW, Province, commune, inventory_of, site_views
 
 COMMUNES = 3321
 AREAS = 34

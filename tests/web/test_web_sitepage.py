@@ -22,13 +22,13 @@ from monitor.core.model import Cause, Meeting, Observation, Outcome, Reason, Rol
 from monitor.core.readiness import Outlook, Readiness, Room
 from monitor.web.board import Board
 from monitor.web.drawing import HEIGHT, PERIODS, REACH, SLOTS, band, chart
-from monitor.web.overview import case_of, one_site
+from monitor.web.overview import case_of
 from monitor.web.phrases import PHRASES, PROBES
 from monitor.web.sitepage import LONGEST, MAX_PAST, MAX_TARGETS, page_of, past_span, until_now, why_held
 from monitor.web.view import TargetView
 from monitor.web.words import EN, VI, Words
 from probes import registry
-from tests.web.province import COMPOSER, NOW, Province
+from tests.web.province import COMPOSER, NOW, Province, site_views
 from tests.web.test_web_board import HOSTILE, Page
 
 SITE = "phuong-phu-ly"
@@ -269,8 +269,7 @@ def test_no_more_than_ten_times_are_told_newest_first_and_none_in_which_nothing_
     times = [NOW - timedelta(seconds=each) for each in range(60, -1, -1)]
     states = [State.DOWN, State.UP, State.UNKNOWN]
     past = [Interval(one, other, states[index % 3]) for index, (one, other) in enumerate(pairwise(times))]
-    found = one_site(province.settings, province.held, SITE)
-    assert found is not None
+    found = site_views(province.settings, province.held)[SITE]
     page = page_of(found, province, VI, NOW, {LINE: past})
     row = next(each for each in page.sections["links"] if each.member.target.id == LINE)
     assert [each.state for each in row.times] == [State.DOWN] * MAX_PAST
